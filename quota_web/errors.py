@@ -1,0 +1,66 @@
+"""The tree of what can go wrong beside an account's own faults (those are values, see faults.py).
+
+QuotaError
+├── BadSetting          a setting, folder or file that stops the start; exit status 4
+├── BadDatabase         the database cannot be used
+│   ├── DatabaseTooNew  made by a later version
+│   └── KeyMissing      sealed tokens without the key that sealed them
+├── AccountNotFound     no account of that name
+├── AccountExists       the name is taken by another login
+├── BadInput            something a person gave cannot be used; names its field
+└── CredentialsRefused  an auth file cannot work; carries the fault
+"""
+
+from quota_web.faults import Fault
+
+
+class QuotaError(Exception):
+    """Anything this app raises on purpose. Its text is one line that a person can act on."""
+
+
+class BadSetting(QuotaError):
+    """A setting, folder or file is wrong in a way that stops the start."""
+
+
+class BadDatabase(QuotaError):
+    """The database cannot be opened, read or brought up to date."""
+
+
+class DatabaseTooNew(BadDatabase):
+    """The database was made by a later version of the app."""
+
+
+class KeyMissing(BadDatabase):
+    """There are sealed tokens, but not the key that sealed them."""
+
+
+class AccountNotFound(QuotaError):
+    """No account has that name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name}: unknown account")
+
+
+class AccountExists(QuotaError):
+    """Another login already has that name."""
+
+    def __init__(self, name: str, holder: str) -> None:
+        self.name, self.holder = name, holder
+        super().__init__(f"{name}: name already taken by {holder}")
+
+
+class BadInput(QuotaError):
+    """Something a person gave cannot be used; *field* is the form field or argument it belongs to."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field, self.message = field, message
+        super().__init__(message)
+
+
+class CredentialsRefused(QuotaError):
+    """An auth file or a pasted token cannot work; *fault* says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.text(str))

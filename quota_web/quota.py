@@ -1,0 +1,224 @@
+"""Nouns and rules of quota: windows and their keys, readings, snapshots, statuses, and when an account is blocked.
+
+Pure: imports the standard library alone, and every decision takes `now`. Times are epoch seconds, UTC.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+FIVE_HOUR = "five_hour"
+DAILY = "daily"
+WEEKLY = "weekly"
+MONTHLY = "monthly"
+UNKNOWN = "unknown"
+SPEND = "spend"
+MODEL_PREFIX = "model:"
+CODE_REVIEW_PREFIX = "code_review:"
+
+#: Lengths that have a word, in seconds; a window counts as one when it is within 5 % of it.
+NAMED_LENGTHS = {FIVE_HOUR: 18_000, DAILY: 86_400, WEEKLY: 604_800, MONTHLY: 2_592_000}
+LENGTH_TOLERANCE = 0.05
+
+WORD_LABELS = {FIVE_HOUR: "5 hours", DAILY: "Daily", WEEKLY: "Weekly", MONTHLY: "Monthly", UNKNOWN: "Unknown length", SPEND: "Spend"}
+
+
+class Status(StrEnum):
+    """What became of an account's last attempt; the words are part of the outside contract."""
+
+    OK = "ok"
+    PENDING = "pending"
+    PAUSED = "paused"
+    INVALID_CREDENTIALS = "invalid_credentials"
+    EXPIRED = "expired"
+    DEACTIVATED = "deactivated"
+    FORBIDDEN = "forbidden"
+    ADDRESS_BLOCKED = "address_blocked"
+    RATE_LIMITED = "rate_limited"
+    UPSTREAM_ERROR = "upstream_error"
+    UNREACHABLE = "unreachable"
+    BAD_RESPONSE = "bad_response"
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """The amounts of a spend limit, as the upstream wrote them: decimal strings in *unit*."""
+
+    limit: str | None
+    used: str | None
+    #: None where the answer names no unit.
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One window's used percent and reset time at one moment."""
+
+    key: str
+    #: As measured, 0 and up; spend limits really exceed 100.
+    used_percent: float
+    #: Epoch seconds; None where the answer gave none that can be true.
+    resets_at: int | None = None
+    #: None where the answer gave no length.
+    length_s: int | None = None
+    #: The upstream's own name of a limit that is not the account's own, such as `GPT-5.3-Codex-Spark`.
+    upstream_name: str | None = None
+    spend: Spend | None = None
+    #: True where the answer had two different windows under this key, and this is the fuller one.
+    conflict: bool = False
+
+    @property
+    def remaining_percent(self) -> float:
+        return remaining(self.used_percent)
+
+    @property
+    def exhausted(self) -> bool:
+        return self.used_percent >= 100
+
+
+@dataclass(frozen=True, slots=True)
+class Credits:
+    """Pay-as-you-go credits of an account."""
+
+    has_credits: bool
+    unlimited: bool = False
+    #: A decimal string; None with `has_credits` is a workspace pool whose amount is not told.
+    balance: str | None = None
+    overage_limit_reached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an answer says beside its windows; kept again only when it changes."""
+
+    plan: str | None = None
+    #: None where the answer does not say.
+    allowed: bool | None = None
+    limit_reached: bool | None = None
+    reached_type: str | None = None
+    spend_reached: bool = False
+    credits: Credits | None = None
+    #: Banked resets; None where the answer does not count them.
+    reset_credits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom an answer or a token speaks of. One account id is shared by all members of a workspace."""
+
+    account_id: str | None = None
+    user_id: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All readings of one successful answer, with what else it said."""
+
+    readings: tuple[Reading, ...]
+    facts: Facts
+    identity: Identity = Identity()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whether an account cannot be used now, and until when if that is known."""
+
+    blocked: bool
+    until: int | None = None
+
+
+NOT_BLOCKED = Block(False)
+
+
+def remaining(used_percent: float) -> float:
+    """What is left of a window in percent, kept between 0 and 100."""
+    return min(100.0, max(0.0, 100.0 - used_percent))
+
+
+def key_for_length(seconds: int) -> str:
+    """The stable key of a window of this length in seconds, such as `weekly` or `window:3600`."""
+    for word, length in NAMED_LENGTHS.items():
+        if abs(seconds - length) <= length * LENGTH_TOLERANCE:
+            return word
+    return f"window:{seconds}"
+
+
+def is_own(key: str) -> bool:
+    """Whether a key names one of the account's own windows: no model's, no code review's, no spend limit."""
+    return key != SPEND and not key.startswith((MODEL_PREFIX, CODE_REVIEW_PREFIX))
+
+
+def label(key: str, upstream_name: str | None = None) -> str:
+    """A key in words, such as `5 hours`, `30 minutes` or `GPT-5.3-Codex-Spark · Weekly`."""
+    if key.startswith(MODEL_PREFIX):
+        feature, _, word = key.removeprefix(MODEL_PREFIX).partition(":")
+        return f"{upstream_name or feature} · {label(word)}"
+    if key.startswith(CODE_REVIEW_PREFIX):
+        return f"Code review · {label(key.removeprefix(CODE_REVIEW_PREFIX))}"
+    if key.startswith("window:"):
+        return length_in_words(int(key.removeprefix("window:")))
+    return WORD_LABELS.get(key, key)
+
+
+def length_in_words(seconds: int) -> str:
+    """A length in the largest unit that divides it: `30 minutes`, `2 days`, `61 seconds`."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{seconds} seconds"
+
+
+def usable_credits(facts: Facts) -> bool:
+    """Whether credits can pay for use beyond an exhausted window.
+
+    A pool whose amount is not told helps only where the answer itself says that the account is allowed.
+    """
+    credits = facts.credits
+    if credits is None or not credits.has_credits or credits.overage_limit_reached:
+        return False
+    if credits.unlimited:
+        return True
+    if credits.balance is None:
+        return facts.allowed is True
+    try:
+        return Decimal(credits.balance) > 0
+    except InvalidOperation:
+        return False
+
+
+def exhausted_own(windows: Iterable[Reading]) -> list[Reading]:
+    """The account's own windows that have nothing left."""
+    return [w for w in windows if is_own(w.key) and w.exhausted]
+
+
+def block_state(facts: Facts, windows: Sequence[Reading], now: int) -> Block:
+    """Whether the account is blocked at *now*, judged from its last snapshot.
+
+    A block whose windows have all reset since is over by itself; one that names no moment lasts until the next answer.
+    """
+    exhausted = exhausted_own(windows)
+    spend = [w for w in windows if w.key == SPEND and (w.exhausted or facts.spend_reached)]
+    if facts.spend_reached and not _over(spend, now):
+        return Block(True, _latest_reset(exhausted + spend))
+    flagged = facts.allowed is False or facts.reached_type is not None
+    if not flagged and (not exhausted or usable_credits(facts)):
+        return NOT_BLOCKED
+    return NOT_BLOCKED if _over(exhausted, now) else Block(True, _latest_reset(exhausted))
+
+
+def cached_until(facts: Facts, windows: Sequence[Reading], now: int) -> int | None:
+    """Until when asking again is pointless: a window that blocks is exhausted and its reset is still ahead."""
+    state = block_state(facts, windows, now)
+    return state.until if state.blocked and state.until is not None and state.until > now else None
+
+
+def _over(windows: Sequence[Reading], now: int) -> bool:
+    """Whether there are such windows and each of them has reset by now."""
+    return bool(windows) and all(w.resets_at is not None and w.resets_at <= now for w in windows)
+
+
+def _latest_reset(windows: Iterable[Reading]) -> int | None:
+    return max((w.resets_at for w in windows if w.resets_at is not None), default=None)
