@@ -1,0 +1,277 @@
+"""Environment → typed settings, read once. The only place that looks at the environment.
+
+A bad value raises BadSetting with one line that names the variable, what is wrong with it and what it may be.
+"""
+
+import ipaddress
+import os
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from quota_web.errors import BadSetting
+from quota_web.secret import Secret
+from quota_web.version import __version__
+
+PROJECT = Path(__file__).resolve().parent.parent
+USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
+MIN_SECRET_KEY = 16
+
+T = TypeVar("T")
+D = TypeVar("D")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment can say. Durations are seconds."""
+
+    instance_dir: Path
+    account_dir: Path
+    #: Whether a person named the account folder; then a missing one is a mistake, not an empty start.
+    account_dir_named: bool
+    database_url: str
+    usage_url: str = USAGE_URL
+    user_agent: str = f"codex-quota/{__version__}"
+    https_proxy: str | None = field(default=None, repr=False)
+    no_proxy: str | None = None
+    ca_bundle: str | None = None
+    refresh_interval: int = 3600
+    active_interval: int = 300
+    retries: int = 3
+    retry_delay: float = 2.0
+    timeout: float = 30.0
+    concurrency: int = 16
+    password: Secret | None = None
+    secret_key: Secret | None = None
+    auth: str = "password"
+    proxy_user_header: str = "Remote-User"
+    trusted_proxies: tuple[Network, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    url_prefix: str = ""
+    state_file: Path | None = None
+    retention_days: int | None = None
+    timezone: ZoneInfo | None = None
+    log_format: str = "text"
+
+    def with_options(self, **options: Any) -> "Settings":
+        """The same settings with command-line options laid over; None means not given."""
+        return replace(self, **{k: v for k, v in options.items() if v is not None})
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings that *environ* (the process's, unless given) describes.
+
+    Raises BadSetting for the first value that cannot be used.
+    """
+    env = _Environment(os.environ if environ is None else environ)
+    instance = env.path("QUOTA_INSTANCE_DIR", PROJECT / "instance")
+    settings = Settings(
+        instance_dir=instance,
+        account_dir=env.path("QUOTA_ACCOUNT_DIR", PROJECT / "account"),
+        account_dir_named=env.text("QUOTA_ACCOUNT_DIR") is not None,
+        database_url=env.parsed("QUOTA_DATABASE_URL", _database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True),
+        usage_url=env.parsed("QUOTA_USAGE_URL", usage_url, USAGE_URL, "an https address; plain http only to loopback and private addresses"),
+        user_agent=env.parsed("QUOTA_USER_AGENT", _header_text, f"codex-quota/{__version__}", "printable ASCII, at most 200 characters"),
+        https_proxy=env.parsed("QUOTA_HTTPS_PROXY", _proxy_url, None, "http://HOST:PORT or socks5h://HOST:PORT", secret=True) or env.fallback("HTTPS_PROXY", "ALL_PROXY"),
+        no_proxy=env.fallback("NO_PROXY"),
+        ca_bundle=env.parsed("QUOTA_CA_BUNDLE", _existing, None, "a file or folder of certificates that exists") or env.fallback("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+        refresh_interval=env.whole("QUOTA_REFRESH_INTERVAL", 3600, 10, 30 * 86_400),
+        active_interval=env.whole("QUOTA_ACTIVE_INTERVAL", 300, 10, 30 * 86_400),
+        retries=env.whole("QUOTA_RETRIES", 3, 0, 20),
+        retry_delay=env.number("QUOTA_RETRY_DELAY", 2.0, 0, 300),
+        timeout=env.number("QUOTA_TIMEOUT", 30.0, 0.1, 120),
+        concurrency=env.whole("QUOTA_CONCURRENCY", 16, 1, 256),
+        password=env.secret("QUOTA_PASSWORD"),
+        secret_key=env.secret("QUOTA_SECRET_KEY", MIN_SECRET_KEY),
+        auth=env.choice("QUOTA_AUTH", "password", ("password", "proxy", "off")),
+        proxy_user_header=env.parsed("QUOTA_PROXY_USER_HEADER", _header_name, "Remote-User", "a header name such as Remote-User"),
+        trusted_proxies=env.parsed("QUOTA_TRUSTED_PROXIES", _networks, (), "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),
+        trusted_hosts=env.parsed("QUOTA_TRUSTED_HOSTS", _hosts, (), "host names such as quota.example.org"),
+        url_prefix=env.parsed("QUOTA_URL_PREFIX", _prefix, "", "a path such as /quota"),
+        state_file=env.path("QUOTA_STATE_FILE", None),
+        retention_days=env.whole("QUOTA_RETENTION_DAYS", None, 1, 36_500),
+        timezone=env.parsed("QUOTA_TIMEZONE", _zone, None, "a zone such as Europe/Berlin"),
+        log_format=env.choice("QUOTA_LOG_FORMAT", "text", ("text", "json")),
+    )
+    if settings.auth == "proxy" and not settings.trusted_proxies:
+        raise BadSetting("QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names the user")
+    # "never longer than the idle one": a short idle interval also bounds the active one.
+    return replace(settings, active_interval=min(settings.active_interval, settings.refresh_interval))
+
+
+def default_database(instance_dir: Path) -> str:
+    """The URL of the SQLite file that lies in the instance folder."""
+    return f"sqlite:///{instance_dir / 'quota.sqlite'}"
+
+
+def names() -> frozenset[str]:
+    """The names of all settings' fields, for whoever lays options over them."""
+    return frozenset(f.name for f in fields(Settings))
+
+
+class _Environment:
+    """Reads variables one by one; an empty value counts as not set."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str | None:
+        value = self._environ.get(name, "").strip()
+        return value or None
+
+    def fallback(self, *names: str) -> str | None:
+        """The first of the conventional variables that is set, in either case."""
+        return next((v for n in names for v in (self.text(n), self.text(n.lower())) if v), None)
+
+    def path(self, name: str, default: T) -> Path | T:
+        value = self.text(name)
+        return Path(os.path.abspath(os.path.expanduser(value))) if value else default
+
+    def whole(self, name: str, default: T, low: int, high: int) -> int | T:
+        value = self.text(name)
+        return default if value is None else int(_bounded(name, value, int, low, high, "a whole number"))
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        value = self.text(name)
+        return default if value is None else _bounded(name, value, float, low, high, "a number")
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = (self.text(name) or default).lower()
+        if value not in allowed:
+            raise BadSetting(f"{name}: {value!r} is not one of {', '.join(allowed)}")
+        return value
+
+    def parsed(self, name: str, parse: Callable[[str], T], default: D, wanted: str, secret: bool = False) -> T | D:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            return parse(value)
+        except ValueError:
+            shown = "the value" if secret else repr(value)
+            raise BadSetting(f"{name}: {shown} cannot be used; give {wanted}") from None
+
+    def secret(self, name: str, at_least: int = 1) -> Secret | None:
+        value, source = self.text(name), name
+        file = self.text(f"{name}_FILE")
+        if file and value:
+            raise BadSetting(f"{name}: set either {name} or {name}_FILE, not both")
+        if file:
+            source = f"{name}_FILE"
+            try:
+                value = Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                raise BadSetting(f"{source}: {file} cannot be read: {reason}") from None
+            if not value:
+                raise BadSetting(f"{source}: {file} is empty")
+        if value is None:
+            return None
+        if len(value) < at_least:
+            raise BadSetting(f"{source}: {len(value)} characters are too few; give {at_least} or more")
+        return Secret(value)
+
+
+def _bounded(name: str, value: str, kind: Callable[[str], float], low: float, high: float, what: str) -> float:
+    try:
+        number = kind(value)
+    except ValueError:
+        raise BadSetting(f"{name}: {value!r} is not {what}") from None
+    if not low <= number <= high:
+        raise BadSetting(f"{name}: {value} is not between {low:g} and {high:g}")
+    return number
+
+
+def usage_url(value: str) -> str:
+    """The address as given, if tokens may be sent there; raises ValueError otherwise."""
+    parts = urllib.parse.urlsplit(value)
+    port_is_sane = parts.port is None or 0 < parts.port < 65_536
+    if not parts.hostname or parts.username is not None or parts.fragment or not port_is_sane or re.search(r"[\s\\]", value):
+        raise ValueError("no usable address")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_near(parts.hostname)):
+        raise ValueError("not https")
+    return value
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is loopback or in a private range, by its spelling alone: a name could resolve anywhere."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or (address.is_private and not address.is_unspecified and not address.is_link_local)
+
+
+def _database_url(value: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    if not separator or not rest or scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+        raise ValueError("unknown kind of database")
+    if scheme in ("postgres", "postgresql"):
+        return f"postgresql+psycopg://{rest}"
+    return value
+
+
+def _header_text(value: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]{0,199}", value):
+        raise ValueError("not printable ASCII")
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", value):
+        raise ValueError("no header name")
+    return value
+
+
+def _proxy_url(value: str) -> str:
+    parts = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
+    if parts.scheme not in ("http", "https", "socks5", "socks5h", "socks4", "socks4a") or not parts.hostname or parts.port is None:
+        raise ValueError("no proxy address")
+    return parts.geturl()
+
+
+def _existing(value: str) -> str:
+    if not Path(value).exists():
+        raise ValueError("not there")
+    return value
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part, strict=False) for part in _parts(value))
+
+
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = tuple(part.lower().rstrip(".") for part in _parts(value))
+    if not all(re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host) for host in hosts):
+        raise ValueError("no host name")
+    return hosts
+
+
+def _parts(value: str) -> list[str]:
+    parts = [part for part in re.split(r"[,\s]+", value) if part]
+    if not parts:
+        raise ValueError("empty list")
+    return parts
+
+
+def _prefix(value: str) -> str:
+    prefix = "/" + value.strip("/")
+    if prefix == "/":
+        return ""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", prefix) or ".." in prefix:
+        raise ValueError("no path")
+    return prefix
+
+
+def _zone(value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError("unknown zone") from None
