@@ -1,0 +1,87 @@
+# Sourced by scripts/run and scripts/test, which set `root` to the checkout first. POSIX sh.
+#
+# `set_up FILE` makes .venv and installs FILE (requirements.txt or requirements-dev.txt) into it:
+#   1. If .venv says that exactly these requirements were installed here, nothing is done.
+#   2. Else a Python is looked for, and one set-up at a time goes on: the others wait, and then find it done.
+#   3. What was installed is noted last, so an interrupted set-up is simply done again.
+
+venv=$root/.venv
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+fail() {
+    say "${0##*/}: $*"
+    exit 1
+}
+
+set_up() {
+    is_set_up "$1" && return
+    find_python
+    lock
+    if ! is_set_up "$1"; then
+        say "Setting up .venv with $1; the first time takes about a minute."
+        is_venv_usable || "$python" -m venv --clear "$venv" || fail "$python could not make a virtual environment in $venv"
+        rm -f "$venv"/*.installed
+        (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$1") \
+            || fail "$1 could not be installed (see above); with a network, the same command goes on from here"
+        # The development requirements include the others.
+        wanted requirements.txt >"$venv/requirements.txt.installed"
+        wanted "$1" >"$venv/$1.installed"
+    fi
+    unlock
+}
+
+# What .venv has to hold, as text: where it is (a moved one has stale paths inside) and the files' own words.
+wanted() {
+    printf '%s\n' "$root"
+    if [ "$1" != requirements.txt ]; then
+        cat "$root/requirements.txt"
+    fi
+    cat "$root/$1"
+}
+
+# `import pip` fails where the system's Python has been replaced by another version since.
+is_set_up() {
+    wanted "$1" | cmp -s - "$venv/$1.installed" && "$venv/bin/python" -c 'import pip' 2>/dev/null
+}
+
+# A .venv that somebody made by hand in this place will do, too.
+is_venv_usable() {
+    "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && grep -qF "$venv" "$venv/bin/activate"
+}
+
+# Sets `python` to the first one that is new enough and can make a virtual environment; PYTHON=… is asked first.
+find_python() {
+    without_venv=
+    for python in "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11; do
+        "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue
+        "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 && return
+        without_venv=${without_venv:-${python##*/}}
+    done
+    if [ -n "$without_venv" ]; then
+        fail "$without_venv-venv is missing: sudo apt-get install $without_venv-venv"
+    fi
+    fail "Python 3.11 or newer is missing: sudo apt-get install python3 python3-venv (Ubuntu 22.04: python3.11-venv), or: brew install python"
+}
+
+# The lock is on this file, through descriptor 9, which the shell shares with its children: the kernel frees it however
+# the shell ends. flock(1) is not on every system (macOS), Python is.
+lock() {
+    exec 9<"$root/scripts/setup.sh"
+    "$python" -c '
+import fcntl, sys
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("Waiting for another set-up of this checkout.", file=sys.stderr)
+    fcntl.flock(9, fcntl.LOCK_EX)
+except OSError:
+    pass  # a file system without locks: go on as if alone
+'
+}
+
+unlock() {
+    exec 9<&-
+}
