@@ -22,6 +22,8 @@ FAULTS: dict[str, tuple[Status, str]] = {
     "encrypted_token": (_INVALID, "looks like an encrypted web-session token (five parts); use the JWT access_token"),
     "api_key": (_INVALID, "holds an API key only, which has no ChatGPT quota; sign in with ChatGPT (codex login)"),
     "agent_identity": (_INVALID, "holds an agent identity, which signs its requests and cannot be used here; sign in with ChatGPT (codex login)"),
+    "refresh_token_only": (_INVALID, "missing access_token: holds a refresh token only, which is not redeemed here"),
+    "other_platform": (_INVALID, "skipped: belongs to {platform}, not to ChatGPT"),
     "bad_access_token": (_INVALID, "access_token {reason}"),
     "bad_account_id": (_INVALID, "account_id {reason}"),
     "sealed_unreadable": (_INVALID, "the stored token cannot be opened with the present key; save the account again or restore the key"),
