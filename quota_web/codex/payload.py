@@ -1,0 +1,276 @@
+"""Wire JSON → Snapshot. The only file that knows upstream field names.
+
+Every section is read by itself and reads as nothing where it makes no sense, so a bad one never loses the others.
+The rules that matter most: windows are named by their length, never by the slot they stand in, and what was not measured is no reading.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache
+from itertools import islice
+
+from quota_web import quota
+from quota_web.codex import values
+from quota_web.codex.text import clean
+from quota_web.quota import Credits, Facts, Identity, Reading, Snapshot, Spend
+
+MAX_READINGS = 64
+
+#: More than this is no percentage of anything; spend limits have been seen at 107.
+_MOST_PERCENT = 1_000_000.0
+_LONGEST_WINDOW = 10 * 366 * values.DAY
+_LONGEST_UNSAID_WEEK = 8 * values.DAY
+
+_USED = ("used_percent",)
+_LEFT = ("percent_left", "remaining_percent")
+_LENGTH_SECONDS = ("limit_window_seconds", "window_seconds")
+_LENGTH_MINUTES = ("window_duration_mins", "window_minutes")
+_RESET_AT = ("reset_at", "resets_at", "reset_time_ms", "reset_time")
+_RESET_AFTER = ("reset_after_seconds", "resets_in_seconds")
+
+#: The first of these in an answer is the account's own section.
+_OWN_SECTIONS = ("rate_limit", "rate_limits")
+_OTHER_SECTIONS = ("additional_rate_limits", "rate_limits_by_limit_id")
+_SECTIONS = (*_OWN_SECTIONS, *_OTHER_SECTIONS, "code_review_rate_limit", "credits", "spend_control")
+_OWN_LIMIT_ID = "codex"
+_OTHER_SPEND_LIMITS = ("group_default_limit", "workspace_default_limit", "role_budget_limit", "group_shared_limit", "workspace_shared_limit")
+
+_WINDOW_NAME = re.compile(r"(?:five_hour|daily|weekly|monthly|primary|secondary|tertiary)(?:_rate)?(?:_limit)?(?:_window)?|\w{1,40}_window")
+_SAYING_NAME = re.compile(r"(five_hour|weekly|daily|monthly)")
+_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9._-]+")
+
+Fields = dict[str, object]
+_NOTHING: Fields = {}
+
+
+class BadPayload(ValueError):
+    """A document is no usage answer; the text completes `HTTP 200, but …`."""
+
+
+def parse(document: object, fetched_at: int) -> Snapshot:
+    """The snapshot in a decoded answer that arrived at *fetched_at* (epoch seconds). Raises BadPayload if there is no quota in it."""
+    if not isinstance(document, dict):
+        raise BadPayload("the answer is not a JSON object")
+    top = _fields(document)
+    top = _fields(top.get("result")) or top
+    own = _own_section(top)
+    windows = list(_windows(top))
+    if not windows and not any(_is_section(top, name) for name in _SECTIONS):
+        raise BadPayload("the answer holds no quota")
+    spend = _fields(_first(top, own, "spend_control"))
+    limit = _spend_reading(spend, own, fetched_at)
+    found = [*_readings([*_windows(own), *windows], fetched_at), *([limit] if limit else []), *_other_readings(top, own, fetched_at)]
+    return Snapshot(_merged(found), _facts(top, own, spend, limit), _identity(top))
+
+
+def _own_section(top: Fields) -> Fields:
+    """The section of the account's own limits, which a list of all limits has under its id."""
+    by_id = _fields(top.get("rate_limits_by_limit_id"))
+    return next((part for part in (_fields(top.get(name)) for name in _OWN_SECTIONS) if part), _fields(by_id.get(_OWN_LIMIT_ID)))
+
+
+def _is_section(top: Fields, name: str) -> bool:
+    """Whether a section is there, if only as the null of an account that has no such limits."""
+    return name in top and (top[name] is None or isinstance(top[name], dict) or (name in _OTHER_SECTIONS and isinstance(top[name], list)))
+
+
+def _facts(top: Fields, own: Fields, spend: Fields, spend_reading: Reading | None) -> Facts:
+    reached = values.flag(spend.get("reached"))
+    if reached is None:
+        reached = spend_reading is not None and spend_reading.exhausted
+    allowed = values.flag(own.get("allowed"))
+    return Facts(
+        plan=clean(_first(top, own, "plan_type")),
+        allowed=values.flag(own.get("ordinary_usage_allowed")) if allowed is None else allowed,
+        limit_reached=values.flag(own.get("limit_reached")),
+        reached_type=_reached_type(_first(top, own, "rate_limit_reached_type")),
+        spend_reached=reached,
+        credits=_credits(_first(top, own, "credits")),
+        reset_credits=_reset_credits(top.get("rate_limit_reset_credits")),
+    )
+
+
+def _identity(top: Fields) -> Identity:
+    return Identity(clean(top.get("account_id")), clean(top.get("user_id")), clean(top.get("email")))
+
+
+def _reached_type(value: object) -> str | None:
+    return clean(_fields(value).get("type")) if isinstance(value, dict) else clean(value)
+
+
+def _reset_credits(value: object) -> int | None:
+    return values.whole(_fields(value).get("available_count") if isinstance(value, dict) else value, 1_000_000)
+
+
+def _credits(value: object) -> Credits | None:
+    if not isinstance(value, dict):
+        return None
+    part = _fields(value)
+    balance, unlimited = values.amount(part.get("balance")), values.flag(part.get("unlimited")) or False
+    has_credits = values.flag(part.get("has_credits"))
+    if has_credits is None:
+        has_credits = unlimited or (balance is not None and Decimal(balance) > 0)
+    return Credits(has_credits, unlimited, balance, values.flag(part.get("overage_limit_reached")) or False)
+
+
+def _readings(windows: Iterable[tuple[str, Fields]], fetched_at: int, prefix: str = "", name: str | None = None) -> Iterator[Reading]:
+    """The readings of some windows; *prefix* and *name* are those of a limit that is not the account's own."""
+    for window_name, window in windows:
+        reading = _reading(window_name, window, fetched_at)
+        if reading is not None:
+            yield replace(reading, key=prefix + reading.key, upstream_name=name) if prefix else reading
+
+
+def _other_readings(top: Fields, own: Fields, fetched_at: int) -> Iterator[Reading]:
+    """The readings of limits that are not the account's own: single models and code review."""
+    yield from _readings(_windows(_fields(top.get("code_review_rate_limit"))), fetched_at, quota.CODE_REVIEW_PREFIX)
+    for feature, item in islice(_additional(top, own), MAX_READINGS):
+        name = clean(item.get("limit_name"))
+        named = clean(item.get("metered_feature")) or clean(item.get("limit_id")) or clean(feature) or name or "other"
+        prefix = f"{quota.MODEL_PREFIX}{_NOT_IN_KEYS.sub('_', named)[:64]}:"
+        yield from _readings(_windows(_fields(item.get("rate_limit") or item.get("rate_limits")) or item), fetched_at, prefix, name)
+
+
+def _additional(top: Fields, own: Fields) -> Iterator[tuple[str | None, Fields]]:
+    """The limits beside the account's own, which come as a list or by name; a list of all limits has the own one too."""
+    extra, by_id = (top.get(section) for section in _OTHER_SECTIONS)
+    if isinstance(extra, list):
+        yield from ((None, _fields(item)) for item in extra)
+    elif isinstance(extra, dict):
+        yield from ((name, _fields(item)) for name, item in _items(extra))
+    if isinstance(by_id, dict):
+        own_id = clean(own.get("limit_id")) or _OWN_LIMIT_ID
+        yield from ((name, _fields(item)) for name, item in _items(by_id) if name != own_id)
+
+
+def _windows(section: Fields) -> Iterator[tuple[str, Fields]]:
+    """The window objects of a section with their names; the first one nested inside another takes a name that says its kind."""
+    for name, value in section.items():
+        if not isinstance(value, dict) or not _WINDOW_NAME.fullmatch(name):
+            continue
+        window = _fields(value)
+        inner = [(n, v) for n, v in window.items() if isinstance(v, dict) and _WINDOW_NAME.fullmatch(n)]
+        if inner and _used_percent(window) is None:
+            says = _SAYING_NAME.match(name) is not None
+            yield from ((name if says and not place else n, _fields(v)) for place, (n, v) in enumerate(inner))
+        else:
+            yield name, window
+
+
+def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
+    """One window's reading; None where there is no usable percent, and for placeholders, which measure nothing."""
+    used = _used_percent(window)
+    if used is None:
+        return None
+    length, resets_at = _length(window), _resets_at(window, fetched_at)
+    says = _SAYING_NAME.match(name)
+    if used == 0 and length is None and resets_at is None and (not says or any(n in window for n in (*_LENGTH_SECONDS, *_LENGTH_MINUTES))):
+        return None
+    if length is not None:
+        key = quota.key_for_length(length)
+    elif says:
+        key = says.group(1)
+    else:
+        ahead = 0 if resets_at is None else resets_at - fetched_at
+        key = quota.WEEKLY if values.DAY < ahead <= _LONGEST_UNSAID_WEEK else quota.UNKNOWN
+    return Reading(key, used, resets_at, length)
+
+
+def _used_percent(window: Fields) -> float | None:
+    """The used percent as measured, above 100 too. One below 0 cannot have been measured; to call it 0 would invent a full window."""
+    for name in _USED + _LEFT:
+        value = values.number(window[name]) if name in window else None
+        used = value if value is None or name in _USED else 100 - value
+        if used is not None and 0 <= used <= _MOST_PERCENT:
+            return used + 0.0  # so that no -0.0 is shown
+    return None
+
+
+def _length(window: Fields) -> int | None:
+    for names, factor in ((_LENGTH_SECONDS, 1), (_LENGTH_MINUTES, 60)):
+        for name in names:
+            value = values.number(window.get(name))
+            if value is not None and 1 <= value * factor <= _LONGEST_WINDOW:
+                return round(value * factor)
+    return None
+
+
+def _resets_at(window: Fields, fetched_at: int) -> int | None:
+    """The absolute reset if it can be true, else the relative one, which drifts by the time the answer took."""
+    for name in _RESET_AT:
+        found = values.moment(window.get(name), fetched_at)
+        if found is not None:
+            return found
+    for name in _RESET_AFTER:
+        after = values.whole(window.get(name), values.RESET_AHEAD)
+        if after:
+            return fetched_at + after
+    return None
+
+
+def _spend_reading(spend: Fields, own: Fields, fetched_at: int) -> Reading | None:
+    """The person's own spend limit, else the fullest of the others that apply."""
+    individual = _spend_limit(_fields(spend.get("individual_limit") or own.get("individual_limit")), fetched_at)
+    if individual is not None:
+        return individual
+    parts = [_fields(spend.get(name)) for name in _OTHER_SPEND_LIMITS]
+    others = [_spend_limit(_fields(part.get("details")) or part, fetched_at) for part in parts]
+    return max((reading for reading in others if reading is not None), key=lambda r: r.used_percent, default=None)
+
+
+def _spend_limit(part: Fields, fetched_at: int) -> Reading | None:
+    limit, used, left = (values.amount(part.get(name)) for name in ("limit", "used", "remaining"))
+    if used is None and limit is not None and left is not None:
+        used = str(Decimal(limit) - Decimal(left))
+    percent = _used_percent(part)
+    if percent is None and limit is not None and used is not None and Decimal(limit) > 0 and Decimal(used) >= 0:
+        percent = min(round(float(100 * Decimal(used) / Decimal(limit)), 4), _MOST_PERCENT)
+    if percent is None:
+        return None
+    return Reading(quota.SPEND, percent, _resets_at(part, fetched_at), None, None, Spend(limit, used, clean(part.get("unit"), 40)))
+
+
+def _merged(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    """One reading a key: equal ones collapse, of different ones the fuller stays and is marked."""
+    by_key: dict[str, Reading] = {}
+    for reading in readings:
+        before = by_key.get(reading.key)
+        if before is not None:
+            by_key[reading.key] = _fuller(before, reading)
+        elif len(by_key) < MAX_READINGS:
+            by_key[reading.key] = reading
+    return tuple(by_key.values())
+
+
+def _fuller(one: Reading, other: Reading) -> Reading:
+    if one.used_percent == other.used_percent and (one.resets_at == other.resets_at or None in (one.resets_at, other.resets_at)):
+        return replace(one, resets_at=one.resets_at or other.resets_at, length_s=one.length_s or other.length_s)
+    first, last = sorted((one, other), key=lambda r: (r.used_percent, r.resets_at or 0))
+    return replace(last, conflict=True, length_s=last.length_s or first.length_s)
+
+
+def _first(top: Fields, own: Fields, name: str) -> object:
+    value = top.get(name)
+    return own.get(name) if value is None else value
+
+
+def _fields(value: object) -> Fields:
+    """An object with its keys in snake case, whatever case they came in; of two spellings the first one wins. Nothing for anything else."""
+    if not isinstance(value, dict):
+        return _NOTHING
+    fields: Fields = {}
+    for name, item in _items(value):
+        fields.setdefault(_snake(name), item)
+    return fields
+
+
+def _items(value: Mapping[object, object]) -> Iterator[tuple[str, object]]:
+    return ((name, item) for name, item in value.items() if isinstance(name, str) and len(name) <= 64)
+
+
+@lru_cache(maxsize=1024)
+def _snake(name: str) -> str:
+    return _CAMEL_HUMP.sub(r"_\1", name).lower()
