@@ -16,7 +16,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 #: Every module's room, by its name inside the package; a sub-package is one room. A new module needs a room before anything else.
 ROOMS = {
-    "core": ("clock", "due", "errors", "faults", "quota", "secret", "series", "version"),
+    "core": ("clock", "due", "errors", "faults", "names", "quota", "secret", "series", "version"),
     "config": ("config",),
     "extensions": ("extensions",),
     "codex": ("codex",),
@@ -202,10 +202,11 @@ def test_acts_and_edges_know_no_flask():
 
 
 def test_sql_is_in_the_store_alone():
-    rooms = set(ROOMS) - {"store", "extensions"}
+    libraries = places_importing({"sqlalchemy", "flask_sqlalchemy", "sqlite3", "psycopg"}, set(ROOMS) - {"store", "extensions"})
 
-    assert places_importing({"sqlalchemy", "flask_sqlalchemy", "sqlite3", "psycopg"}, rooms) == []
-    assert places_with({"db.session"}, {"store"}) == []
+    # An act owns its transaction and hands it on, so it may name the type; asking the database is the store's.
+    assert [place for place in libraries if not place.endswith(" sqlalchemy.Connection")] == []
+    assert places_with({"db.session", "execute", "scalars", "exec_driver_sql"}, {"store"}) == []
 
 
 def test_pages_reach_the_store_through_an_act():
