@@ -31,7 +31,7 @@ PARTS = {
     "chromium": Part(
         ("chromium", "chromium-browser", "google-chrome", "Google Chrome"), ("chromium",), ("/Applications/Google Chrome.app/Contents/MacOS",)
     ),
-    "nginx": Part(("nginx",), ("nginx-light",)),
+    "nginx": Part(("nginx",), ("nginx",)),
     "npm": Part(("npm",), ("npm",)),
     "postgres": Part(("postgres",), ("postgresql",), ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin")),
 }

@@ -49,7 +49,9 @@ def set_up(root: Path, requirements: str = "requirements.txt", **env: str) -> su
 
 
 def run(command: list[str | Path], env: Mapping[str, str] | None = None, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, "PYTHON": "", **(env or {})}, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
 
 
 def folder_with(folder: Path, **programs: str) -> str:
