@@ -1,0 +1,137 @@
+"""Ends requests that take too long, whatever they are waiting for, by shutting their socket down.
+
+A socket's own timeout starts anew with every byte, so a header that drips would last for ever. One thread watches all requests;
+it sleeps until the nearest deadline and is not woken by requests that end in time.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+
+class Cut:
+    """One request's deadline. Look at `fired` before believing what the request brought: a cut answer can look like an empty one."""
+
+    __slots__ = ("at", "connection", "fired")
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.fired = False
+        self.connection: CuttableConnection | None = None
+
+    def fire(self) -> None:
+        self.fired = True
+        # A connection that went back to the pool serves someone else by now.
+        if self.connection is not None and self.connection.serves is self:
+            self.connection.shut_down()
+
+
+class Watch:
+    """All requests under way, and the thread that cuts those that are past their deadline."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._live: set[Cut] = set()
+        self._thread: threading.Thread | None = None
+        self._wakes_at = 0.0
+        self._closed = False
+
+    @contextmanager
+    def limit(self, seconds: float) -> Iterator[Cut]:
+        """Cut whatever the calling thread asks for inside the block once *seconds* have passed."""
+        cut = Cut(time.monotonic() + seconds)
+        self._begin(cut)
+        _here.cut = cut
+        try:
+            yield cut
+        finally:
+            _here.cut = None
+            with self._changed:
+                self._live.discard(cut)
+
+    def cut_all(self) -> None:
+        """Cut every request under way."""
+        with self._changed:
+            for cut in self._live:
+                cut.fire()
+
+    def close(self) -> None:
+        """Cut every request and let the thread end."""
+        self.cut_all()
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _begin(self, cut: Cut) -> None:
+        with self._changed:
+            self._live.add(cut)
+            if self._closed:
+                cut.fire()
+            elif self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="codex-deadlines", daemon=True)
+                self._thread.start()
+            elif cut.at < self._wakes_at:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                for cut in [cut for cut in self._live if cut.at <= now]:
+                    cut.fire()
+                    self._live.discard(cut)
+                self._wakes_at = min((cut.at for cut in self._live), default=float("inf"))
+                self._changed.wait(None if self._wakes_at == float("inf") else self._wakes_at - now)
+
+
+class _Here(threading.local):
+    """The deadline of the request that the current thread is making."""
+
+    cut: Cut | None = None
+
+
+_here = _Here()
+
+
+class CuttableConnection:
+    """Mixed into urllib3's connection classes: lets another thread shut the socket down at any point, TLS handshake included.
+
+    It keeps a descriptor of its own: wrapping a socket for TLS takes the first one away, and a closed one may be reused by others.
+    """
+
+    serves: Cut | None = None
+    _handle: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        self._serve()
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self._handle = sock.dup()
+        if self.serves is not None and self.serves.fired:
+            self.shut_down()
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._serve()
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+    def shut_down(self) -> None:
+        """End whatever is waiting on this connection's socket."""
+        handle = self._handle
+        if handle is not None:
+            # The other side, or close() in another thread, may have been faster.
+            with suppress(OSError):
+                handle.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self) -> None:
+        self.serves = _here.cut
+        if self.serves is not None:
+            self.serves.connection = self
