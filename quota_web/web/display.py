@@ -1,0 +1,242 @@
+"""How values read on a page: percents, times, countdowns, plans and statuses in words with what to do.
+
+Filters take what `/api/results` holds (remaining percents, ISO times ending in Z) and a `now` in epoch seconds.
+Times stand in the server's zone with its name; the page's script puts them into the viewer's zone.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from quota_web import clock
+from quota_web.version import __version__
+from quota_web.web import svg
+
+Row = Mapping[str, Any]
+
+#: Below this a window counts as low, in percent remaining.
+LOW_PERCENT = 15
+NO_VALUE = "–"
+#: The library file without which charts are drawn on the server only.
+CHART_LIBRARY = "vendor/uPlot.iife.min.js"
+
+PLAN_LABELS = {
+    "go": "Go", "plus": "Plus", "pro": "Pro", "prolite": "Pro 5x", "free": "Free", "free_workspace": "Free workspace", "guest": "Guest", "team": "Team",
+    "business": "Business", "self_serve_business_prolite": "Business Premium", "self_serve_business_usage_based": "Business, by use",
+    "enterprise": "Enterprise", "hc": "Enterprise", "ent26": "Enterprise", "enterprise_cbp_usage_based": "Enterprise, by use", "enterprise_cbp_automation": "Enterprise automation",
+    "edu": "Edu", "edu_plus": "Edu Plus", "edu_pro": "Edu Pro", "education": "Education", "k12": "K-12", "quorum": "Quorum", "unknown": "Unknown",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a person should make of an account: a group to count it in, a word, and what to do about it."""
+
+    #: usable, blocked, hand (needs a person), trouble (mends itself) or idle.
+    group: str
+    word: str
+    advice: str | None = None
+
+
+#: status → what it means for a person. `ok` is judged from the readings; temporary faults hide behind readings that are still fresh.
+STATES = {
+    "pending": State("idle", "Not refreshed yet", "The first refresh follows at once."),
+    "paused": State("idle", "Paused", "Resume it to refresh again."),
+    "expired": State("hand", "Needs a sign-in", "Sign in with Codex again and save the new auth.json."),
+    "invalid_credentials": State("hand", "Credentials unusable", "Edit the account and give a working auth.json."),
+    "deactivated": State("hand", "Deactivated", "Ask the workspace’s owner, then refresh it by hand."),
+    "forbidden": State("trouble", "Refused", "ChatGPT refuses this account; tried again at growing intervals."),
+    "address_blocked": State("trouble", "Address blocked", "This machine’s address is blocked, not the account: wait, or set a proxy."),
+    "rate_limited": State("trouble", "Asked too often", "Waits as long as ChatGPT said, then tries again."),
+    "upstream_error": State("trouble", "ChatGPT has a fault", "Tried again by itself."),
+    "unreachable": State("trouble", "Unreachable", "Check this machine’s network and proxy; tried again by itself."),
+    "bad_response": State("trouble", "Answer not understood", "Tried again by itself; a newer version may help."),
+}
+
+REACHED_ADVICE = {
+    "workspace_owner_credits_depleted": "The workspace has no credits left; buy some or wait.",
+    "workspace_member_credits_depleted": "The workspace has no credits left; ask its owner.",
+    "workspace_owner_usage_limit_reached": "The workspace’s usage limit is reached; raise it or wait.",
+    "workspace_member_usage_limit_reached": "The workspace’s usage limit is reached; ask its owner.",
+}
+
+
+def state(row: Row) -> State:
+    """What a person should make of one entry of `/api/results`."""
+    fault = STATES.get(row["status"])
+    if fault is not None and fault.group in ("hand", "idle"):
+        return fault
+    if row.get("blocked"):
+        return State("blocked", "Blocked", _block_advice(row))
+    if fault is not None and (row.get("stale") or row.get("taken_at") is None):
+        return fault
+    if row["status"] not in ("ok", *STATES):
+        return State("trouble", tidy(row["status"]))
+    if any(w["remaining_percent"] < LOW_PERCENT for w in row.get("windows", ()) if w["key"] in ("five_hour", "daily", "weekly", "monthly")):
+        return State("usable", "Usable, little left")
+    return State("usable", "Usable", "No reading of late; refresh to be sure." if row.get("stale") else None)
+
+
+def _block_advice(row: Row) -> str | None:
+    if row.get("spend_reached"):
+        return "The spend limit is reached; ask the workspace’s owner."
+    advice = REACHED_ADVICE.get(row.get("reached_type") or "")
+    if advice or row.get("blocked_until"):
+        return advice
+    return "ChatGPT names no end; refresh it later."
+
+
+def status_word(status: str) -> str:
+    """A status of an attempt in a word or three, such as `Needs a sign-in`."""
+    return "Answered" if status == "ok" else STATES[status].word if status in STATES else tidy(status)
+
+
+def plan_label(plan: str | None) -> str:
+    """A plan as people call it; one that is not known yet is tidied, never hidden."""
+    return NO_VALUE if not plan else PLAN_LABELS.get(plan.lower()) or tidy(plan)
+
+
+def tidy(word: str) -> str:
+    """A machine's word as text: `some_new_plan` → `Some new plan`, cut at 40 characters."""
+    text = " ".join(word.replace("_", " ").split())
+    text = text if len(text) <= 40 else f"{text[:39]}…"
+    return text[:1].upper() + text[1:]
+
+
+def percent(value: float | None) -> str:
+    """A percentage with at most one decimal; never rounded to a 0 or 100 that it is not."""
+    if value is None:
+        return NO_VALUE
+    shown = round(value, 1)
+    if shown == 0 < value:
+        return "<0.1\u202f%"
+    return f"{99.9 if shown == 100 > value else shown:g}\u202f%"
+
+
+def level(value: float | None) -> str:
+    """How full a window is, in a word for the style sheet: `none`, `empty`, `low` or `fine`."""
+    if value is None:
+        return "none"
+    return "empty" if value <= 0 else "low" if value < LOW_PERCENT else "fine"
+
+
+def amount(value: str | None) -> str:
+    """A decimal string for people: `1348.7450000000` → `1,348.75`; what is no number stays as it came."""
+    try:
+        number = Decimal(value) if value else None
+    except InvalidOperation:
+        return tidy(str(value))
+    if number is None or not number.is_finite():
+        return NO_VALUE
+    return f"{number:,.2f}".removesuffix(".00") if abs(number) < 10**15 else f"{number:.3g}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: `3 d 7 h`, `1 h 12 m`, `12 m`, `<1 m`."""
+    minutes = int(abs(seconds)) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours and days < 30 else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+    return f"{minutes} m" if minutes else "<1 m"
+
+
+def countdown(at: str | int | None, now: int) -> str:
+    """How long until a moment; `due` once it has passed."""
+    if at is None:
+        return NO_VALUE
+    left = epoch(at) - now
+    return span(left) if left > 0 else "due"
+
+
+def ago(at: str | int | None, now: int) -> str:
+    """How long since a moment."""
+    if at is None:
+        return "never"
+    passed = now - epoch(at)
+    return "just now" if passed < 60 else f"{span(passed)} ago"
+
+
+def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
+    """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54 CST`."""
+    local, today = (datetime.fromtimestamp(t, UTC).astimezone(zone) for t in (epoch(at), now))
+    if local.date() == today.date():
+        return f"{local:%H:%M %Z}"
+    year = "" if local.year == today.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M %Z}"
+
+
+def epoch(at: str | int) -> int:
+    """Epoch seconds of an ISO time, or of what is epoch seconds already."""
+    return at if isinstance(at, int) else int(datetime.fromisoformat(at).timestamp())
+
+
+def iso(at: str | int) -> str:
+    """A moment as ISO 8601 in UTC, ending in Z."""
+    return at if isinstance(at, str) else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration of a request: `812 ms`, `2.4 s`."""
+    if value is None:
+        return NO_VALUE
+    return f"{value:.0f}\u202fms" if value < 1000 else f"{value / 1000:.1f}\u202fs"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: `1 account`, `1,204 readings`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+class _Times:
+    """Filters that write `<time>` elements; page.js rewrites their text in the viewer's zone and keeps it current."""
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+
+    def clock(self, at: str | int | None, now: int) -> str | Markup:
+        return NO_VALUE if at is None else self._tag(at, "clock", clock_time(at, now, self._zone))
+
+    def countdown(self, at: str | int | None, now: int) -> str | Markup:
+        return NO_VALUE if at is None else self._tag(at, "countdown", countdown(at, now))
+
+    def ago(self, at: str | int | None, now: int) -> str | Markup:
+        return "never" if at is None else self._tag(at, "ago", ago(at, now))
+
+    @staticmethod
+    def _tag(at: str | int, kind: str, text: str) -> Markup:
+        return Markup('<time datetime="{}" data-t="{}">{}</time>').format(iso(at), kind, text)
+
+
+def init_app(app: Flask, zone: tzinfo | None = None) -> None:
+    """Give the templates their filters; *zone* is the server's own unless set."""
+    times = _Times(zone)
+    app.jinja_env.filters.update(
+        percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=status_word, ms=milliseconds, plural=plural, iso=iso, epoch=epoch, span=span,
+        clock=times.clock, countdown=times.countdown, ago=times.ago,
+    )  # fmt: skip
+    app.jinja_env.globals.update(asset=_Assets(app), sparkline=svg.sparkline, bar=svg.bar, version=__version__)
+    app.context_processor(lambda: {"now": clock.now(), "charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()})
+
+
+class _Assets:
+    """Addresses of static files that change with their content, so that browsers may keep them for good."""
+
+    def __init__(self, app: Flask) -> None:
+        self._folder = Path(app.static_folder or "")
+        self._known: dict[tuple[str, int], str] = {}
+
+    def __call__(self, name: str) -> str:
+        path = self._folder / name
+        key = (name, path.stat().st_mtime_ns if path.is_file() else 0)
+        if key not in self._known:
+            self._known[key] = hashlib.sha256(path.read_bytes()).hexdigest()[:10] if key[1] else "none"
+        return url_for("static", filename=name, v=self._known[key])

@@ -1,0 +1,55 @@
+// The account form: files can be dropped, their names are shown before anything is sent, and a single file suggests the account's name.
+
+const drop = document.getElementById("drop"), input = document.getElementById("auth_file"), said = document.getElementById("drop-said");
+const name = document.getElementById("name"), pasted = document.getElementById("auth_json");
+const MOST_BYTES = 2 * 1024 * 1024;
+let suggested = "";
+
+function suggest(words) {
+  if (name.value && name.value !== suggested) return;
+  suggested = words;
+  name.value = words;
+}
+
+function tell() {
+  const files = [...input.files];
+  const large = files.filter((file) => file.size > MOST_BYTES);
+  if (!files.length) said.textContent = "Codex keeps it in ~/.codex/auth.json";
+  else if (large.length) said.textContent = `Too large: ${large.map((file) => file.name).join(", ")} (2 MiB at most).`;
+  else said.textContent = files.length === 1 ? `${files[0].name}, ready to save.` : `${files.length} files: ${files.map((file) => file.name).join(", ")}`;
+  if (files.length === 1) suggest(files[0].name.replace(/(\.auth)?\.json$/i, "").replace(/^auth$/i, ""));
+  name.disabled = files.length > 1;
+}
+
+input.addEventListener("change", tell);
+for (const kind of ["dragenter", "dragover"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  const files = new DataTransfer();
+  const given = [...event.dataTransfer.files];
+  (input.multiple ? given : given.slice(0, 1)).forEach((file) => files.items.add(file));
+  if (!files.files.length) return;
+  input.files = files.files;
+  tell();
+});
+// A file that misses the zone must not replace the page.
+for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
+
+pasted.addEventListener("input", () => {
+  const text = pasted.value.trim();
+  let wrong = "";
+  if (text) {
+    try {
+      JSON.parse(text);
+    } catch {
+      wrong = "This is no complete JSON yet: copy the whole file.";
+    }
+  }
+  pasted.setCustomValidity(wrong);
+});

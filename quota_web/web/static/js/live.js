@@ -1,0 +1,131 @@
+// Keeps a page current: asks /api/results whether anything changed, and if so takes the server's own new rendering of #live.
+// No second rendering in the browser, so the page can never disagree with the server. The new part is parsed as an inert document.
+
+const live = () => document.getElementById("live");
+let hush = 0;
+function say(words) {
+  clearTimeout(hush);
+  document.getElementById("said").textContent = words;
+  hush = setTimeout(() => say(""), 9000);
+}
+const EVERY = 15000;
+let etag = null;
+let timer = 0;
+let swapping = false;
+
+/** Asks for the latest results; null when nothing changed since the last time. */
+async function results(signal) {
+  const response = await fetch(live().dataset.results, { headers: { Accept: "application/json", ...(etag && { "If-None-Match": etag }) }, cache: "no-store", signal });
+  if (response.status === 401) location.reload(); // signed out meanwhile: the server sends us to the sign-in
+  if (!response.ok) return null;
+  etag = response.headers.get("ETag");
+  return response.json();
+}
+
+/** Puts the server's present rendering of an address in the place of #live. */
+export async function swap(address = location.href) {
+  if (swapping) return;
+  swapping = true;
+  try {
+    const response = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html");
+    const part = fresh && fresh.getElementById("live");
+    if (!part) return location.reload();
+    const focus = remember();
+    const before = texts();
+    window.quota.localise(part);
+    live().replaceWith(document.adoptNode(part));
+    document.title = fresh.title;
+    for (const [who, row] of rows()) if (before.has(who) && before.get(who) !== row.textContent) row.classList.add("fresh");
+    recall(focus);
+    wire();
+    document.dispatchEvent(new Event("swapped"));
+  } finally {
+    swapping = false;
+  }
+}
+
+const rows = () => [...live().querySelectorAll("tbody tr")].map((row) => [row.querySelector(".who")?.textContent, row]);
+const texts = () => new Map(rows().map(([who, row]) => [who, row.textContent]));
+
+function remember() {
+  const active = document.activeElement;
+  if (!live().contains(active)) return null;
+  const all = [...live().querySelectorAll("a, button, input")];
+  return { at: all.indexOf(active), id: active.id, value: active.value, from: active.selectionStart };
+}
+
+function recall(focus) {
+  if (!focus) return;
+  const target = (focus.id && document.getElementById(focus.id)) || live().querySelectorAll("a, button, input")[focus.at];
+  target?.focus({ preventScroll: true });
+  if (target?.type === "search") {
+    target.value = focus.value;
+    target.setSelectionRange(focus.from, focus.from);
+  }
+}
+
+async function poll() {
+  clearTimeout(timer);
+  if (!document.hidden) {
+    try {
+      if (await results()) await swap();
+      document.getElementById("updated")?.classList.remove("away");
+    } catch {
+      // The server is away for a moment: the page keeps what it has and asks again.
+    }
+  }
+  timer = setTimeout(poll, EVERY);
+}
+
+/** The refresh button: sends, counts answers as they come in, says how it went. */
+async function refresh(event) {
+  event.preventDefault();
+  const form = event.target, button = form.querySelector("button");
+  const began = Date.now() - 1000;
+  button.disabled = true;
+  button.textContent = "Refreshing…";
+  say("Refreshing.");
+  const stop = new AbortController();
+  const watch = setInterval(async () => {
+    const seen = await results(stop.signal).catch(() => null);
+    if (seen && !stop.signal.aborted) {
+      const done = seen.results.filter((r) => Date.parse(r.attempted_at) >= began).length;
+      button.textContent = `${done} of ${seen.results.length}…`;
+    }
+  }, 1500);
+  try {
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+    const body = response.ok ? await response.json() : null;
+    stop.abort();
+    clearInterval(watch);
+    await swap();
+    say(body ? outcome(body.results, form.elements.account?.value) : `The refresh failed (${response.status}).`);
+  } catch {
+    say("The server cannot be reached.");
+    button.disabled = false;
+    button.textContent = "Refresh";
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+function outcome(list, only) {
+  const meant = only ? list.filter((r) => r.account === only) : list;
+  const failed = meant.filter((r) => !["ok", "paused"].includes(r.status)).map((r) => r.account);
+  const words = `Refreshed ${meant.length} ${meant.length === 1 ? "account" : "accounts"}.`;
+  return failed.length ? `${words} ${failed.length} without an answer: ${failed.slice(0, 5).join(", ")}.` : words;
+}
+
+function wire() {
+  document.getElementById("refresh")?.addEventListener("submit", refresh);
+}
+
+/** Starts the polling; a page without #live (no account yet) stays as it is. */
+export function start() {
+  if (!live()) return;
+  etag = live().dataset.etag || null;
+  wire();
+  timer = setTimeout(poll, EVERY);
+  document.addEventListener("visibilitychange", () => document.hidden || poll());
+}

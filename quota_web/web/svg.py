@@ -1,0 +1,159 @@
+"""Charts drawn on the server, for pages without JavaScript: bars, sparklines and the chart.svg of one account.
+
+Pure functions over columns. A value holds until the next one, so lines are steps; a gap or a reset breaks them.
+Everything is said with attributes and classes, since the content security policy forbids inline styles.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from markupsafe import Markup, escape
+
+Column = Sequence[float | None]
+
+#: A rise of this many points within one step is a reset, not a correction.
+RESET_RISE = 3
+SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+WINDOW_TITLES = {"five_hour": "Five-hour", "weekly": "Weekly", "daily": "Daily", "monthly": "Monthly", "spend": "Spend"}
+
+WIDTH, PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 720, 116, 40, 56, 14, 30, 26
+#: Spans between time marks, in seconds; the first that gives at most eight marks is taken.
+TICK_STEPS = (3_600, 10_800, 21_600, 43_200, 86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400, 61 * 86_400)
+PALETTES = {
+    "light": {"ink": "#1d2523", "soft": "#5c6663", "grid": "#d9dedb", "line": "#0d7362", "band": "#0d7362"},
+    "dark": {"ink": "#e4eae7", "soft": "#98a5a0", "grid": "#2f3937", "line": "#4fc7ae", "band": "#4fc7ae"},
+}
+
+
+def bar(remaining: float | None, level: str) -> Markup:
+    """A bar as wide as what is left; the number beside it says the same, so it is hidden from screen readers."""
+    if remaining is None:
+        return Markup('<svg class="bar bar-none" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"></svg>')
+    return Markup('<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="{:g}" height="6"/></svg>').format(
+        level, round(remaining, 1)
+    )
+
+
+def sparkline(spark: Mapping[str, Any] | None) -> Markup:
+    """The last 24 hours of an account in the size of a word: five-hour as the line, weekly behind it.
+
+    *spark* holds `t` (epoch seconds) and the columns `five_hour` and `weekly`, each of which may be missing.
+    """
+    times: Sequence[int] = (spark or {}).get("t") or ()
+    lines = [(key, values) for key in ("weekly", "five_hour") if spark and (values := spark.get(key)) and any(v is not None for v in values)]
+    if not lines or len(times) < 2:
+        return Markup('<span class="none">–</span>')
+    x = _scale(times[0], times[-1], 0, SPARK_WIDTH)
+    y = _scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
+    paths = Markup("").join(Markup('<path class="spark-{}" d="{}"/>').format(key.replace("_", "-"), steps(times, values, x, y)) for key, values in lines)
+    return Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(SPARK_WIDTH, SPARK_HEIGHT, spark_gist(lines), paths)
+
+
+def spark_gist(lines: Iterable[tuple[str, Column]]) -> str:
+    """What a sparkline shows, in words: `24 hours: five-hour lowest 40 %, now 88 %`."""
+    parts = []
+    for key, values in reversed(list(lines)):
+        known = [v for v in values if v is not None]
+        last = "unknown" if values[-1] is None else f"{values[-1]:g} %"
+        parts.append(f"{WINDOW_TITLES[key].lower()} lowest {min(known):g} %, now {last}")
+    return f"24 hours: {'; '.join(parts)}"
+
+
+def chart(history: Mapping[str, Any], title: str, theme: str = "light", zone: tzinfo | None = None) -> str:
+    """An SVG document with a panel for each series of an `/api/history` answer about one account."""
+    ink = PALETTES.get(theme, PALETTES["light"])
+    series = history["series"]
+    start, end = (int(datetime.fromisoformat(history[k]).timestamp()) for k in ("from", "to"))
+    height = TOP + max(1, len(series)) * (PANEL_HEIGHT + GAP) + BOTTOM - GAP + 16
+    parts: list[str] = []
+    for i, one in enumerate(series):
+        parts += _panel(one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink)
+    parts += _time_axis(start, end, series, ink, zone)
+    if not series:
+        parts.append(_text(WIDTH / 2, TOP + 70, "No readings in this time.", ink["soft"], "middle"))
+    gist = "; ".join(panel_gist(s) for s in series) or "no readings"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
+        f'font-family="system-ui, sans-serif" font-size="11"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
+    )
+
+
+def panel_gist(one: Mapping[str, Any]) -> str:
+    """What one panel shows, in words: `Five-hour: lowest 12 %, now 88 %`."""
+    lows = [v for v in one.get("min") or one["remaining"] if v is not None]
+    now = next((v for v in reversed(one["remaining"]) if v is not None), None)
+    name = WINDOW_TITLES.get(one["window"], one["window"])
+    return f"{name}: no readings" if not lows or now is None else f"{name}: lowest {min(lows):g} %, last {now:g} %"
+
+
+def steps(times: Sequence[int], values: Column, x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    """A path that holds each value until the next, lifts the pen at gaps and breaks where a reset filled the window."""
+    path: list[str] = []
+    before: float | None = None
+    for t, value in zip(times, values, strict=True):
+        if value is None:
+            path += [f"H{x(t):.4g}"] if before is not None else []
+        elif before is None:
+            path.append(f"M{x(t):.4g} {y(value):.4g}")
+        elif value - before >= RESET_RISE:
+            path.append(f"H{x(t):.4g}M{x(t):.4g} {y(value):.4g}")
+        elif value != before:
+            path.append(f"H{x(t):.4g}V{y(value):.4g}")
+        before = value
+    return "".join([*path, f"H{x(times[-1]):.4g}" if before is not None else ""])
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    size = (high - low) or 1
+    return lambda value: start + (value - low) / size * (end - start)
+
+
+def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], top: int, ink: Mapping[str, str]) -> Iterator[str]:
+    x, y = _scale(*over, LEFT, WIDTH - RIGHT), _scale(0, 100, top + PANEL_HEIGHT, top)
+    yield _text(LEFT, top - 7, WINDOW_TITLES.get(one["window"], one["window"]), ink["ink"], weight="600")
+    for mark in (0, 50, 100):
+        yield f'<path d="M{LEFT} {y(mark):g}H{WIDTH - RIGHT}" stroke="{ink["grid"]}"/>'
+        yield _text(LEFT - 6, y(mark) + 4, f"{mark}", ink["soft"], "end")
+    for low_t, high_t, low, high in _bands(times, one):
+        yield (
+            f'<rect x="{x(low_t):.1f}" y="{y(high):.1f}" width="{x(high_t) - x(low_t):.1f}" height="{y(low) - y(high):.1f}" '
+            f'fill="{ink["band"]}" fill-opacity="0.18"/>'
+        )
+    if times:
+        yield f'<path d="{steps(times, one["remaining"], x, y)}" fill="none" stroke="{ink["line"]}" stroke-width="1.5"/>'
+    last = next((v for v in reversed(one["remaining"]) if v is not None), None)
+    if last is not None:
+        yield _text(WIDTH - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
+
+
+def _bands(times: Sequence[int], one: Mapping[str, Any]) -> Iterator[tuple[int, int, float, float]]:
+    """From, to, lowest and highest of each slot in which the value moved."""
+    for i, (low, high) in enumerate(zip(one.get("min") or (), one.get("max") or (), strict=True)):
+        if low is not None and high is not None and high - low >= 1 and i + 1 < len(times):
+            yield times[i], times[i + 1], low, high
+
+
+def _time_axis(start: int, end: int, series: Sequence[object], ink: Mapping[str, str], zone: tzinfo | None) -> Iterator[str]:
+    x = _scale(start, end, LEFT, WIDTH - RIGHT)
+    base = TOP + 16 + max(1, len(series)) * (PANEL_HEIGHT + GAP) - GAP
+    ticks, step = time_ticks(start, end, zone)
+    for at in ticks:
+        local = datetime.fromtimestamp(at, UTC).astimezone(zone)
+        words = f"{local:%H:%M}" if step < 86_400 and (local.hour or local.minute) else f"{local.day} {local:%b}"
+        yield f'<path d="M{x(at):.1f} {base}v4" stroke="{ink["soft"]}"/>'
+        yield _text(x(at), base + 16, words, ink["soft"], "middle")
+    yield _text(WIDTH - 4, base + 16, f"{datetime.fromtimestamp(end, UTC).astimezone(zone):%Z}", ink["soft"], "end")
+
+
+def time_ticks(start: int, end: int, zone: tzinfo | None = None) -> tuple[list[int], int]:
+    """Round moments between two times in a zone, at most eight, and the span between them."""
+    step = next((s for s in TICK_STEPS if (end - start) / s <= 8), TICK_STEPS[-1])
+    offset = datetime.fromtimestamp(start, UTC).astimezone(zone).utcoffset()
+    shift = int(offset.total_seconds()) if offset is not None else 0
+    first = -(-(start + shift) // step) * step - shift
+    return list(range(first, end + 1, step)), step
+
+
+def _text(x: float, y: float, words: str, fill: str, anchor: str = "start", weight: str = "400") -> str:
+    return f'<text x="{x:g}" y="{y:g}" fill="{fill}" text-anchor="{anchor}" font-weight="{weight}">{escape(words)}</text>'
