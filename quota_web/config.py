@@ -57,6 +57,8 @@ class Settings:
     retention_days: int | None = None
     timezone: ZoneInfo | None = None
     log_format: str = "text"
+    #: Only this account is refreshed and shown (an option of the classic service).
+    only_account: str | None = None
 
     def with_options(self, **options: Any) -> "Settings":
         """The same settings with command-line options laid over; None means not given."""

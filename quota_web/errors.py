@@ -3,6 +3,7 @@
 QuotaError
 ├── BadSetting          a setting, folder or file that stops the start; exit status 4
 ├── BadDatabase         the database cannot be used
+│   ├── DatabaseBusy    locked by another writer for longer than we wait
 │   ├── DatabaseTooNew  made by a later version
 │   └── KeyMissing      sealed tokens without the key that sealed them
 ├── AccountNotFound     no account of that name
@@ -24,6 +25,10 @@ class BadSetting(QuotaError):
 
 class BadDatabase(QuotaError):
     """The database cannot be opened, read or brought up to date."""
+
+
+class DatabaseBusy(BadDatabase):
+    """Another writer holds the database for longer than we wait; trying again helps."""
 
 
 class DatabaseTooNew(BadDatabase):

@@ -17,6 +17,9 @@ SPEND = "spend"
 MODEL_PREFIX = "model:"
 CODE_REVIEW_PREFIX = "code_review:"
 
+#: Where the readings that a refresh shows come from.
+NETWORK, CACHE = "network", "cache"
+
 #: Lengths that have a word, in seconds; a window counts as one when it is within 5 % of it.
 NAMED_LENGTHS = {FIVE_HOUR: 18_000, DAILY: 86_400, WEEKLY: 604_800, MONTHLY: 2_592_000}
 LENGTH_TOLERANCE = 0.05

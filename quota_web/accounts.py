@@ -1,0 +1,280 @@
+"""Acts on accounts: add, replace, rename, pause, remove, export.
+
+Two accounts are one login when their account ids are equal and no user id speaks against it. Another login never goes
+on with somebody's history: the old account keeps its own under another name, and the new one starts afresh.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from quota_web import names, times
+from quota_web.codex import auth_file
+from quota_web.codex.auth_file import Credentials
+from quota_web.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
+from quota_web.quota import Status
+from quota_web.secret import Secret
+from quota_web.store import accounts as store
+from quota_web.store import engine, events, site
+from quota_web.store.accounts import FOLLOWED, MANAGED, Account, Scope, Sealed
+from quota_web.store.sealing import Sealer, Unreadable, sync_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An account that was just stored."""
+
+    name: str
+    #: False where an account of this name and login got new credentials.
+    is_new: bool
+    #: What the account of another login that had the name is called now.
+    archived_as: str | None = None
+
+
+def same_login(found: Account, credentials: Credentials) -> bool:
+    """Whether the credentials belong to the login whose history this account holds; an account that never knew any says yes."""
+    if found.chatgpt_account_id is None:
+        return True
+    users = {found.chatgpt_user_id, credentials.user_id} - {None}
+    return found.chatgpt_account_id == credentials.account_id and len(users) <= 1
+
+
+def add(sealer: Sealer, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+    """Store a managed account; one of the same name and login gets the new credentials.
+
+    Raises BadInput for the name and AccountExists where another login has it.
+    """
+    name = names.checked(name)
+    with engine.transaction() as tx:
+        try:
+            found = store.by_name(tx, name)
+        except AccountNotFound:
+            return _added(tx, sealer, name, credentials, now, actor)
+        if not same_login(found, credentials):
+            raise AccountExists(name, "another login")
+        if found.origin == FOLLOWED:
+            raise AccountExists(name, f"the file {found.source_path}; change it there")
+        put(tx, sealer, found.id, credentials, now)
+        events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
+        site.bump(tx, now)
+        return Saved(found.name, False)
+
+
+def _added(tx: Connection, sealer: Sealer, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+    account_id = store.add(tx, name, MANAGED, now)
+    put(tx, sealer, account_id, credentials, now)
+    events.add(tx, now, "account_added", actor, account_id, name=name)
+    site.bump(tx, now)
+    return Saved(name, True)
+
+
+def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials | None, now: int, actor: str) -> Saved:
+    """Rename an account or give it other credentials, or both; a followed account's file changes with it.
+
+    Raises AccountNotFound, BadInput, AccountExists.
+    """
+    name = names.checked(name)
+    with engine.transaction() as tx:
+        found = store.by_name(tx, original_name)
+        archived_as = None
+        if name != found.name:
+            store.rename(tx, found.id, name)
+        account_id = found.id
+        if credentials is not None and not same_login(found, credentials):
+            archived_as = archive(tx, replace(found, name=name), now)
+            account_id = store.add(tx, name, found.origin, now, source_path=found.source_path)
+        if credentials is not None:
+            put(tx, sealer, account_id, credentials, now, only_access=found.origin == FOLLOWED)
+        if found.origin == FOLLOWED:
+            _write_followed(tx, account_id, found, name, credentials)
+        events.add(tx, now, "account_edited", actor, account_id, name=name, renamed_from=found.name, new_credentials=int(credentials is not None))
+        site.bump(tx, now)
+    return Saved(name, archived_as is not None, archived_as)
+
+
+def _write_followed(tx: Connection, account_id: int, found: Account, name: str, credentials: Credentials | None) -> None:
+    """Bring the file of a followed account in step, before the transaction commits: if it cannot be written, nothing changed."""
+    old = Path(found.source_path or "")
+    new = old.with_name(name + names.FILE_SUFFIX)
+    if new != old and new.exists() and not old.samefile(new):
+        raise BadInput("name", f"there is already a file {new.name}")
+    with _writable(old.parent):
+        if credentials is not None:
+            raw = auth_file.read_file(old) if old.exists() else None
+            write_private(old, auth_file.updated(raw, credentials))
+        if new != old:
+            old.rename(new)
+    store.change(tx, account_id, source_path=str(new), source_hash=None, source_gone_at=None)
+
+
+def put(tx: Connection, sealer: Sealer, account_id: int, credentials: Credentials, now: int, *, only_access: bool = False) -> None:
+    """Seal an account's credentials and have it asked soon.
+
+    Of a followed account *only_access* is kept: its refresh token stays in its file, where nobody here can spend it.
+    """
+    refresh, identity = (None, None) if only_access else (credentials.refresh_token, credentials.id_token)
+    store.put_credentials(
+        tx,
+        Sealed(
+            account_id=account_id,
+            access_sealed=sealer.seal(credentials.access_token),
+            refresh_sealed=sealer.seal(refresh) if refresh else None,
+            id_sealed=sealer.seal(identity) if identity else None,
+            access_expires_at=credentials.expires_at,
+            access_fp=credentials.access_token.fingerprint(),
+            refresh_fp=refresh.fingerprint() if refresh else None,
+            client_id=credentials.client_id,
+            fedramp=credentials.fedramp,
+            key_id=sealer.key_id,
+            version=1,
+            updated_at=now,
+        ),
+    )
+    owner = {"chatgpt_account_id": credentials.account_id, "chatgpt_user_id": credentials.user_id, "email": credentials.email}
+    store.set_fault(tx, account_id, None)
+    store.change(tx, account_id, **{k: v for k, v in owner.items() if v is not None}, next_due_at=now, claim_id=None, claimed_at=None, answer_user_id=None)
+
+
+def archive(tx: Connection, found: Account, now: int) -> str:
+    """Move an account aside for another login: renamed with today's date, paused, its history kept. Returns the new name."""
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    name = next(n for n in _aside_names(found.name, day) if not _is_taken(tx, n))
+    store.rename(tx, found.id, name)
+    store.change(tx, found.id, origin=MANAGED, source_path=None, source_hash=None, source_gone_at=None, paused_at=now, next_due_at=None)
+    return name
+
+
+def _aside_names(name: str, day: str) -> Iterator[str]:
+    number = 1
+    while True:
+        suffix = f" (until {day})" if number == 1 else f" (until {day}, {number})"
+        yield name[: names.MAX_NAME - len(suffix)] + suffix
+        number += 1
+
+
+def _is_taken(tx: Connection, name: str) -> bool:
+    try:
+        store.by_name(tx, name)
+    except AccountNotFound:
+        return False
+    return True
+
+
+def pause(name: str, now: int, actor: str) -> None:
+    """Stop asking for an account until a person resumes it."""
+    with engine.transaction() as tx:
+        found = store.by_name(tx, name)
+        if found.paused_at is None:
+            store.change(tx, found.id, paused_at=now)
+            events.add(tx, now, "account_paused", actor, found.id, name=found.name)
+            site.bump(tx, now)
+
+
+def resume(name: str, now: int, actor: str) -> None:
+    """Ask for an account again, starting now."""
+    with engine.transaction() as tx:
+        found = store.by_name(tx, name)
+        if found.paused_at is not None:
+            store.change(tx, found.id, paused_at=None, next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now)
+            events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
+            site.bump(tx, now)
+
+
+def remove(name: str, now: int, actor: str) -> str:
+    """Remove an account, its credentials and, in the background, its history; a followed account's file goes too. Returns its name."""
+    with engine.transaction() as tx:
+        found = store.by_name(tx, name)
+        store.mark_deleted(tx, found.id, now)
+        events.add(tx, now, "account_deleted", actor, found.id, name=found.name)
+        site.bump(tx, now)
+        if found.origin == FOLLOWED and found.source_path:
+            with _writable(Path(found.source_path).parent):
+                Path(found.source_path).unlink(missing_ok=True)
+    return found.name
+
+
+def export(sealer: Sealer, name: str, file: Path, now: int, actor: str, scope: Scope | None = None) -> None:
+    """Write an account's credentials to *file* as an auth.json of mode 0600."""
+    with engine.transaction() as tx:
+        found = store.by_name(tx, name, scope)
+        sealed = store.credentials(tx, [found.id]).get(found.id)
+        if sealed is None:
+            raise BadInput("name", f"{found.name}: has no stored credentials")
+        events.add(tx, now, "account_exported", actor, found.id, name=found.name)
+    raw = _followed_file(found)
+    with _writable(file.parent):
+        write_private(file, raw if raw is not None else auth_file.to_document(opened(sealer, found, sealed)))
+
+
+def _followed_file(found: Account) -> bytes | None:
+    """A followed account's file as it stands: it has what is not stored here, such as the refresh token."""
+    if found.origin != FOLLOWED or not found.source_path:
+        return None
+    try:
+        return auth_file.read_file(Path(found.source_path))
+    except CredentialsRefused:
+        return None
+
+
+def opened(sealer: Sealer, found: Account, sealed: Sealed) -> Credentials:
+    """An account's stored credentials in the clear. Raises BadInput where the present key does not open them."""
+    try:
+        return Credentials(
+            access_token=sealer.open(sealed.access_sealed),
+            refresh_token=_opened(sealer, sealed.refresh_sealed),
+            id_token=_opened(sealer, sealed.id_sealed),
+            account_id=found.chatgpt_account_id or "",
+            user_id=found.chatgpt_user_id,
+            email=found.email,
+            expires_at=sealed.access_expires_at,
+            fedramp=sealed.fedramp,
+            client_id=sealed.client_id,
+        )
+    except Unreadable:
+        raise BadInput("name", f"{found.name}: the stored token cannot be opened with the present key") from None
+
+
+def _opened(sealer: Sealer, sealed: bytes | None) -> Secret | None:
+    return sealer.open(sealed) if sealed is not None else None
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it or reads it who is not its owner. A symbolic link's target is written."""
+    target = file.resolve()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput("name", f"{folder} cannot be written: {error.strerror}") from None
+
+
+def listed(zone: tzinfo | None) -> list[tuple[str, str, str, str, str]]:
+    """Every account for a terminal: name, status, where it comes from, e-mail, when its token expires."""
+    with engine.reading() as conn:
+        every = store.every(conn)
+        sealed = store.credentials(conn, [a.id for a in every])
+    return [(a.name, a.status, a.source_path or a.origin, a.email or "-", _expiry(sealed.get(a.id), zone)) for a in every]
+
+
+def _expiry(sealed: Sealed | None, zone: tzinfo | None) -> str:
+    return times.local(sealed.access_expires_at, zone) if sealed and sealed.access_expires_at is not None else "-"

@@ -1,0 +1,106 @@
+"""Door: the classic scripts. Their options win over the environment.
+
+Everything but argparse is imported after the options are read, so that `--help` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+USAGE_PATH = "/backend-api/wham/usage"
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run `codex_quota.py` with these arguments and return the exit status."""
+    options = _parser().parse_args(arguments)
+
+    from quota_web import terminal
+    from quota_web.commands import Wanted, run_refresh
+    from quota_web.errors import BadDatabase, BadSetting
+    from quota_web.store.accounts import Scope
+    from quota_web.world import world
+
+    try:
+        app = make_app(options)
+        folder = options.account_dir
+        scope = Scope(folder=Path(folder).absolute(), managed=False) if folder else None
+        with app.app_context():
+            names = (options.account_name,) if options.account_name else ()
+            wanted = Wanted(scope or world().scope, names, options.refresh, raw_headers=options.raw_headers, raw_json=options.raw_json)
+            return run_refresh(world(), wanted)
+    except (BadSetting, BadDatabase) as error:
+        terminal.complain(str(error))
+        return terminal.BAD_SETTING
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_app(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    """The app with the options laid over the environment's settings."""
+    from quota_web import config
+    from quota_web.factory import create_app
+
+    folder = Path(options.account_dir).absolute() if options.account_dir else None
+    settings = config.load().with_options(
+        account_dir=folder,
+        account_dir_named=True if folder else None,
+        usage_url=options.chatgpt_url,
+        retries=options.retries,
+        retry_delay=options.retry_delay,
+    )
+    return create_app(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="codex_quota.py", description="Shows how much Codex quota each account has left.")
+    parser.add_argument("account_name", nargs="?", help="only this account")
+    add_common(parser)
+    parser.add_argument("--raw-json", action="store_true", help="print the answers themselves instead of the table")
+    parser.add_argument("--raw-headers", action="store_true", help="print the answers' headers before the table")
+    parser.add_argument("--refresh", action="store_true", help="ask for exhausted accounts too")
+    return parser
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that both classic scripts have."""
+    parser.add_argument("--account-dir", metavar="D", help="folder of <name>.auth.json files (default: account)")
+    parser.add_argument("--chatgpt-url", metavar="U", type=_usage_url, help="address to ask instead of ChatGPT's")
+    parser.add_argument("--retries", metavar="N", type=_whole, help="how often to try again (default: 3)")
+    parser.add_argument("--retry-delay", metavar="S", type=_seconds, help="base wait between tries in seconds (default: 2)")
+
+
+def _usage_url(value: str) -> str:
+    """An address, completed where only the site was given; plain http goes nowhere but to this machine and its neighbours."""
+    from quota_web import config
+
+    path = urlsplit(value).path.rstrip("/")
+    if not path:
+        value = value.rstrip("/") + USAGE_PATH
+    elif path.endswith("/backend-api"):
+        value = value.rstrip("/") + USAGE_PATH.removeprefix("/backend-api")
+    try:
+        return config.usage_url(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} cannot be used; give an https address (plain http only to loopback and private addresses)") from None
+
+
+def _whole(value: str) -> int:
+    if not value.isdecimal() or int(value) > 20:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 0 to 20")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 300:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds from 0 to 300")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))

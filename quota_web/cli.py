@@ -1,0 +1,151 @@
+"""Door: `flask quota …`. A command reads its options, calls one act, prints, and sets the exit status."""
+
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from quota_web.errors import BadDatabase, BadInput, BadSetting, QuotaError
+from quota_web.world import World, world
+
+ACTOR = "command line"
+
+
+class QuotaGroup(AppGroup):
+    """Turns our own errors into one line and the exit status of the contract."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BadSetting, BadDatabase) as error:
+            click.echo(str(error), err=True)
+            ctx.exit(4)
+        except BadInput as error:
+            click.echo(error.message, err=True)
+            ctx.exit(1)
+        except QuotaError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(1)
+
+
+quota = QuotaGroup("quota", help="Codex quota of your accounts: refresh it, look at it, manage the accounts.")
+accounts_group = QuotaGroup("accounts", help="The accounts and their credentials. Tokens are read from files or standard input, never from arguments.")
+quota.add_command(accounts_group)
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(quota)
+    app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
+
+
+class LazyDatabaseGroup(AppGroup):
+    """`flask db …`; Flask-Migrate and Alembic are loaded only when it is used."""
+
+    def _load(self) -> click.Group:
+        from flask import current_app
+        from flask_migrate import Migrate
+        from flask_migrate.cli import db as group
+
+        from quota_web.extensions import db
+        from quota_web.store.schema import MIGRATIONS
+
+        Migrate(current_app, db, directory=str(MIGRATIONS))
+        return cast(click.Group, group)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._load().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._load().get_command(ctx, cmd_name)
+
+
+def _world() -> World:
+    present = world()
+    present.ready()
+    return present
+
+
+@quota.command()
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--force", is_flag=True, help="Ask for exhausted accounts too, and for those that were told to wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print the /api/results document instead of the table.")
+def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Refresh all accounts, or those named, and print what is left."""
+    from quota_web import commands
+
+    present = world()
+    sys.exit(commands.run_refresh(present, commands.Wanted(present.scope, names, force, as_json)))
+
+
+@quota.command()
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the /api/results document.")
+@click.option("--oneline", is_flag=True, help="Print one line, for a shell prompt or a status bar.")
+def status(names: tuple[str, ...], as_json: bool, oneline: bool) -> None:
+    """Show what is known, from the database; nothing is sent."""
+    from quota_web import commands
+
+    present = world()
+    sys.exit(commands.run_status(present, present.scope, names, as_json, oneline))
+
+
+@accounts_group.command("list")
+def accounts_list() -> None:
+    """List the accounts, where they come from, and their state."""
+    from quota_web import accounts, terminal
+
+    rows = [("account", "status", "origin", "e-mail", "token expires")]
+    rows += accounts.listed(_world().settings.timezone)
+    click.echo("\n".join(terminal.columns_of(rows)))
+
+
+@accounts_group.command("add")
+@click.argument("name")
+@click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
+def accounts_add(name: str, file: Path | None) -> None:
+    """Add the account NAME from the auth.json FILE, or from standard input."""
+    from quota_web import clock, imports
+
+    saved = imports.add(_world().sealer, name, imports.read_input(file, sys.stdin.buffer), clock.now(), ACTOR)
+    click.echo(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}")
+
+
+@accounts_group.command("import")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def accounts_import(paths: tuple[Path, ...]) -> None:
+    """Import every account from files and folders, in any known export format."""
+    from quota_web import clock, imports
+
+    done = list(imports.import_paths(_world().sealer, paths, clock.now(), ACTOR))
+    for line in done:
+        click.echo(line.text, err=not line.is_good)
+    if not done:
+        click.echo("No auth files found.", err=True)
+    sys.exit(0 if done and all(line.is_good for line in done) else 1)
+
+
+@accounts_group.command("export")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+def accounts_export(name: str, file: Path) -> None:
+    """Write the credentials of NAME to FILE as an auth.json that only you can read."""
+    from quota_web import accounts, clock
+
+    accounts.export(_world().sealer, name, file, clock.now(), ACTOR)
+    click.echo(f"{file}: written, mode 0600; it holds tokens")
+
+
+@accounts_group.command("remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def accounts_remove(name: str, yes: bool) -> None:
+    """Remove the account NAME with its credentials and history."""
+    from quota_web import accounts, clock
+
+    _world()
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Remove {name} with its credentials and all of its history?", abort=True)
+    click.echo(f"{accounts.remove(name, clock.now(), ACTOR)}: removed")

@@ -1,0 +1,167 @@
+"""Door: what `flask quota refresh`, `flask quota status` and the classic command share: follow, refresh, print."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quota_web import accounts, clock, follow, refresh, reports, results, terminal
+from quota_web.due import Pace
+from quota_web.quota import CACHE, NETWORK, Status
+from quota_web.refresh import Crew, Result
+from quota_web.reports import AccountReport, Overview
+from quota_web.store.accounts import Account, Scope
+from quota_web.world import World
+
+__all__ = ["Wanted", "crew", "follow_folders", "overview", "run_refresh", "run_status", "write_state_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a refresh command was asked for."""
+
+    scope: Scope
+    names: tuple[str, ...] = ()
+    force: bool = False
+    as_json: bool = False
+    raw_headers: bool = False
+    raw_json: bool = False
+
+
+def crew(world: World, keep_raw: bool = False) -> Crew:
+    """Who asks when a person wants to know."""
+    settings = world.settings
+    return Crew(world.client, world.sealer, Pace(settings.refresh_interval, settings.active_interval), settings.concurrency, clock.now, world.stop, keep_raw=keep_raw)
+
+
+def follow_folders(world: World) -> int:
+    """Bring the accounts in step with their folders, say what is wrong with those, and return the exit status of that."""
+    settings, status = world.settings, terminal.OK
+    for folder in follow.folders(settings.account_dir, settings.account_dir_named):
+        report = follow.sync(world.sealer, folder, clock.now())
+        if report.folder_fault is not None:
+            terminal.complain(report.folder_fault)
+            status = terminal.BAD_SETTING
+        for problem in report.problems:
+            terminal.complain(terminal.fault_line(problem.name, problem.fault, settings.timezone))
+            status = max(status, terminal.UNUSABLE)
+    return status
+
+
+def overview(world: World, scope: Scope) -> Overview:
+    return reports.overview(scope, clock.now(), world.settings.refresh_interval)
+
+
+def run_refresh(world: World, wanted: Wanted) -> int:
+    """Refresh, print what was asked for, write the state file, and return the exit status."""
+    world.ready()
+    status = follow_folders(world)
+    chosen, missing = refresh.select(wanted.scope, wanted.names)
+    if not chosen and not missing:
+        terminal.complain("No auth files found.")
+        if wanted.as_json:
+            _print_document(overview(world, wanted.scope))
+        return max(status, terminal.UNUSABLE)
+    found = _refreshed(world, wanted, chosen)
+    _print(world, wanted, found)
+    for error in missing:
+        terminal.complain(f"{error}: auth file not found or invalid")
+    write_state_file(world)
+    return max([status, terminal.UNUSABLE if missing else terminal.OK, *(terminal.exit_status(r.fault) for r in found)])
+
+
+def _refreshed(world: World, wanted: Wanted, chosen: Sequence[Account]) -> list[Result]:
+    found = []
+    try:
+        with terminal.progress(len(chosen)) as count:
+            for result in refresh.refresh(crew(world, wanted.raw_headers or wanted.raw_json), chosen, force=wanted.force):
+                found.append(result)
+                count()
+    except KeyboardInterrupt:
+        # Ctrl-C: what was answered is stored; the threads must not go on asking until their deadline.
+        world.client.cut()
+        raise
+    return found
+
+
+def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
+    zone = world.settings.timezone
+    by_id = {r.account_id: r for r in found}
+    seen = overview(world, wanted.scope)
+    shown = [r for r in seen.accounts if r.account.id in by_id]
+    if wanted.as_json:
+        _print_document(Overview(seen.site, tuple(shown), seen.next_refresh_at, seen.flips_at))
+    else:
+        _print_raw(wanted, [by_id[r.account.id] for r in shown])
+        if not wanted.raw_json:
+            print("\n".join(terminal.table([r for r in shown if _has_row(by_id[r.account.id])], zone)))
+    for report in shown:
+        result = by_id[report.account.id]
+        if result.fault is not None:
+            terminal.complain(terminal.fault_line(result.name, result.fault, zone))
+        elif result.status is Status.PAUSED:
+            terminal.complain(f"{result.name}: paused: not refreshed")
+
+
+def _has_row(result: Result) -> bool:
+    """A failed account has no row after a refresh: its old numbers would look fresh."""
+    return result.status is Status.OK and result.source in (NETWORK, CACHE)
+
+
+def _print_raw(wanted: Wanted, found: Sequence[Result]) -> None:
+    for result in found:
+        answer = result.answer
+        if answer is None:
+            continue
+        if wanted.raw_headers and answer.headers is not None:
+            print(f"=== Headers ===\n{json.dumps(dict(answer.headers), indent=2, ensure_ascii=False)}\n")
+        if wanted.raw_json and answer.body_bytes is not None:
+            print(f"=== Raw JSON ===\n{json.dumps(_decoded(answer.body_bytes), indent=2, ensure_ascii=False)}")
+
+
+def _decoded(body: bytes) -> object:
+    """The body as JSON if it is any, else as text."""
+    try:
+        document: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
+    return document
+
+
+def run_status(world: World, scope: Scope, names: Sequence[str], as_json: bool, one_line: bool) -> int:
+    """Print what the database says, asking nobody."""
+    world.ready()
+    chosen, missing = refresh.select(scope, names)
+    seen = overview(world, scope)
+    ids = {a.id for a in chosen}
+    shown: list[AccountReport] = [r for r in seen.accounts if r.account.id in ids]
+    zone = world.settings.timezone
+    if as_json:
+        _print_document(Overview(seen.site, tuple(shown), seen.next_refresh_at, seen.flips_at))
+    elif one_line:
+        print(terminal.oneline(shown, clock.now(), zone))
+    elif shown:
+        print("\n".join(terminal.table(shown, zone)))
+    if not as_json and not shown and not missing:
+        terminal.complain("No auth files found.")
+    for report in shown:
+        if report.fault is not None:
+            terminal.complain(terminal.fault_line(report.account.name, report.fault, zone))
+    for error in missing:
+        terminal.complain(str(error))
+    return terminal.UNUSABLE if missing else terminal.OK
+
+
+def _print_document(seen: Overview) -> None:
+    print(json.dumps(results.document(seen), indent=1, ensure_ascii=False))
+
+
+def write_state_file(world: World) -> None:
+    """Leave the results document where the settings want it, whole at every moment."""
+    file = world.settings.state_file
+    if file is None:
+        return
+    content = json.dumps(results.document(overview(world, world.scope)), ensure_ascii=False, separators=(",", ":"))
+    try:
+        accounts.write_private(file, content.encode("utf-8", "replace"))
+    except OSError as error:
+        terminal.complain(f"QUOTA_STATE_FILE: {file} cannot be written: {error.strerror}")

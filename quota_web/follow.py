@@ -1,0 +1,218 @@
+"""The act that brings the accounts of a folder in step with its `<name>.auth.json` files.
+
+Files are read before the transaction opens and never written. An account belongs to its file's absolute path: a file
+that is gone keeps its account and history, and another login in the same file starts a new history.
+"""
+
+import errno
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from quota_web import accounts, names
+from quota_web.codex import auth_file
+from quota_web.codex.auth_file import Credentials
+from quota_web.errors import AccountNotFound, BadInput, CredentialsRefused
+from quota_web.faults import Fault
+from quota_web.store import accounts as store
+from quota_web.store import engine, events, site
+from quota_web.store.accounts import FOLLOWED, Account
+from quota_web.store.sealing import Sealer
+
+GONE = Fault("file_gone")
+ACTOR = "account folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that no account could be made of, because its name is somebody else's or no name at all."""
+
+    name: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What following a folder came to."""
+
+    problems: tuple[Problem, ...] = ()
+    #: Why the folder could not be read; then nothing was changed.
+    folder_fault: str | None = None
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    path: Path
+    hash: str | None
+    credentials: Credentials | None
+    fault: Fault | None
+
+
+def folders(settled: Path, is_named: bool) -> list[Path]:
+    """The folders to follow: the named one alone, else the default one with all that accounts were followed in before."""
+    if is_named:
+        return [settled]
+    with engine.reading() as conn:
+        others = {Path(a.source_path).parent for a in store.every(conn) if a.origin == FOLLOWED and a.source_path}
+    return [folder for folder in [settled, *sorted(others - {settled})] if folder.is_dir()]
+
+
+def sync(sealer: Sealer, folder: Path, now: int) -> Report:
+    """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
+    try:
+        listed = _list(folder)
+    except OSError as error:
+        return Report(folder_fault=f"account folder {folder}: {os.strerror(error.errno or errno.EIO)}")
+    with engine.reading() as conn:
+        known = _followed(conn, folder)
+    files, problems = _read_all(listed, known)
+    if _in_step(files, known):
+        return Report(tuple(problems), files=len(listed))
+    with engine.transaction() as tx:
+        problems += _apply(tx, sealer, folder, files, now)
+        site.bump(tx, now)
+    return Report(tuple(problems), files=len(listed))
+
+
+def _list(folder: Path) -> list[Path]:
+    """The folder's auth files in byte order, which decides between names that differ only in case."""
+    with os.scandir(folder) as entries:
+        found = [folder / e.name for e in entries if e.name.endswith(names.FILE_SUFFIX) and not e.name.startswith(".")]
+    return sorted(found, key=lambda path: os.fsencode(path.name))
+
+
+def _followed(conn: Connection, folder: Path) -> dict[str, Account]:
+    followed = (a for a in store.every(conn) if a.origin == FOLLOWED and a.source_path)
+    return {a.source_path: a for a in followed if a.source_path and Path(a.source_path).parent == folder}
+
+
+def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File], list[Problem]]:
+    files: list[_File] = []
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    for path in listed:
+        stem = path.name.removesuffix(names.FILE_SUFFIX)
+        try:
+            name = names.checked(stem)
+        except BadInput as error:
+            shown = stem.encode("ascii", "backslashreplace").decode()
+            problems.append(Problem(shown, Fault("file_unreadable", {"reason": error.message})))
+            continue
+        first = seen.setdefault(store.name_key(name), path.name)
+        if first != path.name:
+            problems.append(Problem(name, Fault("name_taken", {"holder": first})))
+            continue
+        files.append(_read(name, path, known.get(str(path))))
+    return files, problems
+
+
+def _read(name: str, path: Path, known: Account | None) -> _File:
+    """One file; parsed only when its content changed since."""
+    try:
+        raw = auth_file.read_file(path)
+        digest = hashlib.sha256(raw).hexdigest()
+        if known is not None and known.source_hash == digest:
+            return _File(name, path, digest, None, None)
+        if known is not None and known.fault is not None:
+            # Known to be broken: not worth waiting whether somebody is just writing it.
+            return _File(name, path, digest, auth_file.read(raw), None)
+        raw, credentials = auth_file.read_whole(path)
+        return _File(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)
+    except CredentialsRefused as refused:
+        return _File(name, path, None, None, refused.fault)
+
+
+def _in_step(files: list[_File], known: dict[str, Account]) -> bool:
+    """Whether the database already says all that the files say."""
+    if {str(f.path) for f in files} != {path for path, a in known.items() if a.source_gone_at is None}:
+        return False
+    return all(_is_known(f, known[str(f.path)]) for f in files)
+
+
+def _is_known(file: _File, found: Account) -> bool:
+    if file.fault is not None:
+        return found.source_hash is None and found.fault == file.fault
+    return file.credentials is None
+
+
+def _apply(tx: Connection, sealer: Sealer, folder: Path, files: list[_File], now: int) -> list[Problem]:
+    problems = []
+    known = _followed(tx, folder)
+    for file in files:
+        found = known.pop(str(file.path), None) or _moved_here(tx, file)
+        if found is None:
+            problem = _new(tx, sealer, file, now)
+            if problem:
+                problems.append(problem)
+        elif file.fault is not None:
+            _refuse(tx, found.id, file.fault)
+        elif file.credentials is not None or found.source_gone_at is not None:
+            _update(tx, sealer, file, found, now)
+    for found in known.values():
+        if found.source_gone_at is None:
+            store.set_fault(tx, found.id, GONE)
+            store.change(tx, found.id, source_gone_at=now, source_hash=None)
+    return problems
+
+
+def _moved_here(tx: Connection, file: _File) -> Account | None:
+    """The followed account of this name and login whose own file is gone: the folder was moved, its history goes on."""
+    try:
+        found = store.by_name(tx, file.name)
+    except AccountNotFound:
+        return None
+    if file.credentials is None or found.origin != FOLLOWED or found.source_path is None or found.chatgpt_account_id is None:
+        return None
+    if Path(found.source_path).exists() or not accounts.same_login(found, file.credentials):
+        return None
+    store.change(tx, found.id, source_path=str(file.path))
+    return found
+
+
+def _new(tx: Connection, sealer: Sealer, file: _File, now: int) -> Problem | None:
+    try:
+        holder = store.by_name(tx, file.name)
+    except AccountNotFound:
+        account_id = store.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
+        events.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
+        if file.credentials is None:
+            _refuse(tx, account_id, file.fault or GONE)
+        else:
+            _put(tx, sealer, account_id, file, file.credentials, now)
+        return None
+    return Problem(file.name, Fault("name_taken", {"holder": holder.source_path or "a managed account"}))
+
+
+def _update(tx: Connection, sealer: Sealer, file: _File, found: Account, now: int) -> None:
+    account_id = found.id
+    credentials = file.credentials
+    if credentials is None:
+        # The file is back as it was, but its hash was dropped when it went: not reached, unless two processes raced.
+        store.set_fault(tx, account_id, None)
+        store.change(tx, account_id, source_gone_at=None, next_due_at=now)
+        return
+    if not accounts.same_login(found, credentials):
+        archived_as = accounts.archive(tx, found, now)
+        account_id = store.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
+        events.add(tx, now, "account_archived", ACTOR, found.id, name=file.name, archived_as=archived_as)
+    _put(tx, sealer, account_id, file, credentials, now)
+
+
+def _put(tx: Connection, sealer: Sealer, account_id: int, file: _File, credentials: Credentials, now: int) -> None:
+    """Store new credentials; a file that was only written anew with the same token changes no status."""
+    sealed = store.credentials(tx, [account_id]).get(account_id)
+    found = store.by_id(tx, account_id)
+    if sealed is None or sealed.access_fp != credentials.access_token.fingerprint() or found is None or found.source_hash is None or found.fault is not None:
+        accounts.put(tx, sealer, account_id, credentials, now, only_access=True)
+    store.change(tx, account_id, source_hash=file.hash, source_gone_at=None)
+
+
+def _refuse(tx: Connection, account_id: int, fault: Fault) -> None:
+    """Say what is wrong with the file; what was stored of it stays, and so does the history."""
+    store.set_fault(tx, account_id, fault)
+    store.change(tx, account_id, source_hash=None, source_gone_at=None)

@@ -1,0 +1,128 @@
+"""Acts that only read: the latest results of all accounts, as one value that every door shows in its own way.
+
+The number of queries does not depend on how many accounts there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from quota_web import quota
+from quota_web.faults import Fault
+from quota_web.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
+from quota_web.store import accounts as store
+from quota_web.store import engine, latest, site
+from quota_web.store.accounts import Account, Scope
+from quota_web.store.latest import KnownWindow
+from quota_web.store.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """One account as people see it at a moment: its row, its last snapshot, and what follows from both."""
+
+    account: Account
+    status: Status
+    fault: Fault | None
+    #: `network` or `cache`; None before the first attempt.
+    source: str | None
+    facts: Facts | None
+    #: The windows of the last snapshot: five-hour, weekly, then the others as they were first seen.
+    windows: tuple[Reading, ...]
+    block: Block
+    stale: bool
+
+    def window(self, key: str) -> Reading | None:
+        return next((w for w in self.windows if w.key == key), None)
+
+    @property
+    def five_hour(self) -> Reading | None:
+        return self.window(FIVE_HOUR)
+
+    @property
+    def weekly(self) -> Reading | None:
+        return self.window(WEEKLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All accounts of a scope at one moment, in the order in which they should be used."""
+
+    site: Site
+    accounts: tuple[AccountReport, ...]
+    next_refresh_at: int | None
+    #: When a `stale` or `blocked` flips by itself next; None if none will.
+    flips_at: int | None
+
+
+def overview(scope: Scope, now: int, interval_s: int) -> Overview:
+    """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which decides what is stale."""
+    with engine.reading() as conn:
+        state = site.read(conn)
+        return _overview(conn, state, store.every(conn, scope), now, interval_s)
+
+
+def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: int, interval_s: int) -> Overview:
+    ids = [a.id for a in accounts]
+    windows, facts = latest.windows(conn, ids), latest.facts(conn, ids)
+    reports = [report(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts]
+    due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
+    return Overview(state, tuple(sorted(reports, key=use_order)), min(due, default=None), min(_flips(reports, now, interval_s), default=None))
+
+
+def report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
+    """What is known of one account at *now*."""
+    readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
+    windows = tuple(sorted(readings, key=_window_order))
+    block = quota.block_state(facts, windows, now) if facts else quota.NOT_BLOCKED
+    fault = account.fault if account.paused_at is None else None
+    return AccountReport(account, account.status, fault, _source(account), facts, windows, block, _is_stale(account, windows, block, now, interval_s))
+
+
+def use_order(report: AccountReport) -> tuple[float, float, float, str]:
+    """Sorts by what is left: five-hour (most first, none last), weekly likewise, then the sooner reset, then the name."""
+    five, week = report.five_hour, report.weekly
+    resets_at = week.resets_at if week and week.resets_at is not None else None
+    return (-_left(five), -_left(week), float("inf") if resets_at is None else resets_at, store.name_key(report.account.name))
+
+
+def _left(window: Reading | None) -> float:
+    return window.remaining_percent if window else -1.0
+
+
+_FIRST = {FIVE_HOUR: 0, quota.DAILY: 1, WEEKLY: 2, quota.MONTHLY: 3}
+
+
+def _window_order(window: Reading) -> tuple[int, int]:
+    if window.key == quota.SPEND:
+        return (6, 0)
+    return (_FIRST.get(window.key, 4 if quota.is_own(window.key) else 5), 0)
+
+
+def _source(account: Account) -> str | None:
+    if account.cached_at is not None:
+        return CACHE
+    return NETWORK if account.attempted_at is not None else None
+
+
+def _is_stale(account: Account, windows: Sequence[Reading], block: Block, now: int, interval_s: int) -> bool:
+    """Whether the readings no longer say how things are: too old, or a window has reset since they were taken."""
+    if account.taken_at is None:
+        return False
+    if any(w.resets_at is not None and w.resets_at <= now for w in windows):
+        return True
+    waits_for_reset = block.blocked and block.until is not None
+    return not waits_for_reset and now - account.taken_at > 2 * due_interval(account, interval_s)
+
+
+def due_interval(account: Account, interval_s: int) -> int:
+    """The interval at which this account is due, in seconds."""
+    return min(account.interval_s, interval_s) if account.interval_s else interval_s
+
+
+def _flips(reports: Sequence[AccountReport], now: int, interval_s: int) -> list[int]:
+    """Moments ahead at which something in the results changes without anybody writing it."""
+    moments = [w.resets_at for r in reports for w in r.windows if w.resets_at is not None]
+    moments += [r.account.taken_at + 2 * due_interval(r.account, interval_s) + 1 for r in reports if r.account.taken_at is not None]
+    return [at for at in moments if at > now]

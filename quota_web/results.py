@@ -1,0 +1,73 @@
+"""The `/api/results` document: what `refresh --json`, `status --json`, the state file and the API all answer. Pure."""
+
+from typing import Any
+
+from quota_web import quota
+from quota_web.quota import Credits, Reading
+from quota_web.reports import AccountReport, Overview
+from quota_web.times import iso, iso_text
+
+
+def document(overview: Overview) -> dict[str, Any]:
+    """The whole document, ready for JSON."""
+    return {
+        "updated_at": iso(overview.site.updated_at),
+        "next_refresh_at": iso(overview.next_refresh_at),
+        "results": [result(report) for report in overview.accounts],
+    }
+
+
+def result(report: AccountReport) -> dict[str, Any]:
+    """One account's entry. Percentages are what remains; a window the account does not have is null."""
+    account, facts = report.account, report.facts
+    return {
+        "account": account.name,
+        "status": report.status,
+        "message": report.fault.text(iso_text) if report.fault else None,
+        "source": report.source,
+        "plan_type": facts.plan if facts else None,
+        "email": account.email,
+        "five_hour_percent": percent(report.five_hour),
+        "five_hour_reset_at": iso(report.five_hour.resets_at) if report.five_hour else None,
+        "weekly_percent": percent(report.weekly),
+        "weekly_reset_at": iso(report.weekly.resets_at) if report.weekly else None,
+        "blocked": report.block.blocked,
+        "blocked_until": iso(report.block.until),
+        "reached_type": facts.reached_type if facts else None,
+        "spend_reached": facts.spend_reached if facts else False,
+        "windows": [window(w) for w in report.windows],
+        "credits": _credits(facts.credits) if facts and facts.credits else None,
+        "reset_credits": facts.reset_credits if facts else None,
+        "taken_at": iso(account.taken_at),
+        "attempted_at": iso(account.attempted_at),
+        "stale": report.stale,
+    }
+
+
+def window(reading: Reading) -> dict[str, Any]:
+    """One window's entry; a spend limit has its amounts beside."""
+    entry = {
+        "key": reading.key,
+        "label": quota.label(reading.key, reading.upstream_name),
+        "remaining_percent": number(reading.remaining_percent),
+        "used_percent": number(reading.used_percent),
+        "window_seconds": reading.length_s,
+        "resets_at": iso(reading.resets_at),
+    }
+    if reading.spend is not None:
+        entry |= {"limit": reading.spend.limit, "used": reading.spend.used, "unit": reading.spend.unit}
+    return entry
+
+
+def percent(reading: Reading | None) -> float | int | None:
+    return None if reading is None else number(reading.remaining_percent)
+
+
+def number(value: float) -> float | int:
+    """A whole number without its `.0`, anything else to two places."""
+    rounded = round(value, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _credits(credits: Credits) -> dict[str, Any]:
+    return {"has_credits": credits.has_credits, "unlimited": credits.unlimited, "balance": credits.balance}

@@ -1,0 +1,236 @@
+"""Accounts and their credentials. Every function takes the open connection; none commits.
+
+Names are compared by their folded form (`name_key`), because SQLite's own lower() knows ASCII alone.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from quota_web import faults
+from quota_web.errors import AccountExists, AccountNotFound
+from quota_web.faults import Fault
+from quota_web.quota import Status
+from quota_web.store.models import account, credential
+
+FOLLOWED = "followed"
+MANAGED = "managed"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account's row, without its credentials. Times are epoch seconds; None means never."""
+
+    id: int
+    name: str
+    origin: str
+    source_path: str | None
+    source_hash: str | None
+    source_gone_at: int | None
+    chatgpt_account_id: str | None
+    chatgpt_user_id: str | None
+    email: str | None
+    answer_user_id: str | None
+    paused_at: int | None
+    created_at: int
+    #: As the last attempt left it, also while paused.
+    last_status: Status
+    fault: Fault | None
+    http_status: int | None
+    attempted_at: int | None
+    taken_at: int | None
+    cached_at: int | None
+    run_first_at: int | None
+    failures: int
+    interval_s: int | None
+    next_due_at: int | None
+    requested_at: int | None
+    claim_id: int | None
+    claimed_at: int | None
+
+    @property
+    def status(self) -> Status:
+        """What people see: a paused account is paused, whatever happened before."""
+        return Status.PAUSED if self.paused_at is not None else self.last_status
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One account's credentials at rest."""
+
+    account_id: int
+    access_sealed: bytes
+    refresh_sealed: bytes | None
+    id_sealed: bytes | None
+    access_expires_at: int | None
+    access_fp: str
+    refresh_fp: str | None
+    client_id: str | None
+    fedramp: bool
+    key_id: str
+    version: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which accounts a door speaks of: those that follow *folder*, and with *managed* those of the database too."""
+
+    folder: Path | None = None
+    managed: bool = True
+    #: Only the account of this name.
+    only: str | None = None
+
+    def holds(self, found: Account) -> bool:
+        if self.only is not None and name_key(found.name) != name_key(self.only):
+            return False
+        if found.origin == MANAGED:
+            return self.managed
+        return self.folder is None or (found.source_path is not None and Path(found.source_path).parent == self.folder)
+
+
+_COLUMNS = [c for c in account.c if c.name not in ("name_key", "deleted_at", "fault_code", "fault_data", "status")]
+
+
+def name_key(name: str) -> str:
+    """A name as it is compared: two names with one key are the same name."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
+    """All accounts of *scope* that are not deleted, by name."""
+    rows = conn.execute(select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(account.c.deleted_at.is_(None)).order_by(account.c.name_key))
+    found = [_account(row) for row in rows]
+    return found if scope is None else [a for a in found if scope.holds(a)]
+
+
+def by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
+    """The account of that name, whatever the case; raises AccountNotFound."""
+    found = _one(conn, account.c.name_key == name_key(name))
+    if found is None or (scope is not None and not scope.holds(found)):
+        raise AccountNotFound(name)
+    return found
+
+
+def by_id(conn: Connection, account_id: int) -> Account | None:
+    return _one(conn, account.c.id == account_id)
+
+
+def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
+    query = select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(account.c.id.in_(list(ids)), account.c.deleted_at.is_(None))
+    return {row.id: _account(row) for row in conn.execute(query)}
+
+
+def _one(conn: Connection, condition: Any) -> Account | None:
+    row = conn.execute(select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(condition, account.c.deleted_at.is_(None))).first()
+    return _account(row) if row else None
+
+
+def _account(row: Any) -> Account:
+    *plain, status, code, data = row
+    values = dict(zip((c.name for c in _COLUMNS), plain, strict=True))
+    return Account(**values, last_status=Status(status), fault=faults.stored(code, data))
+
+
+def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str | None = None, next_due_at: int | None = None) -> int:
+    """Add an account and return its id; raises AccountExists when the name is taken."""
+    values = {"name": name, "name_key": name_key(name), "origin": origin, "created_at": now, "status": Status.PENDING, "source_path": source_path, "failures": 0}
+    try:
+        with conn.begin_nested():
+            result = conn.execute(insert(account).values(**values, next_due_at=now if next_due_at is None else next_due_at))
+    except IntegrityError:
+        raise AccountExists(name, "another account") from None
+    return new_id(result)
+
+
+def new_id(result: Any) -> int:
+    """The id of the row that an INSERT just made."""
+    return int(result.inserted_primary_key[0])
+
+
+def change(conn: Connection, account_id: int, **columns: Any) -> None:
+    """Set just these columns of an account; raises AccountNotFound when it is no longer there."""
+    result = conn.execute(update(account).where(account.c.id == account_id, account.c.deleted_at.is_(None)).values(**columns))
+    if result.rowcount == 0:
+        raise AccountNotFound(f"account {account_id}")
+
+
+def rename(conn: Connection, account_id: int, name: str) -> None:
+    """Give an account another name; raises AccountExists when that is taken."""
+    try:
+        with conn.begin_nested():
+            change(conn, account_id, name=name, name_key=name_key(name))
+    except IntegrityError:
+        raise AccountExists(name, "another account") from None
+
+
+def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
+    """Say why an account cannot be asked, or with None that it is to be asked again."""
+    if fault is None:
+        change(conn, account_id, status=Status.PENDING, fault_code=None, fault_data=None, http_status=None, run_first_at=None, failures=0)
+    else:
+        change(conn, account_id, status=fault.status, fault_code=fault.code, fault_data=fault.data_json(), http_status=None, run_first_at=None, next_due_at=None)
+
+
+def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
+    """Take an account out of sight, free its name and forget its credentials; its history goes later, in chunks."""
+    conn.execute(credential.delete().where(credential.c.account_id == account_id))
+    change(conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None)
+
+
+def put_credentials(conn: Connection, sealed: Sealed) -> None:
+    """Store an account's credentials in place of what it had."""
+    values = {f: getattr(sealed, f) for f in Sealed.__slots__ if f not in ("account_id", "version")}
+    changed = conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values, version=credential.c.version + 1))
+    if changed.rowcount == 0:
+        conn.execute(insert(credential).values(account_id=sealed.account_id, version=1, **values))
+
+
+def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, Sealed]:
+    """The sealed credentials of these accounts, by account id."""
+    rows = conn.execute(select(*(credential.c[f] for f in Sealed.__slots__)).where(credential.c.account_id.in_(ids)))
+    return {row.account_id: Sealed(*row) for row in rows}
+
+
+def all_credentials(conn: Connection) -> list[Sealed]:
+    """Every account's sealed credentials, for sealing them anew."""
+    return [Sealed(*row) for row in conn.execute(select(*(credential.c[f] for f in Sealed.__slots__)))]
+
+
+def count(conn: Connection) -> int:
+    return int(conn.execute(select(func.count()).select_from(account).where(account.c.deleted_at.is_(None))).scalar_one())
+
+
+def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: int) -> list[int]:
+    """Claim accounts for this run and return those that were free.
+
+    A claim counts while 0 ≤ now − claimed_at < *lasts*; one from a future that a clock jump took back does not.
+    """
+    free = account.c.claim_id.is_(None) | (account.c.claimed_at > now) | (account.c.claimed_at <= now - lasts)
+    taken = update(account).where(account.c.id.in_(list(ids)), account.c.deleted_at.is_(None), free).values(claim_id=claim_id, claimed_at=now)
+    return list(conn.execute(taken.returning(account.c.id)).scalars())
+
+
+def live_claims(conn: Connection, now: int, lasts: int) -> int:
+    """How many accounts are being asked at this moment, by any process."""
+    live = select(func.count()).select_from(account).where(account.c.claim_id.is_not(None), account.c.claimed_at <= now, account.c.claimed_at > now - lasts)
+    return int(conn.execute(live).scalar_one())
+
+
+def release(conn: Connection, claim_id: int, ids: Iterable[int] | None = None) -> None:
+    """Give claims of this run back without a result."""
+    mine = update(account).where(account.c.claim_id == claim_id)
+    if ids is not None:
+        mine = mine.where(account.c.id.in_(list(ids)))
+    conn.execute(mine.values(claim_id=None, claimed_at=None))
+
+
+def user_is_another(conn: Connection, account_id: int, user_id: str) -> bool:
+    """Whether the token of another account here names this user of the upstream."""
+    query = select(account.c.id).where(account.c.chatgpt_user_id == user_id, account.c.id != account_id, account.c.deleted_at.is_(None))
+    return conn.execute(query).first() is not None

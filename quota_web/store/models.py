@@ -1,0 +1,200 @@
+"""The tables. docs/schema.md explains them; migrations/ makes them; a test holds the two together.
+
+Times are epoch seconds, UTC. The two series tables, `reading` and `rollup`, are narrow and lie in key order
+(WITHOUT ROWID on SQLite), because their size and the speed of the charts depend on it. Nothing cascades onto them:
+a migration that rebuilds `account` must not be able to delete history.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
+
+from quota_web.extensions import db
+
+account = db.Table(
+    "account",
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80), nullable=False),
+    #: The name folded for comparing; NULL once deleted, which frees the name.
+    Column("name_key", String(255), unique=True),
+    #: `followed` (belongs to a file) or `managed` (in this database only).
+    Column("origin", String(10), nullable=False),
+    Column("source_path", Text),
+    Column("source_hash", String(64)),
+    Column("source_gone_at", BigInteger),
+    Column("chatgpt_account_id", String(128), index=True),
+    Column("chatgpt_user_id", String(200)),
+    Column("email", String(320)),
+    #: Whom the answers name; an answer that names somebody else is not stored.
+    Column("answer_user_id", String(200)),
+    Column("paused_at", BigInteger),
+    Column("deleted_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("fault_code", String(40)),
+    Column("fault_data", Text),
+    Column("http_status", Integer),
+    Column("attempted_at", BigInteger),
+    Column("taken_at", BigInteger),
+    #: When a refresh was last answered from the stored reading, because asking was pointless.
+    Column("cached_at", BigInteger),
+    #: first_at of the run of equal attempts that is still going on.
+    Column("run_first_at", BigInteger),
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),
+    Column("interval_s", Integer),
+    Column("next_due_at", BigInteger, index=True),
+    Column("requested_at", BigInteger),
+    Column("claim_id", BigInteger),
+    Column("claimed_at", BigInteger),
+)
+
+credential = db.Table(
+    "credential",
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("access_sealed", LargeBinary, nullable=False),
+    Column("refresh_sealed", LargeBinary),
+    Column("id_sealed", LargeBinary),
+    Column("access_expires_at", BigInteger),
+    Column("access_fp", String(32), nullable=False),
+    Column("refresh_fp", String(32), index=True),
+    Column("client_id", String(128)),
+    Column("fedramp", Boolean, nullable=False, default=False),
+    Column("key_id", String(16), nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+limit_window = db.Table(
+    "limit_window",
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Integer, ForeignKey("account.id"), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("upstream_name", String(200)),
+    Column("length_s", Integer),
+    Column("used_percent", Float),
+    Column("resets_at", BigInteger),
+    Column("taken_at", BigInteger),
+    Column("spend_limit", String(64)),
+    Column("spend_used", String(64)),
+    Column("spend_unit", String(64)),
+    #: When a fresh answer no longer had this window; NULL while it has.
+    Column("gone_at", BigInteger),
+    #: When its used percent last rose: an account whose windows rise is in use.
+    Column("rose_at", BigInteger),
+    Index("uq_limit_window_account_id_key", "account_id", "key", unique=True),
+)
+
+reading = db.Table(
+    "reading",
+    Column("window_id", Integer, primary_key=True, autoincrement=False),
+    Column("taken_at", BigInteger, primary_key=True, autoincrement=False),
+    #: NULL marks the moment at which the window was gone from the answer.
+    Column("used_percent", Float),
+    Column("resets_at", BigInteger),
+    Column("flags", SmallInteger, nullable=False, default=0),
+    sqlite_with_rowid=False,
+)
+
+rollup = db.Table(
+    "rollup",
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("window_id", Integer, primary_key=True, autoincrement=False),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_used", Float),
+    Column("min_used", Float),
+    Column("max_used", Float),
+    Column("last_used", Float),
+    Column("last_at", BigInteger, nullable=False),
+    Column("last_resets_at", BigInteger),
+    #: By how many percent points the window was used up within the slot.
+    Column("rise", Float, nullable=False, default=0),
+    Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+account_fact = db.Table(
+    "account_fact",
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("plan", String(200)),
+    Column("allowed", Boolean),
+    Column("limit_reached", Boolean),
+    Column("reached_type", String(200)),
+    Column("spend_reached", Boolean, nullable=False, default=False),
+    #: JSON: {"has_credits", "unlimited", "balance", "overage_limit_reached"}.
+    Column("credits", Text),
+    Column("reset_credits", Integer),
+    sqlite_with_rowid=False,
+)
+
+attempt = db.Table(
+    "attempt",
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("first_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("http_status", Integer),
+    Column("fault_code", String(40)),
+    Column("fault_data", Text),
+    Column("count", Integer, nullable=False),
+    Column("ms_sum", BigInteger, nullable=False),
+    Column("ms_max", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+event = db.Table(
+    "event",
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("kind", String(40), nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("account_id", Integer, index=True),
+    Column("window_id", Integer),
+    Column("data", Text),
+    Column("dedupe", String(120), unique=True),
+)
+
+api_token = db.Table(
+    "api_token",
+    Column("id", Integer, primary_key=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("can_write", Boolean, nullable=False, default=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+)
+
+login_failure = db.Table(
+    "login_failure",
+    Column("id", Integer, primary_key=True),
+    Column("address", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_login_failure_address_at", "address", "at"),
+    Index("ix_login_failure_at", "at"),
+)
+
+setting = db.Table(
+    "setting",
+    Column("key", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+site_state = db.Table(
+    "site_state",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    #: Grows with every change that a page could show; caches and ETags hang on it.
+    Column("data_version", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    Column("session_epoch", Integer, nullable=False),
+    #: Drawn anew on restore, so that a version number from before means nothing.
+    Column("nonce", String(32), nullable=False),
+    Column("address_blocked_until", BigInteger),
+)
+
+#: Every snapshot in plain words, for people with SQL of their own.
+SNAPSHOT_VIEW = """
+CREATE VIEW snapshot AS
+SELECT a.name AS account, r.taken_at AS taken_at, w.key AS window_key, r.used_percent AS used_percent,
+       CASE WHEN r.used_percent >= 100 THEN 0 WHEN r.used_percent <= 0 THEN 100 ELSE 100 - r.used_percent END AS remaining_percent,
+       r.resets_at AS resets_at
+FROM reading r JOIN limit_window w ON w.id = r.window_id JOIN account a ON a.id = w.account_id
+WHERE r.used_percent IS NOT NULL AND a.deleted_at IS NULL
+"""

@@ -1,0 +1,46 @@
+"""The state of the whole site in one row: the version of the data, when it changed, and the address's block."""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text, update
+
+from quota_web.store.models import site_state
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The one row, read with one bare statement: it is asked for at every request."""
+
+    data_version: int
+    updated_at: int | None
+    session_epoch: int
+    nonce: str
+    #: Until when nobody is asked, because the upstream refuses this machine's address.
+    address_blocked_until: int | None
+
+
+_READ = text("SELECT data_version, updated_at, session_epoch, nonce, address_blocked_until FROM site_state WHERE id = 1")
+
+
+def read(conn: Connection) -> Site:
+    return Site(*conn.execute(_READ).one())
+
+
+def bump(conn: Connection, now: int) -> None:
+    """Say that the data changed; the last statement of a transaction that changes what pages show."""
+    conn.execute(update(site_state).where(site_state.c.id == 1).values(data_version=site_state.c.data_version + 1, updated_at=now))
+
+
+def end_sessions(conn: Connection) -> None:
+    """Make every cookie signed so far worthless."""
+    conn.execute(update(site_state).where(site_state.c.id == 1).values(session_epoch=site_state.c.session_epoch + 1))
+
+
+def block_address(conn: Connection, until: int | None) -> None:
+    """Say until when the upstream refuses this machine's address; None lifts it."""
+    conn.execute(update(site_state).where(site_state.c.id == 1).values(address_blocked_until=until))
+
+
+def new_nonce(conn: Connection) -> None:
+    conn.execute(update(site_state).where(site_state.c.id == 1).values(nonce=secrets.token_hex(8)))

@@ -1,0 +1,156 @@
+"""What commands print: the table, one line of everything, fault lines, and the exit status. No Flask, no database."""
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import tzinfo
+from typing import Protocol
+
+from quota_web.faults import Fault
+from quota_web.quota import Reading, Status
+from quota_web.reports import AccountReport
+from quota_web.times import local, short
+
+#: Exit statuses of commands; of several the highest wins.
+OK, UNUSABLE, UNREACHABLE, BAD_ANSWER, BAD_SETTING = range(5)
+
+HEADER = ("account", "five_hour%", "weekly%", "weekly_reset", "source")
+#: A refresh that takes longer than this shows how far it is.
+PROGRESS_AFTER = 1.0
+
+
+class Counter(Protocol):
+    """Told of each result as it comes."""
+
+    def __call__(self) -> None: ...
+
+
+def exit_status(fault: Fault | None) -> int:
+    """What one account's fault means for the exit status; no fault is all well."""
+    if fault is None:
+        return OK
+    if fault.status is Status.INVALID_CREDENTIALS or fault.code == "token_expired":
+        return UNUSABLE
+    return UNREACHABLE if fault.status is Status.UNREACHABLE else BAD_ANSWER
+
+
+def table(reports: Iterable[AccountReport], zone: tzinfo | None) -> list[str]:
+    """The classic table, a line each, the header first; columns as wide as what stands in them."""
+    rows = [HEADER, *(_row(r, zone) for r in reports)]
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(HEADER))]
+    return ["  ".join((_left(row[0], widths[0]), _right(row[1], widths[1]), _right(row[2], widths[2]), _left(row[3], max(widths[3], 23)), row[4])) for row in rows]
+
+
+def _row(report: AccountReport, zone: tzinfo | None) -> tuple[str, str, str, str, str]:
+    weekly = report.weekly
+    reset = local(weekly.resets_at, zone) if weekly and weekly.resets_at is not None else "-"
+    return (report.account.name, _left_of(report.five_hour), _left_of(weekly), reset, report.source or "-")
+
+
+def _left_of(window: Reading | None) -> str:
+    return "-" if window is None else f"{window.remaining_percent:g}"
+
+
+def oneline(reports: Iterable[AccountReport], now: int, zone: tzinfo | None) -> str:
+    """Everybody in one line: `alice 88%/60% · bob -/0% until 11:00`."""
+    return " · ".join(_in_short(r, now, zone) for r in reports)
+
+
+def _in_short(report: AccountReport, now: int, zone: tzinfo | None) -> str:
+    left = "/".join("-" if w is None else f"{w.remaining_percent:g}%" for w in (report.five_hour, report.weekly))
+    words = [report.account.name, left]
+    if report.status is not Status.OK:
+        words.append(report.status)
+    elif report.block.blocked:
+        words.append(f"until {short(report.block.until, now, zone)}" if report.block.until is not None else "blocked")
+    return " ".join(words)
+
+
+def fault_line(name: str, fault: Fault, zone: tzinfo | None) -> str:
+    """One line for standard error, status first: `alice: expired: access token expired at …; sign in again`."""
+    return f"{name}: {fault.status}: {fault.text(lambda at: local(at, zone))}"
+
+
+def complain(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Counter]:
+    """Count results; on a terminal, a bar appears once that takes more than a second. In a pipe nothing is printed."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    bar = _LateBar(total)
+    try:
+        yield bar.count
+    finally:
+        bar.stop()
+
+
+class _LateBar:
+    """A progress bar on standard error that a short refresh never shows (and never loads the library for)."""
+
+    def __init__(self, total: int) -> None:
+        import threading
+
+        self._total, self._done = total, 0
+        self._bar: _Bar | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(PROGRESS_AFTER, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def count(self) -> None:
+        with self._lock:
+            self._done += 1
+            if self._bar is not None:
+                self._bar.update(self._done)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+
+    def _show(self) -> None:
+        with self._lock:
+            self._bar = _Bar(self._total)
+            self._bar.update(self._done)
+
+
+class _Bar:
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("refreshing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("refreshing", total=total)
+        self._progress.start()
+
+    def update(self, done: int) -> None:
+        self._progress.update(self._task, completed=done)
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+
+def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as aligned lines, for the smaller lists."""
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(_left(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _width(text: str) -> int:
+    """How many cells a terminal gives a text: wide characters take two, marks that combine none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - _width(text)) + text

@@ -1,0 +1,40 @@
+"""Epoch seconds in words: ISO 8601 for JSON, the machine's (or a chosen) zone for terminals."""
+
+from datetime import UTC, datetime, tzinfo
+
+
+def iso(at: int | None) -> str | None:
+    """`2026-11-21T12:05:00Z`; None stays None."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_text(at: int) -> str:
+    """The same for a moment that is there, as faults want it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def local(at: int, zone: tzinfo | None) -> str:
+    """`2026-11-21 20:05:00 CST` in *zone*; None is the machine's own."""
+    moment = datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def short(at: int, now: int, zone: tzinfo | None) -> str:
+    """As little as tells the moment: `11:00` today, `Tue 11:00` within a week, else `2026-12-24 11:00`."""
+    moment, today = (datetime.fromtimestamp(t, zone) if zone else datetime.fromtimestamp(t).astimezone() for t in (at, now))
+    days = (moment.date() - today.date()).days
+    if days == 0:
+        return moment.strftime("%H:%M")
+    return moment.strftime("%a %H:%M" if 0 < days < 7 else "%Y-%m-%d %H:%M")
+
+
+def parse(text: str) -> int:
+    """Epoch seconds of an ISO 8601 moment (UTC where it names no zone) or of a number; raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        value = float(text)
+        if not 0 <= value < 1e11:
+            raise ValueError("out of range") from None
+        return int(value)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

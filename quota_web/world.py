@@ -1,0 +1,73 @@
+"""What doors hand to acts: settings, the sealer of tokens, the upstream's client, and a database that is up to date."""
+
+import threading
+from typing import TYPE_CHECKING, cast
+
+from flask import Flask, current_app
+
+from quota_web.config import Settings
+from quota_web.store import schema
+from quota_web.store.accounts import Scope
+from quota_web.store.sealing import Sealer
+
+if TYPE_CHECKING:
+    from quota_web.codex.client import UsageClient
+
+
+class World:
+    """One app's surroundings. Nothing is opened, read or connected to before it is asked for."""
+
+    def __init__(self, settings: Settings, client: "UsageClient | None" = None) -> None:
+        self.settings = settings
+        self.sealer = Sealer(settings.instance_dir, settings.secret_key)
+        #: Set when the process is to end: nothing more is sent, and waits end.
+        self.stop = threading.Event()
+        self._client = client
+        self._is_ready = False
+        self._lock = threading.Lock()
+
+    @property
+    def scope(self) -> Scope:
+        """The accounts that this app looks after: all of them, unless a folder was named; then that folder's and the managed ones."""
+        return Scope(folder=self.settings.account_dir if self.settings.account_dir_named else None, only=self.settings.only_account)
+
+    @property
+    def client(self) -> "UsageClient":
+        """The upstream's client; made at first use, because requests is slow to load."""
+        with self._lock:
+            if self._client is None:
+                self._client = _client(self.settings, self.stop)
+            return self._client
+
+    def ready(self) -> None:
+        """Bring the database up to date, once a process."""
+        if not self._is_ready:
+            with self._lock:
+                schema.ensure(self.sealer)
+                self._is_ready = True
+
+
+def init_app(app: Flask, client: "UsageClient | None" = None) -> None:
+    app.extensions["quota_world"] = World(app.config["SETTINGS"], client)
+
+
+def world() -> World:
+    """The present app's world."""
+    return cast(World, current_app.extensions["quota_world"])
+
+
+def _client(settings: Settings, stop: threading.Event) -> "UsageClient":
+    from quota_web.codex.client import UsageClient
+
+    return UsageClient(
+        settings.usage_url,
+        settings.user_agent,
+        https_proxy=settings.https_proxy,
+        no_proxy=settings.no_proxy,
+        ca_bundle=settings.ca_bundle,
+        retries=settings.retries,
+        retry_delay=settings.retry_delay,
+        timeout=settings.timeout,
+        pool_size=settings.concurrency,
+        stop=stop,
+    )
