@@ -158,7 +158,12 @@ def test_test_runs_the_checks_and_hands_arguments_over(with_fakes):
     result = run([with_fakes / "scripts/test", "-k", "one or two"])
 
     assert result.returncode == 0
-    assert result.stdout.splitlines() == ["ruff check", "ruff format --check", "mypy", "pytest -n auto --maxprocesses 2 --dist loadfile -k one or two"]
+    assert result.stdout.splitlines() == [
+        "ruff check",
+        "ruff format --check",
+        "mypy",
+        "pytest -n auto --maxprocesses 2 --dist loadfile -k one or two",
+    ]
 
 
 @pytest.mark.parametrize(
