@@ -11,7 +11,6 @@ import random
 import re
 import ssl
 import threading
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import certifi
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
+from quota_web import clock
 from quota_web.codex import address, payload, trouble, verdict
 from quota_web.codex.cutting import Cut, CuttableConnection, Watch
 from quota_web.codex.verdict import MAX_BODY, Verdict
@@ -117,17 +117,17 @@ class UsageClient:
         """Ask for one account's quota, with retries; *now* tells the wall time at which an answer came."""
         headers = self._headers_for(account_id, access_token, fedramp)
         hide = (access_token.reveal(), account_id)
-        started, sent = time.monotonic(), 0
+        started, sent = clock.monotonic(), 0
         give_up = started + ATTEMPT_DEADLINE_S
         while True:
             if self._stop.is_set():
                 return self._dropped(started, sent)
-            exchange = self._exchange(headers, max(0.1, min(self._timeout, give_up - time.monotonic())))
+            exchange = self._exchange(headers, max(0.1, min(self._timeout, give_up - clock.monotonic())))
             sent += 1
             if self._stop.is_set() and exchange.failure is not None:
                 return self._dropped(started, sent)
             judged = self._judged(exchange, now(), hide)
-            wait = self._wait(exchange, judged, sent, give_up - time.monotonic())
+            wait = self._wait(exchange, judged, sent, give_up - clock.monotonic())
             if wait is None:
                 return _answer(exchange, judged, now(), keep_raw, sent, started)
             self._stop.wait(wait)
@@ -242,7 +242,7 @@ def _refuse(what: str, problem: str | None) -> None:
 
 
 def _since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+    return round((clock.monotonic() - started) * 1000)
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:

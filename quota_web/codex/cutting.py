@@ -6,10 +6,11 @@ it sleeps until the nearest deadline and is not woken by requests that end in ti
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from quota_web import clock
 
 
 class Cut:
@@ -42,7 +43,7 @@ class Watch:
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Cut]:
         """Cut whatever the calling thread asks for inside the block once *seconds* have passed."""
-        cut = Cut(time.monotonic() + seconds)
+        cut = Cut(clock.monotonic() + seconds)
         self._begin(cut)
         _here.cut = cut
         try:
@@ -79,7 +80,7 @@ class Watch:
     def _run(self) -> None:
         with self._changed:
             while not self._closed:
-                now = time.monotonic()
+                now = clock.monotonic()
                 for cut in [cut for cut in self._live if cut.at <= now]:
                     cut.fire()
                     self._live.discard(cut)

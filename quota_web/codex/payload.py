@@ -222,6 +222,8 @@ def _spend_reading(spend: Fields, own: Fields, fetched_at: int) -> Reading | Non
 
 
 def _spend_limit(part: Fields, fetched_at: int) -> Reading | None:
+    if not part:
+        return None
     limit, used, left = (values.amount(part.get(name)) for name in ("limit", "used", "remaining"))
     if used is None and limit is not None and left is not None:
         used = str(Decimal(limit) - Decimal(left))
