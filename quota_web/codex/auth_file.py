@@ -85,7 +85,8 @@ def entries(raw: bytes, file_name: str) -> list[Entry]:
         reason = "no account in it" if not found else f"more than {MAX_ENTRIES} accounts"
         return [Entry(_file_stem(file_name), None, Fault("file_unreadable", {"reason": reason}))]
     stem = _file_stem(file_name)
-    return [_entry(item, stem if len(found) == 1 else f"{stem}-{number}") for number, item in enumerate(found, 1)]
+    alone = sum(item.other_platform is None for item in found) < 2
+    return [_entry(item, stem if alone else f"{stem}-{number}") for number, item in enumerate(found, 1)]
 
 
 def read_file(path: Path) -> bytes:

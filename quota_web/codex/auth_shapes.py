@@ -3,6 +3,7 @@
 Entries are the document's own objects, so that an edit of one is an edit of the document.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ _REFRESH_PREFIXES = ("rt_", "rt.", "oaistb_rt_")
 _OPENCODE_PROVIDERS = ("openai", "codex", "chatgpt", "opencode")
 _OTHER_PROVIDERS = ("anthropic", "claude", "github-copilot", "google", "gemini", "openrouter", "xai", "groq", "mistral", "deepseek")
 _OWN_WORDS = ("openai", "codex", "chatgpt", "opencode")
+
+_BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
 
 JsonObject = dict[str, object]
 
@@ -162,8 +165,7 @@ def is_refresh_token(token: str) -> bool:
 
 def strip_bearer(token: str) -> str:
     """A token without the spaces around it and the word that stands before it in a header."""
-    token = token.strip()
-    return token[7:].lstrip() if token[:7].lower() == "bearer " else token
+    return _BEARER.sub("", token.strip(), count=1)
 
 
 def _is_bare_token(line: bytes) -> bool:
