@@ -150,11 +150,11 @@ def span(seconds: float) -> str:
 
 
 def countdown(at: str | int | None, now: int) -> str:
-    """How long until a moment; `due` once it has passed."""
+    """How long until a moment, such as `in 1 h 12 m`; `due` once it has passed."""
     if at is None:
         return NO_VALUE
     left = epoch(at) - now
-    return span(left) if left > 0 else "due"
+    return f"in {span(left)}" if left > 0 else "due"
 
 
 def ago(at: str | int | None, now: int) -> str:

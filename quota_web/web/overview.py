@@ -21,6 +21,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 GROUP_ORDER = ("hand", "trouble", "blocked", "usable", "idle")
 #: show → the groups it lets through.
 SHOWS = {"all": frozenset(GROUP_ORDER), "usable": frozenset({"usable"}), "blocked": frozenset({"blocked"}), "hand": frozenset({"hand", "trouble"})}
+NEED_SIGN_IN = ("expired", "invalid_credentials")
 DEFAULT_SORT = "five_hour"
 RANGES = ("24h", "7d", "30d", "90d", "1y")
 #: More lines than this are no longer told apart: the rest waits in the picker.
@@ -47,7 +48,7 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
         "rows": arranged(rows, sort, backwards),
         "total": len(results),
         "groups": groups,
-        "hand_accounts": [row["account"] for row in results if state(row).group == "hand"],
+        "sign_in": [row["account"] for row in results if row["status"] in NEED_SIGN_IN],
         "best": next((row for row in arranged(results) if state(row).group == "usable"), None),
         "next_reset": next_reset(results, now),
         "other_windows": any(other_windows(row) for row in results),

@@ -78,7 +78,7 @@ export class Charts {
     const opts = [{}], data = [t], bands = [];
     for (const [line, one] of mine) {
       const colour = ink(`line-${line.slot % COLOURS}`);
-      if (this.band && !coarse(one.window, step)) {
+      if (this.band && !coarse(one.window, step) && one.max.some((high, i) => high - one.min[i] >= 1)) {
         bands.push({ series: [data.length, data.length + 1], fill: colour.replace("rgb(", "rgba(").replace(")", ", .16)") });
         for (const edge of ["max", "min"]) data.push(one[edge]), opts.push({ width: 0, stroke: "transparent", paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } });
       }
@@ -96,11 +96,12 @@ export class Charts {
     const breaks = coarse(one.window, step) ? [] : one.remaining.flatMap((v, i, all) => (i && v !== null && all[i - 1] !== null && v - all[i - 1] >= RESET_RISE ? [i] : []));
     return {
       account: line.account, label: line.account, stroke: colour, width: this.history.t.length > 1200 ? 1 : 1.5, dash: dash(line.slot), points: { show: false },
-      paths: uPlot.paths.stepped({ align: 1 }),
+      paths: uPlot.paths.stepped({ align: 1 }), fill: this.band ? colour.replace("rgb(", "rgba(").replace(")", ", .09)") : undefined,
       gaps: (u, at, from, to, gaps) => {
         const half = 2 * devicePixelRatio;
         const resets = breaks.filter((i) => i >= from && i <= to).map((i) => u.valToPos(u.data[0][i], "x", true)).map((x) => [x - half, x + half]);
-        return gaps.concat(resets).sort((a, b) => a[0] - b[0]);
+        // A gap's end is widened too: the riser out of it would shine through.
+        return gaps.map(([a, b]) => [a, b + half]).concat(resets).sort((a, b) => a[0] - b[0]);
       },
     };
   }

@@ -3,7 +3,7 @@
 
 const section = document.getElementById("history");
 const $ = (id) => document.getElementById(id);
-const ALL_UP_TO = 12, FIRST = 8;
+const ALL_UP_TO = 12, FIRST = 6;
 const slots = new Map(); // account → its slot of colour and dash, while it is shown
 let view, known, kit, charts, answer;
 

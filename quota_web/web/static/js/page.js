@@ -54,7 +54,7 @@
   }
   const kinds = {
     clock,
-    countdown: (d, now) => (d > now ? span((d - now) / 1000) : "due"),
+    countdown: (d, now) => (d > now ? `in ${span((d - now) / 1000)}` : "due"),
     ago: (d, now) => (now - d < 60000 ? "just now" : `${span((now - d) / 1000)} ago`),
   };
   function localise(within = document) {
