@@ -292,8 +292,8 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 def make_jwt(account_id: str | None = "acct-1", *, user_id: str | None = None, exp: int | None = NOW + 864_000, **claims: object) -> str:
     """A token with the claims that the real ones have; *claims* go to the top level, those of `auth` into the namespaced part."""
-    auth = {"chatgpt_account_id": account_id, "chatgpt_user_id": user_id}
-    auth |= claims.pop("auth", {})  # type: ignore[arg-type]
+    said = claims.pop("auth", {})
+    auth = {"chatgpt_account_id": account_id, "chatgpt_user_id": user_id, **(said if isinstance(said, dict) else {})}
     payload = {"exp": exp, **claims, "https://api.openai.com/auth": {k: v for k, v in auth.items() if v is not None}}
     parts = ({"alg": "none", "typ": "JWT"}, {k: v for k, v in payload.items() if v is not None})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".c2lnbmF0dXJl"

@@ -3,7 +3,8 @@
 import json
 import os
 import threading
-from dataclasses import replace
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import MAX_TOKEN, Credentials
+from quota_web.codex.auth_shapes import MAX_FILE
 from quota_web.errors import CredentialsRefused
 from quota_web.secret import Secret
 from tests.fakes import NOW, auth_document, make_jwt
@@ -39,7 +41,7 @@ SHAPES = {
         "openai": {"type": "oauth", "access": ACCESS, "refresh": "rt_x", "expires": (NOW + 864_000) * 1000, "accountId": "acct-1"},
     },
     "Hermes": {"providers": {"openai-codex": {"tokens": {"access_token": ACCESS, "refresh_token": "rt_x"}}}},
-    "web session": {"user": {"id": "user-1", "email": "alice@example.com"}, "expires": "2026-12-01", "account": {"id": "acct-1"}, "accessToken": ACCESS},
+    "web session": {"user": {"id": "user-1", "email": "alice@example.com"}, "account": {"id": "acct-1"}, "accessToken": ACCESS},
     "bare token": ACCESS,
     "with Bearer": {"access_token": f"  Bearer {ACCESS}\n", "account_id": " acct-1 "},
 }
@@ -143,7 +145,7 @@ def test_the_account_id_comes_from_the_file_then_the_id_token_then_the_access_to
 
 
 def test_fedramp_is_on_where_a_claim_says_so():
-    claimed = {"auth": {"chatgpt_account_is_fedramp": True}}
+    claimed: dict[str, Any] = {"auth": {"chatgpt_account_is_fedramp": True}}
 
     assert auth_file.parse({"access_token": make_jwt("a", **claimed)}).fedramp
     assert auth_file.parse({"access_token": make_jwt("a"), "id_token": make_jwt("a", **claimed)}).fedramp
@@ -241,10 +243,10 @@ def test_suggested_names_are_fit_for_an_account(name, suggested):
 
 def test_read_file_follows_links_and_reads_no_more_than_it_may(tmp_path):
     file, link = tmp_path / "a.auth.json", tmp_path / "link"
-    file.write_bytes(b"x" * (auth_file.MAX_FILE))
+    file.write_bytes(b"x" * (MAX_FILE))
     link.symlink_to(file)
 
-    assert len(auth_file.read_file(link)) == auth_file.MAX_FILE
+    assert len(auth_file.read_file(link)) == MAX_FILE
     with open(file, "ab") as more:
         more.truncate(1 << 34)
     assert str(refusal(auth_file.read_file, file)) == "auth file not found or invalid: larger than 2 MiB"
@@ -263,7 +265,8 @@ def test_read_file_says_what_is_in_the_way(tmp_path):
 
 
 def test_a_half_written_file_is_read_again(tmp_path):
-    file, waits = tmp_path / "a.auth.json", []
+    file = tmp_path / "a.auth.json"
+    waits: list[float] = []
     whole = as_bytes(auth_document("a"))
     file.write_bytes(b"")
 
@@ -277,7 +280,8 @@ def test_a_half_written_file_is_read_again(tmp_path):
 
 
 def test_a_file_that_stays_half_written_is_refused_after_three_tries(tmp_path):
-    file, waits = tmp_path / "a.auth.json", []
+    file = tmp_path / "a.auth.json"
+    waits: list[float] = []
     file.write_bytes(as_bytes(auth_document("a"))[:50])
 
     assert refusal(auth_file.read_path, file, waits.append).fault.code == "file_unreadable"
@@ -285,7 +289,8 @@ def test_a_file_that_stays_half_written_is_refused_after_three_tries(tmp_path):
 
 
 def test_a_wrong_file_is_not_waited_for(tmp_path):
-    file, waits = tmp_path / "a.auth.json", []
+    file = tmp_path / "a.auth.json"
+    waits: list[float] = []
     file.write_bytes(b'{"tokens": {}}')
 
     assert refusal(auth_file.read_path, file, waits.append).fault.code == "missing_access_token"
@@ -315,82 +320,6 @@ def test_reading_while_the_owner_rewrites_in_place_never_loses_the_account(tmp_p
     assert found == {"a"}
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_an_edit_puts_new_tokens_in_their_places_and_keeps_the_rest(shape):
-    raw = as_bytes(SHAPES[shape])
-    new = replace(auth_file.read(raw), access_token=Secret(make_jwt("acct-1", exp=NOW + 1)), refresh_token=Secret("rt_new"), expires_at=NOW + 1)
-    written = auth_file.updated(raw, new)
-    found = auth_file.read(written)
-
-    assert (found.access_token, found.refresh_token, found.account_id) == (new.access_token, new.refresh_token, "acct-1")
-    assert ACCESS.encode() not in written
-
-
-def test_an_edit_keeps_unknown_fields_and_tokens_that_it_does_not_bring():
-    document = auth_document("acct-1", access_token=ACCESS, odd={"deep": [1, 2.5, None, "é"]}) | {"mine": True}
-    new = Credentials(Secret("new-token"), None, None, "acct-1")
-    written = json.loads(auth_file.updated(as_bytes(document), new))
-    document["tokens"] = {**document["tokens"], "access_token": "new-token"}  # type: ignore[dict-item]
-
-    assert written == document
-
-
-def test_an_edit_to_another_login_leaves_none_of_the_old_tokens():
-    document = auth_document("acct-1", access_token=ACCESS, refresh_token=f"rt_{CANARY}", id_token=ID)
-    written = auth_file.updated(as_bytes(document), Credentials(Secret("new-token"), None, None, "acct-2"))
-
-    assert CANARY.encode() not in written
-    assert auth_file.read(written) == Credentials(Secret("new-token"), None, None, "acct-2")
-
-
-def test_an_edit_turns_an_api_key_file_into_a_login():
-    written = auth_file.updated(b'{"auth_mode": "apikey", "OPENAI_API_KEY": "sk-x", "tokens": null}', Credentials(Secret("t"), None, None, "a"))
-
-    assert auth_file.read(written).access_token.reveal() == "t"
-    assert json.loads(written)["tokens"] == {"access_token": "t", "account_id": "a"}
-
-
-def test_an_edit_writes_a_new_file_where_there_is_none():
-    new = auth_file.parse(auth_document("a"))
-
-    assert auth_file.updated(None, new) == auth_file.updated(b"{broken", new) == auth_file.to_document(new)
-
-
-def test_an_edit_never_drops_the_other_accounts_of_a_file():
-    two = as_bytes([{"access_token": "x", "account_id": "a"}, {"access_token": "y", "account_id": "b"}])
-
-    assert refusal(auth_file.updated, two, auth_file.parse(auth_document("a"))).fault.code == "file_unreadable"
-
-
-def test_the_expiry_beside_the_tokens_is_kept_in_step():
-    document = {"access_token": ACCESS, "expired": "2026-01-01T00:00:00Z", "expires": 1_700_000_000_000, "expires_at": 1_700_000_000}
-    written = json.loads(auth_file.updated(as_bytes(document), replace(auth_file.parse(document), expires_at=NOW)))
-
-    assert (written["expired"], written["expires"], written["expires_at"]) == ("2026-11-21T12:00:00Z", NOW * 1000, NOW)
-
-
-tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=60).filter(
-    lambda t: t.count(".") != 4 and not t.startswith(("sess-", "sk-", "rt_", "rt.", "oaistb_rt_"))
-)
-texts = st.none() | st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=30)
-credentials = st.builds(
-    Credentials,
-    access_token=tokens.map(Secret),
-    refresh_token=st.none() | tokens.map(Secret),
-    id_token=st.none() | tokens.map(Secret),
-    account_id=st.from_regex(r"\A[A-Za-z0-9_-]{1,128}\Z"),
-    user_id=texts,
-    email=texts,
-    plan=texts,
-    client_id=texts,
-)
-
-
-@given(credentials)
-def test_what_is_exported_reads_back(found):
-    assert auth_file.read(auth_file.to_document(found)) == found
-
-
 NAMES = ["tokens", "credentials", "accounts", "data", "providers", "access_token", "accessToken", "access", "token", "refresh_token", "id_token"]
 NAMES += ["account_id", "account", "id", "user", "email", "name", "platform", "type", "auth_mode", "openai", "anthropic", "OPENAI_API_KEY", "expires"]
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
@@ -404,11 +333,11 @@ documents = st.recursive(
 @given(documents)
 def test_no_document_raises_anything_but_a_refusal(document):
     raw = json.dumps(document).encode()
-    try:
+    found = None
+    with suppress(CredentialsRefused):
         found = auth_file.parse(document)
-    except CredentialsRefused as refused:
-        assert "\n" not in str(refused)
-    else:
+
+    if found is not None:
         assert auth_file.read(auth_file.updated(raw, found)).access_token == found.access_token
     for entry in auth_file.entries(raw, "f.json"):
         assert (entry.credentials is None) != (entry.fault is None)
