@@ -40,6 +40,8 @@ BATCH = 64
 GATHER_FOR, GATHER_PAUSE = 0.05, 0.004
 #: How long a person waits for an account that somebody else is asking right now.
 AWAIT_FOR, AWAIT_PAUSE = 25.0, 0.1
+#: A button pressed again within this many seconds joins the refresh before instead of asking anew.
+JOIN_WITHIN = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,24 @@ def select(scope: Scope, names: Sequence[str] = ()) -> tuple[list[Account], list
             except AccountNotFound as error:
                 missing.append(error)
     return list(found.values()), missing
+
+
+def not_joined(scope: Scope, name: str, now: int) -> list[Account]:
+    """The accounts that a pressed button asks for: all, or that of *name*, save those that were asked a moment ago.
+
+    Raises AccountNotFound.
+    """
+    chosen, missing = select(scope, [name] if name else [])
+    if missing:
+        raise missing[0]
+    return [a for a in chosen if a.attempted_at is None or not 0 <= now - a.attempted_at < JOIN_WITHIN]
+
+
+def request(chosen: Sequence[Account], now: int) -> None:
+    """Ask whoever runs the schedule to refresh *chosen* as soon as it can."""
+    with engine.transaction() as tx:
+        for found in chosen:
+            store.change(tx, found.id, requested_at=now)
 
 
 def refresh(crew: Crew, chosen: Sequence[Account], *, force: bool = False) -> Iterator[Result]:

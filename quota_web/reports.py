@@ -56,6 +56,13 @@ class Overview:
     flips_at: int | None
 
 
+def version() -> tuple[str, int]:
+    """Names the state of the data: equal versions mean that nothing was written in between, by anybody."""
+    with engine.reading() as conn:
+        state = site.read(conn)
+    return state.nonce, state.data_version
+
+
 def overview(scope: Scope, now: int, interval_s: int) -> Overview:
     """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which decides what is stale."""
     with engine.reading() as conn:

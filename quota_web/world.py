@@ -1,6 +1,7 @@
 """What doors hand to acts: settings, the sealer of tokens, the upstream's client, and a database that is up to date."""
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from flask import Flask, current_app
@@ -22,6 +23,8 @@ class World:
         self.sealer = Sealer(settings.instance_dir, settings.secret_key)
         #: Set when the process is to end: nothing more is sent, and waits end.
         self.stop = threading.Event()
+        #: Wakes the schedule of this process; None where none runs.
+        self.wake: Callable[[], None] | None = None
         self._client = client
         self._is_ready = False
         self._lock = threading.Lock()

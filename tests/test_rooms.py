@@ -21,7 +21,7 @@ ROOMS = {
     "extensions": ("extensions",),
     "codex": ("codex",),
     "store": ("store",),
-    "acts": ("accounts", "follow", "imports", "refresh", "reports", "results"),
+    "acts": ("accounts", "charts", "details", "follow", "imports", "refresh", "reports", "results", "saving"),
     "world": ("world",),
     "doors": ("cli", "classic", "commands", "jobs", "serving", "terminal", "web"),
     "factory": ("factory",),

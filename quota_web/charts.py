@@ -1,0 +1,142 @@
+"""Acts that read series: what `/api/history` answers, the sparklines of the dashboard, and one account's charts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from quota_web import series
+from quota_web.errors import BadInput
+from quota_web.quota import FIVE_HOUR, WEEKLY
+from quota_web.series import Axis, Columns
+from quota_web.store import accounts as store
+from quota_web.store import engine, history
+from quota_web.store.accounts import Account, Scope
+from quota_web.store.history import Series
+from quota_web.times import parse
+
+RANGES = {"24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400, "1y": 365 * 86_400}
+DEFAULT_RANGE = "24h"
+DEFAULT_POINTS, MOST_POINTS = 500, 2_000
+#: The window names that every account is asked for, unless others are named.
+USUAL_KEYS = (FIVE_HOUR, WEEKLY)
+#: A chart of all time is cut here: nothing is older than the product.
+LONGEST = 20 * 365 * 86_400
+SPARK_LENGTH, SPARK_POINTS = 86_400, 96
+
+Spark = dict[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One window of one account over a chart's axis."""
+
+    account: str
+    window: str
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines over one shared axis."""
+
+    axis: Axis
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which stretch of time, in how many points, of which accounts and windows; checked."""
+
+    start: int
+    end: int
+    points: int = DEFAULT_POINTS
+    accounts: tuple[str, ...] = ()
+    #: None: every window.
+    windows: tuple[str, ...] | None = USUAL_KEYS
+
+
+def wanted(args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[str], now: int) -> Wanted:
+    """The query's words as a Wanted; raises BadInput for a range, moment or number that is none."""
+    points = _points(args.get("points"))
+    if args.get("from") or args.get("to"):
+        if args.get("range"):
+            raise BadInput("range", "give either range, or from and to")
+        end = _moment("to", args["to"]) if args.get("to") else now
+        start = _moment("from", args["from"]) if args.get("from") else end - RANGES[DEFAULT_RANGE]
+        if not start < end:
+            raise BadInput("from", "from must be earlier than to")
+        if end - start > LONGEST:
+            raise BadInput("from", "the stretch is longer than 20 years")
+    else:
+        name = args.get("range") or DEFAULT_RANGE
+        if name not in RANGES:
+            raise BadInput("range", f"range must be one of {', '.join(RANGES)}")
+        start, end = now - RANGES[name], now
+    return Wanted(start, end, points, tuple(accounts), tuple(_key(w) for w in windows) or USUAL_KEYS)
+
+
+def _points(value: str | None) -> int:
+    if value is None or value == "":
+        return DEFAULT_POINTS
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value[:6]) <= MOST_POINTS:
+        raise BadInput("points", f"points must be a whole number from 1 to {MOST_POINTS}")
+    return int(value)
+
+
+def _moment(name: str, value: str) -> int:
+    try:
+        return parse(value)
+    except (ValueError, OverflowError):
+        raise BadInput(name, f"{name} must be a moment in ISO 8601 or epoch seconds") from None
+
+
+def _key(value: str) -> str:
+    """A window's key, or its beginning with a `*` behind it is not taken: a wrong word must not look like no data."""
+    usual = ("five_hour", "daily", "weekly", "monthly", "unknown", "spend")
+    if value not in usual and not value.startswith(("window:", "model:", "code_review:")):
+        raise BadInput("window", f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…")
+    return value
+
+
+def chart(scope: Scope, asked: Wanted, carry_s: int) -> Chart:
+    """The chart of what is *asked* for; raises AccountNotFound. A value is carried for at most *carry_s* seconds."""
+    with engine.reading() as conn:
+        accounts = [store.by_name(conn, name, scope) for name in asked.accounts] or store.every(conn, scope)
+        return _chart(conn, list({a.id: a for a in accounts}.values()), asked, carry_s)
+
+
+def _chart(conn: Connection, accounts: Sequence[Account], asked: Wanted, carry_s: int) -> Chart:
+    found = _series(conn, accounts, asked.windows)
+    ids = [s.window_id for s in found]
+    span = history.span_for(conn, ids, asked.start, asked.end)
+    axis = series.axis(asked.start, asked.end, asked.points, max(1, span))
+    points = history.points(conn, ids, axis.start, axis.end, axis.step, span)
+    before = history.last_before(conn, ids, axis.start)
+    names = {a.id: a.name for a in accounts}
+    lines = (Line(names[s.account_id], s.key, series.columns(points.get(s.window_id, []), before.get(s.window_id), axis, carry_s)) for s in found)
+    return Chart(axis, tuple(lines))
+
+
+def _series(conn: Connection, accounts: Sequence[Account], keys: Sequence[str] | None) -> list[Series]:
+    """The windows of *accounts* in the accounts' order, and within one in the order of *keys*."""
+    order = {a.id: i for i, a in enumerate(accounts)}
+    rank = {key: i for i, key in enumerate(keys or ())}
+    found = history.series(conn, list(order), keys)
+    return sorted(found, key=lambda s: (order[s.account_id], rank.get(s.key, len(rank)), s.window_id))
+
+
+def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spark]:
+    """The last 24 hours of the five-hour and weekly windows, by account id: `t` and a column for each window it has."""
+    with engine.reading() as conn:
+        found = history.series(conn, account_ids, USUAL_KEYS)
+        ids = [s.window_id for s in found]
+        axis = series.axis(now - SPARK_LENGTH, now, SPARK_POINTS)
+        points = history.points(conn, ids, axis.start, axis.end, axis.step, history.RAW)
+        before = history.last_before(conn, ids, axis.start)
+    times = axis.times()
+    result: dict[int, Spark] = {}
+    for one in found:
+        columns = series.columns(points.get(one.window_id, []), before.get(one.window_id), axis, carry_s)
+        result.setdefault(one.account_id, {"t": times})[one.key] = columns.remaining
+    return result

@@ -1,0 +1,133 @@
+"""Acts that read what one account's page and the list of credentials show. No token is ever part of it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quota_web import faults, reports
+from quota_web.codex import auth_file
+from quota_web.errors import CredentialsRefused
+from quota_web.faults import Fault
+from quota_web.reports import AccountReport
+from quota_web.store import accounts as store
+from quota_web.store import engine, history, latest
+from quota_web.store.accounts import FOLLOWED, Account, Scope, Sealed
+from quota_web.store.history import Size
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialState:
+    """What may be told of an account's credentials."""
+
+    origin: str
+    source_path: str | None
+    #: Whether the file of a followed account cannot be changed from here.
+    file_read_only: bool
+    chatgpt_account_id: str | None
+    expires_at: int | None
+    updated_at: int | None
+    is_stored: bool
+    has_refresh_token: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run of attempts with one outcome."""
+
+    first_at: int
+    last_at: int
+    status: str
+    http_status: int | None
+    fault: Fault | None
+    count: int
+    ms_mean: float
+    ms_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Everything one account's page shows beside its charts."""
+
+    report: AccountReport
+    credentials: CredentialState
+    attempts: tuple[Attempt, ...]
+    size: Size
+    #: Other accounts with the same login.
+    twins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One account in the list of credentials."""
+
+    report: AccountReport
+    credentials: CredentialState
+    twin: str | None
+
+
+def details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
+    """One account; raises AccountNotFound."""
+    with engine.reading() as conn:
+        found = store.by_name(conn, name, scope)
+        known, facts = latest.windows(conn, [found.id]), latest.facts(conn, [found.id])
+        sealed = store.credentials(conn, [found.id]).get(found.id)
+        runs, size = history.attempts(conn, found.id), history.size(conn, found.id)
+        twins = [a.name for a in store.every(conn, scope) if _is_twin(a, found)]
+    report = reports.report(found, facts.get(found.id), known.get(found.id, []), now, interval_s)
+    attempts = tuple(
+        Attempt(r.first_at, r.last_at, r.status, r.http_status, faults.stored(r.fault_code, r.fault_data), r.count, r.ms_sum / r.count, r.ms_max) for r in runs
+    )
+    return Details(report, credential_state(found, sealed, look_into_file=True), attempts, size, tuple(twins))
+
+
+def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
+    """All accounts by name, with the state of their credentials."""
+    with engine.reading() as conn:
+        accounts = store.every(conn, scope)
+        ids = [a.id for a in accounts]
+        known, facts, sealed = latest.windows(conn, ids), latest.facts(conn, ids), store.credentials(conn, ids)
+    return [
+        Listed(reports.report(a, facts.get(a.id), known.get(a.id, []), now, interval_s), credential_state(a, sealed.get(a.id)), _twin(a, accounts)) for a in accounts
+    ]
+
+
+def _twin(account: Account, accounts: Sequence[Account]) -> str | None:
+    return next((other.name for other in accounts if _is_twin(other, account)), None)
+
+
+def _is_twin(other: Account, account: Account) -> bool:
+    """Whether two accounts are one login: an equal user within an equal workspace. Unknown users are not called equal."""
+    if other.id == account.id or account.chatgpt_account_id is None or account.chatgpt_user_id is None:
+        return False
+    return (other.chatgpt_account_id, other.chatgpt_user_id) == (account.chatgpt_account_id, account.chatgpt_user_id)
+
+
+def credential_state(account: Account, sealed: Sealed | None, look_into_file: bool = False) -> CredentialState:
+    """What may be told; with *look_into_file* a followed account's file is asked whether it has a refresh token."""
+    followed = account.origin == FOLLOWED and account.source_path is not None
+    has_refresh = sealed is not None and sealed.refresh_sealed is not None
+    if followed and look_into_file:
+        has_refresh = _file_has_refresh_token(Path(account.source_path or ""))
+    return CredentialState(
+        origin=account.origin,
+        source_path=account.source_path,
+        file_read_only=followed and not _can_write(Path(account.source_path or "")),
+        chatgpt_account_id=account.chatgpt_account_id,
+        expires_at=sealed.access_expires_at if sealed else None,
+        updated_at=sealed.updated_at if sealed else None,
+        is_stored=sealed is not None,
+        has_refresh_token=has_refresh,
+    )
+
+
+def _file_has_refresh_token(file: Path) -> bool:
+    try:
+        return auth_file.read(auth_file.read_file(file)).refresh_token is not None
+    except CredentialsRefused:
+        return False
+
+
+def _can_write(file: Path) -> bool:
+    """A file is replaced as a whole, so it is its folder that must be writable."""
+    return os.access(file.parent, os.W_OK)

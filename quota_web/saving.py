@@ -1,0 +1,131 @@
+"""The act behind the account form: what was typed, pasted or uploaded becomes accounts, or errors at their fields."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from quota_web import accounts, names
+from quota_web.accounts import Saved
+from quota_web.codex import auth_file
+from quota_web.codex.auth_file import Credentials, Entry
+from quota_web.errors import AccountExists, BadInput, CredentialsRefused, QuotaError
+from quota_web.faults import Fault
+from quota_web.store import accounts as store
+from quota_web.store import engine
+from quota_web.store.accounts import Scope
+from quota_web.store.sealing import Sealer
+
+#: Faults that belong to the account id's field where that was typed.
+_ACCOUNT_ID_FAULTS = ("missing_account_id", "bad_account_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form as it came. Nothing of it is shown back but the name and the account id."""
+
+    name: str = ""
+    #: The account that is edited; empty for a new one.
+    original_name: str = ""
+    pasted: str = ""
+    #: (file name, content) of each upload.
+    files: tuple[tuple[str, bytes], ...] = ()
+    access_token: str = ""
+    account_id: str = ""
+
+    def __repr__(self) -> str:
+        return f"Typed(name={self.name!r}, original_name={self.original_name!r})"
+
+
+class FormRefused(QuotaError):
+    """Something in the form cannot be used; *errors* maps a field to what is wrong with it."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(errors.values()))
+
+
+def save(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> list[Saved]:
+    """Store what the form says. Raises FormRefused, and AccountNotFound where the edited account is gone."""
+    if typed.original_name:
+        return [_edit(sealer, scope, typed, now, actor)]
+    entries = _entries(typed)
+    if not entries:
+        raise FormRefused({"auth_json": "give an auth.json, or a token and an account id"})
+    errors: dict[str, str] = {}
+    saved = list(_add_all(sealer, typed, entries, errors, now, actor))
+    if errors:
+        kept = f" (saved: {', '.join(s.name for s in saved)})" if saved else ""
+        raise FormRefused({field: text + kept for field, text in errors.items()})
+    return saved
+
+
+def _edit(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> Saved:
+    with engine.reading() as conn:
+        found = store.by_name(conn, typed.original_name, scope)
+        sealed = store.credentials(conn, [found.id]).get(found.id)
+    entries = _entries(typed)
+    if len(entries) > 1:
+        raise FormRefused({"auth_json": f"this is one account, the file holds {len(entries)}"})
+    credentials: Credentials | None = None
+    if entries:
+        credentials = _usable(entries[0], typed)
+    elif typed.account_id and typed.account_id != found.chatgpt_account_id:
+        if sealed is None:
+            raise FormRefused({"access_token": "there is no stored token to go with it; give one"})
+        credentials = replace(accounts.opened(sealer, found, sealed), account_id=_checked_id(typed))
+    try:
+        return accounts.edit(sealer, found.name, typed.name or found.name, credentials, now, actor)
+    except (BadInput, AccountExists) as error:
+        raise FormRefused({_field(error): str(error)}) from None
+
+
+def _checked_id(typed: Typed) -> str:
+    """The typed account id, judged by the rule for files."""
+    probe = {"tokens": {"access_token": "x" * 20, "account_id": typed.account_id}}
+    try:
+        return auth_file.parse(probe).account_id
+    except CredentialsRefused as refused:
+        raise FormRefused({"account_id": str(refused)}) from None
+
+
+def _entries(typed: Typed) -> list[Entry]:
+    """Every account that the form gives, by whichever of its three ways."""
+    if typed.access_token:
+        tokens = {"access_token": typed.access_token} | ({"account_id": typed.account_id} if typed.account_id else {})
+        try:
+            return [Entry(None, auth_file.parse({"tokens": tokens}), None)]
+        except CredentialsRefused as refused:
+            return [Entry(None, None, refused.fault)]
+    sources = [*typed.files, *([("pasted", typed.pasted.encode("utf-8", "surrogatepass"))] if typed.pasted.strip() else [])]
+    return [entry for name, raw in sources for entry in auth_file.entries(raw, name)]
+
+
+def _add_all(sealer: Sealer, typed: Typed, entries: Sequence[Entry], errors: dict[str, str], now: int, actor: str) -> Iterator[Saved]:
+    for entry in entries:
+        shown = typed.name if typed.name and len(entries) == 1 else entry.name
+        try:
+            credentials = _usable(entry, typed)
+            name = shown or credentials.email
+            if not name or name == "pasted":
+                raise FormRefused({"name": "give the account a name"})
+            yield accounts.add(sealer, names.checked(name), credentials, now, actor)
+        except FormRefused as refused:
+            for field, text in refused.errors.items():
+                _put(errors, field, text if len(entries) == 1 else f"{shown or 'an entry'}: {text}")
+        except (BadInput, AccountExists) as error:
+            _put(errors, "name" if len(entries) == 1 else "auth_json", str(error))
+
+
+def _put(errors: dict[str, str], field: str, text: str) -> None:
+    errors[field] = f"{errors[field]}; {text}" if field in errors else text
+
+
+def _usable(entry: Entry, typed: Typed) -> Credentials:
+    if entry.credentials is not None:
+        return entry.credentials
+    fault = entry.fault or Fault("missing_access_token")
+    field = "access_token" if typed.access_token else "auth_json"
+    raise FormRefused({"account_id" if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS else field: fault.text(str)})
+
+
+def _field(error: QuotaError) -> str:
+    return error.field if isinstance(error, BadInput) else "name"

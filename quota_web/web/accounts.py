@@ -1,0 +1,88 @@
+"""One account's page, and its chart drawn on the server."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, render_template, request
+
+from quota_web import charts, clock, details, results
+from quota_web.charts import DEFAULT_RANGE, RANGES
+from quota_web.details import Attempt, CredentialState, Details
+from quota_web.faults import Fault
+from quota_web.quota import Status
+from quota_web.times import iso, local
+from quota_web.web import api, svg
+from quota_web.world import world
+
+blueprint = Blueprint("accounts", __name__)
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/accounts/<name>")
+def show(name: str) -> str:
+    present, now = world(), clock.now()
+    found = details.details(present.scope, name, now, present.settings.refresh_interval)
+    row = results.result(found.report) | {"origin": found.report.account.origin, "spark": None}
+    return render_template(
+        "accounts/show.html",
+        row=row,
+        range=request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE,
+        attempts=[_attempt(run) for run in found.attempts],
+        credentials=credentials(found.credentials, found.report.status, found.report.fault),
+        history_size=history_size(found),
+        twins=found.twins,
+        results_etag=api.current().etag,
+    )
+
+
+def _attempt(run: Attempt) -> dict[str, Any]:
+    zone = world().settings.timezone
+    return {
+        "first_at": iso(run.first_at),
+        "last_at": iso(run.last_at),
+        "status": run.status,
+        "http_status": run.http_status,
+        "message": run.fault.text(lambda at: local(at, zone)) if run.fault else None,
+        "count": run.count,
+        "ms_mean": run.ms_mean,
+        "ms_max": run.ms_max,
+    }
+
+
+def credentials(found: CredentialState, status: Status, fault: Fault | None) -> dict[str, Any]:
+    """What pages say of an account's credentials; no token is part of it."""
+    return {
+        "origin": found.origin,
+        "source_path": found.source_path,
+        "file_read_only": found.file_read_only,
+        "expires_at": iso(found.expires_at),
+        "updated_at": iso(found.updated_at),
+        "has_refresh_token": found.has_refresh_token,
+        "state": _state(found, status, fault),
+    }
+
+
+def _state(found: CredentialState, status: Status, fault: Fault | None) -> str:
+    if not found.is_stored:
+        return "none stored"
+    if fault is not None and status in (Status.INVALID_CREDENTIALS, Status.EXPIRED, Status.DEACTIVATED):
+        return fault.text(lambda at: local(at, world().settings.timezone))
+    if status is Status.PENDING:
+        return "not tried yet"
+    return "works" if status is Status.OK else "as far as known they work"
+
+
+def history_size(found: Details) -> dict[str, Any]:
+    return {"readings": found.size.readings, "snapshots": found.size.snapshots, "since": iso(found.size.since)}
+
+
+@blueprint.get("/accounts/<name>/chart.svg")
+def chart_svg(name: str) -> Response:
+    """The five-hour and the weekly window over `range`, for pages without JavaScript."""
+    present, now = world(), clock.now()
+    asked = charts.wanted({"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now)
+    drawn = charts.chart(present.scope, asked, 2 * present.settings.refresh_interval)
+    theme = "dark" if request.args.get("theme") == "dark" else "light"
+    return Response(svg.chart(api.document(drawn), f"Quota left of {name}", theme, present.settings.timezone), mimetype="image/svg+xml")

@@ -1,0 +1,82 @@
+"""`/api/results` and `/api/history`: the numbers of the pages, for scripts and for the pages themselves."""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+from flask import Blueprint, Flask, Response, current_app, request
+
+from quota_web import charts, clock, reports, results
+from quota_web.charts import Chart
+from quota_web.times import iso
+from quota_web.world import world
+
+blueprint = Blueprint("api", __name__)
+_KEPT = "quota_results_kept"
+
+
+def init_app(app: Flask) -> None:
+    app.extensions[_KEPT] = None
+    app.register_blueprint(blueprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finished body with the state of the data that it shows, so that an unchanged answer costs one small query."""
+
+    version: tuple[str, int]
+    #: When something in it changes by itself; None if nothing will.
+    until: int | None
+    body: bytes
+    etag: str
+
+    def holds(self, version: tuple[str, int], now: int) -> bool:
+        return self.version == version and (self.until is None or now < self.until)
+
+
+def current() -> Kept:
+    """The results as they are now, made anew only where the data changed, by whichever process."""
+    present = world()
+    now = clock.now()
+    # Read before the data: a change in between makes the next request look again, never the other way round.
+    version = reports.version()
+    kept: Kept | None = current_app.extensions[_KEPT]
+    if kept is None or not kept.holds(version, now):
+        seen = reports.overview(present.scope, now, present.settings.refresh_interval)
+        body = orjson.dumps(results.document(seen))
+        etag = hashlib.sha256(f"{version}:{seen.flips_at}".encode()).hexdigest()[:20]
+        kept = Kept(version, seen.flips_at, body, etag)
+        current_app.extensions[_KEPT] = kept
+    return kept
+
+
+@blueprint.get("/api/results", endpoint="results")
+def results_document() -> Response:
+    kept = current()
+    response = Response(kept.body, mimetype="application/json")
+    response.set_etag(kept.etag)
+    return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
+
+
+@blueprint.get("/api/history")
+def history() -> Response:
+    present = world()
+    asked = charts.wanted(request.args, request.args.getlist("account"), request.args.getlist("window"), clock.now())
+    return json(document(charts.chart(present.scope, asked, 2 * present.settings.refresh_interval)))
+
+
+def json(document: object) -> Response:
+    return Response(orjson.dumps(document), mimetype="application/json")
+
+
+def document(chart: Chart) -> dict[str, object]:
+    """A chart as `/api/history` answers it: columns on one axis."""
+    return {
+        "from": iso(chart.axis.start),
+        "to": iso(chart.axis.end),
+        "step_seconds": chart.axis.step,
+        "t": chart.axis.times(),
+        "series": [
+            {"account": line.account, "window": line.window, "remaining": line.columns.remaining, "min": line.columns.min, "max": line.columns.max} for line in chart.lines
+        ],
+    }

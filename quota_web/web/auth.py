@@ -1,0 +1,150 @@
+"""The accounts and their credentials: list, add, edit, delete, pause. No token is ever shown."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from quota_web import accounts, clock, details, follow, names, results, saving
+from quota_web.details import Listed
+from quota_web.errors import AccountNotFound
+from quota_web.saving import FormRefused, Typed
+from quota_web.times import iso, local
+from quota_web.web import security
+from quota_web.web.accounts import credentials, history_size
+from quota_web.world import world
+
+blueprint = Blueprint("auth", __name__)
+MAX_UPLOAD = 2 * 1024 * 1024
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/auth")
+def index() -> str:
+    present, now = world(), clock.now()
+    settings = present.settings
+    listed = details.listing(present.scope, now, settings.refresh_interval)
+    report = follow.sync(present.sealer, settings.account_dir, now)
+    skipped = [{"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(lambda at: local(at, settings.timezone))} for p in report.problems]
+    return render_template(
+        "auth/index.html",
+        accounts=[_row(one) for one in listed],
+        account_folder=settings.account_dir,
+        folder_fault=report.folder_fault if settings.account_dir_named else None,
+        skipped=skipped,
+    )
+
+
+def _row(one: Listed) -> dict[str, Any]:
+    told = credentials(one.credentials, one.report.status, one.report.fault)
+    told["credentials_state"] = told.pop("state").capitalize()
+    return results.result(one.report) | told | {"identity_twin": one.twin}
+
+
+@blueprint.get("/auth/new")
+def new() -> str:
+    return _form(None, {}, {})
+
+
+@blueprint.get("/auth/edit")
+def edit() -> str:
+    found = _details(request.args.get("name", ""))
+    return _form(found, {"name": found.report.account.name, "account_id": found.credentials.chatgpt_account_id or ""}, {})
+
+
+def _details(name: str) -> details.Details:
+    present = world()
+    return details.details(present.scope, name, clock.now(), present.settings.refresh_interval)
+
+
+def _form(found: details.Details | None, values: dict[str, str], errors: dict[str, str]) -> str:
+    editing = None
+    if found is not None:
+        told = found.credentials
+        editing = {
+            "account": found.report.account.name,
+            "origin": told.origin,
+            "source_path": told.source_path,
+            "file_read_only": told.file_read_only,
+            "expires_at": iso(told.expires_at),
+            "account_id": told.chatgpt_account_id,
+        }
+    return render_template("auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_UPLOAD)
+
+
+@blueprint.post("/auth/save")
+def save() -> BaseResponse | tuple[str, int]:
+    present, typed = world(), _typed()
+    try:
+        saved = saving.save(present.sealer, present.scope, typed, clock.now(), security.actor())
+    except FormRefused as refused:
+        found = _details(typed.original_name) if typed.original_name else None
+        return _form(found, {"name": typed.name, "account_id": typed.account_id}, refused.errors), 422
+    if present.wake is not None:
+        present.wake()
+    flash(f"Saved {', '.join(s.name for s in saved)}. The first refresh follows at once.", "ok")
+    for one in saved:
+        if one.archived_as:
+            flash(f"That was another login: the history of before is kept as {one.archived_as}.", "ok")
+    return redirect(url_for("auth.index"), 303)
+
+
+def _typed() -> Typed:
+    form = request.form
+    files = tuple((f.filename or "", f.read(MAX_UPLOAD + 1)) for f in request.files.getlist("auth_json") if f.filename)
+    return Typed(
+        name=form.get("name", "").strip(),
+        original_name=form.get("original_name", ""),
+        pasted=form.get("auth_json", ""),
+        files=files,
+        access_token=form.get("access_token", "").strip(),
+        account_id=form.get("account_id", "").strip(),
+    )
+
+
+@blueprint.get("/auth/delete")
+def delete_confirm() -> str:
+    found = _details(request.args.get("name", ""))
+    told = found.credentials
+    row = results.result(found.report) | {"origin": told.origin, "source_path": told.source_path, "file_read_only": told.file_read_only}
+    return render_template("auth/delete.html", row=row, history_size=history_size(found))
+
+
+@blueprint.post("/auth/delete")
+def delete() -> BaseResponse:
+    name = accounts.remove(_named(), clock.now(), security.actor())
+    flash(f"Deleted {name}.", "ok")
+    return redirect(url_for("auth.index"), 303)
+
+
+@blueprint.post("/auth/pause")
+def pause() -> BaseResponse:
+    accounts.pause(_named(), clock.now(), security.actor())
+    return _back()
+
+
+@blueprint.post("/auth/resume")
+def resume() -> BaseResponse:
+    accounts.resume(_named(), clock.now(), security.actor())
+    if (wake := world().wake) is not None:
+        wake()
+    return _back()
+
+
+def _named() -> str:
+    name = request.form.get("name", "")
+    if not name:
+        raise AccountNotFound("no name given")
+    return name
+
+
+def _back() -> Response | BaseResponse:
+    """To the page that the form stood on, if it was one of ours."""
+    target = request.form.get("next", "")
+    parts = urlsplit(target)
+    is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc and "\\" not in target
+    return redirect(target if is_ours else url_for("auth.index"), 303)
