@@ -112,7 +112,7 @@ async function refresh(event) {
 
 function outcome(list, only) {
   const meant = only ? list.filter((r) => r.account === only) : list;
-  const failed = meant.filter((r) => !["ok", "paused"].includes(r.status)).map((r) => r.account);
+  const failed = meant.filter((r) => !["ok", "paused", "pending"].includes(r.status)).map((r) => r.account);
   const words = `Refreshed ${meant.length} ${meant.length === 1 ? "account" : "accounts"}.`;
   return failed.length ? `${words} ${failed.length} without an answer: ${failed.slice(0, 5).join(", ")}.` : words;
 }
