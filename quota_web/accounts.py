@@ -138,7 +138,9 @@ def put(tx: Connection, sealer: Sealer, account_id: int, credentials: Credential
     )
     owner = {"chatgpt_account_id": credentials.account_id, "chatgpt_user_id": credentials.user_id, "email": credentials.email}
     store.set_fault(tx, account_id, None)
-    store.change(tx, account_id, **{k: v for k, v in owner.items() if v is not None}, next_due_at=now, claim_id=None, claimed_at=None, answer_user_id=None)
+    store.change(
+        tx, account_id, **{k: v for k, v in owner.items() if v is not None}, next_due_at=now, claim_id=None, claimed_at=None, answer_user_id=None
+    )
 
 
 def archive(tx: Connection, found: Account, now: int) -> str:

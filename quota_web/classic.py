@@ -83,7 +83,9 @@ def _usage_url(value: str) -> str:
     try:
         return config.usage_url(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{value!r} cannot be used; give an https address (plain http only to loopback and private addresses)") from None
+        raise argparse.ArgumentTypeError(
+            f"{value!r} cannot be used; give an https address (plain http only to loopback and private addresses)"
+        ) from None
 
 
 def _whole(value: str) -> int:

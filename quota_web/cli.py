@@ -32,7 +32,9 @@ class QuotaGroup(AppGroup):
 
 
 quota = QuotaGroup("quota", help="Codex quota of your accounts: refresh it, look at it, manage the accounts.")
-accounts_group = QuotaGroup("accounts", help="The accounts and their credentials. Tokens are read from files or standard input, never from arguments.")
+accounts_group = QuotaGroup(
+    "accounts", help="The accounts and their credentials. Tokens are read from files or standard input, never from arguments."
+)
 quota.add_command(accounts_group)
 
 

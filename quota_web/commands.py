@@ -30,7 +30,15 @@ class Wanted:
 def crew(world: World, keep_raw: bool = False) -> Crew:
     """Who asks when a person wants to know."""
     settings = world.settings
-    return Crew(world.client, world.sealer, Pace(settings.refresh_interval, settings.active_interval), settings.concurrency, clock.now, world.stop, keep_raw=keep_raw)
+    return Crew(
+        world.client,
+        world.sealer,
+        Pace(settings.refresh_interval, settings.active_interval),
+        settings.concurrency,
+        clock.now,
+        world.stop,
+        keep_raw=keep_raw,
+    )
 
 
 def follow_folders(world: World) -> int:

@@ -76,12 +76,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         instance_dir=instance,
         account_dir=env.path("QUOTA_ACCOUNT_DIR", PROJECT / "account"),
         account_dir_named=env.text("QUOTA_ACCOUNT_DIR") is not None,
-        database_url=env.parsed("QUOTA_DATABASE_URL", _database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True),
+        database_url=env.parsed(
+            "QUOTA_DATABASE_URL", _database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True
+        ),
         usage_url=env.parsed("QUOTA_USAGE_URL", usage_url, USAGE_URL, "an https address; plain http only to loopback and private addresses"),
         user_agent=env.parsed("QUOTA_USER_AGENT", _header_text, f"codex-quota/{__version__}", "printable ASCII, at most 200 characters"),
-        https_proxy=env.parsed("QUOTA_HTTPS_PROXY", _proxy_url, None, "http://HOST:PORT or socks5h://HOST:PORT", secret=True) or env.fallback("HTTPS_PROXY", "ALL_PROXY"),
+        https_proxy=env.parsed("QUOTA_HTTPS_PROXY", _proxy_url, None, "http://HOST:PORT or socks5h://HOST:PORT", secret=True)
+        or env.fallback("HTTPS_PROXY", "ALL_PROXY"),
         no_proxy=env.fallback("NO_PROXY"),
-        ca_bundle=env.parsed("QUOTA_CA_BUNDLE", _existing, None, "a file or folder of certificates that exists") or env.fallback("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+        ca_bundle=env.parsed("QUOTA_CA_BUNDLE", _existing, None, "a file or folder of certificates that exists")
+        or env.fallback("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
         refresh_interval=env.whole("QUOTA_REFRESH_INTERVAL", 3600, 10, 30 * 86_400),
         active_interval=env.whole("QUOTA_ACTIVE_INTERVAL", 300, 10, 30 * 86_400),
         retries=env.whole("QUOTA_RETRIES", 3, 0, 20),

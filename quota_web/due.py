@@ -40,7 +40,9 @@ def interval(pace: Pace, rose_at: Iterable[int | None], now: int) -> int:
     return min(pace.active, pace.idle) if in_use else pace.idle
 
 
-def after_success(account_id: int, pace: Pace, rose_at: Iterable[int | None], resets: Iterable[int | None], block: Block, now: int) -> tuple[int, int]:
+def after_success(
+    account_id: int, pace: Pace, rose_at: Iterable[int | None], resets: Iterable[int | None], block: Block, now: int
+) -> tuple[int, int]:
     """The interval in seconds and the epoch second at which an account that just answered is asked next."""
     if block.blocked and block.until is not None and block.until > now:
         # The spread is one-sided: before the reset there is nothing to see.

@@ -207,7 +207,13 @@ def _put(tx: Connection, sealer: Sealer, account_id: int, file: _File, credentia
     """Store new credentials; a file that was only written anew with the same token changes no status."""
     sealed = store.credentials(tx, [account_id]).get(account_id)
     found = store.by_id(tx, account_id)
-    if sealed is None or sealed.access_fp != credentials.access_token.fingerprint() or found is None or found.source_hash is None or found.fault is not None:
+    if (
+        sealed is None
+        or sealed.access_fp != credentials.access_token.fingerprint()
+        or found is None
+        or found.source_hash is None
+        or found.fault is not None
+    ):
         accounts.put(tx, sealer, account_id, credentials, now, only_access=True)
     store.change(tx, account_id, source_hash=file.hash, source_gone_at=None)
 

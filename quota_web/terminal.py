@@ -39,7 +39,10 @@ def table(reports: Iterable[AccountReport], zone: tzinfo | None) -> list[str]:
     """The classic table, a line each, the header first; columns as wide as what stands in them."""
     rows = [HEADER, *(_row(r, zone) for r in reports)]
     widths = [max(_width(row[i]) for row in rows) for i in range(len(HEADER))]
-    return ["  ".join((_left(row[0], widths[0]), _right(row[1], widths[1]), _right(row[2], widths[2]), _left(row[3], max(widths[3], 23)), row[4])) for row in rows]
+    return [
+        "  ".join((_left(row[0], widths[0]), _right(row[1], widths[1]), _right(row[2], widths[2]), _left(row[3], max(widths[3], 23)), row[4]))
+        for row in rows
+    ]
 
 
 def _row(report: AccountReport, zone: tzinfo | None) -> tuple[str, str, str, str, str]:

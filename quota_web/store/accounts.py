@@ -104,7 +104,11 @@ def name_key(name: str) -> str:
 
 def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
-    rows = conn.execute(select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(account.c.deleted_at.is_(None)).order_by(account.c.name_key))
+    rows = conn.execute(
+        select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data)
+        .where(account.c.deleted_at.is_(None))
+        .order_by(account.c.name_key)
+    )
     found = [_account(row) for row in rows]
     return found if scope is None else [a for a in found if scope.holds(a)]
 
@@ -122,12 +126,16 @@ def by_id(conn: Connection, account_id: int) -> Account | None:
 
 
 def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
-    query = select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(account.c.id.in_(list(ids)), account.c.deleted_at.is_(None))
+    query = select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(
+        account.c.id.in_(list(ids)), account.c.deleted_at.is_(None)
+    )
     return {row.id: _account(row) for row in conn.execute(query)}
 
 
 def _one(conn: Connection, condition: Any) -> Account | None:
-    row = conn.execute(select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(condition, account.c.deleted_at.is_(None))).first()
+    row = conn.execute(
+        select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(condition, account.c.deleted_at.is_(None))
+    ).first()
     return _account(row) if row else None
 
 
@@ -139,7 +147,15 @@ def _account(row: Any) -> Account:
 
 def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str | None = None, next_due_at: int | None = None) -> int:
     """Add an account and return its id; raises AccountExists when the name is taken."""
-    values = {"name": name, "name_key": name_key(name), "origin": origin, "created_at": now, "status": Status.PENDING, "source_path": source_path, "failures": 0}
+    values = {
+        "name": name,
+        "name_key": name_key(name),
+        "origin": origin,
+        "created_at": now,
+        "status": Status.PENDING,
+        "source_path": source_path,
+        "failures": 0,
+    }
     try:
         with conn.begin_nested():
             result = conn.execute(insert(account).values(**values, next_due_at=now if next_due_at is None else next_due_at))
@@ -174,7 +190,16 @@ def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
     if fault is None:
         change(conn, account_id, status=Status.PENDING, fault_code=None, fault_data=None, http_status=None, run_first_at=None, failures=0)
     else:
-        change(conn, account_id, status=fault.status, fault_code=fault.code, fault_data=fault.data_json(), http_status=None, run_first_at=None, next_due_at=None)
+        change(
+            conn,
+            account_id,
+            status=fault.status,
+            fault_code=fault.code,
+            fault_data=fault.data_json(),
+            http_status=None,
+            run_first_at=None,
+            next_due_at=None,
+        )
 
 
 def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
@@ -218,7 +243,11 @@ def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: 
 
 def live_claims(conn: Connection, now: int, lasts: int) -> int:
     """How many accounts are being asked at this moment, by any process."""
-    live = select(func.count()).select_from(account).where(account.c.claim_id.is_not(None), account.c.claimed_at <= now, account.c.claimed_at > now - lasts)
+    live = (
+        select(func.count())
+        .select_from(account)
+        .where(account.c.claim_id.is_not(None), account.c.claimed_at <= now, account.c.claimed_at > now - lasts)
+    )
     return int(conn.execute(live).scalar_one())
 
 

@@ -31,7 +31,21 @@ class KnownWindow:
 def windows(conn: Connection, account_ids: Sequence[int]) -> dict[int, list[KnownWindow]]:
     """Every window these accounts ever had, by account id, in the order in which they were first seen."""
     w = limit_window.c
-    query = select(w.id, w.account_id, w.key, w.upstream_name, w.length_s, w.used_percent, w.resets_at, w.taken_at, w.spend_limit, w.spend_used, w.spend_unit, w.gone_at, w.rose_at)
+    query = select(
+        w.id,
+        w.account_id,
+        w.key,
+        w.upstream_name,
+        w.length_s,
+        w.used_percent,
+        w.resets_at,
+        w.taken_at,
+        w.spend_limit,
+        w.spend_used,
+        w.spend_unit,
+        w.gone_at,
+        w.rose_at,
+    )
     found: dict[int, list[KnownWindow]] = defaultdict(list)
     for row in conn.execute(query.where(w.account_id.in_(account_ids)).order_by(w.id)):
         found[row.account_id].append(_window(row))
@@ -51,8 +65,13 @@ def facts(conn: Connection, account_ids: Sequence[int]) -> dict[int, Facts]:
     every = account_fact.alias()
     newest = select(func.max(every.c.since)).where(every.c.account_id == account.c.id).scalar_subquery()
     query = select(f.account_id, f.plan, f.allowed, f.limit_reached, f.reached_type, f.spend_reached, f.credits, f.reset_credits)
-    rows = conn.execute(query.select_from(account.join(account_fact, (f.account_id == account.c.id) & (f.since == newest))).where(account.c.id.in_(account_ids)))
-    return {row.account_id: Facts(row.plan, row.allowed, row.limit_reached, row.reached_type, row.spend_reached, _credits(row.credits), row.reset_credits) for row in rows}
+    rows = conn.execute(
+        query.select_from(account.join(account_fact, (f.account_id == account.c.id) & (f.since == newest))).where(account.c.id.in_(account_ids))
+    )
+    return {
+        row.account_id: Facts(row.plan, row.allowed, row.limit_reached, row.reached_type, row.spend_reached, _credits(row.credits), row.reset_credits)
+        for row in rows
+    }
 
 
 def _credits(stored: str | None) -> Credits | None:

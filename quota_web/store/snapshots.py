@@ -56,7 +56,9 @@ class _Batch:
     gone_rollups: list[dict[str, Any]]
 
 
-def record(conn: Connection, outcomes: Sequence[Outcome], claim_id: int, windows: Mapping[int, list[KnownWindow]], facts: Mapping[int, Facts]) -> set[int]:
+def record(
+    conn: Connection, outcomes: Sequence[Outcome], claim_id: int, windows: Mapping[int, list[KnownWindow]], facts: Mapping[int, Facts]
+) -> set[int]:
     """Store the outcomes whose claim is still ours and return the ids of their accounts.
 
     *windows* and *facts* are what was known of these accounts, read in the same transaction.
@@ -117,7 +119,9 @@ def _gather_reading(batch: _Batch, window_id: int, measured: Reading, at: int, b
         # A second answer within the same second: the series has one reading a second.
         return
     flags = CONFLICT_FLAG if measured.conflict else 0
-    batch.readings.append({"window_id": window_id, "taken_at": at, "used_percent": measured.used_percent, "resets_at": measured.resets_at, "flags": flags})
+    batch.readings.append(
+        {"window_id": window_id, "taken_at": at, "used_percent": measured.used_percent, "resets_at": measured.resets_at, "flags": flags}
+    )
     batch.rollups += [rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise) for span in SPANS]
 
 
@@ -143,7 +147,17 @@ def _gather_attempt(batch: _Batch, outcome: Outcome, claim_id: int) -> None:
         batch.attempts_on.append({"b_account": before.id, "b_first": first_at, "b_at": at, "b_ms": outcome.duration_ms, "b_data": data})
     else:
         values = {"status": outcome.status, "http_status": http_status, "fault_code": code, "fault_data": data}
-        batch.attempts_new.append({"account_id": before.id, "first_at": at, "last_at": at, **values, "count": 1, "ms_sum": outcome.duration_ms, "ms_max": outcome.duration_ms})
+        batch.attempts_new.append(
+            {
+                "account_id": before.id,
+                "first_at": at,
+                "last_at": at,
+                **values,
+                "count": 1,
+                "ms_sum": outcome.duration_ms,
+                "ms_max": outcome.duration_ms,
+            }
+        )
     identity = outcome.snapshot.identity if outcome.snapshot else None
     batch.accounts.append(
         {
@@ -197,7 +211,10 @@ _ATTEMPT_ON = (
 def _write(conn: Connection, batch: _Batch) -> None:
     if batch.facts:
         # A row from after this moment is left from a clock that has been put back since.
-        conn.execute(account_fact.delete().where(account_fact.c.account_id == bindparam("account_id"), account_fact.c.since >= bindparam("since")), [{"account_id": f["account_id"], "since": f["since"]} for f in batch.facts])
+        conn.execute(
+            account_fact.delete().where(account_fact.c.account_id == bindparam("account_id"), account_fact.c.since >= bindparam("since")),
+            [{"account_id": f["account_id"], "since": f["since"]} for f in batch.facts],
+        )
         conn.execute(insert(account_fact), batch.facts)
     for statement, rows in ((_LATEST, batch.latest), (_GONE, batch.gone), (_ATTEMPT_ON, batch.attempts_on), (_ACCOUNT, batch.accounts)):
         if rows:
@@ -243,7 +260,10 @@ def _upserts(dialect: Any, least: str, greatest: str) -> _Upserts:
     key = ["span", "window_id", "slot"]
     return _Upserts(
         dialect.insert(reading).on_conflict_do_nothing(),
-        new_attempt.on_conflict_do_update(index_elements=["account_id", "first_at"], set_={c: new_attempt.excluded[c] for c in ("last_at", "status", "http_status", "fault_code", "fault_data")}),
+        new_attempt.on_conflict_do_update(
+            index_elements=["account_id", "first_at"],
+            set_={c: new_attempt.excluded[c] for c in ("last_at", "status", "http_status", "fault_code", "fault_data")},
+        ),
         new.on_conflict_do_update(index_elements=key, set_=merged),
         gone.on_conflict_do_update(index_elements=key, set_={"last_used": None, "last_at": gone.excluded.last_at, "last_resets_at": None}),
     )
