@@ -186,6 +186,8 @@ class UsageClient:
             if not whole:
                 response.close()
             response.release_conn()
+        if not raw and problem is None and _is_cut_in_its_header(response):
+            return _Exchange(failure="the answer was cut short")
         body, problem = _decoded(raw, response.headers.get("content-encoding", "")) if problem is None else (b"", problem)
         return _Exchange(response.status, response.headers, body, problem)
 
@@ -256,6 +258,13 @@ def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
         if len(raw) > MAX_BODY:
             return b"", _TOO_LARGE
     return raw, None
+
+
+def _is_cut_in_its_header(response: urllib3.BaseHTTPResponse) -> bool:
+    """Whether an answer without a body broke off in its header: http.client takes the end of the connection for the end of the header."""
+    ends = ("content-length", "transfer-encoding")
+    announced = any(name in response.headers for name in ends) or response.headers.get("connection", "").lower() == "close"
+    return not announced and response.version == 11 and response.status not in (204, 304)
 
 
 _TOO_LARGE = "the answer is larger than 1 MiB"
