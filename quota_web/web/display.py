@@ -28,10 +28,11 @@ NO_VALUE = "–"
 CHART_LIBRARY = "vendor/uPlot.iife.min.js"
 
 PLAN_LABELS = {
-    "go": "Go", "plus": "Plus", "pro": "Pro", "prolite": "Pro 5x", "free": "Free", "free_workspace": "Free workspace", "guest": "Guest", "team": "Team",
-    "business": "Business", "self_serve_business_prolite": "Business Premium", "self_serve_business_usage_based": "Business, by use",
-    "enterprise": "Enterprise", "hc": "Enterprise", "ent26": "Enterprise", "enterprise_cbp_usage_based": "Enterprise, by use", "enterprise_cbp_automation": "Enterprise automation",
-    "edu": "Edu", "edu_plus": "Edu Plus", "edu_pro": "Edu Pro", "education": "Education", "k12": "K-12", "quorum": "Quorum", "unknown": "Unknown",
+    "go": "Go", "plus": "Plus", "pro": "Pro", "prolite": "Pro 5x", "free": "Free", "free_workspace": "Free workspace", "guest": "Guest",
+    "team": "Team", "business": "Business", "self_serve_business_prolite": "Business Premium", "self_serve_business_usage_based": "Business, by use",
+    "enterprise": "Enterprise", "hc": "Enterprise", "ent26": "Enterprise", "enterprise_cbp_usage_based": "Enterprise, by use",
+    "enterprise_cbp_automation": "Enterprise automation", "edu": "Edu", "edu_plus": "Edu Plus", "edu_pro": "Edu Pro", "education": "Education",
+    "k12": "K-12", "quorum": "Quorum", "unknown": "Unknown",
 }  # fmt: skip
 
 
@@ -220,7 +221,8 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
     """Give the templates their filters; *zone* is the server's own unless set."""
     times = _Times(zone)
     app.jinja_env.filters.update(
-        percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=status_word, ms=milliseconds, plural=plural, iso=iso, epoch=epoch, span=span,
+        percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=status_word,
+        ms=milliseconds, plural=plural, iso=iso, epoch=epoch, span=span,
         clock=times.clock, countdown=times.countdown, ago=times.ago,
     )  # fmt: skip
     app.jinja_env.globals.update(asset=_Assets(app), sparkline=svg.sparkline, bar=svg.bar, version=__version__)

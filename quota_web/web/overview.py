@@ -10,7 +10,8 @@ from typing import Any
 
 from quota_web.web.display import Row, epoch, plan_label, state
 
-#: sort → key of a row. A missing number sorts last in either direction, so each key is (value, …) of one kind.
+GROUP_ORDER = ("hand", "trouble", "blocked", "usable", "idle")
+#: sort → key of a row. A missing number sorts last in either direction, also backwards.
 SORTS: dict[str, Callable[[Row], Any]] = {
     "five_hour": lambda row: _down(row["five_hour_percent"]),
     "weekly": lambda row: _down(row["weekly_percent"]),
@@ -18,7 +19,6 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "plan": lambda row: plan_label(row["plan_type"]).casefold(),
     "status": lambda row: GROUP_ORDER.index(state(row).group),
 }
-GROUP_ORDER = ("hand", "trouble", "blocked", "usable", "idle")
 #: show → the groups it lets through.
 SHOWS = {"all": frozenset(GROUP_ORDER), "usable": frozenset({"usable"}), "blocked": frozenset({"blocked"}), "hand": frozenset({"hand", "trouble"})}
 NEED_SIGN_IN = ("expired", "invalid_credentials")

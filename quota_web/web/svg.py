@@ -26,13 +26,14 @@ PALETTES = {
 }
 
 
-def bar(remaining: float | None, level: str) -> Markup:
+BAR = Markup('<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="{:g}" height="6"/></svg>')
+SPARK = Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
+SPARK_LINE = Markup('<path class="spark-{}" d="{}"/>')
+
+
+def bar(remaining: float, level: str) -> Markup:
     """A bar as wide as what is left; the number beside it says the same, so it is hidden from screen readers."""
-    if remaining is None:
-        return Markup('<svg class="bar bar-none" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"></svg>')
-    return Markup('<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="{:g}" height="6"/></svg>').format(
-        level, round(remaining, 1)
-    )
+    return BAR.format(level, round(remaining, 1))
 
 
 def sparkline(spark: Mapping[str, Any] | None) -> Markup:
@@ -46,8 +47,8 @@ def sparkline(spark: Mapping[str, Any] | None) -> Markup:
         return Markup('<span class="none">–</span>')
     x = _scale(times[0], times[-1], 0, SPARK_WIDTH)
     y = _scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
-    paths = Markup("").join(Markup('<path class="spark-{}" d="{}"/>').format(key.replace("_", "-"), steps(times, values, x, y)) for key, values in lines)
-    return Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(SPARK_WIDTH, SPARK_HEIGHT, spark_gist(lines), paths)
+    paths = Markup("").join(SPARK_LINE.format(key.replace("_", "-"), steps(times, values, x, y)) for key, values in lines)
+    return SPARK.format(SPARK_WIDTH, SPARK_HEIGHT, spark_gist(lines), paths)
 
 
 def spark_gist(lines: Iterable[tuple[str, Column]]) -> str:
