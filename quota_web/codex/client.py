@@ -162,15 +162,15 @@ class UsageClient:
         if self._pid != os.getpid():
             # After a fork: two processes must not talk over the same sockets, and the watching thread stayed behind.
             self._pool, self._watch, self._pid = self._new_pool(), Watch(), os.getpid()
-        connect = min(CONNECT_TIMEOUT_S, seconds)
+        connect, said = min(CONNECT_TIMEOUT_S, seconds), round(seconds, 1)
         failure = None
         with self._watch.limit(seconds) as cut:
             try:
                 found = self._send(headers, urllib3.Timeout(connect=connect, read=seconds + 1), cut)
             except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-                failure = trouble.in_words(error, connect, self._timeout)
+                failure = trouble.in_words(error, connect, said)
         if cut.fired:
-            return _Exchange(failure=f"timed out after {self._timeout:g} s")
+            return _Exchange(failure=f"timed out after {said:g} s")
         return found if failure is None else _Exchange(failure=failure)
 
     def _send(self, headers: dict[str, str], timeout: urllib3.Timeout, cut: Cut) -> _Exchange:
