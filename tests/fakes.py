@@ -1,8 +1,8 @@
 """The tests' stand-in for the upstream: a real HTTP server on a real socket, and builders of what it answers and of what asks it.
 
-    with FakeCodex() as codex:
-        codex.answers("acct-1", Scene(body=usage_body()))
-        codex.url, codex.seen, codex.connections, codex.max_in_flight
+with FakeCodex() as codex:
+    codex.answers("acct-1", Scene(body=usage_body()))
+    codex.url, codex.seen, codex.connections, codex.max_in_flight
 """
 
 import base64
@@ -310,9 +310,7 @@ def auth_document(account_id: str = "acct-1", *, access_token: str | None = None
     }
 
 
-def usage_body(
-    five_hour: float | None = 12, weekly: float | None = 40, *, at: int = NOW, plan: str = "plus", **more: object
-) -> dict[str, object]:
+def usage_body(five_hour: float | None = 12, weekly: float | None = 40, *, at: int = NOW, plan: str = "plus", **more: object) -> dict[str, object]:
     """A usage answer at *at* with these used percents; None leaves a window out. *more* are further top-level fields."""
     windows = [(five_hour, 18_000, at + 7_200), (weekly, 604_800, at + 300_000)]
     there = [{"used_percent": used, "limit_window_seconds": length, "reset_after_seconds": reset - at, "reset_at": reset}

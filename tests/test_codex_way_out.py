@@ -183,8 +183,26 @@ def test_a_proxy_that_is_not_there_is_said_and_its_password_is_not(authority, sc
 GOOD_URLS = ["https://chatgpt.com/backend-api/wham/usage", "https://h", "http://127.0.0.1:8000/x", "http://localhost/x", "http://a.localhost"]
 GOOD_URLS += ["http://[::1]:80/", "http://10.1.2.3/", "http://192.168.0.9", "http://172.31.0.1/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/"]
 BAD_URLS = ["", "chatgpt.com", "//chatgpt.com/", "ftp://h/", "file:///etc/passwd", "https://", "https:///x", "https://h:0/", "https://h:99999/"]
-BAD_URLS += ["https://h:x/", "https://me:pw@h/", "https://me@h/", "https://h/#x", "https://h /", "https://h\n/", "https://h\\@e/", "https://é/", "https://[::1"]
-BAD_URLS += ["http://example.com", "http://8.8.8.8/", "http://0.0.0.0/", "http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://172.32.0.1/"]
+BAD_URLS += [
+    "https://h:x/",
+    "https://me:pw@h/",
+    "https://me@h/",
+    "https://h/#x",
+    "https://h /",
+    "https://h\n/",
+    "https://h\\@e/",
+    "https://é/",
+    "https://[::1",
+]
+BAD_URLS += [
+    "http://example.com",
+    "http://8.8.8.8/",
+    "http://0.0.0.0/",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "http://0177.0.0.1/",
+    "http://172.32.0.1/",
+]
 BAD_URLS += ["http://localhost@evil.example/", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/"]
 BAD_URLS += ["http://[2001:db8::1]/", "https://h" + "x" * 3000]
 

@@ -111,9 +111,7 @@ class UsageClient:
         self._stop = stop or threading.Event()
         self._pool, self._watch, self._pid = self._new_pool(), Watch(), os.getpid()
 
-    def fetch(
-        self, account_id: str, access_token: Secret, fedramp: bool = False, *, now: Callable[[], int], keep_raw: bool = False
-    ) -> Answer:
+    def fetch(self, account_id: str, access_token: Secret, fedramp: bool = False, *, now: Callable[[], int], keep_raw: bool = False) -> Answer:
         """Ask for one account's quota, with retries; *now* tells the wall time at which an answer came."""
         headers = self._headers_for(account_id, access_token, fedramp)
         hide = (access_token.reveal(), account_id)
@@ -220,9 +218,7 @@ class UsageClient:
         return Answer(fault.status, fault=fault, requests_sent=sent, duration_ms=_since(started), dropped=True)
 
 
-def _answer(
-    exchange: _Exchange, judged: tuple[Verdict, Snapshot | None], now: int, keep_raw: bool, sent: int, started: float
-) -> Answer:
+def _answer(exchange: _Exchange, judged: tuple[Verdict, Snapshot | None], now: int, keep_raw: bool, sent: int, started: float) -> Answer:
     found, snapshot = judged
     headers = exchange.headers if keep_raw else None
     return Answer(

@@ -179,4 +179,3 @@ def _error(document: object, text: str) -> _Error:
     messages = [*(part.get("message") or part.get("msg") for part in found), document.get("error_description"), *messages]
     words = [text for text in messages if isinstance(text, str) and text.strip()]
     return _Error(tuple(code for code in codes if isinstance(code, str) and code), words[0] if words else "")
-
