@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from sqlalchemy.schema import SchemaItem
 
 from quota_web.extensions import db
-from quota_web.store import models
+from quota_web.store import models, schema
 
 
 def _is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _compared: SchemaItem | None) -> bool:
@@ -30,5 +30,6 @@ handed = context.config.attributes.get("connection")
 if handed is not None:
     _run(handed)
 else:
-    with db.engine.connect() as connection, connection.execution_options(quota_write=True).begin():
+    with schema.migrating() as connection, connection.begin():
         _run(connection)
+        schema.check_references(connection)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 from flask import Flask
@@ -43,10 +43,10 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
 
 
-class LazyDatabaseGroup(AppGroup):
+class LazyDatabaseGroup(click.Command):
     """`flask db …`; Flask-Migrate and Alembic are loaded only when it is used."""
 
-    def _load(self) -> click.Group:
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
         from flask import current_app
         from flask_migrate import Migrate
         from flask_migrate.cli import db as group
@@ -55,13 +55,8 @@ class LazyDatabaseGroup(AppGroup):
         from quota_web.store.schema import MIGRATIONS
 
         Migrate(current_app, db, directory=str(MIGRATIONS))
-        return cast(click.Group, group)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return self._load().list_commands(ctx)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._load().get_command(ctx, cmd_name)
+        ours = QuotaGroup(group.name, commands=group.commands, params=group.params, callback=group.callback, help=group.help)
+        return ours.make_context(info_name, args, parent, **extra)
 
 
 def _world() -> World:

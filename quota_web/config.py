@@ -8,7 +8,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,7 +34,8 @@ class Settings:
     account_dir: Path
     #: Whether a person named the account folder; then a missing one is a mistake, not an empty start.
     account_dir_named: bool
-    database_url: str
+    #: May hold a password, like the proxy's address.
+    database_url: str = field(repr=False)
     usage_url: str = USAGE_URL
     user_agent: str = f"codex-quota/{__version__}"
     https_proxy: str | None = field(default=None, repr=False)
@@ -81,13 +82,15 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         usage_url=env.parsed("QUOTA_USAGE_URL", usage_url, USAGE_URL, "an https address; plain http only to loopback and private addresses"),
         user_agent=env.parsed("QUOTA_USER_AGENT", _header_text, f"codex-quota/{__version__}", "printable ASCII, at most 200 characters"),
-        https_proxy=env.parsed("QUOTA_HTTPS_PROXY", _proxy_url, None, "http://HOST:PORT or socks5h://HOST:PORT", secret=True)
-        or env.fallback("HTTPS_PROXY", "ALL_PROXY"),
+        https_proxy=env.first_parsed(
+            ("QUOTA_HTTPS_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _proxy_url, "http://HOST:PORT or socks5h://HOST:PORT", secret=True
+        ),
         no_proxy=env.fallback("NO_PROXY"),
-        ca_bundle=env.parsed("QUOTA_CA_BUNDLE", _existing, None, "a file or folder of certificates that exists")
-        or env.fallback("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
-        refresh_interval=env.whole("QUOTA_REFRESH_INTERVAL", 3600, 10, 30 * 86_400),
-        active_interval=env.whole("QUOTA_ACTIVE_INTERVAL", 300, 10, 30 * 86_400),
+        ca_bundle=env.first_parsed(
+            ("QUOTA_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), _existing, "a file or folder of certificates that exists"
+        ),
+        refresh_interval=env.whole("QUOTA_REFRESH_INTERVAL", 3600, 1, 30 * 86_400),
+        active_interval=env.whole("QUOTA_ACTIVE_INTERVAL", 300, 1, 30 * 86_400),
         retries=env.whole("QUOTA_RETRIES", 3, 0, 20),
         retry_delay=env.number("QUOTA_RETRY_DELAY", 2.0, 0, 300),
         timeout=env.number("QUOTA_TIMEOUT", 30.0, 0.1, 120),
@@ -99,7 +102,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=env.parsed("QUOTA_TRUSTED_PROXIES", _networks, (), "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),
         trusted_hosts=env.parsed("QUOTA_TRUSTED_HOSTS", _hosts, (), "host names such as quota.example.org"),
         url_prefix=env.parsed("QUOTA_URL_PREFIX", _prefix, "", "a path such as /quota"),
-        state_file=env.path("QUOTA_STATE_FILE", None),
+        state_file=env.parsed("QUOTA_STATE_FILE", _file_path, None, "a file in a folder that exists"),
         retention_days=env.whole("QUOTA_RETENTION_DAYS", None, 1, 36_500),
         timezone=env.parsed("QUOTA_TIMEZONE", _zone, None, "a zone such as Europe/Berlin"),
         log_format=env.choice("QUOTA_LOG_FORMAT", "text", ("text", "json")),
@@ -113,11 +116,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def default_database(instance_dir: Path) -> str:
     """The URL of the SQLite file that lies in the instance folder."""
     return f"sqlite:///{instance_dir / 'quota.sqlite'}"
-
-
-def names() -> frozenset[str]:
-    """The names of all settings' fields, for whoever lays options over them."""
-    return frozenset(f.name for f in fields(Settings))
 
 
 class _Environment:
@@ -140,56 +138,75 @@ class _Environment:
 
     def whole(self, name: str, default: T, low: int, high: int) -> int | T:
         value = self.text(name)
-        return default if value is None else int(_bounded(name, value, int, low, high, "a whole number"))
+        return default if value is None else int(_bounded(name, value, r"[+-]?\d{1,18}", low, high, "a whole number"))
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         value = self.text(name)
-        return default if value is None else _bounded(name, value, float, low, high, "a number")
+        return default if value is None else _bounded(name, value, r"[+-]?(\d{1,18}(\.\d{0,18})?|\.\d{1,18})", low, high, "a number")
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = (self.text(name) or default).lower()
         if value not in allowed:
-            raise BadSetting(f"{name}: {value!r} is not one of {', '.join(allowed)}")
+            raise BadSetting(f"{name}: {shown(value)} is not one of {', '.join(allowed)}")
         return value
 
     def parsed(self, name: str, parse: Callable[[str], T], default: D, wanted: str, secret: bool = False) -> T | D:
-        value = self.text(name)
+        """The variable's value as *parse* reads it; a *secret* one may also stand in the file that `<name>_FILE` names, and is never shown."""
+        source, value = self._secret_text(name) if secret else (name, self.text(name))
         if value is None:
             return default
         try:
             return parse(value)
         except ValueError:
-            shown = "the value" if secret else repr(value)
-            raise BadSetting(f"{name}: {shown} cannot be used; give {wanted}") from None
+            raise BadSetting(f"{source}: {'the value' if secret else shown(value)} cannot be used; give {wanted}") from None
+
+    def first_parsed(self, names: tuple[str, ...], parse: Callable[[str], T], wanted: str, secret: bool = False) -> T | None:
+        """The first that is set: our own variable, or one of the conventional ones in either case."""
+        own, *others = names
+        for name in (own, *(spelling for other in others for spelling in (other, other.lower()))):
+            found = self.parsed(name, parse, None, wanted, secret=secret)
+            if found is not None:
+                return found
+        return None
 
     def secret(self, name: str, at_least: int = 1) -> Secret | None:
-        value, source = self.text(name), name
-        file = self.text(f"{name}_FILE")
-        if file and value:
-            raise BadSetting(f"{name}: set either {name} or {name}_FILE, not both")
-        if file:
-            source = f"{name}_FILE"
-            try:
-                value = Path(file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                raise BadSetting(f"{source}: {file} cannot be read: {reason}") from None
-            if not value:
-                raise BadSetting(f"{source}: {file} is empty")
+        source, value = self._secret_text(name)
         if value is None:
             return None
         if len(value) < at_least:
             raise BadSetting(f"{source}: {len(value)} characters are too few; give {at_least} or more")
         return Secret(value)
 
+    def _secret_text(self, name: str) -> tuple[str, str | None]:
+        """Where a secret comes from, the variable itself or the file that `<name>_FILE` names, and the secret."""
+        value, source = self.text(name), f"{name}_FILE"
+        file = self.text(source) if name.startswith("QUOTA_") else None
+        if file is None:
+            return name, value
+        if value is not None:
+            raise BadSetting(f"{name}: set either {name} or {source}, not both")
+        try:
+            value = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise BadSetting(f"{source}: {shown(file)} cannot be read: {reason}") from None
+        if not value:
+            raise BadSetting(f"{source}: {shown(file)} is empty")
+        return source, value
 
-def _bounded(name: str, value: str, kind: Callable[[str], float], low: float, high: float, what: str) -> float:
-    try:
-        number = kind(value)
-    except ValueError:
-        raise BadSetting(f"{name}: {value!r} is not {what}") from None
+
+def shown(value: str) -> str:
+    """A bad value as a message quotes it: one short line, without the password that an address may hold."""
+    masked = re.sub(r"//[^/?#]*@", "//***@", value)
+    return repr(masked if len(masked) <= 120 else masked[:119] + "…")
+
+
+def _bounded(name: str, value: str, pattern: str, low: float, high: float, what: str) -> float:
+    if not re.fullmatch(pattern, value, re.ASCII):
+        raise BadSetting(f"{name}: {shown(value)} is not {what}")
+    number = float(value)
     if not low <= number <= high:
-        raise BadSetting(f"{name}: {value} is not between {low:g} and {high:g}")
+        raise BadSetting(f"{name}: {value} is not between {low:.10g} and {high:.10g}")
     return number
 
 
@@ -197,7 +214,7 @@ def usage_url(value: str) -> str:
     """The address as given, if tokens may be sent there; raises ValueError otherwise."""
     parts = urllib.parse.urlsplit(value)
     port_is_sane = parts.port is None or 0 < parts.port < 65_536
-    if not parts.hostname or parts.username is not None or parts.fragment or not port_is_sane or re.search(r"[\s\\]", value):
+    if not parts.hostname or "@" in parts.netloc or "#" in value or not port_is_sane or re.search(r"[^\x21-\x7e]|\\", value):
         raise ValueError("no usable address")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_near(parts.hostname)):
         raise ValueError("not https")
@@ -212,16 +229,19 @@ def _is_near(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    # Python calls every mapped address private, whatever stands behind it.
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or (address.is_private and not address.is_unspecified and not address.is_link_local)
 
 
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
-    if not separator or not rest or scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
-        raise ValueError("unknown kind of database")
-    if scheme in ("postgres", "postgresql"):
+    if scheme == "sqlite" and rest.startswith("/") and rest.strip("/") and ":memory:" not in rest and not rest.startswith("/file:"):
+        # A file: what is kept in memory alone would be gone with every command.
+        return value
+    if scheme in ("postgres", "postgresql", "postgresql+psycopg") and separator and rest:
         return f"postgresql+psycopg://{rest}"
-    return value
+    raise ValueError("unknown kind of database")
 
 
 def _header_text(value: str) -> str:
@@ -238,15 +258,25 @@ def _header_name(value: str) -> str:
 
 def _proxy_url(value: str) -> str:
     parts = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
-    if parts.scheme not in ("http", "https", "socks5", "socks5h", "socks4", "socks4a") or not parts.hostname or parts.port is None:
+    port_is_sane = parts.port is None or parts.port > 0
+    if parts.scheme not in ("http", "https", "socks5", "socks5h", "socks4", "socks4a") or not parts.hostname or not port_is_sane:
         raise ValueError("no proxy address")
+    if re.search(r"[^\x21-\x7e]|\\", value):
+        raise ValueError("odd characters")
     return parts.geturl()
 
 
 def _existing(value: str) -> str:
-    if not Path(value).exists():
+    if not os.path.exists(value):
         raise ValueError("not there")
     return value
+
+
+def _file_path(value: str) -> Path:
+    path = Path(os.path.abspath(os.path.expanduser(value)))
+    if os.path.isdir(path) or not os.path.isdir(path.parent):
+        raise ValueError("no place for a file")
+    return path
 
 
 def _networks(value: str) -> tuple[Network, ...]:

@@ -103,7 +103,7 @@ def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File
             shown = stem.encode("ascii", "backslashreplace").decode()
             problems.append(Problem(shown, Fault("file_unreadable", {"reason": error.message})))
             continue
-        first = seen.setdefault(store.name_key(name), path.name)
+        first = seen.setdefault(names.key(name), path.name)
         if first != path.name:
             problems.append(Problem(name, Fault("name_taken", {"holder": first})))
             continue

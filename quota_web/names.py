@@ -1,11 +1,25 @@
-"""What an account may be called."""
+"""What an account may be called, and when two names are the same."""
+
+import unicodedata
 
 from quota_web.errors import BadInput
 
 MAX_NAME = 80
+#: The width of the column that holds the folded name: one character can fold into eighteen.
+MAX_KEY = 255
 FILE_SUFFIX = ".auth.json"
 #: What file systems allow for one name.
 MAX_FILE_NAME_BYTES = 255
+
+
+def key(name: str) -> str:
+    """A name as it is compared: two names with one key are the same name."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def visible(text: str) -> str:
+    """A text from outside (a path, a mistyped name) as one harmless line: what a terminal would obey or cannot write is spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def checked(name: str) -> str:
@@ -24,6 +38,6 @@ def checked(name: str) -> str:
         raise BadInput("name", "a name has no / and no \\")
     if name.startswith("."):
         raise BadInput("name", "a name does not start with a dot")
-    if len((name + FILE_SUFFIX).encode("utf-8", "replace")) > MAX_FILE_NAME_BYTES:
+    if len((name + FILE_SUFFIX).encode("utf-8")) > MAX_FILE_NAME_BYTES or len(key(name)) > MAX_KEY:
         raise BadInput("name", "a name this long in these characters is no file name; give a shorter one")
     return name

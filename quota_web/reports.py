@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from quota_web import quota
+from quota_web import names, quota
 from quota_web.faults import Fault
 from quota_web.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
 from quota_web.store import accounts as store
@@ -91,7 +91,7 @@ def use_order(report: AccountReport) -> tuple[float, float, float, str]:
     """Sorts by what is left: five-hour (most first, none last), weekly likewise, then the sooner reset, then the name."""
     five, week = report.five_hour, report.weekly
     resets_at = week.resets_at if week and week.resets_at is not None else None
-    return (-_left(five), -_left(week), float("inf") if resets_at is None else resets_at, store.name_key(report.account.name))
+    return (-_left(five), -_left(week), float("inf") if resets_at is None else resets_at, names.key(report.account.name))
 
 
 def _left(window: Reading | None) -> float:

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, tzinfo
 
+#: The last second of the year 9999.
+LAST_SECOND = 253_402_300_799
+
 
 def iso(at: int | None) -> str | None:
     """`2026-11-21T12:05:00Z`; None stays None."""
@@ -15,26 +18,34 @@ def iso_text(at: int) -> str:
 
 def local(at: int, zone: tzinfo | None) -> str:
     """`2026-11-21 20:05:00 CST` in *zone*; None is the machine's own."""
-    moment = datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()
-    return moment.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return _in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def short(at: int, now: int, zone: tzinfo | None) -> str:
     """As little as tells the moment: `11:00` today, `Tue 11:00` within a week, else `2026-12-24 11:00`."""
-    moment, today = (datetime.fromtimestamp(t, zone) if zone else datetime.fromtimestamp(t).astimezone() for t in (at, now))
+    moment, today = _in_zone(at, zone), _in_zone(now, zone)
     days = (moment.date() - today.date()).days
     if days == 0:
         return moment.strftime("%H:%M")
     return moment.strftime("%a %H:%M" if 0 < days < 7 else "%Y-%m-%d %H:%M")
 
 
+def _in_zone(at: int, zone: tzinfo | None) -> datetime:
+    try:
+        return datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()
+    except (ValueError, OverflowError):
+        # The last day of the calendar has no morning after it in zones east of Greenwich; tokens do claim to last that long.
+        return datetime.fromtimestamp(at, UTC)
+
+
 def parse(text: str) -> int:
-    """Epoch seconds of an ISO 8601 moment (UTC where it names no zone) or of a number; raises ValueError."""
+    """Epoch seconds of an ISO 8601 moment (UTC where it names no zone) or of a number; raises ValueError, also for what no calendar shows."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        value = float(text)
-        if not 0 <= value < 1e11:
-            raise ValueError("out of range") from None
-        return int(value)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        at = float(text)
+    else:
+        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if not 0 <= at <= LAST_SECOND:
+        raise ValueError("out of range")
+    return int(at)

@@ -1,9 +1,8 @@
 """Accounts and their credentials. Every function takes the open connection; none commits.
 
-Names are compared by their folded form (`name_key`), because SQLite's own lower() knows ASCII alone.
+Names are compared by their folded form (`names.key`), because SQLite's own lower() knows ASCII alone.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from quota_web import faults
+from quota_web import faults, names
 from quota_web.errors import AccountExists, AccountNotFound
 from quota_web.faults import Fault
 from quota_web.quota import Status
@@ -87,7 +86,7 @@ class Scope:
     only: str | None = None
 
     def holds(self, found: Account) -> bool:
-        if self.only is not None and name_key(found.name) != name_key(self.only):
+        if self.only is not None and names.key(found.name) != names.key(self.only):
             return False
         if found.origin == MANAGED:
             return self.managed
@@ -95,11 +94,6 @@ class Scope:
 
 
 _COLUMNS = [c for c in account.c if c.name not in ("name_key", "deleted_at", "fault_code", "fault_data", "status")]
-
-
-def name_key(name: str) -> str:
-    """A name as it is compared: two names with one key are the same name."""
-    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
@@ -115,7 +109,10 @@ def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
 
 def by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
     """The account of that name, whatever the case; raises AccountNotFound."""
-    found = _one(conn, account.c.name_key == name_key(name))
+    if not name.isprintable():
+        # Nobody is called that, and some of these characters are no text that a database takes.
+        raise AccountNotFound(name)
+    found = _one(conn, account.c.name_key == names.key(name))
     if found is None or (scope is not None and not scope.holds(found)):
         raise AccountNotFound(name)
     return found
@@ -149,7 +146,7 @@ def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str 
     """Add an account and return its id; raises AccountExists when the name is taken."""
     values = {
         "name": name,
-        "name_key": name_key(name),
+        "name_key": names.key(name),
         "origin": origin,
         "created_at": now,
         "status": Status.PENDING,
@@ -180,7 +177,7 @@ def rename(conn: Connection, account_id: int, name: str) -> None:
     """Give an account another name; raises AccountExists when that is taken."""
     try:
         with conn.begin_nested():
-            change(conn, account_id, name=name, name_key=name_key(name))
+            change(conn, account_id, name=name, name_key=names.key(name))
     except IntegrityError:
         raise AccountExists(name, "another account") from None
 

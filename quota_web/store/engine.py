@@ -14,9 +14,9 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from quota_web.errors import BadDatabase, DatabaseBusy
+from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy
 from quota_web.extensions import db
 
 BUSY_TIMEOUT_MS = 5000
@@ -26,10 +26,16 @@ _thread = threading.local()
 
 
 def init_app(app: Flask) -> None:
-    """Bind the engine to *app*; connects to nothing yet."""
-    app.config.setdefault("SQLALCHEMY_DATABASE_URI", app.config["SETTINGS"].database_url)
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
-    db.init_app(app)
+    """Bind the engine to *app*; connects to nothing yet. Raises BadSetting for an address that no driver takes."""
+    url = app.config["SETTINGS"].database_url
+    try:
+        app.config.setdefault("SQLALCHEMY_DATABASE_URI", url)
+        app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(url))
+        db.init_app(app)
+    except ModuleNotFoundError as error:
+        raise BadSetting(f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install 'psycopg[binary]'") from None
+    except (ArgumentError, ValueError):
+        raise BadSetting("QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
     with app.app_context():
         engine = db.engine
     configure(engine)
@@ -109,10 +115,15 @@ def plain_error(error: SQLAlchemyError) -> Exception:
 
 
 def _engine_options(url: str) -> dict[str, Any]:
-    common = {"hide_parameters": True}
+    is_file = make_url(url).get_backend_name() == "sqlite"
+    return {"hide_parameters": True, "pool_size": 5, "max_overflow": 20, "pool_pre_ping": not is_file, "connect_args": connect_args(url)}
+
+
+def connect_args(url: str) -> dict[str, Any]:
+    """What the driver is told for every connection to *url*."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {**common, "pool_size": 5, "max_overflow": 20, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}}
-    return {**common, "pool_size": 5, "max_overflow": 20, "pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    return {"connect_timeout": 5}
 
 
 def _set_up_sqlite(dbapi: Any, _record: object) -> None:

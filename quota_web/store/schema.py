@@ -1,12 +1,15 @@
 """Brings the database up to date at first use: one bare version read, and only if that differs a lock and the migrations."""
 
+import glob
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, create_engine, inspect, pool, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from quota_web.config import PROJECT
 from quota_web.errors import BadDatabase, BadSetting, DatabaseTooNew
@@ -28,19 +31,40 @@ def ensure(sealer: Sealer) -> None:
 
     Raises DatabaseTooNew, KeyMissing, BadSetting (the folder cannot be written) or BadDatabase.
     """
-    url = str(db.engine.url.render_as_string(hide_password=False))
-    file = engine.sqlite_path(url)
-    if file is not None and not file.exists():
+    file = engine.sqlite_path(_url())
+    if file is not None:
         _make_folder(file)
-    try:
+    with _named(file):
         if version() != HEAD:
-            _upgrade(url, file)
+            _upgrade(file)
         with engine.reading() as conn:
             sealed = conn.execute(text("SELECT 1 FROM credential LIMIT 1")).first()
-    except SQLAlchemyError as error:
-        raise BadDatabase(f"{file or 'the database'} cannot be brought up to date: {engine.plain_error(error)}") from error
     if sealed:
         sealer.require_key()
+
+
+@contextmanager
+def _named(file: Path | None) -> Iterator[None]:
+    """Say which database it is that cannot be used, in one line."""
+    where = "the database" if file is None else str(file)
+    try:
+        yield
+    except SQLAlchemyError as error:
+        plain = engine.plain_error(error)
+        words = str(plain.orig if isinstance(plain, DBAPIError) else plain).strip().splitlines()[0]
+        raise BadDatabase(f"{where} cannot be brought up to date: {words}") from error
+    except sqlite3.Error as error:
+        raise BadDatabase(f"{where} cannot be brought up to date: {error}") from error
+    except OSError as error:
+        raise BadSetting(f"{where} cannot be brought up to date: {error.strerror}; its folder must be writable by user {os.getuid()}") from error
+    except BadDatabase as error:
+        if type(error) is not BadDatabase or file is None or str(file) in str(error):
+            raise
+        raise BadDatabase(f"{file}: {error}") from error
+
+
+def _url() -> str:
+    return str(db.engine.url.render_as_string(hide_password=False))
 
 
 def version() -> str | None:
@@ -55,18 +79,11 @@ def _version(conn: Connection) -> str | None:
     return conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(url: str, file: Path | None) -> None:
+def _upgrade(file: Path | None) -> None:
     """Migrate under a lock that all processes share; whoever waited finds the work done."""
-    # An engine of its own: foreign keys must be off, which SQLite only allows outside a transaction.
-    migrating = create_engine(url, poolclass=pool.NullPool, hide_parameters=True)
-    engine.configure(migrating)
-    with _lock(file), migrating.connect() as conn:
-        if engine.is_sqlite(conn):
-            _foreign_keys_off(conn)
-        conn.execution_options(quota_write=True)
+    with migrating() as conn:
         with conn.begin():
-            if not engine.is_sqlite(conn):
-                conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRES_LOCK})
+            _lock_rows(conn)
             present = _version(conn)
             if present == HEAD:
                 return
@@ -77,18 +94,43 @@ def _upgrade(url: str, file: Path | None) -> None:
         if present is not None and file is not None:
             _keep_copy(conn, file, present)
         with conn.begin():
-            if not engine.is_sqlite(conn):
-                conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRES_LOCK})
+            _lock_rows(conn)
             if _version(conn) != HEAD:
                 _migrate(conn)
-    migrating.dispose()
 
 
-def _foreign_keys_off(conn: Connection) -> None:
-    """Rebuilding a table that others refer to must not fire their references; checked at the end instead."""
-    driver = conn.connection.driver_connection
-    assert driver is not None
-    driver.execute("PRAGMA foreign_keys=OFF")
+@contextmanager
+def migrating() -> Iterator[Connection]:
+    """Open a connection that may change the schema: alone, and with foreign keys off. Whoever asks for it begins its transactions."""
+    # An engine of its own: SQLite only allows to switch foreign keys outside a transaction.
+    url = _url()
+    file = engine.sqlite_path(url)
+    if file is not None:
+        _make_folder(file)
+    own = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=engine.connect_args(url))
+    engine.configure(own)
+    with _named(file), _lock(file), own.connect() as conn:
+        if engine.is_sqlite(conn):
+            _driver(conn).execute("PRAGMA foreign_keys=OFF")
+        conn.execution_options(quota_write=True)
+        yield conn
+
+
+def check_references(conn: Connection) -> None:
+    """Refuse a migration that would leave a row without the one it refers to: foreign keys were off meanwhile."""
+    broken = conn.execute(text("PRAGMA foreign_key_check")).first() if engine.is_sqlite(conn) else None
+    if broken is not None:
+        raise BadDatabase(f"the migration would break a reference in table {broken[0]}; nothing was changed")
+
+
+def _lock_rows(conn: Connection) -> None:
+    """Let nobody else migrate until the transaction ends; on SQLite the file's lock does that."""
+    if not engine.is_sqlite(conn):
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRES_LOCK})
+
+
+def _driver(conn: Connection) -> Any:
+    return conn.connection.driver_connection
 
 
 def _migrate(conn: Connection) -> None:
@@ -96,24 +138,20 @@ def _migrate(conn: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
     command.upgrade(config, "head")
-    if engine.is_sqlite(conn):
-        broken = conn.execute(text("PRAGMA foreign_key_check")).first()
-        if broken is not None:
-            raise BadDatabase(f"the migration would break a reference in table {broken[0]}; nothing was changed")
+    check_references(conn)
 
 
 def _keep_copy(conn: Connection, file: Path, present: str) -> None:
     """Keep a consistent copy of the database as it was before the migration, the last few of them."""
     copy = file.with_name(f"{file.name}.before-{HEAD}-from-{present}")
     copy.unlink(missing_ok=True)
-    driver = conn.connection.driver_connection
-    assert driver is not None
-    driver.execute("VACUUM INTO ?", (str(copy),))
-    copy.chmod(0o600)
-    copies = sorted(file.parent.glob(f"{file.name}.before-*"), key=lambda p: p.stat().st_mtime)
+    # Made empty first: SQLite would let everybody read it until its mode is changed.
+    os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    _driver(conn).execute("VACUUM INTO ?", (str(copy),))
+    copies = sorted(file.parent.glob(f"{glob.escape(file.name)}.before-*"), key=lambda p: p.stat().st_mtime)
     for old in copies[:-KEPT_COPIES]:
         old.unlink()
 
@@ -125,15 +163,19 @@ def _lock(file: Path | None) -> Iterator[None]:
         return
     import fcntl
 
-    with open(file.with_name(".schema.lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    descriptor = os.open(file.with_name(".schema.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _make_folder(file: Path) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made before SQLite does, so that it and its log are never readable by others.
-        os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+        if not os.path.exists(file):
+            # Made before SQLite does, so that it and its log are never readable by others.
+            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
     except OSError as error:
         raise BadSetting(f"{file.parent}: {error.strerror}; the instance folder must be writable by user {os.getuid()}") from None

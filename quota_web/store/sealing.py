@@ -6,6 +6,7 @@ says anything about the other.
 """
 
 import base64
+import contextlib
 import hashlib
 import os
 import secrets
@@ -107,10 +108,8 @@ def _make(file: Path) -> None:
             out.write(secrets.token_urlsafe(32).encode() + b"\n")
             out.flush()
             os.fsync(out.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(temporary, file)
-        except FileExistsError:
-            pass
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(file.parent)
