@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, func, select
 
 from quota_web.series import Point
 from quota_web.store.models import attempt, limit_window, reading, rollup
-from quota_web.store.snapshots import SPANS
+from quota_web.store.rollups import SPANS
 
 #: Rows that a chart may read: more are slower to fetch than anybody can see.
 MOST_ROWS = 10_000
@@ -111,7 +111,9 @@ def _raw(window_ids: Sequence[int], start: int, end: int, step: int) -> Select[A
     )
     last = reading.alias("last")
     query = select(inner.c.window_id, inner.c.last_at, inner.c.low, inner.c.high, last.c.used_percent, inner.c.last_at, last.c.resets_at)
-    return query.join(last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at)).order_by(inner.c.window_id, inner.c.last_at)
+    return query.join(last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at)).order_by(
+        inner.c.window_id, inner.c.last_at
+    )
 
 
 def last_before(conn: Connection, window_ids: Sequence[int], moment: int) -> dict[int, Point]:
@@ -119,7 +121,11 @@ def last_before(conn: Connection, window_ids: Sequence[int], moment: int) -> dic
     if not window_ids:
         return {}
     earlier, found = reading.alias("earlier"), reading.alias("found")
-    newest = select(func.max(earlier.c.taken_at)).where(earlier.c.window_id == limit_window.c.id, earlier.c.taken_at < bindparam("moment")).scalar_subquery()
+    newest = (
+        select(func.max(earlier.c.taken_at))
+        .where(earlier.c.window_id == limit_window.c.id, earlier.c.taken_at < bindparam("moment"))
+        .scalar_subquery()
+    )
     query = select(found.c.window_id, found.c.used_percent, found.c.taken_at, found.c.resets_at).select_from(
         limit_window.join(found, (found.c.window_id == limit_window.c.id) & (found.c.taken_at == newest))
     )

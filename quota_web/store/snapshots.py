@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from quota_web.faults import Fault
 from quota_web.quota import Facts, Reading, Snapshot, Status
+from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
 from quota_web.store.latest import KnownWindow
-from quota_web.store.models import account, account_fact, attempt, limit_window, reading, rollup
+from quota_web.store.models import account, account_fact, attempt, limit_window
+from quota_web.store.rollups import SPANS, gone_row, rollup_row
 
-#: Lengths of the rollups' slots in seconds.
-SPANS = (3_600, 21_600, 86_400)
 CONFLICT_FLAG = 1
 
 
@@ -54,6 +54,8 @@ class _Batch:
     readings: list[dict[str, Any]]
     rollups: list[dict[str, Any]]
     gone_rollups: list[dict[str, Any]]
+    #: (window id, moment) of readings that did not come in the order of time.
+    to_remake: list[tuple[int, int]]
 
 
 def record(
@@ -64,7 +66,7 @@ def record(
     *windows* and *facts* are what was known of these accounts, read in the same transaction.
     """
     mine = _still_mine(conn, [o.account.id for o in outcomes], claim_id)
-    batch = _Batch([], [], [], [], [], [], [], [], [])
+    batch = _Batch([], [], [], [], [], [], [], [], [], [])
     for outcome in outcomes:
         if outcome.account.id in mine:
             known = windows.get(outcome.account.id, [])
@@ -82,7 +84,7 @@ def _still_mine(conn: Connection, ids: Sequence[int], claim_id: int) -> set[int]
 
 def _gather_snapshot(conn: Connection, batch: _Batch, outcome: Outcome, snapshot: Snapshot, known: list[KnownWindow], facts: Facts | None) -> None:
     if snapshot.facts != facts:
-        batch.facts.append(_fact_row(outcome.account.id, outcome.at, snapshot.facts))
+        batch.facts.append(fact_row(outcome.account.id, outcome.at, snapshot.facts))
     by_key = {w.reading.key: w for w in known}
     for measured in snapshot.readings:
         window = by_key.pop(measured.key, None)
@@ -90,7 +92,7 @@ def _gather_snapshot(conn: Connection, batch: _Batch, outcome: Outcome, snapshot
         _gather_reading(batch, window_id, measured, outcome.at, window)
     for window in by_key.values():
         if window.gone_at is None:
-            _gather_gone(batch, window.id, outcome.at)
+            _gather_gone(batch, window, outcome.at)
 
 
 def _add_window(conn: Connection, account_id: int, key: str) -> int:
@@ -115,26 +117,28 @@ def _gather_reading(batch: _Batch, window_id: int, measured: Reading, at: int, b
             "rose_at": at if rise > 0 else before.rose_at if before else None,
         }
     )
-    if before and before.taken_at == at:
-        # A second answer within the same second: the series has one reading a second.
-        return
     flags = CONFLICT_FLAG if measured.conflict else 0
     batch.readings.append(
         {"window_id": window_id, "taken_at": at, "used_percent": measured.used_percent, "resets_at": measured.resets_at, "flags": flags}
     )
-    batch.rollups += [rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise) for span in SPANS]
+    if _is_out_of_order(before, at):
+        batch.to_remake.append((window_id, at))
+    else:
+        batch.rollups += [rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise) for span in SPANS]
 
 
-def rollup_row(span: int, window_id: int, at: int, used: float, resets_at: int | None, rise: float) -> dict[str, Any]:
-    """One reading as a rollup of its own, to be merged into the slot it falls in."""
-    values = {"first_used": used, "min_used": used, "max_used": used, "last_used": used, "last_at": at, "last_resets_at": resets_at}
-    return {"span": span, "window_id": window_id, "slot": at - at % span, **values, "rise": rise, "count": 1}
+def _is_out_of_order(before: KnownWindow | None, at: int) -> bool:
+    """Whether the series has something at this second or later: a second answer within it, or a clock that was put back."""
+    return before is not None and at <= max(before.taken_at or 0, before.gone_at or 0)
 
 
-def _gather_gone(batch: _Batch, window_id: int, at: int) -> None:
-    batch.gone.append({"b_id": window_id, "gone_at": at})
-    batch.readings.append({"window_id": window_id, "taken_at": at, "used_percent": None, "resets_at": None, "flags": 0})
-    batch.gone_rollups += [{"span": span, "window_id": window_id, "slot": at - at % span, "last_at": at} for span in SPANS]
+def _gather_gone(batch: _Batch, window: KnownWindow, at: int) -> None:
+    batch.gone.append({"b_id": window.id, "gone_at": at})
+    batch.readings.append({"window_id": window.id, "taken_at": at, "used_percent": None, "resets_at": None, "flags": 0})
+    if _is_out_of_order(window, at):
+        batch.to_remake.append((window.id, at))
+    else:
+        batch.gone_rollups += [gone_row(span, window.id, at) for span in SPANS]
 
 
 def _gather_attempt(batch: _Batch, outcome: Outcome, claim_id: int) -> None:
@@ -183,7 +187,9 @@ def _code(fault: Fault | None) -> str | None:
     return fault.code if fault else None
 
 
-def _fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
+def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
+    """Facts as a row that counts from *since* on."""
+    """Facts as a row: what holds of the account from *since* on."""
     values = {f: getattr(facts, f) for f in ("plan", "allowed", "limit_reached", "reached_type", "spend_reached", "reset_credits")}
     return {"account_id": account_id, "since": since, **values, "credits": json.dumps(asdict(facts.credits)) if facts.credits else None}
 
@@ -220,58 +226,17 @@ def _write(conn: Connection, batch: _Batch) -> None:
         if rows:
             conn.execute(statement, rows)
     if batch.attempts_new:
-        conn.execute(upserts(conn).attempt, batch.attempts_new)
-    write_series(conn, batch.readings, batch.rollups, batch.gone_rollups)
+        conn.execute(_NEW_ATTEMPTS[conn.dialect.name], batch.attempts_new)
+    rollups.write(conn, batch.readings, batch.rollups, batch.gone_rollups)
+    for window_id, at in batch.to_remake:
+        rollups.remake(conn, window_id, at)
 
 
-def write_series(conn: Connection, readings: list[dict[str, Any]], rollups: list[dict[str, Any]], gone_rollups: list[dict[str, Any]]) -> None:
-    """Write readings and merge their rollups into the slots."""
-    statements = upserts(conn)
-    if readings:
-        conn.execute(statements.reading, readings)
-    if rollups:
-        conn.execute(statements.rollup, rollups)
-    if gone_rollups:
-        conn.execute(statements.gone_rollup, gone_rollups)
+def _new_attempts(dialect: Any) -> Any:
+    """A second outcome within the same second takes the place of the first."""
+    new = dialect.insert(attempt)
+    replaced = ("last_at", "status", "http_status", "fault_code", "fault_data")
+    return new.on_conflict_do_update(index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced})
 
 
-@dataclass(frozen=True, slots=True)
-class _Upserts:
-    reading: Any
-    attempt: Any
-    rollup: Any
-    gone_rollup: Any
-
-
-def _upserts(dialect: Any, least: str, greatest: str) -> _Upserts:
-    new_attempt = dialect.insert(attempt)
-    new = dialect.insert(rollup)
-    merged = {
-        "first_used": func.coalesce(rollup.c.first_used, new.excluded.first_used),
-        "min_used": text(f"coalesce({least}(rollup.min_used, excluded.min_used), excluded.min_used)"),
-        "max_used": text(f"coalesce({greatest}(rollup.max_used, excluded.max_used), excluded.max_used)"),
-        "last_used": new.excluded.last_used,
-        "last_at": new.excluded.last_at,
-        "last_resets_at": new.excluded.last_resets_at,
-        "rise": rollup.c.rise + new.excluded.rise,
-        "count": rollup.c.count + new.excluded.count,
-    }
-    gone = dialect.insert(rollup).values(rise=0, count=0)
-    key = ["span", "window_id", "slot"]
-    return _Upserts(
-        dialect.insert(reading).on_conflict_do_nothing(),
-        new_attempt.on_conflict_do_update(
-            index_elements=["account_id", "first_at"],
-            set_={c: new_attempt.excluded[c] for c in ("last_at", "status", "http_status", "fault_code", "fault_data")},
-        ),
-        new.on_conflict_do_update(index_elements=key, set_=merged),
-        gone.on_conflict_do_update(index_elements=key, set_={"last_used": None, "last_at": gone.excluded.last_at, "last_resets_at": None}),
-    )
-
-
-_SQLITE = _upserts(sqlite, "min", "max")
-_POSTGRESQL = _upserts(postgresql, "least", "greatest")
-
-
-def upserts(conn: Connection) -> _Upserts:
-    return _SQLITE if conn.dialect.name == "sqlite" else _POSTGRESQL
+_NEW_ATTEMPTS = {"sqlite": _new_attempts(sqlite), "postgresql": _new_attempts(postgresql)}
