@@ -4,11 +4,14 @@ QuotaError
 ├── BadSetting          a setting, folder or file that stops the start; exit status 4
 ├── BadDatabase         the database cannot be used
 │   ├── DatabaseBusy    locked by another writer for longer than we wait
+│   ├── DatabaseFull    nothing more can be written; what is there can be read
+│   ├── DatabaseDamaged the file is no database, or torn: no more is written to it
 │   ├── DatabaseTooNew  made by a later version
 │   └── KeyMissing      sealed tokens without the key that sealed them
 ├── AccountNotFound     no account of that name
 ├── AccountExists       the name is taken by another login
 ├── BadInput            something a person gave cannot be used; names its field
+├── TooManyTries        too many wrong passwords; says when to try again
 └── CredentialsRefused  an auth file cannot work; carries the fault
 """
 
@@ -29,6 +32,14 @@ class BadDatabase(QuotaError):
 
 class DatabaseBusy(BadDatabase):
     """Another writer holds the database for longer than we wait; trying again helps."""
+
+
+class DatabaseFull(BadDatabase):
+    """The disk is full, or a limit is reached: nothing is written until there is room, and reading goes on."""
+
+
+class DatabaseDamaged(BadDatabase):
+    """The file is not a database, or its pages contradict each other; it is left as it is."""
 
 
 class DatabaseTooNew(BadDatabase):
@@ -61,6 +72,14 @@ class BadInput(QuotaError):
     def __init__(self, field: str, message: str) -> None:
         self.field, self.message = field, message
         super().__init__(message)
+
+
+class TooManyTries(QuotaError):
+    """Too many wrong passwords or codes, or too many at once; *retry_after* is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"too many tries; try again in {retry_after} s")
 
 
 class CredentialsRefused(QuotaError):

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from quota_web.config import Settings
 from quota_web.store import schema
 from quota_web.store.accounts import Scope
+from quota_web.store.files import Presence
 from quota_web.store.sealing import Sealer
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class World:
         self.wake: Callable[[], None] | None = None
         self._client = client
         self._is_ready = False
+        #: Tells a restore that this process uses the database.
+        self._presence: Presence | None = None
         self._lock = threading.Lock()
 
     @property
@@ -46,7 +49,7 @@ class World:
         """Bring the database up to date, once a process."""
         if not self._is_ready:
             with self._lock:
-                schema.ensure(self.sealer)
+                self._presence = schema.ensure(self.sealer)
                 self._is_ready = True
 
 

@@ -3,26 +3,36 @@
 Contains no business logic. Acts open `transaction()` or `reading()` and hand the connection to the store's functions.
 """
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask import Flask
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
 
-from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy
+from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull
 from quota_web.extensions import db
+from quota_web.store import files
 
 BUSY_TIMEOUT_MS = 5000
 JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024
 
+#: SQLite's names of errors that say there is no room: EFBIG and EDQUOT reach us as a failed write.
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE")
+#: Only these two mean damage. A file that cannot be opened, a lock, too many open files: none of them says anything about its content.
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+_log = logging.getLogger(__name__)
 _thread = threading.local()
+_troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
 
 
 def init_app(app: Flask) -> None:
@@ -33,7 +43,7 @@ def init_app(app: Flask) -> None:
         app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(url))
         db.init_app(app)
     except ModuleNotFoundError as error:
-        raise BadSetting(f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install 'psycopg[binary]'") from None
+        raise BadSetting(f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install -r requirements-postgresql.txt") from None
     except (ArgumentError, ValueError):
         raise BadSetting("QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
     with app.app_context():
@@ -46,7 +56,7 @@ def init_app(app: Flask) -> None:
 def configure(engine: Engine) -> None:
     """Give every connection of *engine* our settings and our way to begin."""
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", _SetUp(sqlite_path(str(engine.url))))
         event.listen(engine, "begin", _begin_sqlite)
 
 
@@ -83,35 +93,96 @@ def reading() -> Iterator[Connection]:
 def _connection(write: bool) -> Iterator[Connection]:
     if getattr(_thread, "open", False):
         raise RuntimeError("a transaction is already open in this thread; pass its connection on instead")
+    own = db.engine
+    known = _troubles.get(own)
+    if write and isinstance(known, DatabaseDamaged):
+        raise known
     _thread.open = True
     try:
-        with db.engine.connect() as conn:
+        with own.connect() as conn:
             conn.execution_options(quota_write=write)
             with conn.begin():
                 yield conn
+        if write:
+            _troubles.pop(own, None)
     except SQLAlchemyError as error:
-        raise plain_error(error) from error
+        plain = plain_error(error)
+        _note(own, plain)
+        raise plain from error
     finally:
         _thread.open = False
+
+
+def trouble() -> BadDatabase | None:
+    """Why nothing can be stored at present: no room since the last try, or a damaged file; None while all is well."""
+    return _troubles.get(db.engine)
+
+
+def _note(engine: Engine, error: Exception) -> None:
+    """Keep what pages and `/readyz` must say; a damaged file is written to no more by this process."""
+    if isinstance(error, DatabaseFull | DatabaseDamaged):
+        if type(_troubles.get(engine)) is not type(error):
+            _log.error("%s", error)
+        _troubles[engine] = error
+
+
+def found_damaged(error: DatabaseDamaged) -> None:
+    """Stop writing: a check found damage that no statement has met yet."""
+    _note(db.engine, error)
+
+
+def forget_troubles() -> None:
+    """Start afresh with another file in the database's place."""
+    _troubles.pop(db.engine, None)
+    db.engine.dispose()
 
 
 def plain_error(error: SQLAlchemyError) -> Exception:
     """One of our errors for one of the database's; a mistake in a statement stays what it is."""
     original = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(original, sqlite3.Error):
-        name = getattr(original, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return DatabaseBusy("the database is busy; try again in a moment")
-        if not isinstance(original, sqlite3.OperationalError | sqlite3.DatabaseError) or isinstance(
-            original, sqlite3.IntegrityError | sqlite3.ProgrammingError
-        ):
-            return error
-        return BadDatabase(f"the database cannot be used: {original} ({name or type(original).__name__})")
+        return _plain_sqlite(original) or error
+    if isinstance(error, TimeoutError):
+        return DatabaseBusy("all connections to the database are in use; try again in a moment")
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return BadDatabase("the connection to the database was lost")
-    if type(original).__name__ == "OperationalError":
+    state = getattr(original, "sqlstate", None) or ""
+    if state == "53100":
+        return DatabaseFull("the database server's disk is full: nothing can be stored until there is room")
+    if state in ("40001", "40P01", "55P03"):
+        return DatabaseBusy("the database is busy; try again in a moment")
+    if any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
         return BadDatabase(f"the database cannot be used: {str(original).strip().splitlines()[0]}")
     return error
+
+
+def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
+    name = getattr(original, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return DatabaseBusy("the database is busy; try again in a moment")
+    if name in _FULL:
+        return DatabaseFull(f"the disk is full or cannot be written ({original}): nothing can be stored until there is room")
+    if name.startswith(_DAMAGED):
+        return DatabaseDamaged(damaged_text(str(original)))
+    if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError) or not isinstance(original, sqlite3.DatabaseError):
+        return None
+    return BadDatabase(f"the database cannot be used: {original} ({name or type(original).__name__})")
+
+
+def damaged_text(reason: str) -> str:
+    return (
+        f"the database is damaged ({reason}); nothing is written to it any more and the file stays as it is: "
+        "stop the service and restore a backup with `flask quota restore FILE`"
+    )
+
+
+def compact() -> None:
+    """Give the space of deleted rows back to the disk where that is asked for by one statement; somebody else's lock leaves it as it is."""
+    with db.engine.connect() as conn:
+        driver = conn.connection.driver_connection
+        if is_sqlite(conn) and driver is not None:
+            with suppress(sqlite3.OperationalError):
+                driver.execute("VACUUM")
 
 
 def _engine_options(url: str) -> dict[str, Any]:
@@ -126,19 +197,35 @@ def connect_args(url: str) -> dict[str, Any]:
     return {"connect_timeout": 5}
 
 
-def _set_up_sqlite(dbapi: Any, _record: object) -> None:
-    # Transactions are begun by our own event below, not by the driver's guess.
-    dbapi.isolation_level = None
-    cursor = dbapi.cursor()
-    # Readers and one writer at the same time.
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # A committed snapshot survives a power cut.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    # A long reader must not leave a giant log behind.
-    cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
-    cursor.close()
+class _SetUp:
+    """Prepares each new connection to one SQLite file."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._journal: str | None = None
+
+    def __call__(self, dbapi: Any, _record: object) -> None:
+        # Transactions are begun by our own event below, not by the driver's guess.
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        # Readers and one writer at the same time.
+        cursor.execute(f"PRAGMA journal_mode={self._journal_mode()}")
+        # A committed snapshot survives a power cut.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        # A long reader must not leave a giant log behind.
+        cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
+        cursor.close()
+
+    def _journal_mode(self) -> str:
+        """The write-ahead log, but not over a network: its index is shared memory, which ends at the machine's edge."""
+        if self._journal is None:
+            network = files.network_type(self._file.parent) if self._file else None
+            self._journal = "DELETE" if network else "WAL"
+            if network:
+                _log.warning("%s lies on a network file system (%s): one process at a time, and slower than on a local disk", self._file, network)
+        return self._journal
 
 
 def _begin_sqlite(conn: Connection) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from quota_web.config import PROJECT
 from quota_web.errors import BadDatabase, BadSetting, DatabaseTooNew
 from quota_web.extensions import db
-from quota_web.store import engine
+from quota_web.store import engine, files
+from quota_web.store.files import Presence
 from quota_web.store.sealing import Sealer
 
 #: The newest migration; a test compares it with the folder.
@@ -26,14 +27,18 @@ POSTGRES_LOCK = 0x636F6465785F7130
 KEPT_COPIES = 3
 
 
-def ensure(sealer: Sealer) -> None:
+def ensure(sealer: Sealer) -> Presence | None:
     """Bring the database to HEAD if it is not there, and check that its tokens have their key.
 
-    Raises DatabaseTooNew, KeyMissing, BadSetting (the folder cannot be written) or BadDatabase.
+    Returns what says to others that this process uses the file; keep it as long as the process does.
+    Raises DatabaseTooNew, DatabaseDamaged, KeyMissing, BadSetting (the folder cannot be written) or BadDatabase.
     """
     file = engine.sqlite_path(_url())
+    presence = None
     if file is not None:
         _make_folder(file)
+        files.require_writable(file)
+        presence = Presence(file)
     with _named(file):
         if version() != HEAD:
             _upgrade(file)
@@ -41,6 +46,7 @@ def ensure(sealer: Sealer) -> None:
             sealed = conn.execute(text("SELECT 1 FROM credential LIMIT 1")).first()
     if sealed:
         sealer.require_key()
+    return presence
 
 
 @contextmanager
@@ -51,6 +57,8 @@ def _named(file: Path | None) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         plain = engine.plain_error(error)
+        if isinstance(plain, BadDatabase):
+            raise type(plain)(f"{where}: {plain}") from error
         words = str(plain.orig if isinstance(plain, DBAPIError) else plain).strip().splitlines()[0]
         raise BadDatabase(f"{where} cannot be brought up to date: {words}") from error
     except sqlite3.Error as error:
@@ -58,9 +66,9 @@ def _named(file: Path | None) -> Iterator[None]:
     except OSError as error:
         raise BadSetting(f"{where} cannot be brought up to date: {error.strerror}; its folder must be writable by user {os.getuid()}") from error
     except BadDatabase as error:
-        if type(error) is not BadDatabase or file is None or str(file) in str(error):
+        if file is None or str(file) in str(error):
             raise
-        raise BadDatabase(f"{file}: {error}") from error
+        raise type(error)(f"{file}: {error}") from error
 
 
 def _url() -> str:
@@ -151,7 +159,7 @@ def _keep_copy(conn: Connection, file: Path, present: str) -> None:
     # Made empty first: SQLite would let everybody read it until its mode is changed.
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     _driver(conn).execute("VACUUM INTO ?", (str(copy),))
-    copies = sorted(file.parent.glob(f"{glob.escape(file.name)}.before-*"), key=lambda p: p.stat().st_mtime)
+    copies = sorted(file.parent.glob(f"{glob.escape(file.name)}.before-[0-9]*"), key=lambda p: p.stat().st_mtime)
     for old in copies[:-KEPT_COPIES]:
         old.unlink()
 
@@ -178,4 +186,4 @@ def _make_folder(file: Path) -> None:
             # Made before SQLite does, so that it and its log are never readable by others.
             os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
     except OSError as error:
-        raise BadSetting(f"{file.parent}: {error.strerror}; the instance folder must be writable by user {os.getuid()}") from None
+        raise BadSetting(files.no_entry(file.parent, error)) from None

@@ -1,0 +1,164 @@
+"""The file system under an SQLite database: who may write there, whether it is a network's, what is free, and who uses the database now.
+
+The database's own files are never opened here, only looked at: closing any descriptor of them would drop SQLite's locks.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+from quota_web.errors import BadDatabase, BadSetting
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+#: File systems on which processes of two machines could meet, and whose shared memory does not reach the other one.
+NETWORK_TYPES = frozenset(
+    ("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2")
+) | frozenset(("orangefs", "prl_fs", "smb2", "smb3", "smbfs", "vboxsf"))
+NETWORK_FUSE = frozenset(
+    ("ceph-fuse", "curlftpfs", "davfs", "davfs2", "gcsfuse", "glusterfs", "juicefs", "moosefs", "rclone", "s3fs", "smbnetfs", "sshfs", "vmhgfs-fuse")
+)
+IN_USE = ".in-use"
+#: With less than this free, in bytes, somebody should make room before the database cannot grow.
+LOW_SPACE = 200 * 1024 * 1024
+
+
+def network_type(path: Path) -> str | None:
+    """The type of the network file system that *path* lies on, such as `nfs4`; None on a local one, or where nobody can tell."""
+    kind = _type_of(Path(os.path.realpath(path)))
+    if kind is None:
+        return None
+    outer, _, inner = kind.partition(".")
+    return kind if kind in NETWORK_TYPES or (outer.startswith("fuse") and inner in NETWORK_FUSE) else None
+
+
+def _type_of(path: Path) -> str | None:
+    try:
+        lines = MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    found: tuple[int, str] | None = None
+    for line in lines:
+        before, separator, after = line.partition(" - ")
+        fields = before.split(" ")
+        if not separator or len(fields) < 5:
+            continue
+        mount = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4]))
+        # Of two mounts on one place the later one is on top.
+        if (path == mount or mount in path.parents) and (found is None or len(mount.parts) >= found[0]):
+            found = (len(mount.parts), after.split(" ")[0])
+    return found[1] if found else None
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What may still be written there by us; None where nobody can tell."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def size_of(path: Path) -> int:
+    """The size of a file in bytes; 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def beside(file: Path, suffix: str) -> Path:
+    """The file of that name with *suffix*, such as `-wal`."""
+    return file.with_name(file.name + suffix)
+
+
+def require_writable(file: Path) -> None:
+    """Raise BadSetting with the line that helps where SQLite could not work: it needs the file and its folder writable.
+
+    Making and removing a file is the one test that tells the truth about rights, read-only mounts and quotas alike.
+    """
+    folder = file.parent
+    probe = folder / f".probe.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.rename(probe, probe.with_suffix(".moved"))
+        os.unlink(probe.with_suffix(".moved"))
+    except OSError as error:
+        # Where only space is missing, what is stored can still be read.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise BadSetting(no_entry(folder, error)) from None
+    for own in (file, beside(file, "-wal"), beside(file, "-shm"), folder / IN_USE):
+        if os.path.exists(own) and not os.access(own, os.R_OK | os.W_OK):
+            raise BadSetting(no_entry(own, OSError(errno.EACCES, os.strerror(errno.EACCES))))
+
+
+def no_entry(path: Path, error: OSError) -> str:
+    """One line: what is wrong, whose it is, who we are, and the command that mends it."""
+    me = f"{os.geteuid()}:{os.getegid()}"
+    if error.errno == errno.EROFS:
+        return f"{path}: lies on a read-only file system; mount it writable, or set QUOTA_INSTANCE_DIR to a folder that user {me} can write"
+    try:
+        there = os.stat(path)
+    except OSError:
+        return f"{path}: {error.strerror}; it must be readable and writable by user {me}"
+    whose = f"it belongs to {there.st_uid}:{there.st_gid} with mode {there.st_mode & 0o7777:04o}, and this is user {me}"
+    folder = path if path.is_dir() else path.parent
+    mend = f"chown -R {me} {folder}" if there.st_uid != os.geteuid() else f"chmod u+rw{'x' if path.is_dir() else ''} {path}"
+    return f"{path}: {error.strerror}; {whose}. Mend it with: {mend}"
+
+
+class Presence:
+    """Says to other processes that this one uses a database, for as long as it exists: a lock on a file beside it.
+
+    Any number may be present at once; on a network file system only one, since its processes could not see each other's writes.
+    """
+
+    #: None is open before and after.
+    _descriptor = -1
+
+    def __init__(self, file: Path) -> None:
+        """Raises BadDatabase where somebody else must be alone with the database."""
+        self._descriptor = os.open(file.with_name(IN_USE), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        network = network_type(file.parent)
+        if not self._lock(fcntl.LOCK_EX if network else fcntl.LOCK_SH):
+            self.leave()
+            raise BadDatabase(_refusal(file, network))
+
+    def alone(self) -> bool:
+        """Try to become the only one; True until `shared` is called or this is gone."""
+        if self._lock(fcntl.LOCK_EX):
+            return True
+        # Changing a lock gives the old one up first, also where the new one is not to be had.
+        self.shared()
+        return False
+
+    def shared(self) -> None:
+        """Let others in again."""
+        self._lock(fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _lock(self, kind: int) -> bool:
+        try:
+            fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
+        except OSError as error:
+            # A file system without locks can keep nobody out; SQLite says what it thinks of that itself.
+            return error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+        return True
+
+    def __del__(self) -> None:
+        self.leave()
+
+
+def _refusal(file: Path, network: str | None) -> str:
+    if network is None:
+        return f"{file}: is being restored by another process; try again when that is done"
+    return (
+        f"{file}: lies on a network file system ({network}), where only one process may use it, and another one does; "
+        "stop that one, move the instance folder to a local disk, or use PostgreSQL"
+    )
