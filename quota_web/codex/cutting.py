@@ -13,6 +13,10 @@ from typing import Any
 from quota_web import clock
 
 
+#: Linux alone has it.
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
 class Cut:
     """One request's deadline. Look at `fired` before believing what the request brought: a cut answer can look like an empty one."""
 
@@ -117,6 +121,17 @@ class CuttableConnection:
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._serve()
         super().request(*args, **kwargs)  # type: ignore[misc]
+        self._acknowledge_at_once()
+
+    def _acknowledge_at_once(self) -> None:
+        """Keep the answer from waiting for us on a kept connection.
+
+        A server that writes header and body apart holds the body back until the header is acknowledged, and Linux
+        delays that by 40 ms unless told otherwise; it forgets what it was told, so it is told with every request.
+        """
+        if _QUICKACK is not None and self._handle is not None:
+            with suppress(OSError):
+                self._handle.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
