@@ -26,6 +26,10 @@ from quota_web.store.accounts import FOLLOWED, MANAGED, Account, Scope, Sealed
 from quota_web.store.sealing import Sealer, Unreadable, sync_folder
 
 
+class AccountFollowed(AccountExists):
+    """The account belongs to a file, which is where its credentials are changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """An account that was just stored."""
@@ -59,7 +63,7 @@ def add(sealer: Sealer, name: str, credentials: Credentials, now: int, actor: st
         if not same_login(found, credentials):
             raise AccountExists(name, "another login")
         if found.origin == FOLLOWED:
-            raise AccountExists(name, f"the file {found.source_path}; change it there")
+            raise AccountFollowed(name, f"the file {names.visible(found.source_path or '')}; change it there")
         put(tx, sealer, found.id, credentials, now)
         events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
         site.bump(tx, now)
@@ -102,15 +106,16 @@ def _write_followed(tx: Connection, account_id: int, found: Account, name: str, 
     """Bring the file of a followed account in step, before the transaction commits: if it cannot be written, nothing changed."""
     old = Path(found.source_path or "")
     new = old.with_name(name + names.FILE_SUFFIX)
-    if new != old and new.exists() and not old.samefile(new):
-        raise BadInput("name", f"there is already a file {new.name}")
     with _writable(old.parent):
+        if new != old and os.path.lexists(new) and not (old.exists() and old.samefile(new)):
+            raise BadInput("name", f"there is already a file {new.name}")
         if credentials is not None:
             raw = auth_file.read_file(old) if old.exists() else None
             write_private(old, auth_file.updated(raw, credentials))
-        if new != old:
+        if new != old and os.path.lexists(old):
             old.rename(new)
-    store.change(tx, account_id, source_path=str(new), source_hash=None, source_gone_at=None)
+    written = {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
+    store.change(tx, account_id, source_path=str(new), **written)
 
 
 def put(tx: Connection, sealer: Sealer, account_id: int, credentials: Credentials, now: int, *, only_access: bool = False) -> None:
@@ -267,7 +272,7 @@ def _writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BadInput("name", f"{folder} cannot be written: {error.strerror}") from None
+        raise BadInput("name", f"{names.visible(str(folder))} cannot be written: {error.strerror}") from None
 
 
 def listed(zone: tzinfo | None) -> list[tuple[str, str, str, str, str]]:
@@ -275,7 +280,7 @@ def listed(zone: tzinfo | None) -> list[tuple[str, str, str, str, str]]:
     with engine.reading() as conn:
         every = store.every(conn)
         sealed = store.credentials(conn, [a.id for a in every])
-    return [(a.name, a.status, a.source_path or a.origin, a.email or "-", _expiry(sealed.get(a.id), zone)) for a in every]
+    return [(a.name, a.status, names.visible(a.source_path or a.origin), a.email or "-", _expiry(sealed.get(a.id), zone)) for a in every]
 
 
 def _expiry(sealed: Sealed | None, zone: tzinfo | None) -> str:

@@ -17,12 +17,15 @@ from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.errors import AccountNotFound, BadInput, CredentialsRefused
 from quota_web.faults import Fault
+from quota_web.quota import Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, events, site
 from quota_web.store.accounts import FOLLOWED, Account
 from quota_web.store.sealing import Sealer
 
 GONE = Fault("file_gone")
+#: The stored token is of no use; the file has it still.
+UNOPENED = Fault("sealed_unreadable")
 ACTOR = "account folder"
 
 
@@ -59,24 +62,28 @@ def folders(settled: Path, is_named: bool) -> list[Path]:
         return [settled]
     with engine.reading() as conn:
         others = {Path(a.source_path).parent for a in store.every(conn) if a.origin == FOLLOWED and a.source_path}
-    return [folder for folder in [settled, *sorted(others - {settled})] if folder.is_dir()]
+    return [folder for folder in [settled, *sorted(others - {settled})] if os.path.isdir(folder)]
 
 
 def sync(sealer: Sealer, folder: Path, now: int) -> Report:
     """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
     try:
+        str(folder).encode()
         listed = _list(folder)
+    except UnicodeEncodeError:
+        return Report(folder_fault=f"account folder {names.visible(str(folder))}: its name is not UTF-8")
     except OSError as error:
-        return Report(folder_fault=f"account folder {folder}: {os.strerror(error.errno or errno.EIO)}")
+        return Report(folder_fault=f"account folder {names.visible(str(folder))}: {os.strerror(error.errno or errno.EIO)}")
     with engine.reading() as conn:
         known = _followed(conn, folder)
     files, problems = _read_all(listed, known)
     if _in_step(files, known):
         return Report(tuple(problems), files=len(listed))
     with engine.transaction() as tx:
-        problems += _apply(tx, sealer, folder, files, now)
-        site.bump(tx, now)
-    return Report(tuple(problems), files=len(listed))
+        applied = _apply(tx, sealer, folder, files, now)
+        if applied.changed:
+            site.bump(tx, now)
+    return Report((*problems, *applied.problems), files=len(listed))
 
 
 def _list(folder: Path) -> list[Path]:
@@ -100,12 +107,11 @@ def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File
         try:
             name = names.checked(stem)
         except BadInput as error:
-            shown = stem.encode("ascii", "backslashreplace").decode()
-            problems.append(Problem(shown, Fault("file_unreadable", {"reason": error.message})))
+            problems.append(Problem(names.visible(stem), Fault("file_unreadable", {"reason": error.message})))
             continue
         first = seen.setdefault(names.key(name), path.name)
         if first != path.name:
-            problems.append(Problem(name, Fault("name_taken", {"holder": first})))
+            problems.append(Problem(name, Fault("name_taken", {"holder": f"the file {first}"})))
             continue
         files.append(_read(name, path, known.get(str(path))))
     return files, problems
@@ -116,9 +122,9 @@ def _read(name: str, path: Path, known: Account | None) -> _File:
     try:
         raw = auth_file.read_file(path)
         digest = hashlib.sha256(raw).hexdigest()
-        if known is not None and known.source_hash == digest:
+        if known is not None and known.source_hash == digest and known.fault != UNOPENED:
             return _File(name, path, digest, None, None)
-        if known is not None and known.fault is not None:
+        if known is not None and known.source_hash is None and known.last_status is Status.INVALID_CREDENTIALS:
             # Known to be broken: not worth waiting whether somebody is just writing it.
             return _File(name, path, digest, auth_file.read(raw), None)
         raw, credentials = auth_file.read_whole(path)
@@ -140,36 +146,46 @@ def _is_known(file: _File, found: Account) -> bool:
     return file.credentials is None
 
 
-def _apply(tx: Connection, sealer: Sealer, folder: Path, files: list[_File], now: int) -> list[Problem]:
-    problems = []
+@dataclass(slots=True)
+class _Applied:
+    """What bringing the accounts in step came to."""
+
+    problems: list[Problem]
+    changed: bool = False
+
+
+def _apply(tx: Connection, sealer: Sealer, folder: Path, files: list[_File], now: int) -> _Applied:
+    applied = _Applied([])
     known = _followed(tx, folder)
     for file in files:
-        found = known.pop(str(file.path), None) or _moved_here(tx, file)
+        found = known.pop(str(file.path), None) or _moved_here(tx, file, known)
         if found is None:
             problem = _new(tx, sealer, file, now)
-            if problem:
-                problems.append(problem)
-        elif file.fault is not None:
-            _refuse(tx, found.id, file.fault)
-        elif file.credentials is not None or found.source_gone_at is not None:
+            applied.problems += [problem] if problem else []
+            applied.changed |= problem is None
+        elif not _is_known(file, found) or found.source_gone_at is not None:
             _update(tx, sealer, file, found, now)
+            applied.changed = True
     for found in known.values():
         if found.source_gone_at is None:
             store.set_fault(tx, found.id, GONE)
             store.change(tx, found.id, source_gone_at=now, source_hash=None)
-    return problems
+            applied.changed = True
+    return applied
 
 
-def _moved_here(tx: Connection, file: _File) -> Account | None:
-    """The followed account of this name and login whose own file is gone: the folder was moved, its history goes on."""
+def _moved_here(tx: Connection, file: _File, known: dict[str, Account]) -> Account | None:
+    """The followed account of this name and login that another file had until now, in another folder or spelling: its history goes on here."""
     try:
         found = store.by_name(tx, file.name)
     except AccountNotFound:
         return None
-    if file.credentials is None or found.origin != FOLLOWED or found.source_path is None or found.chatgpt_account_id is None:
+    if file.credentials is None or found.origin != FOLLOWED or found.chatgpt_account_id is None:
         return None
-    if Path(found.source_path).exists() or not accounts.same_login(found, file.credentials):
+    if not accounts.same_login(found, file.credentials):
         return None
+    known.pop(found.source_path or "", None)
+    store.rename(tx, found.id, file.name)
     store.change(tx, found.id, source_path=str(file.path))
     return found
 
@@ -185,35 +201,29 @@ def _new(tx: Connection, sealer: Sealer, file: _File, now: int) -> Problem | Non
         else:
             _put(tx, sealer, account_id, file, file.credentials, now)
         return None
-    return Problem(file.name, Fault("name_taken", {"holder": holder.source_path or "a managed account"}))
+    by = f"the file {names.visible(holder.source_path)}" if holder.source_path else f"a {holder.origin} account"
+    return Problem(file.name, Fault("name_taken", {"holder": by}))
 
 
 def _update(tx: Connection, sealer: Sealer, file: _File, found: Account, now: int) -> None:
     account_id = found.id
-    credentials = file.credentials
-    if credentials is None:
-        # The file is back as it was, but its hash was dropped when it went: not reached, unless two processes raced.
-        store.set_fault(tx, account_id, None)
-        store.change(tx, account_id, source_gone_at=None, next_due_at=now)
+    if file.credentials is None:
+        # The file is gone bad, or two processes raced and this one read it as it was known a moment ago: the next look puts that right.
+        if file.fault is not None:
+            _refuse(tx, account_id, file.fault)
         return
-    if not accounts.same_login(found, credentials):
+    if not accounts.same_login(found, file.credentials):
         archived_as = accounts.archive(tx, found, now)
         account_id = store.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
         events.add(tx, now, "account_archived", ACTOR, found.id, name=file.name, archived_as=archived_as)
-    _put(tx, sealer, account_id, file, credentials, now)
+    _put(tx, sealer, account_id, file, file.credentials, now)
 
 
 def _put(tx: Connection, sealer: Sealer, account_id: int, file: _File, credentials: Credentials, now: int) -> None:
-    """Store new credentials; a file that was only written anew with the same token changes no status."""
-    sealed = store.credentials(tx, [account_id]).get(account_id)
-    found = store.by_id(tx, account_id)
-    if (
-        sealed is None
-        or sealed.access_fp != credentials.access_token.fingerprint()
-        or found is None
-        or found.source_hash is None
-        or found.fault is not None
-    ):
+    """Store new credentials. A file that was only written anew with the same token changes nothing: what the upstream said of it still holds."""
+    sealed, found = store.credentials(tx, [account_id]).get(account_id), store.by_id(tx, account_id)
+    is_new = sealed is None or sealed.access_fp != credentials.access_token.fingerprint()
+    if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
         accounts.put(tx, sealer, account_id, credentials, now, only_access=True)
     store.change(tx, account_id, source_hash=file.hash, source_gone_at=None)
 

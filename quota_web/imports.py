@@ -1,14 +1,16 @@
 """Acts that take accounts in from files: one under a given name, or everything that files and folders hold."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from quota_web import accounts, names
-from quota_web.accounts import Saved
+from quota_web.accounts import AccountFollowed, Saved
 from quota_web.codex import auth_file
 from quota_web.errors import AccountExists, BadInput, CredentialsRefused
+from quota_web.faults import Fault
 from quota_web.store.sealing import Sealer
 
 MAX_FILE = 2 * 1024 * 1024
@@ -25,7 +27,7 @@ class Line:
 def read_input(file: Path | None, standard_input: BinaryIO) -> bytes:
     """The bytes of *file*, or of standard input for None or `-`."""
     if file is not None and str(file) != "-":
-        return auth_file.read_file(file)
+        return _read(file)
     raw = standard_input.read(MAX_FILE + 1)
     if len(raw) > MAX_FILE:
         raise BadInput("auth_json", "the input is larger than 2 MiB")
@@ -40,17 +42,32 @@ def add(sealer: Sealer, name: str, raw: bytes, now: int, actor: str) -> Saved:
 def import_paths(sealer: Sealer, paths: Sequence[Path], now: int, actor: str) -> Iterator[Line]:
     """Store every account in files and folders; one that cannot be used stops none of the others."""
     for path in paths:
-        for file in _files(path):
+        try:
+            files = _files(path)
+        except OSError as error:
+            yield Line(f"{names.visible(str(path))}: {error.strerror}", False)
+            continue
+        for file in files:
             try:
-                raw = auth_file.read_file(file)
+                raw = _read(file)
             except CredentialsRefused as refused:
-                yield Line(f"{file}: {refused}", False)
+                yield Line(f"{names.visible(str(file))}: {refused}", False)
                 continue
             yield from import_raw(sealer, raw, file.name, now, actor)
 
 
+def _read(file: Path) -> bytes:
+    try:
+        return auth_file.read_file(file)
+    except CredentialsRefused as refused:
+        if refused.fault.code != "file_gone":
+            raise
+        # Of a file that never was here, other words are true than of one that an account followed.
+        raise CredentialsRefused(Fault("file_unreadable", {"reason": "no such file"})) from None
+
+
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return [path]
     return sorted(p for p in path.iterdir() if p.suffix in (".json", ".jsonl", ".txt") and not p.name.startswith("."))
 
@@ -71,11 +88,13 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
 
 
 def _add_under_free_name(sealer: Sealer, name: str, credentials: auth_file.Credentials, now: int, actor: str) -> Saved:
-    """The first of `name`, `name 2`, … that nobody else has: seats of one workspace often share an e-mail address."""
+    """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace often share an e-mail address."""
     for number in range(1, 100):
         suffix = "" if number == 1 else f" {number}"
         try:
             return accounts.add(sealer, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor)
+        except AccountFollowed:
+            raise
         except AccountExists:
             continue
     raise AccountExists(name, "other logins, a hundred times over")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from quota_web.store.models import reading, rollup
@@ -59,8 +59,8 @@ def _remake(conn: Connection, window_id: int, start: int, end: int) -> None:
         conn.execute(insert(rollup), made)
 
 
-def folded(window_id: int, rows: Iterable[Row[Any]], used_before: float | None) -> list[_Row]:
-    """The rollups of readings in the order of time; *used_before* is the used percent of the reading before them."""
+def folded(window_id: int, rows: Iterable[Any], used_before: float | None) -> list[_Row]:
+    """The rollups of readings (moment, used percent, reset) in the order of time; *used_before* is the used percent of the reading before them."""
     slots: dict[tuple[int, int], _Row] = {}
     for at, used, resets_at in rows:
         rise = max(0.0, used - used_before) if used is not None and used_before is not None else 0.0
