@@ -10,9 +10,27 @@ from quota_web.store import engine
 def create_app(settings: Settings | None = None) -> Flask:
     """The app for *settings*, or for what the environment says. Raises BadSetting; opens and connects to nothing."""
     settings = settings or config.load()
-    app = Flask("quota_web", instance_path=str(settings.instance_dir), static_folder=None, template_folder=None)
+    app = Flask("quota_web", instance_path=str(settings.instance_dir), static_folder="web/static", template_folder="web/templates")
     app.config["SETTINGS"] = settings
     engine.init_app(app)
     world.init_app(app)
     cli.init_app(app)
+    _add_pages(app)
     return app
+
+
+def _add_pages(app: Flask) -> None:
+    """What a browser sees. The guard comes first: what is added after it cannot get around it."""
+    from quota_web.web import accounts, api, auth, dashboard, display, errors, proxy, security, settings, sign_in
+
+    proxy.init_app(app)
+    security.init_app(app)
+    errors.init_app(app)
+    display.init_app(app, app.config["SETTINGS"].timezone)
+    sign_in.init_app(app)
+    settings.init_app(app)
+    dashboard.init_app(app)
+    accounts.init_app(app)
+    auth.init_app(app)
+    api.init_app(app)
+    security.check_scopes(app)

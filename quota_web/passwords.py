@@ -1,0 +1,98 @@
+"""Passwords: what one must be, how it is hashed (Argon2id) and compared. No database here.
+
+Each hash takes tens of megabytes and a good part of a second on purpose, so only a few are made at once in a process.
+"""
+
+import hashlib
+import hmac
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quota_web.errors import BadInput, TooManyTries
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+MIN_LENGTH = 12
+#: Nobody types more; hashing megabytes would be work for nothing.
+MAX_LENGTH = 1000
+AT_ONCE = 2
+#: How long a sign-in waits for its turn, in seconds.
+PATIENCE_S = 10.0
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one hash costs: passes, memory in KiB, lanes."""
+
+    passes: int = 3
+    memory_kib: int = 64 * 1024
+    lanes: int = 4
+
+
+COST = Cost()
+
+
+def checked(new: str, again: str | None = None) -> str:
+    """The new password, if it can be one. Raises BadInput."""
+    if len(new) < MIN_LENGTH:
+        raise BadInput("password", f"At least {MIN_LENGTH} characters; this has {len(new)}.")
+    if len(new) > MAX_LENGTH:
+        raise BadInput("password", f"At most {MAX_LENGTH} characters.")
+    if again is not None and again != new:
+        raise BadInput("password_again", "The two are not the same.")
+    return new
+
+
+def hashed(password: str, cost: Cost) -> str:
+    """The hash to store; it says by itself how it was made."""
+    with _turn():
+        return _hasher(cost).hash(_bytes(password))
+
+
+def fits(stored: str | None, guess: str, cost: Cost) -> bool:
+    """Whether *guess* is the password behind a stored hash. Without one it takes as long and is never right."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    with _turn():
+        hasher = _hasher(cost)
+        if stored is None or len(guess) > MAX_LENGTH:
+            hasher.hash(b"somebody guesses")
+            return False
+        try:
+            return hasher.verify(stored, _bytes(guess))
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def same(left: str, right: str) -> bool:
+    """Whether two passwords are the same, in a time that says nothing about where they differ."""
+    return hmac.compare_digest(hashlib.sha256(_bytes(left)).digest(), hashlib.sha256(_bytes(right)).digest())
+
+
+def _bytes(password: str) -> bytes:
+    # One keyboard composes é, another sends e and an accent: the same password to its owner.
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+
+
+def _hasher(cost: Cost) -> "PasswordHasher":
+    # Imported where it is used: most commands check no password.
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _turns.acquire(timeout=PATIENCE_S):
+        raise TooManyTries(retry_after=5)
+    try:
+        yield
+    finally:
+        _turns.release()

@@ -1,0 +1,234 @@
+"""Act: signing in and out, the password, and the one-time link with which the first one is chosen.
+
+The session cookie carries the site's epoch. A new password and every sign-out raise it, which ends all sessions.
+QUOTA_PASSWORD wins over the stored password.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from quota_web import guesses, passwords
+from quota_web.accounts import write_private
+from quota_web.config import Settings
+from quota_web.errors import BadInput, BadSetting
+from quota_web.passwords import COST, Cost
+from quota_web.secret import Secret
+from quota_web.store import engine, events, site
+from quota_web.store import sign_in as store
+
+LINK_FILE = "setup-link"
+LINK_MARK = "/login#setup="
+#: Who a signed-in person is in the audit: there is one password, so there is one name.
+SESSION_ACTOR = "password session"
+NOT_THE_PASSWORD = "That is not the password."
+NOT_THE_CODE = "That is not the code of the link."
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What signing in depends on: the settings, and what a password's hash costs."""
+
+    settings: Settings
+    cost: Cost = COST
+
+    @property
+    def fixed_password(self) -> Secret | None:
+        return self.settings.password
+
+    @property
+    def link_file(self) -> Path:
+        return self.settings.instance_dir / LINK_FILE
+
+
+def epoch() -> int:
+    """The epoch that a session must have to count; asked for at every request."""
+    with engine.reading() as conn:
+        return site.read(conn).session_epoch
+
+
+def has_password(gate: Gate) -> bool:
+    """Whether there is a password to sign in with; without one, only the set-up link leads in."""
+    return gate.fixed_password is not None or _stored_hash() is not None
+
+
+def sign_in(gate: Gate, guess: str, address: str | None, now: int) -> int | None:
+    """Compare a guess and return the epoch for the session, or None if it is wrong. Raises TooManyTries."""
+    stored = _stored_hash()
+    ticket = guesses.take(address, now)
+    right = _is_password(gate, stored, guess)
+    with engine.transaction() as conn:
+        store.hold(conn)
+        # A password that was replaced while we compared the old one lets nobody in.
+        if not right or (gate.fixed_password is None and store.setting_of(conn, store.PASSWORD) != stored):
+            events.add(conn, now, "sign_in_failed", "stranger", address=guesses.address_key(address))
+            return None
+        store.take_back(conn, ticket)
+        events.add(conn, now, "signed_in", SESSION_ACTOR, address=guesses.address_key(address))
+        return site.read(conn).session_epoch
+
+
+def sign_out(now: int, actor: str) -> None:
+    """End all sessions: a cookie that somebody copied must not outlive the sign-out."""
+    with engine.transaction() as conn:
+        site.end_sessions(conn)
+        events.add(conn, now, "signed_out", actor)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A new password as a person typed it, twice."""
+
+    password: str
+    again: str | None = None
+
+
+def choose_first(gate: Gate, code: str, new: NewPassword, address: str | None, now: int) -> int:
+    """Set the first password with the code of the set-up link and return the epoch. Raises BadInput or TooManyTries."""
+    passwords.checked(new.password, new.again)
+    ticket = guesses.take(address, now)
+    if not _is_code(code):
+        _note_failure(now, "setup_code_refused", address)
+        raise BadInput("code", NOT_THE_CODE)
+    password_hash = passwords.hashed(new.password, gate.cost)
+    with engine.transaction() as conn:
+        store.hold(conn)
+        # The link is good for one use, also when two use it at the same time.
+        if not store.drop_setting(conn, store.SETUP_CODE):
+            raise BadInput("code", NOT_THE_CODE)
+        store.take_back(conn, ticket)
+        reached = _store_password(conn, password_hash, "password_set", "set-up link", now)
+    _remove_link(gate)
+    return reached
+
+
+def change_password(gate: Gate, present: str, new: NewPassword, address: str | None, now: int, actor: str = SESSION_ACTOR) -> int:
+    """Replace the password by who knows the present one, end all sessions, and return the new epoch. Raises BadInput or TooManyTries."""
+    _require_changeable(gate)
+    passwords.checked(new.password, new.again)
+    ticket = guesses.take(address, now)
+    stored = _stored_hash()
+    if not passwords.fits(stored, present, gate.cost):
+        _note_failure(now, "password_change_refused", address, actor)
+        raise BadInput("current_password", NOT_THE_PASSWORD)
+    password_hash = passwords.hashed(new.password, gate.cost)
+    with engine.transaction() as conn:
+        store.hold(conn)
+        if store.setting_of(conn, store.PASSWORD) != stored:
+            raise BadInput("current_password", NOT_THE_PASSWORD)
+        store.take_back(conn, ticket)
+        return _store_password(conn, password_hash, "password_changed", actor, now)
+
+
+def set_password(gate: Gate, new: NewPassword, now: int, actor: str) -> None:
+    """Set the password by who is on the host: no present one is asked for, and the brake on guessing is let go. Raises BadInput."""
+    _require_changeable(gate)
+    password_hash = passwords.hashed(passwords.checked(new.password, new.again), gate.cost)
+    with engine.transaction() as conn:
+        store.hold(conn)
+        store.forget_all_failures(conn)
+        _store_password(conn, password_hash, "password_set", actor, now)
+    _remove_link(gate)
+
+
+def setup_link(gate: Gate, base: str, now: int) -> str | None:
+    """The one-time link under the address *base* (`http://localhost:8081`); None where there is nothing to set up.
+
+    The code is made once, kept in the link file, and the same after a restart; the database has its hash only.
+    Raises BadSetting where the file cannot be written.
+    """
+    if gate.settings.auth != "password" or has_password(gate):
+        _void_link(gate)
+        return None
+    start = f"{base.rstrip('/')}{gate.settings.url_prefix}{LINK_MARK}"
+    # Several processes that start at once must agree: the write lock is held while the file is read and written.
+    with engine.transaction() as conn:
+        store.hold(conn)
+        code = _kept_code(gate.link_file)
+        if code is None or _hash(code) != store.setting_of(conn, store.SETUP_CODE):
+            code = secrets.token_urlsafe(32)
+            store.set_setting(conn, store.SETUP_CODE, _hash(code))
+            events.add(conn, now, "setup_link_made", "service")
+        _write_link(gate.link_file, f"{start}{code}\n")
+    return f"{start}{code}"
+
+
+def _stored_hash() -> str | None:
+    with engine.reading() as conn:
+        return store.setting_of(conn, store.PASSWORD)
+
+
+def _is_password(gate: Gate, stored: str | None, guess: str) -> bool:
+    if gate.fixed_password is not None:
+        return passwords.same(gate.fixed_password.reveal(), guess)
+    return passwords.fits(stored, guess, gate.cost)
+
+
+def _is_code(code: str) -> bool:
+    with engine.reading() as conn:
+        wanted = store.setting_of(conn, store.SETUP_CODE)
+    return wanted is not None and hmac.compare_digest(wanted, _hash(code.strip()))
+
+
+def _hash(code: str) -> str:
+    # 256 random bits cannot be guessed, so a fast hash is enough.
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _require_changeable(gate: Gate) -> None:
+    if gate.fixed_password is not None:
+        raise BadInput("password", "QUOTA_PASSWORD sets the password; change it there.")
+
+
+def _note_failure(now: int, kind: str, address: str | None, actor: str = "stranger") -> None:
+    with engine.transaction() as conn:
+        events.add(conn, now, kind, actor, address=guesses.address_key(address))
+
+
+def _store_password(conn: Connection, password_hash: str, kind: str, actor: str, now: int) -> int:
+    """The one way in which a password changes: sessions end, the set-up link is void, the audit says so. Returns the new epoch."""
+    store.set_setting(conn, store.PASSWORD, password_hash)
+    store.drop_setting(conn, store.SETUP_CODE)
+    site.end_sessions(conn)
+    events.add(conn, now, kind, actor)
+    return site.read(conn).session_epoch
+
+
+def _void_link(gate: Gate) -> None:
+    """A link from before there was a password must not let anybody choose another one."""
+    with engine.reading() as conn:
+        is_open = store.setting_of(conn, store.SETUP_CODE) is not None
+    if is_open:
+        with engine.transaction() as conn:
+            store.drop_setting(conn, store.SETUP_CODE)
+    _remove_link(gate)
+
+
+def _remove_link(gate: Gate) -> None:
+    # The code in it is void already; a file that stays is untidy, not dangerous.
+    with suppress(OSError):
+        gate.link_file.unlink(missing_ok=True)
+
+
+def _kept_code(file: Path) -> str | None:
+    try:
+        found = re.search(rf"{LINK_MARK}([\w-]{{43}})\s*$", file.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError):
+        return None
+    return found.group(1) if found else None
+
+
+def _write_link(file: Path, content: str) -> None:
+    try:
+        if file.is_symlink() or not file.exists() or file.read_text(encoding="ascii", errors="replace") != content or file.stat().st_mode & 0o077:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.unlink(missing_ok=True)
+            write_private(file, content.encode("ascii"))
+    except OSError as error:
+        raise BadSetting(f"{file}: {error.strerror}; the instance folder must be writable") from None

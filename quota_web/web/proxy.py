@@ -1,0 +1,134 @@
+"""What stands between the server and the app: whose forwarded headers count, and the path that the app lives under.
+
+Anybody can send `X-Forwarded-For` or name a user. Such headers count only where the peer, the other end of the
+connection, is one of QUOTA_TRUSTED_PROXIES; from everybody else they are dropped. A malformed or doubled one from
+a trusted proxy is refused rather than guessed at. What is refused is marked here and answered by `security`, in the app's own style.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from quota_web.config import Network, Settings
+from quota_web.web.sessions import HEALTH
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+#: Where the (status, message, advice) of a refused request stands in its environment.
+REFUSED = "quota.refused"
+#: A peer on a Unix socket has no address; whoever may open the socket is on this machine.
+LOCAL = "127.0.0.1"
+
+_FOR, _PROTO, _HOST, _PREFIX = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PREFIX"
+_USED = frozenset({_FOR, _PROTO, _HOST, _PREFIX})
+#: Other spellings of the same; nothing here reads them, and nothing below should be tempted to.
+_ALSO_FORWARDED = frozenset(
+    {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_CONNECTING_IP", "HTTP_X_SCRIPT_NAME"}
+)
+_SHAPES = {
+    _PROTO: re.compile(r"https?", re.IGNORECASE),
+    _HOST: re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"),
+    _PREFIX: re.compile(r"/|(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?"),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.wsgi_app = Door(app.wsgi_app, app.config["SETTINGS"])  # type: ignore[method-assign]
+
+
+class Door:
+    """The middleware: cleans the headers, lets Werkzeug apply those that count, and cuts the prefix off the path."""
+
+    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+        self._app = app
+        self._fixed = ProxyFix(app, x_for=1, x_proto=1, x_host=1)
+        self._trusted, self._prefix = settings.trusted_proxies, settings.url_prefix
+        self._user_header = "HTTP_" + settings.proxy_user_header.upper().replace("-", "_")
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not is_trusted(environ.get("REMOTE_ADDR"), self._trusted):
+            drop(environ, _USED | {self._user_header})
+        drop(environ, ())
+        refused = _malformed(environ)
+        if refused is not None:
+            drop(environ, _USED)
+            environ[REFUSED] = (400, refused, "The reverse proxy must replace this header, not hand on or add to the visitor's.")
+        self._enter_prefix(environ)
+        return self._fixed(environ, start_response)
+
+    def _enter_prefix(self, environ: "WSGIEnvironment") -> None:
+        """Split the path into where the app lives and what is asked of it."""
+        forwarded = environ.pop(_PREFIX, "").strip().rstrip("/")
+        prefix, path = forwarded or self._prefix, environ.get("PATH_INFO", "")
+        if not prefix or path in HEALTH or environ.get("SCRIPT_NAME") == prefix:
+            environ["SCRIPT_NAME"] = prefix or environ.get("SCRIPT_NAME", "")
+            return
+        environ["SCRIPT_NAME"] = prefix
+        if path == prefix or path.startswith(f"{prefix}/"):
+            environ["PATH_INFO"] = path.removeprefix(prefix) or "/"
+        elif not forwarded:
+            # A proxy that names the prefix has cut it off; without one, the path must have it.
+            environ.setdefault(REFUSED, (404, "There is nothing here", f"Codex Quota lives under {prefix}/ (QUOTA_URL_PREFIX)."))
+
+
+def is_trusted(peer: str | None, trusted: tuple[Network, ...]) -> bool:
+    """Whether the other end of the connection is one of the trusted proxies. On a Unix socket it counts as 127.0.0.1."""
+    try:
+        address = ipaddress.ip_address((peer or LOCAL).partition("%")[0])
+    except ValueError:
+        # Servers call a Unix socket's peer `localhost`, or by the socket's path.
+        address = ipaddress.ip_address(LOCAL)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in trusted)
+
+
+def drop(environ: "WSGIEnvironment", names: Iterable[str]) -> None:
+    """Take headers away: *names*, and every forwarded header that we never read."""
+    for name in [key for key in environ if key in _ALSO_FORWARDED or (key.startswith("HTTP_X_FORWARDED_") and key not in _USED)]:
+        del environ[name]
+    for name in names:
+        environ.pop(name, None)
+
+
+def _malformed(environ: "WSGIEnvironment") -> str | None:
+    """What is wrong with the forwarded headers that count; brings the client's address into its plain form."""
+    for name, shape in _SHAPES.items():
+        value = environ.get(name)
+        if value is not None and not shape.fullmatch(value.strip()):
+            return f"{_spelled(name)} is malformed or there twice"
+    chain = environ.get(_FOR)
+    if chain is not None:
+        # Only the last entry is the proxy's own word; those before it are whatever the visitor sent.
+        client = client_address(chain.rpartition(",")[2].strip())
+        if client is None:
+            return f"{_spelled(_FOR)} does not end in an IP address"
+        environ[_FOR] = client
+    return None
+
+
+def client_address(entry: str) -> str | None:
+    """The IP address of an entry, which may have a port and brackets; None if it is none."""
+    host = entry
+    if entry.startswith("["):
+        host, bracket, port = entry[1:].partition("]")
+        if not bracket or (port and not re.fullmatch(r":[0-9]{1,5}", port)):
+            return None
+    elif entry.count(":") == 1:
+        host, _, port = entry.partition(":")
+        if not re.fullmatch(r"[0-9]{1,5}", port):
+            return None
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _spelled(name: str) -> str:
+    return "-".join(word.capitalize() for word in name.removeprefix("HTTP_").split("_"))

@@ -1,0 +1,331 @@
+"""Who may do what: one check before every request, which lets nothing through that is not declared here.
+
+1. The peer's headers were in order (proxy.py), and the host is one under which we may be opened.
+2. Whoever asks is found out: a session, an API token, a user whom a trusted proxy names, or a stranger.
+3. The endpoint's scope, from the one table below, says whether that is enough.
+4. What changes something must come from our own pages, with their CSRF token; API tokens need neither, since no browser adds them by itself.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response as BaseResponse
+
+from quota_web import api_tokens, clock, sign_in
+from quota_web.extensions import csrf
+from quota_web.passwords import COST
+from quota_web.sign_in import Gate
+from quota_web.web import hosts, proxy, sessions
+from quota_web.web.errors import Refusal, wants_json
+from quota_web.world import world
+
+#: What an endpoint asks for. `public`: nothing; `read`, `refresh`, `write`: what API tokens can be allowed, too;
+#: `session`: a person, because credentials or the sign-in itself are shown or changed.
+PUBLIC, READ, REFRESH, WRITE, SESSION = "public", "read", "refresh", "write", "session"
+
+#: Every endpoint's scope. One that is missing here is an error at start, and closed.
+SCOPES: dict[str, str] = {
+    "static": PUBLIC,
+    "health.healthz": PUBLIC,
+    "health.readyz": PUBLIC,
+    "health.metrics": READ,
+    "sign_in.login": PUBLIC,
+    "sign_in.logout": SESSION,
+    "dashboard.index": READ,
+    "dashboard.refresh": REFRESH,
+    "accounts.show": READ,
+    "accounts.chart_svg": READ,
+    "api.results": READ,
+    "api.history": READ,
+    "auth.index": SESSION,
+    "auth.new": SESSION,
+    "auth.edit": SESSION,
+    "auth.save": WRITE,
+    "auth.delete_confirm": SESSION,
+    "auth.delete": WRITE,
+    "auth.pause": WRITE,
+    "auth.resume": WRITE,
+    "settings.index": SESSION,
+    "settings.password": SESSION,
+    "settings.token_create": SESSION,
+    "settings.token_revoke": SESSION,
+}
+#: These answer without looking who asks, and without the database.
+_PLAIN = frozenset({"static", "health.healthz", "health.readyz"})
+
+_EVERYTHING = frozenset({PUBLIC, READ, REFRESH, WRITE, SESSION})
+#: Who may do what. A visitor is anybody while QUOTA_AUTH is off.
+MAY = {
+    "stranger": frozenset({PUBLIC}),
+    "visitor": frozenset({PUBLIC, READ, REFRESH}),
+    "token": frozenset({PUBLIC, READ, REFRESH}),
+    "writing token": frozenset({PUBLIC, READ, REFRESH, WRITE}),
+    "session": _EVERYTHING,
+    "proxy": _EVERYTHING,
+}
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_BODY = 2 * 1024 * 1024
+#: What a form adds around a file of the full size: boundaries, names, the other fields.
+FORM_MARGIN = 64 * 1024
+#: How exactly a session knows its last use.
+SEEN_EVERY_S = 3600
+_SIGNED_IN, _EPOCH, _SEEN = "signed_in", "epoch", "seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever asks: a kind out of MAY, and the name that the audit gets."""
+
+    kind: str
+    actor: str
+    user: str | None = None
+
+    def may(self, scope: str) -> bool:
+        return scope in MAY[self.kind]
+
+
+STRANGER = Principal("stranger", "stranger")
+VISITOR = Principal("visitor", "anybody")
+
+
+def init_app(app: Flask) -> None:
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY + FORM_MARGIN,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        MAX_FORM_PARTS=50,
+        # We ask for the token ourselves, after looking who asks; it holds as long as its session. The Origin is checked here, too.
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    app.config.setdefault("PASSWORD_COST", COST)
+    sessions.init_app(app)
+    csrf.init_app(app)
+    app.before_request(_check)
+    app.after_request(_add_headers)
+    app.context_processor(_for_templates)
+
+
+def check_scopes(app: Flask) -> None:
+    """Refuse to start with an endpoint that says nothing about who may use it."""
+    missing = sorted(set(app.view_functions) - set(SCOPES))
+    if missing:
+        raise RuntimeError(f"no scope declared in security.SCOPES for: {', '.join(missing)}")
+
+
+def gate() -> Gate:
+    """What signing in depends on, of the present app."""
+    return Gate(world().settings, current_app.config["PASSWORD_COST"])
+
+
+def principal() -> Principal:
+    """Whoever asks, as far as that was found out."""
+    found: Principal = g.get("principal", STRANGER)
+    return found
+
+
+def actor() -> str:
+    """Who acts, for the audit: `password session`, `token NAME`, or the user whom the proxy names."""
+    return principal().actor
+
+
+def signed_in() -> bool:
+    """Whether whoever asks may look: signed in, or nobody has to be."""
+    return principal().may(READ)
+
+
+def may_write() -> bool:
+    """Whether whoever asks may save and delete accounts."""
+    return principal().may(WRITE)
+
+
+def is_cross_site() -> bool:
+    """Whether another site led the browser here. A program with a token is never led."""
+    return sessions.bearer() is None and request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site")
+
+
+def start_session(epoch: int) -> None:
+    """Begin a session of its own: nothing of what the cookie held before the sign-in stays."""
+    session.clear()
+    session.permanent = True
+    session.update({_SIGNED_IN: True, _EPOCH: epoch, _SEEN: clock.now()})
+    g.pop("csrf_token", None)
+
+
+def end_session() -> None:
+    session.clear()
+    g.pop("csrf_token", None)
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after signing in: a path of ours, or the dashboard. Never another site, however it is spelled."""
+    home = url_for("dashboard.index")
+    if not target or any(not " " < c < "\x7f" for c in target) or "\\" in target:
+        return home
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return home
+    if parts.scheme or parts.netloc or not parts.path.startswith(home) or "//" in parts.path:
+        return home
+    steps = parts.path.lower().replace("%2e", ".").split("/")
+    if "." in steps or ".." in steps:
+        return home
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _check() -> BaseResponse | None:
+    """The one check before every request; an answer from here is the request's answer."""
+    _check_ways()
+    endpoint = request.endpoint
+    scope = SCOPES.get(endpoint) if endpoint is not None else PUBLIC
+    if scope is None:
+        raise RuntimeError(f"no scope declared in security.SCOPES for {endpoint}")
+    if endpoint in _PLAIN:
+        return None
+    if (fault := request.environ.get(sessions.FAULT)) is not None:
+        raise fault
+    g.principal = _find_principal()
+    if not g.principal.may(scope):
+        return _turn_away(g.principal)
+    if request.method not in SAFE_METHODS and sessions.bearer() is None and endpoint is not None:
+        _check_origin()
+        csrf.protect()
+    return None
+
+
+def _check_ways() -> None:
+    """Refuse what came in a wrong way: malformed forwarded headers, outside the prefix, or under a foreign name."""
+    if (refused := request.environ.get(proxy.REFUSED)) is not None:
+        raise Refusal(*refused)
+    header = request.environ.get("HTTP_HOST")
+    if header is None:
+        # No browser leaves it out, so nobody was lured here.
+        return
+    trusted = world().settings.trusted_hosts
+    host = hosts.hostname(header)
+    if host is None:
+        raise Refusal(400, "The Host header is malformed")
+    if not hosts.is_trusted(host, trusted):
+        advice = f"If {host} is yours, start the service with {hosts.line_to_add(host, trusted)}"
+        raise Refusal(400, "This name is not one of QUOTA_TRUSTED_HOSTS", advice)
+
+
+def _find_principal() -> Principal:
+    """Who asks. Only this much of the database is read before the sign-in is known."""
+    present = world()
+    present.ready()
+    token = sessions.bearer()
+    if token is not None:
+        return _token(token)
+    if present.settings.auth == "off":
+        return VISITOR
+    if present.settings.auth == "proxy":
+        return _proxy_user(present.settings.proxy_user_header)
+    return Principal("session", sign_in.SESSION_ACTOR) if _session_counts() else STRANGER
+
+
+def _token(token: str) -> Principal:
+    found = api_tokens.known(token, clock.now())
+    if found is None:
+        return STRANGER
+    # With the sign-in off, nobody changes credentials: no token either.
+    is_writing = found.can_write and world().settings.auth != "off"
+    return Principal("writing token" if is_writing else "token", f"token {found.name}")
+
+
+def _proxy_user(header: str) -> Principal:
+    """The user whom a trusted proxy names; proxy.py has dropped the header of anybody else."""
+    name = request.headers.get(header, "").strip()
+    try:
+        # Servers hand headers on as Latin-1, proxies send names as UTF-8.
+        name = name.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return STRANGER
+    if not name or not name.isprintable():
+        return STRANGER
+    return Principal("proxy", f"user {name[:80]}", name[:80])
+
+
+def _session_counts() -> bool:
+    """Whether the cookie's session is signed in, of the present epoch, and was used within its lifetime; notes the use."""
+    if not session.get(_SIGNED_IN):
+        return False
+    now, seen = clock.now(), session.get(_SEEN)
+    if not isinstance(seen, int) or now - seen > sessions.LIFETIME_S or session.get(_EPOCH) != sign_in.epoch():
+        return False
+    if now - seen >= SEEN_EVERY_S:
+        session[_SEEN] = now
+    return True
+
+
+def _turn_away(who: Principal) -> BaseResponse:
+    """Lead a stranger's browser to the sign-in, tell a program 401; whoever is known but may not, 403."""
+    if who.kind != "stranger":
+        raise Refusal(403, "That is not allowed here", _forbidden_advice(who))
+    if wants_json():
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "Codex Quota"}))
+    here = request.script_root + quote(request.path)
+    here += f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+    is_worth_it = request.method == "GET" and here != url_for("dashboard.index")
+    return redirect(url_for("sign_in.login", next=here if is_worth_it else None), 303)
+
+
+def _forbidden_advice(who: Principal) -> str:
+    if who.kind == "visitor":
+        return "The sign-in is off (QUOTA_AUTH=off), so nobody may see or change credentials."
+    if who.kind == "token":
+        return "This API token only reads and refreshes."
+    return "This is for people who sign in, not for API tokens."
+
+
+def _check_origin() -> None:
+    """Refuse what another site's page sends with our user's cookie."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site in ("same-origin", "none"):
+            return
+    elif _origin_is_ours(request.headers.get("Origin", "")):
+        # Browsers leave Sec-Fetch-Site out on plain http, and send the Origin.
+        return
+    raise Refusal(403, "This came from another site", "Open the dashboard itself and do it there. Scripts use an API token.")
+
+
+def _origin_is_ours(origin: str) -> bool:
+    """Whether an Origin names the host that was asked. Its scheme may differ: a proxy may have ended https."""
+    scheme, separator, host = origin.partition("://")
+    if not separator or scheme not in ("http", "https") or not host:
+        return False
+    default = ":443" if scheme == "https" else ":80"
+    return host.lower().removesuffix(default) == request.headers.get("Host", "").lower().removesuffix(default)
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    if request.endpoint == "static" and response.status_code in (200, 304):
+        if "v" in request.args:
+            # The address changes with the content, so what it says holds for good.
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    else:
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.add("Cookie")
+    return response
+
+
+def _for_templates() -> dict[str, object]:
+    who = principal()
+    return {"signed_in": who.may(READ), "may_change": who.may(SESSION), "can_sign_out": who.kind == "session", "user": who.user}
