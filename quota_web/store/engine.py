@@ -14,9 +14,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask import Flask
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
+from sqlalchemy.pool import NullPool
 
 from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull
 from quota_web.extensions import db
@@ -31,6 +32,8 @@ _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IO
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 _log = logging.getLogger(__name__)
+# A command prints its errors itself: without a handler they would stand on the terminal twice.
+logging.getLogger("quota_web").addHandler(logging.NullHandler())
 _thread = threading.local()
 _troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
 
@@ -111,6 +114,45 @@ def _connection(write: bool) -> Iterator[Connection]:
         raise plain from error
     finally:
         _thread.open = False
+
+
+@contextmanager
+def elsewhere(url: str, write: bool) -> Iterator[Connection]:
+    """Open a transaction on another database than the app's, set up as ours are, and close it for good at the end."""
+    own = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url))
+    configure(own)
+    try:
+        with own.connect() as conn:
+            conn.execution_options(quota_write=write)
+            with conn.begin():
+                yield conn
+    except SQLAlchemyError as error:
+        raise plain_error(error) from error
+
+
+@contextmanager
+def driver() -> Iterator[sqlite3.Connection]:
+    """The driver's own connection to our SQLite file, outside of any transaction; its errors come out as ours."""
+    raw = db.engine.raw_connection()
+    try:
+        connection = raw.driver_connection
+        if not isinstance(connection, sqlite3.Connection):
+            raise TypeError("the database is no SQLite file")
+        yield connection
+    except sqlite3.Error as error:
+        raise plain_driver_error(error) from error
+    finally:
+        raw.close()
+
+
+def plain_driver_error(error: sqlite3.Error) -> Exception:
+    """One of our errors for one that came straight from SQLite."""
+    return _plain_sqlite(error) or error
+
+
+def file() -> Path | None:
+    """The SQLite file of the app's database; None where that is a server."""
+    return sqlite_path(str(db.engine.url))
 
 
 def trouble() -> BadDatabase | None:

@@ -2,8 +2,9 @@
 
 import glob
 import os
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def ensure(sealer: Sealer) -> Presence | None:
         presence = Presence(file)
     with _named(file):
         if version() != HEAD:
-            _upgrade(file)
+            _upgrade(_url(), keep_copy=True)
         with engine.reading() as conn:
             sealed = conn.execute(text("SELECT 1 FROM credential LIMIT 1")).first()
     if sealed:
@@ -87,9 +88,16 @@ def _version(conn: Connection) -> str | None:
     return conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(file: Path | None) -> None:
+def bring_up(url: str) -> None:
+    """Bring another database than the app's to HEAD: one that is being restored, or copied to."""
+    with _named(engine.sqlite_path(url)):
+        _upgrade(url, keep_copy=False)
+
+
+def _upgrade(url: str, keep_copy: bool) -> None:
     """Migrate under a lock that all processes share; whoever waited finds the work done."""
-    with migrating() as conn:
+    file = engine.sqlite_path(url)
+    with migrating(url) as conn:
         with conn.begin():
             _lock_rows(conn)
             present = _version(conn)
@@ -99,7 +107,7 @@ def _upgrade(file: Path | None) -> None:
                 raise DatabaseTooNew(
                     f"the database is at version {present}, this program knows {HEAD}; start the later version again or restore a backup"
                 )
-        if present is not None and file is not None:
+        if keep_copy and present is not None and file is not None:
             _keep_copy(conn, file, present)
         with conn.begin():
             _lock_rows(conn)
@@ -108,10 +116,10 @@ def _upgrade(file: Path | None) -> None:
 
 
 @contextmanager
-def migrating() -> Iterator[Connection]:
+def migrating(url: str | None = None) -> Iterator[Connection]:
     """Open a connection that may change the schema: alone, and with foreign keys off. Whoever asks for it begins its transactions."""
     # An engine of its own: SQLite only allows to switch foreign keys outside a transaction.
-    url = _url()
+    url = url or _url()
     file = engine.sqlite_path(url)
     if file is not None:
         _make_folder(file)
@@ -122,6 +130,21 @@ def migrating() -> Iterator[Connection]:
             _driver(conn).execute("PRAGMA foreign_keys=OFF")
         conn.execution_options(quota_write=True)
         yield conn
+
+
+def objects_at(version: str) -> set[tuple[str, str, str]]:
+    """What SQLite's own list of tables, indexes and views says at that version of ours: kind, name and SQL."""
+    own = create_engine("sqlite://")
+    with own.connect() as conn, conn.begin():
+        _migrate(conn, version)
+        rows = conn.execute(text("SELECT type, name, sql FROM sqlite_master")).all()
+    own.dispose()
+    return listed_objects(rows)
+
+
+def listed_objects(rows: Iterable[Any]) -> set[tuple[str, str, str]]:
+    """The same list in a form that can be compared: without what SQLite makes for itself, and however the SQL is spaced and quoted."""
+    return {(kind, name, re.sub(r"\W+", " ", sql or "")) for kind, name, sql in rows if not name.startswith("sqlite_")}
 
 
 def check_references(conn: Connection) -> None:
@@ -141,14 +164,14 @@ def _driver(conn: Connection) -> Any:
     return conn.connection.driver_connection
 
 
-def _migrate(conn: Connection) -> None:
+def _migrate(conn: Connection, version: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    command.upgrade(config, version)
     check_references(conn)
 
 
