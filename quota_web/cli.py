@@ -8,6 +8,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from quota_web import cli_sign_in
 from quota_web.errors import BadDatabase, BadInput, BadSetting, QuotaError
 from quota_web.world import World, world
 
@@ -40,6 +41,7 @@ quota.add_command(accounts_group)
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(quota)
+    cli_sign_in.add_to(quota)
     app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
 
 
