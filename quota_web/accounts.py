@@ -22,7 +22,7 @@ from quota_web.quota import Status
 from quota_web.secret import Secret
 from quota_web.store import accounts as store
 from quota_web.store import engine, events, site
-from quota_web.store.accounts import FOLLOWED, MANAGED, Account, Scope, Sealed
+from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed
 from quota_web.store.sealing import Sealer, Unreadable, sync_folder
 
 
@@ -62,6 +62,8 @@ def add(sealer: Sealer, name: str, credentials: Credentials, now: int, actor: st
             return _added(tx, sealer, name, credentials, now, actor)
         if not same_login(found, credentials):
             raise AccountExists(name, "another login")
+        if found.origin == DEMO:
+            raise AccountExists(name, "an invented account of the demo")
         if found.origin == FOLLOWED:
             raise AccountFollowed(name, f"the file {names.visible(found.source_path or '')}; change it there")
         put(tx, sealer, found.id, credentials, now)
@@ -86,6 +88,8 @@ def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials
     name = names.checked(name)
     with engine.transaction() as tx:
         found = store.by_name(tx, original_name)
+        if found.origin == DEMO and credentials is not None:
+            raise BadInput("name", f"{found.name} is an invented account of the demo; it takes no credentials")
         archived_as = None
         if name != found.name:
             store.rename(tx, found.id, name)

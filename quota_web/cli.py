@@ -8,7 +8,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from quota_web import cli_sign_in
+from quota_web import cli_demo, cli_sign_in
 from quota_web.errors import BadDatabase, BadInput, BadSetting, QuotaError
 from quota_web.world import World, world
 
@@ -42,6 +42,7 @@ quota.add_command(accounts_group)
 def init_app(app: Flask) -> None:
     app.cli.add_command(quota)
     cli_sign_in.add_to(quota)
+    quota.add_command(cli_demo.command)
     app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
 
 

@@ -9,7 +9,7 @@ from quota_web.due import Pace
 from quota_web.quota import CACHE, NETWORK, Status
 from quota_web.refresh import Crew, Result
 from quota_web.reports import AccountReport, Overview
-from quota_web.store.accounts import Account, Scope
+from quota_web.store.accounts import DEMO, Account, Scope
 from quota_web.world import World
 
 __all__ = ["Wanted", "crew", "follow_folders", "overview", "run_refresh", "run_status", "write_state_file"]
@@ -108,6 +108,8 @@ def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
             terminal.complain(terminal.fault_line(result.name, result.fault, zone))
         elif result.status is Status.PAUSED:
             terminal.complain(f"{result.name}: paused: not refreshed")
+    if any(report.account.origin == DEMO for report in shown):
+        terminal.complain("Nothing is sent for demo accounts; what they show is invented.")
 
 
 def _has_row(result: Result) -> bool:

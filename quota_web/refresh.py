@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from sqlalchemy import Connection
 
@@ -27,7 +27,7 @@ from quota_web.faults import Fault
 from quota_web.quota import CACHE, NETWORK, Facts, Reading, Snapshot, Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, latest, site, snapshots
-from quota_web.store.accounts import Account, Scope, Sealed
+from quota_web.store.accounts import DEMO, Account, Scope, Sealed
 from quota_web.store.latest import KnownWindow
 from quota_web.store.sealing import Sealer, Unreadable
 from quota_web.store.snapshots import Outcome
@@ -35,9 +35,8 @@ from quota_web.store.snapshots import Outcome
 #: A claim outlives the longest attempt by a margin; a process that died gives its accounts free after that.
 ATTEMPT_DEADLINE = 120
 CLAIM_LASTS = ATTEMPT_DEADLINE + 30
-#: How many results share a transaction, and how long one that is there waits for others.
+#: How many results share a transaction at most.
 BATCH = 64
-GATHER_FOR, GATHER_PAUSE = 0.05, 0.004
 #: How long a person waits for an account that somebody else is asking right now.
 AWAIT_FOR, AWAIT_PAUSE = 25.0, 0.1
 #: A button pressed again within this many seconds joins the refresh before instead of asking anew.
@@ -91,14 +90,14 @@ def select(scope: Scope, names: Sequence[str] = ()) -> tuple[list[Account], list
 
 
 def not_joined(scope: Scope, name: str, now: int) -> list[Account]:
-    """The accounts that a pressed button asks for: all, or that of *name*, save those that were asked a moment ago.
+    """The accounts that a pressed button asks for: all, or that of *name*, save those that were asked a moment ago and invented ones.
 
     Raises AccountNotFound.
     """
     chosen, missing = select(scope, [name] if name else [])
     if missing:
         raise missing[0]
-    return [a for a in chosen if a.attempted_at is None or not 0 <= now - a.attempted_at < JOIN_WITHIN]
+    return [a for a in chosen if a.origin != DEMO and (a.attempted_at is None or not 0 <= now - a.attempted_at < JOIN_WITHIN)]
 
 
 def request(chosen: Sequence[Account], now: int) -> None:
@@ -136,7 +135,7 @@ def refresh_due(crew: Crew, scope: Scope) -> Iterator[Result]:
 
 def _is_due(found: Account, now: int) -> bool:
     """Whether the schedule asks for an account now. A due time further ahead than any wait is left from a clock that jumped."""
-    if found.paused_at is not None or found.last_status is Status.INVALID_CREDENTIALS:
+    if found.paused_at is not None or found.last_status is Status.INVALID_CREDENTIALS or found.origin == DEMO:
         return False
     if found.requested_at is not None:
         return True
@@ -165,6 +164,8 @@ def _sort_out(crew: Crew, chosen: Sequence[Account], *, force: bool = False, by_
         fault = _refusal(found, sealed.get(found.id), now)
         if found.paused_at is not None:
             out.results.append(Result(found.id, found.name, Status.PAUSED, None, None))
+        elif found.origin == DEMO:
+            out.results.append(Result(found.id, found.name, found.last_status, found.fault, CACHE if found.fault is None else None))
         elif fault is not None:
             out.results.append(Result(found.id, found.name, fault.status, fault, None))
         elif not force and _waits(found, now):
@@ -294,14 +295,14 @@ class _Run:
             self._done.put(error)
 
     def _gather(self) -> list[_Asked]:
-        """Wait for a result, then take along whatever comes within a moment."""
+        """Wait for a result and take along whatever else is there.
+
+        Nothing is waited for on purpose: while one transaction runs, the results of the next one gather by themselves,
+        and a slot that waits for company would stay empty.
+        """
         gathered = [self._done.get()]
-        until = time.monotonic() + GATHER_FOR
-        while len(gathered) < min(BATCH, len(self._in_flight)) and time.monotonic() < until:
-            try:
-                gathered.append(self._done.get(timeout=GATHER_PAUSE))
-            except Empty:
-                break
+        while len(gathered) < BATCH and not self._done.empty():
+            gathered.append(self._done.get())
         asked = []
         for one in gathered:
             if isinstance(one, BaseException):

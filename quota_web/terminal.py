@@ -80,12 +80,12 @@ def complain(line: str) -> None:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Counter]:
+def progress(total: int, doing: str = "refreshing") -> Iterator[Counter]:
     """Count results; on a terminal, a bar appears once that takes more than a second. In a pipe nothing is printed."""
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
-    bar = _LateBar(total)
+    bar = _LateBar(total, doing)
     try:
         yield bar.count
     finally:
@@ -95,10 +95,10 @@ def progress(total: int) -> Iterator[Counter]:
 class _LateBar:
     """A progress bar on standard error that a short refresh never shows (and never loads the library for)."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, doing: str) -> None:
         import threading
 
-        self._total, self._done = total, 0
+        self._total, self._doing, self._done = total, doing, 0
         self._bar: _Bar | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(PROGRESS_AFTER, self._show)
@@ -119,18 +119,18 @@ class _LateBar:
 
     def _show(self) -> None:
         with self._lock:
-            self._bar = _Bar(self._total)
+            self._bar = _Bar(self._total, self._doing)
             self._bar.update(self._done)
 
 
 class _Bar:
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, doing: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("refreshing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("refreshing", total=total)
+        self._task = self._progress.add_task(doing, total=total)
         self._progress.start()
 
     def update(self, done: int) -> None:

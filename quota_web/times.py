@@ -38,6 +38,12 @@ def _in_zone(at: int, zone: tzinfo | None) -> datetime:
         return datetime.fromtimestamp(at, UTC)
 
 
+def utc_offset(at: int, zone: tzinfo | None) -> int:
+    """How many seconds the clocks of *zone* (None: the machine's own) are ahead of UTC at a moment."""
+    offset = (datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()).utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
 def parse(text: str) -> int:
     """Epoch seconds of an ISO 8601 moment (UTC where it names no zone) or of a number; raises ValueError, also for what no calendar shows."""
     try:

@@ -16,14 +16,14 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 #: Every module's room, by its name inside the package; a sub-package is one room. A new module needs a room before anything else.
 ROOMS = {
-    "core": ("clock", "due", "errors", "faults", "names", "quota", "secret", "series", "times", "version"),
+    "core": ("clock", "due", "errors", "faults", "names", "quota", "secret", "series", "simulation", "times", "version"),
     "config": ("config",),
     "extensions": ("extensions",),
     "codex": ("codex",),
     "store": ("store",),
-    "acts": ("accounts", "api_tokens", "charts", "details", "follow", "guesses", "imports", "passwords", "refresh", "reports", "results", "saving", "sign_in"),
+    "acts": ("accounts", "api_tokens", "charts", "demo", "details", "follow", "guesses", "imports", "passwords", "refresh", "reports", "results", "saving", "sign_in"),
     "world": ("world",),
-    "doors": ("cli", "cli_sign_in", "classic", "commands", "jobs", "serving", "terminal", "web"),
+    "doors": ("cli", "cli_demo", "cli_sign_in", "classic", "commands", "jobs", "serving", "terminal", "web"),
     "factory": ("factory",),
 }
 
@@ -46,6 +46,7 @@ EXCEPTIONS = {("classic", "factory")}
 #: Modules that may import ours inside a function, and why.
 LAZY = {
     "cli": "a command pays for its own act, not for all of them",
+    "cli_demo": "the same",
     "cli_sign_in": "the same",
     "classic": "wrong usage and --help answer before the app is made",
     "factory": "a command does not pay for the pages",

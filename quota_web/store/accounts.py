@@ -19,6 +19,8 @@ from quota_web.store.models import account, credential
 
 FOLLOWED = "followed"
 MANAGED = "managed"
+#: Invented, without credentials: nothing is ever sent for it.
+DEMO = "demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Scope:
     def holds(self, found: Account) -> bool:
         if self.only is not None and names.key(found.name) != names.key(self.only):
             return False
-        if found.origin == MANAGED:
+        if found.origin in (MANAGED, DEMO):
             return self.managed
         return self.folder is None or (found.source_path is not None and Path(found.source_path).parent == self.folder)
 

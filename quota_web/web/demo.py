@@ -1,0 +1,25 @@
+"""Says on every page that the accounts are invented, as long as the database holds demo data."""
+
+from flask import Flask
+
+from quota_web import demo
+from quota_web.errors import QuotaError
+from quota_web.web import security
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(_for_templates)
+
+
+def _for_templates() -> dict[str, bool]:
+    return {"demo": _is_here()}
+
+
+def _is_here() -> bool:
+    # A stranger learns nothing, and the page that says that the database is broken must not break on it.
+    if not security.signed_in():
+        return False
+    try:
+        return demo.is_here()
+    except QuotaError:
+        return False
