@@ -49,6 +49,8 @@ class Settings:
     concurrency: int = 16
     password: Secret | None = None
     secret_key: Secret | None = None
+    #: The one before, until everything is sealed with the present one.
+    secret_key_old: Secret | None = None
     auth: str = "password"
     proxy_user_header: str = "Remote-User"
     trusted_proxies: tuple[Network, ...] = ()
@@ -97,6 +99,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         concurrency=env.whole("QUOTA_CONCURRENCY", 16, 1, 256),
         password=env.secret("QUOTA_PASSWORD"),
         secret_key=env.secret("QUOTA_SECRET_KEY", MIN_SECRET_KEY),
+        secret_key_old=env.secret("QUOTA_SECRET_KEY_OLD", MIN_SECRET_KEY),
         auth=env.choice("QUOTA_AUTH", "password", ("password", "proxy", "off")),
         proxy_user_header=env.parsed("QUOTA_PROXY_USER_HEADER", _header_name, "Remote-User", "a header name such as Remote-User"),
         trusted_proxies=env.parsed("QUOTA_TRUSTED_PROXIES", _networks, (), "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),

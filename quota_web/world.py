@@ -21,7 +21,7 @@ class World:
 
     def __init__(self, settings: Settings, client: "UsageClient | None" = None) -> None:
         self.settings = settings
-        self.sealer = Sealer(settings.instance_dir, settings.secret_key)
+        self.sealer = Sealer(settings.instance_dir, settings.secret_key, settings.secret_key_old)
         #: Set when the process is to end: nothing more is sent, and waits end.
         self.stop = threading.Event()
         #: Wakes the schedule of this process; None where none runs.

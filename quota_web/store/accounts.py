@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from quota_web import faults, names
@@ -221,9 +221,17 @@ def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, Sealed]:
     return {row.account_id: Sealed(*row) for row in rows}
 
 
-def all_credentials(conn: Connection) -> list[Sealed]:
-    """Every account's sealed credentials, for sealing them anew."""
+def all_credentials(conn: Connection, *, alone: bool = False) -> list[Sealed]:
+    """Every account's sealed credentials; with *alone*, nobody else changes any until the transaction ends."""
+    if alone and conn.dialect.name == "postgresql":
+        conn.execute(text("LOCK TABLE credential IN SHARE ROW EXCLUSIVE MODE"))
     return [Sealed(*row) for row in conn.execute(select(*(credential.c[f] for f in Sealed.__slots__)))]
+
+
+def reseal(conn: Connection, sealed: Sealed) -> None:
+    """Store the same tokens under another key."""
+    values = {f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")}
+    conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values))
 
 
 def count(conn: Connection) -> int:

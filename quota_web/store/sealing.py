@@ -1,7 +1,7 @@
 """Tokens at rest, and the one key that everything secret is derived from.
 
-The key is `QUOTA_SECRET_KEY`, else the first line of `secret.key` in the instance folder; further lines are older keys
-that still open what they sealed. From it HKDF derives one key to sign cookies and one to seal tokens, so that neither
+The key is `QUOTA_SECRET_KEY`, else the first line of `secret.key` in the instance folder. Older keys still open what they
+sealed: `QUOTA_SECRET_KEY_OLD` beside the former, further lines in the latter. From it HKDF derives one key to sign cookies and one to seal tokens, so that neither
 says anything about the other.
 """
 
@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import os
 import secrets
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from quota_web.errors import BadSetting, KeyMissing
 from quota_web.secret import Secret
 
 if TYPE_CHECKING:
-    from cryptography.fernet import MultiFernet
+    from cryptography.fernet import Fernet
 
 KEY_FILE = "secret.key"
 _SEALING = b"codex-quota: seal tokens"
@@ -29,32 +31,67 @@ class Unreadable(Exception):
 
 
 class Sealer:
-    """Seals and opens tokens. The keys are read, or made, at first use: a start must not need them."""
+    """Seals and opens tokens. The keys are read, or made, at first use: a start must not need them.
 
-    def __init__(self, instance_dir: Path, secret_key: Secret | None = None) -> None:
-        self._instance_dir, self._given = instance_dir, secret_key
+    Another process may change the key file at any time, so it is looked at again before each use; keys that this process
+    has known go on opening what it read before that.
+    """
+
+    def __init__(self, instance_dir: Path, secret_key: Secret | None = None, older_key: Secret | None = None) -> None:
+        self._instance_dir, self._given, self._older = instance_dir, secret_key, older_key
         self._masters: list[bytes] | None = None
+        self._boxes: list[Fernet] = []
+        self._known: list[Fernet] = []
+        self._read_at: tuple[int, int, int] | None = None
+        self._lock = threading.Lock()
 
     @property
     def key_id(self) -> str:
         """Names the key that seals now; says nothing about it."""
-        return hashlib.sha256(_derive(self._keys()[0], _SEALING)).hexdigest()[:16]
+        return _key_id(self._keys()[0])
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The names of all keys that there are, the present one first."""
+        return [_key_id(key) for key in self._keys()]
+
+    @property
+    def is_from_file(self) -> bool:
+        """Whether the present key is the one in the instance folder."""
+        return self._given is None
 
     def seal(self, token: Secret) -> bytes:
-        return self._box().encrypt(token.reveal().encode("ascii"))
+        self._keys()
+        return self._boxes[0].encrypt(token.reveal().encode("ascii"))
 
     def open(self, sealed: bytes) -> Secret:
         """The token; raises Unreadable where no key fits or the bytes were changed."""
-        from cryptography.fernet import InvalidToken
+        self._keys()
+        return _opened([*self._boxes, *self._known], sealed)
 
+    def is_present(self, sealed: bytes) -> bool:
+        """Whether these bytes are sealed with the present key, whatever the database says about them."""
+        self._keys()
         try:
-            return Secret(self._box().decrypt(bytes(sealed)).decode("ascii"))
-        except InvalidToken:
-            raise Unreadable from None
+            _opened(self._boxes[:1], sealed)
+        except Unreadable:
+            return False
+        return True
 
     def cookie_keys(self) -> list[bytes]:
         """The keys that sign cookies: the present one, then older ones."""
         return [_derive(key, _COOKIES) for key in self._keys()]
+
+    def add_key(self) -> None:
+        """Put a new key in front of those in the file; from now on it seals."""
+        _replace(self._file, [secrets.token_urlsafe(32).encode(), *self._keys()])
+
+    def drop_old_keys(self) -> int:
+        """Take all keys but the present one out of the file; returns how many went."""
+        present, *old = self._keys()
+        if old and self.is_from_file:
+            _replace(self._file, [present])
+        return len(old)
 
     def require_key(self) -> None:
         """Refuse to go on when tokens were sealed here before and their key is gone, rather than make a new one."""
@@ -68,15 +105,49 @@ class Sealer:
         return self._instance_dir / KEY_FILE
 
     def _keys(self) -> list[bytes]:
-        if self._masters is None:
-            self._masters = [self._given.reveal().encode()] if self._given else _read_or_make(self._file)
-        return self._masters
+        with self._lock:
+            stamp = _stamp(self._file)
+            if self._masters is None or stamp != self._read_at:
+                self._masters = self._read()
+                self._read_at = _stamp(self._file)
+                # Imported where it is used: it is slow to load, and most commands seal nothing.
+                from cryptography.fernet import Fernet
 
-    def _box(self) -> "MultiFernet":
-        # Imported where it is used: it is slow to load, and most commands seal nothing.
-        from cryptography.fernet import Fernet, MultiFernet
+                self._known = [*self._boxes, *self._known]
+                self._boxes = [Fernet(base64.urlsafe_b64encode(_derive(key, _SEALING))) for key in self._masters]
+            return self._masters
 
-        return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, _SEALING))) for key in self._keys()])
+    def _read(self) -> list[bytes]:
+        """The present key, then older ones: what was given with it, and what the file held before one was given."""
+        if self._given is None:
+            return _read_or_make(self._file)
+        given = [key.reveal().encode() for key in (self._given, self._older) if key is not None]
+        try:
+            return given + (_lines(self._file) if self._file.exists() else [])
+        except OSError:
+            return given
+
+
+def _key_id(master: bytes) -> str:
+    return hashlib.sha256(_derive(master, _SEALING)).hexdigest()[:16]
+
+
+def _opened(boxes: Sequence["Fernet"], sealed: bytes) -> Secret:
+    from cryptography.fernet import InvalidToken
+
+    for box in boxes:
+        with contextlib.suppress(InvalidToken):
+            return Secret(box.decrypt(bytes(sealed)).decode("ascii"))
+    raise Unreadable
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """Tells whether a file is still the same one; None where there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:
@@ -90,7 +161,7 @@ def _read_or_make(file: Path) -> list[bytes]:
     try:
         if not file.exists():
             _make(file)
-        lines = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
+        lines = _lines(file)
     except OSError as error:
         raise BadSetting(f"{file}: {error.strerror}; the key of the stored tokens must be readable and its folder writable") from None
     if not lines or any(len(line) < 16 for line in lines):
@@ -98,18 +169,37 @@ def _read_or_make(file: Path) -> list[bytes]:
     return lines
 
 
+def _lines(file: Path) -> list[bytes]:
+    return [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
+
+
 def _make(file: Path) -> None:
     """Make the key file so that of several processes that start at once, all end up with the same key."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _written(file, [secrets.token_urlsafe(32).encode()]) as temporary, contextlib.suppress(FileExistsError):
+        os.link(temporary, file)
+
+
+def _replace(file: Path, keys: Sequence[bytes]) -> None:
+    """Write the key file anew, so that whoever reads it sees the keys from before or those from now."""
+    try:
+        with _written(file, keys) as temporary:
+            os.replace(temporary, file)
+    except OSError as error:
+        raise BadSetting(f"{file}: cannot be written: {error.strerror}; nothing was changed") from None
+
+
+@contextlib.contextmanager
+def _written(file: Path, keys: Sequence[bytes]) -> Iterator[Path]:
+    """A file beside *file* with these keys that survives a power cut; gone at the end under this name."""
     temporary = file.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as out:
-            out.write(secrets.token_urlsafe(32).encode() + b"\n")
+            out.write(b"".join(key + b"\n" for key in keys))
             out.flush()
             os.fsync(out.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, file)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(file.parent)

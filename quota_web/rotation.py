@@ -1,0 +1,93 @@
+"""Act: change the key that seals tokens. Everything is sealed anew, in small pieces; interrupted, it goes on where it was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from quota_web.errors import BadInput
+from quota_web.store import accounts as store
+from quota_web.store import engine, events
+from quota_web.store.accounts import Sealed
+from quota_web.store.sealing import Sealer, Unreadable
+
+CHUNK = 20
+GIVEN_KEY = (
+    "the key comes from QUOTA_SECRET_KEY, and everything is sealed with it. To change it: set QUOTA_SECRET_KEY to a new key and "
+    "QUOTA_SECRET_KEY_OLD to the present one, for the service and here, run this command, then take QUOTA_SECRET_KEY_OLD away again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What a change of the key came to."""
+
+    #: False where a change that was interrupted has been finished.
+    is_new: bool
+    resealed: int
+    #: Accounts whose tokens no key opens; they stay as they are.
+    unreadable: tuple[str, ...]
+    old_keys_dropped: int
+    is_from_file: bool
+
+
+def rotate(sealer: Sealer, now: int, actor: str) -> Rotated:
+    """Seal all tokens with a new key and forget the old ones. Raises BadInput where the key is not ours to change."""
+    # Under the write lock: nobody is sealing at the moment at which another key becomes the present one.
+    with engine.transaction() as tx:
+        is_new = not any(_is_stale(sealer, sealed) for sealed in store.all_credentials(tx))
+        if is_new and not sealer.is_from_file:
+            raise BadInput("key", GIVEN_KEY)
+        if is_new:
+            sealer.add_key()
+    with engine.reading() as conn:
+        ids = [sealed.account_id for sealed in store.all_credentials(conn)]
+    resealed = 0
+    for start in range(0, len(ids), CHUNK):
+        with engine.transaction() as tx:
+            resealed += _reseal(tx, sealer, ids[start : start + CHUNK])
+    while True:
+        with engine.transaction() as tx:
+            every = store.all_credentials(tx, alone=True)
+            # Saved meanwhile by a process that did not know the new key yet.
+            late = _reseal(tx, sealer, [sealed.account_id for sealed in every])
+            resealed += late
+            if not late:
+                # Nothing hangs on the old keys, and nothing of this transaction hangs on their being gone.
+                return _finish(tx, sealer, every, is_new, resealed, now, actor)
+
+
+def _finish(tx: Connection, sealer: Sealer, every: Sequence[Sealed], is_new: bool, resealed: int, now: int, actor: str) -> Rotated:
+    lost = [sealed.account_id for sealed in every if not _is_readable(sealer, sealed)]
+    names = tuple(a.name for a in store.by_ids(tx, lost).values())
+    dropped = sealer.drop_old_keys()
+    events.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
+    return Rotated(is_new, resealed, names, dropped, sealer.is_from_file)
+
+
+def _reseal(tx: Connection, sealer: Sealer, ids: Sequence[int]) -> int:
+    stale = [sealed for sealed in store.credentials(tx, ids).values() if _is_stale(sealer, sealed)]
+    for sealed in stale:
+        access, refresh, identity = (sealer.seal(sealer.open(part)) if part is not None else None for part in _parts(sealed))
+        store.reseal(tx, replace(sealed, access_sealed=access or b"", refresh_sealed=refresh, id_sealed=identity, key_id=sealer.key_id))
+    return len(stale)
+
+
+def _parts(sealed: Sealed) -> tuple[bytes, bytes | None, bytes | None]:
+    return sealed.access_sealed, sealed.refresh_sealed, sealed.id_sealed
+
+
+def _is_stale(sealer: Sealer, sealed: Sealed) -> bool:
+    """Whether another key than the present one opens it."""
+    is_present = all(sealer.is_present(part) for part in _parts(sealed) if part is not None)
+    return not is_present and _is_readable(sealer, sealed)
+
+
+def _is_readable(sealer: Sealer, sealed: Sealed) -> bool:
+    try:
+        for part in _parts(sealed):
+            if part is not None:
+                sealer.open(part)
+    except Unreadable:
+        return False
+    return True
