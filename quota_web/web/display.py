@@ -5,25 +5,29 @@ Times stand in the server's zone with its name; the page's script puts them into
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from flask import Flask, url_for
-from markupsafe import Markup
+from flask import Flask, current_app, url_for
+from markupsafe import Markup, escape
 
 from quota_web import clock
+from quota_web.times import iso_text
 from quota_web.version import __version__
 from quota_web.web import svg
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 #: Below this a window counts as low, in percent remaining.
 LOW_PERCENT = 15
 NO_VALUE = "–"
+ISO_TIME = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 #: The library file without which charts are drawn on the server only.
 CHART_LIBRARY = "vendor/uPlot.iife.min.js"
 
@@ -168,11 +172,20 @@ def ago(at: str | int | None, now: int) -> str:
 
 def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
     """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54 CST`."""
-    local, today = (datetime.fromtimestamp(t, UTC).astimezone(zone) for t in (epoch(at), now))
+    local, today = in_zone(epoch(at), zone), in_zone(now, zone)
     if local.date() == today.date():
         return f"{local:%H:%M %Z}"
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M %Z}"
+
+
+def in_zone(at: int, zone: tzinfo | None) -> datetime:
+    """A moment in a zone; at the end of the calendar, which tokens do name, in UTC."""
+    moment = datetime.fromtimestamp(at, UTC)
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def epoch(at: str | int) -> int:
@@ -182,7 +195,7 @@ def epoch(at: str | int) -> int:
 
 def iso(at: str | int) -> str:
     """A moment as ISO 8601 in UTC, ending in Z."""
-    return at if isinstance(at, str) else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return at if isinstance(at, str) else iso_text(at)
 
 
 def milliseconds(value: float | None) -> str:
@@ -204,28 +217,67 @@ class _Times:
         self._zone = zone
 
     def clock(self, at: str | int | None, now: int) -> str | Markup:
-        return NO_VALUE if at is None else self._tag(at, "clock", clock_time(at, now, self._zone))
+        return NO_VALUE if at is None else _time(at, "clock", clock_time(at, now, self._zone))
 
     def countdown(self, at: str | int | None, now: int) -> str | Markup:
-        return NO_VALUE if at is None else self._tag(at, "countdown", countdown(at, now))
+        return NO_VALUE if at is None else _time(at, "countdown", countdown(at, now))
 
     def ago(self, at: str | int | None, now: int) -> str | Markup:
-        return "never" if at is None else self._tag(at, "ago", ago(at, now))
+        return "never" if at is None else _time(at, "ago", ago(at, now))
 
-    @staticmethod
-    def _tag(at: str | int, kind: str, text: str) -> Markup:
-        return Markup('<time datetime="{}" data-t="{}">{}</time>').format(iso(at), kind, text)
+    def within(self, text: str | None, now: int) -> Markup:
+        """A message whose ISO times become times for the reader."""
+        parts = ISO_TIME.split(text or "")
+        return Markup("").join(_time(p, "clock", clock_time(p, now, self._zone)) if i % 2 else escape(p) for i, p in enumerate(parts))
+
+
+def _time(at: str | int, kind: str, words: str) -> Markup:
+    # All three are made here of numbers and fixed words; going through escape would double the cost of a page with many times.
+    return Markup(f'<time datetime="{iso_text(epoch(at))}" data-t="{kind}">{words}</time>')  # noqa: S704
+
+
+class Kept:
+    """Finished parts of pages, kept for as long as their key says that they show the same."""
+
+    #: Each query of the dashboard is a part of its own; more than these few at once are not worth the memory.
+    MOST = 24
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[object, ...], Any] = {}
+
+    def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What is kept under *key*, or made now. Nothing is kept under a key with a None in it: then the version is not known."""
+        if None in key:
+            return make()
+        if key not in self._parts:
+            made = make()
+            if len(self._parts) >= self.MOST:
+                self._parts.clear()
+            self._parts[key] = made
+            return made
+        return cast(T, self._parts[key])
+
+    def block(self, *key: object, caller: Callable[[], Markup]) -> Markup:
+        """For `{% call keep(…) %}` in a template."""
+        return self.get(("block", *key), caller)
+
+
+def kept(key: tuple[object, ...], make: Callable[[], T]) -> T:
+    """What this app keeps under *key*, or what *make* gives; the key holds the version of the data and the minute."""
+    parts: Kept = current_app.extensions["quota_kept"]
+    return parts.get(key, make)
 
 
 def init_app(app: Flask, zone: tzinfo | None = None) -> None:
     """Give the templates their filters; *zone* is the server's own unless set."""
     times = _Times(zone)
+    parts = app.extensions["quota_kept"] = Kept()
     app.jinja_env.filters.update(
         percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=status_word,
         ms=milliseconds, plural=plural, iso=iso, epoch=epoch, span=span,
-        clock=times.clock, countdown=times.countdown, ago=times.ago,
+        clock=times.clock, countdown=times.countdown, ago=times.ago, with_times=times.within,
     )  # fmt: skip
-    app.jinja_env.globals.update(asset=_Assets(app), sparkline=svg.sparkline, bar=svg.bar, version=__version__)
+    app.jinja_env.globals.update(asset=_Assets(app), sparkline=svg.sparkline, bar=svg.bar, keep=parts.block, version=__version__)
     app.context_processor(lambda: {"now": clock.now(), "charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()})
 
 

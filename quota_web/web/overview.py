@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quota_web.charts import DEFAULT_RANGE, RANGES
 from quota_web.web.display import Row, epoch, plan_label, state
 
 GROUP_ORDER = ("hand", "trouble", "blocked", "usable", "idle")
@@ -23,11 +24,6 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 SHOWS = {"all": frozenset(GROUP_ORDER), "usable": frozenset({"usable"}), "blocked": frozenset({"blocked"}), "hand": frozenset({"hand", "trouble"})}
 NEED_SIGN_IN = ("expired", "invalid_credentials")
 DEFAULT_SORT = "five_hour"
-RANGES = ("24h", "7d", "30d", "90d", "1y")
-#: More lines than this are no longer told apart: the rest waits in the picker.
-MOST_LINES = 8
-#: Up to this many accounts are drawn from the start, all of them.
-ALL_LINES_UP_TO = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
         "backwards": backwards,
         "show": show,
         "search": search,
-        "range": args["range"] if args.get("range") in RANGES else RANGES[0],
+        "range": args["range"] if args.get("range") in RANGES else DEFAULT_RANGE,
         "names": sorted((row["account"] for row in results), key=str.casefold),
     }
 

@@ -26,14 +26,14 @@ PALETTES = {
 }
 
 
-BAR = Markup('<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="{:g}" height="6"/></svg>')
+BAR = '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="{:g}" height="6"/></svg>'
 SPARK = Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
 SPARK_LINE = Markup('<path class="spark-{}" d="{}"/>')
 
 
 def bar(remaining: float, level: str) -> Markup:
     """A bar as wide as what is left; the number beside it says the same, so it is hidden from screen readers."""
-    return BAR.format(level, round(remaining, 1))
+    return Markup(BAR.format(level, round(float(remaining), 1)))  # noqa: S704 - a number and a word of ours
 
 
 def sparkline(spark: Mapping[str, Any] | None) -> Markup:
@@ -93,13 +93,15 @@ def steps(times: Sequence[int], values: Column, x: Callable[[float], float], y: 
     path: list[str] = []
     before: float | None = None
     for t, value in zip(times, values, strict=True):
+        if value == before:
+            continue
         if value is None:
-            path += [f"H{x(t):.4g}"] if before is not None else []
+            path.append(f"H{x(t):.4g}")
         elif before is None:
             path.append(f"M{x(t):.4g} {y(value):.4g}")
         elif value - before >= RESET_RISE:
             path.append(f"H{x(t):.4g}M{x(t):.4g} {y(value):.4g}")
-        elif value != before:
+        else:
             path.append(f"H{x(t):.4g}V{y(value):.4g}")
         before = value
     return "".join([*path, f"H{x(times[-1]):.4g}" if before is not None else ""])

@@ -2,9 +2,7 @@
 
 /** Window lengths in seconds, for telling a reset from noise; others carry theirs in the key. */
 const LENGTHS = { five_hour: 18000, daily: 86400, weekly: 604800, monthly: 2592000 };
-const RESET_RISE = 3;
-const DASHES = [[], [9, 3], [4, 3], [12, 3, 3, 3]];
-export const COLOURS = 8;
+const RESET_RISE = 3, COLOURS = 8, DASHES = [[], [9, 3], [4, 3], [12, 3, 3, 3]];
 
 /** Which dash pattern goes with a line's slot, so that colour never tells alone. */
 export const dash = (slot) => DASHES[(slot + Math.floor(slot / COLOURS)) % DASHES.length];
@@ -21,21 +19,13 @@ export const column = (one, step) => (coarse(one.window, step) ? one.min : one.r
 
 /** Loads the library once; rejects when it is not there. */
 let library;
-export function load(address) {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = address;
-    script.onload = () => resolve();
-    script.onerror = () => reject(new Error("uPlot is missing"));
-    document.head.append(script);
-  });
-  return library;
-}
+export const load = (address) => (library ??= new Promise((resolve, reject) => {
+  document.head.append(Object.assign(document.createElement("script"), { src: address, onload: resolve, onerror: reject }));
+}));
 
 /** A colour of the style sheet as the canvas wants it, now that the scheme is decided. */
 function ink(className, colour = "") {
-  const probe = document.createElement("i");
-  probe.className = className;
+  const probe = Object.assign(document.createElement("i"), { className });
   probe.style.color = colour;
   document.body.append(probe);
   const value = getComputedStyle(probe).color;
@@ -47,7 +37,7 @@ export class Charts {
   /** plots: elements with data-window, top to bottom. on: {zoom(from, to), cursor(index or null), step(index)}. */
   constructor(plots, on, band = false) {
     Object.assign(this, { plots, on, band, charts: [], index: null });
-    this.observer = new ResizeObserver(() => this.charts.forEach((chart) => chart.setSize(this.#size(chart.root.parentElement))));
+    this.observer = new ResizeObserver(() => this.charts.forEach((chart) => chart.setSize(size(chart.root.parentElement))));
     plots.forEach((plot) => this.observer.observe(plot));
     document.documentElement.addEventListener("colours", () => this.history && this.draw(this.history, this.lines));
   }
@@ -68,10 +58,6 @@ export class Charts {
     }
   }
 
-  #size(plot) {
-    return { width: plot.clientWidth, height: plot.clientHeight };
-  }
-
   #panel(plot, last) {
     const { t, step_seconds: step, series } = this.history;
     const mine = this.lines.map((line) => [line, series.find((s) => s.account === line.account && s.window === plot.dataset.window)]).filter(([, s]) => s);
@@ -89,7 +75,7 @@ export class Charts {
     plot.tabIndex = 0;
     plot.setAttribute("aria-label", gist(plot.dataset.window, mine, step));
     plot.onkeydown = (event) => this.#key(event);
-    return new uPlot({ ...this.#size(plot), series: opts, bands, ...this.#frame(last) }, data, plot);
+    return new uPlot({ ...size(plot), series: opts, bands, ...this.#frame(last) }, data, plot);
   }
 
   #line(line, one, colour, step) {
@@ -124,9 +110,7 @@ export class Charts {
   }
 
   #moved(u) {
-    if (u.cursor.idx === this.index) return;
-    this.index = u.cursor.idx ?? null;
-    this.on.cursor(this.index);
+    if (u.cursor.idx !== this.index) this.on.cursor((this.index = u.cursor.idx ?? null));
   }
 
   #selected(u) {
@@ -149,6 +133,8 @@ export class Charts {
     this.on.step(at);
   }
 }
+
+const size = (plot) => ({ width: plot.clientWidth, height: plot.clientHeight });
 
 function mark(seconds, step) {
   const d = new Date(seconds * 1000), { date, time } = window.quota;

@@ -106,7 +106,6 @@ async function change(next) {
 async function begin(legend) {
   known = JSON.parse($("history-data").textContent);
   view = read(location.search);
-  $("charts").hidden = false;
   try {
     kit = await import("./charts.js");
     await kit.load(section.dataset.library);
