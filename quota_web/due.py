@@ -68,6 +68,11 @@ def after_failure(account_id: int, status: Status, failures: int, retry_after: i
     return now + jittered(account_id, wait, now)
 
 
+def is_address_blocked(until: int | None, now: int) -> bool:
+    """Whether nobody is to be asked now; a moment further ahead than any block is left from a clock that jumped."""
+    return until is not None and now < until <= now + BACKOFF_FORBIDDEN_LAST
+
+
 def address_block_seconds(times: int) -> int:
     """How long to leave the upstream alone when it refused this machine's address for the *times*-th time in a row."""
     return int(min(ADDRESS_BLOCK * 2 ** min(max(times, 1) - 1, 10), BACKOFF_FORBIDDEN_LAST))

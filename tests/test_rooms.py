@@ -21,7 +21,7 @@ ROOMS = {
     "extensions": ("extensions",),
     "codex": ("codex",),
     "store": ("store",),
-    "acts": ("accounts", "api_tokens", "charts", "demo", "details", "follow", "guesses", "imports", "passwords", "refresh", "reports", "results", "saving", "sign_in"),
+    "acts": ("accounts", "api_tokens", "asking", "charts", "demo", "details", "follow", "guesses", "imports", "passwords", "refresh", "reports", "results", "saving", "sign_in"),
     "world": ("world",),
     "doors": ("cli", "cli_demo", "cli_sign_in", "classic", "commands", "jobs", "serving", "terminal", "web"),
     "factory": ("factory",),

@@ -1,0 +1,292 @@
+"""One run of asking: claims on accounts, the threads that ask, and the one transaction for whatever has come back.
+
+What is asked, and of whom, is refresh.py's to say.
+"""
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from queue import Empty, SimpleQueue
+
+from sqlalchemy import Connection
+
+from quota_web import due, quota
+from quota_web.codex.client import Answer, UsageClient
+from quota_web.due import Pace
+from quota_web.errors import DatabaseBusy
+from quota_web.faults import Fault
+from quota_web.quota import NETWORK, Snapshot, Status
+from quota_web.store import accounts as store
+from quota_web.store import engine, latest, site, snapshots
+from quota_web.store.accounts import Account, Sealed
+from quota_web.store.latest import KnownWindow
+from quota_web.store.sealing import Sealer, Unreadable
+from quota_web.store.snapshots import Outcome
+
+#: A claim outlives the longest attempt by a margin; a process that died gives its accounts free after that.
+ATTEMPT_DEADLINE = 120
+CLAIM_LASTS = ATTEMPT_DEADLINE + 30
+#: How many results share a transaction at most.
+BATCH = 64
+#: How often a wait for results looks whether the program is to stop, and how long it then still waits for requests that were cut.
+STOP_PAUSE, STOP_FOR = 0.5, 2.5
+#: How often answers are tried to be stored while somebody else writes; each try waits as long as the database's own time limit.
+STORE_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a refresh came to for one account."""
+
+    account_id: int
+    name: str
+    status: Status
+    fault: Fault | None
+    #: `network`, `cache`, or None where nothing was sent for another reason.
+    source: str | None
+    #: The raw answer, where it was asked for.
+    answer: Answer | None = None
+
+
+@dataclass(slots=True)
+class Crew:
+    """Who does the work: the client, how many requests at once, and what tells it to stop."""
+
+    client: UsageClient
+    sealer: Sealer
+    pace: Pace
+    slots: int
+    now: Callable[[], int]
+    stop: threading.Event = field(default_factory=threading.Event)
+    #: Keep answers whole, for `--raw-json` and `--raw-headers`.
+    keep_raw: bool = False
+    #: Bounds the live claims of all processes together (the schedule's limit); None: no bound.
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    account: Account
+    answer: Answer
+
+
+@dataclass(slots=True)
+class _Claimed:
+    """Who was looked at for the free slots: those to ask now, and those whom somebody else has or just had."""
+
+    ready: list[tuple[Account, Sealed]] = field(default_factory=list)
+    held: list[Account] = field(default_factory=list)
+    looked_at: int = 0
+
+
+class Run:
+    """One refresh under way: its claim, the threads that ask, and what they have brought back."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._claim_id = secrets.randbits(62)
+        self._done: SimpleQueue[_Asked | BaseException] = SimpleQueue()
+        self._in_flight: dict[int, Account] = {}
+        self._to_ask: deque[Account] = deque()
+        #: Accounts that this run got no result for, because they were or became somebody else's to ask.
+        self.held_elsewhere: list[Account] = []
+
+    def ask(self, accounts: Iterable[Account]) -> Iterator[Result]:
+        """Ask for *accounts*, store the answers and yield the results. What is claimed is given back, however this ends."""
+        self._to_ask.extend(accounts)
+        if not self._to_ask:
+            return
+        pool = ThreadPoolExecutor(min(self._crew.slots, len(self._to_ask)), thread_name_prefix="ask")
+        try:
+            yield from self._results(pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if self._in_flight:
+                with engine.transaction() as tx:
+                    store.release(tx, self._claim_id)
+
+    def _results(self, pool: ThreadPoolExecutor) -> Iterator[Result]:
+        asked: list[_Asked] = []
+        while True:
+            results, claimed = self._turn(asked)
+            for found, sealed in claimed:
+                pool.submit(self._ask_one, found, sealed)
+            yield from results
+            if not self._in_flight:
+                return
+            asked = self._gather()
+            if not asked:
+                return
+
+    def _turn(self, asked: list[_Asked]) -> tuple[list[Result], list[tuple[Account, Sealed]]]:
+        """One transaction: store what came back, then claim as many accounts as there are free slots.
+
+        Nothing of this run changes before the transaction has committed, so that it can be tried again.
+        """
+        for tries_left in reversed(range(STORE_TRIES)):
+            try:
+                with engine.transaction() as tx:
+                    results = self._store(tx, asked) if asked else []
+                    claimed = self._claim(tx, self._free_slots(tx, len(asked)))
+                    if asked:
+                        site.bump(tx, self._crew.now())
+                break
+            except DatabaseBusy:
+                if not tries_left:
+                    raise
+        stored = {r.account_id for r in results}
+        for one in asked:
+            del self._in_flight[one.account.id]
+        self.held_elsewhere += [one.account for one in asked if not one.answer.dropped and one.account.id not in stored]
+        self.held_elsewhere += claimed.held
+        for _ in range(claimed.looked_at):
+            self._to_ask.popleft()
+        self._in_flight.update({found.id: found for found, _ in claimed.ready})
+        return results, claimed.ready
+
+    def _free_slots(self, tx: Connection, come_back: int) -> int:
+        crew = self._crew
+        free = 0 if crew.stop.is_set() or not self._to_ask else crew.slots - len(self._in_flight) + come_back
+        if crew.limit is None or free <= 0:
+            return free
+        if due.is_address_blocked(site.read(tx).address_blocked_until, crew.now()):
+            # Refused in this very run: the schedule does not make it worse.
+            return 0
+        return min(free, crew.limit - store.live_claims(tx, crew.now(), CLAIM_LASTS))
+
+    def _claim(self, tx: Connection, free: int) -> _Claimed:
+        claimed = _Claimed()
+        while len(claimed.ready) < free:
+            place = claimed.looked_at
+            wanted = {a.id: a for a in islice(self._to_ask, place, place + free - len(claimed.ready))}
+            if not wanted:
+                break
+            claimed.looked_at += len(wanted)
+            self._claim_some(tx, wanted, claimed)
+        return claimed
+
+    def _claim_some(self, tx: Connection, wanted: dict[int, Account], claimed: _Claimed) -> None:
+        mine = store.claim(tx, wanted, self._claim_id, self._crew.now(), CLAIM_LASTS)
+        # Read again under the claim: somebody may have asked, or changed the token, since the accounts were chosen.
+        fresh, sealed = store.by_ids(tx, mine), store.credentials(tx, mine)
+        ready = [i for i in mine if i in fresh and i in sealed and fresh[i].attempted_at == wanted[i].attempted_at]
+        passed = set(mine).difference(ready)
+        if passed:
+            store.release(tx, self._claim_id, passed)
+        claimed.ready += [(fresh[i], sealed[i]) for i in wanted if i in ready]
+        claimed.held += [a for i, a in wanted.items() if i not in ready]
+
+    def _ask_one(self, found: Account, sealed: Sealed) -> None:
+        """Runs in a thread of the pool."""
+        crew = self._crew
+        try:
+            token = crew.sealer.open(sealed.access_sealed)
+            answer = crew.client.fetch(found.chatgpt_account_id or "", token, sealed.fedramp, now=crew.now, keep_raw=crew.keep_raw)
+            self._done.put(_Asked(found, answer))
+        except Unreadable:
+            self._done.put(_Asked(found, _unopened()))
+        except BaseException as error:  # noqa: BLE001 - a bug: raised again in the thread that waits for results
+            self._done.put(error)
+
+    def _gather(self) -> list[_Asked]:
+        """Wait for a result and take along whatever else is there.
+
+        Nothing is waited for on purpose: while one transaction runs, the results of the next one gather by themselves,
+        and a slot that waits for company would stay empty.
+        """
+        gathered = self._first()
+        while 0 < len(gathered) < BATCH and not self._done.empty():
+            gathered.append(self._done.get())
+        asked = []
+        for one in gathered:
+            if isinstance(one, BaseException):
+                raise one
+            asked.append(one)
+        return asked
+
+    def _first(self) -> list[_Asked | BaseException]:
+        """The next result. At a stop the sockets are cut, so it comes soon or, where a name is just being looked up, never: then nothing."""
+        give_up_at = float("inf")
+        while time.monotonic() < give_up_at:
+            try:
+                return [self._done.get(timeout=STOP_PAUSE)]
+            except Empty:
+                if self._crew.stop.is_set():
+                    give_up_at = min(give_up_at, time.monotonic() + STOP_FOR)
+        return []
+
+    def _store(self, tx: Connection, asked: list[_Asked]) -> list[Result]:
+        answered = [a for a in asked if not a.answer.dropped]
+        ids = [a.account.id for a in answered]
+        windows, facts = latest.windows(tx, ids), latest.facts(tx, ids)
+        now = self._crew.now()
+        outcomes = [_outcome(tx, a, windows.get(a.account.id, []), self._crew.pace, now) for a in answered]
+        mine = snapshots.record(tx, outcomes, self._claim_id, windows, facts)
+        stored = [o for o in outcomes if o.account.id in mine]
+        _mind_address(tx, stored, now)
+        cut = [a.account.id for a in asked if a.answer.dropped]
+        if cut:
+            store.release(tx, self._claim_id, cut)
+        by_id = {a.account.id: a.answer for a in answered}
+        return [Result(o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]) for o in stored]
+
+
+def _unopened() -> Answer:
+    fault = Fault("sealed_unreadable")
+    return Answer(fault.status, fault=fault)
+
+
+def _outcome(tx: Connection, asked: _Asked, known: Sequence[KnownWindow], pace: Pace, now: int) -> Outcome:
+    """What an answer means for its account: what is stored, and when it is asked next."""
+    found, answer = asked.account, asked.answer
+    snapshot, fault = answer.snapshot, answer.fault
+    if snapshot is not None and _is_somebody_else(tx, found, snapshot):
+        snapshot, fault = None, Fault("bad_response", {"reason": "it speaks of another account", "http_status": 200})
+    if snapshot is None:
+        fault = fault or Fault("bad_response", {"reason": "it says nothing"})
+        failures = found.failures + 1
+        due_at = due.after_failure(found.id, fault.status, failures, answer.retry_after_s, now)
+        if fault.status is Status.RATE_LIMITED and due_at is not None:
+            # The upstream may ask for longer than we are ready to wait; people are told when we do ask.
+            fault = replace(fault, data={**fault.data, "at": due_at})
+        return Outcome(found, now, None, fault, answer.duration_ms, failures, found.interval_s or pace.idle, due_at)
+    block = quota.block_state(snapshot.facts, snapshot.readings, now)
+    interval_s, due_at = due.after_success(found.id, pace, _rose_at(snapshot, known, now), [r.resets_at for r in snapshot.readings], block, now)
+    return Outcome(found, now, snapshot, None, answer.duration_ms, 0, interval_s, due_at)
+
+
+def _rose_at(snapshot: Snapshot, known: Sequence[KnownWindow], now: int) -> list[int | None]:
+    """When each window last rose, this answer included."""
+    before = {w.reading.key: w for w in known if w.gone_at is None and w.taken_at is not None}
+    risen = [r.key for r in snapshot.readings if r.key in before and r.used_percent > before[r.key].reading.used_percent]
+    return [now if w.reading.key in risen else w.rose_at for w in before.values()]
+
+
+def _is_somebody_else(tx: Connection, found: Account, snapshot: Snapshot) -> bool:
+    """Whether an answer names another user than the account's.
+
+    The token's own claim settles it; else the user that earlier answers named. A first answer is only doubted
+    when the user it names is, by its token, that of another account here: numbers must never cross over.
+    """
+    user = snapshot.identity.user_id
+    if user is None or user == found.chatgpt_user_id:
+        return False
+    if found.answer_user_id is not None:
+        return user != found.answer_user_id
+    return found.chatgpt_user_id is not None and store.user_is_another(tx, found.id, user)
+
+
+def _mind_address(tx: Connection, outcomes: Sequence[Outcome], now: int) -> None:
+    """Leave the upstream alone for everybody's sake while it refuses this machine's address; one answer lifts that."""
+    if any(o.snapshot is not None for o in outcomes):
+        if site.read(tx).address_blocked_until is not None:
+            site.block_address(tx, None)
+        return
+    refused = [o.failures for o in outcomes if o.status is Status.ADDRESS_BLOCKED]
+    if refused:
+        site.block_address(tx, now + due.address_block_seconds(max(refused)))
