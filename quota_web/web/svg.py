@@ -18,8 +18,8 @@ SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 WINDOW_TITLES = {"five_hour": "Five-hour", "weekly": "Weekly", "daily": "Daily", "monthly": "Monthly", "spend": "Spend"}
 
 WIDTH, PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 720, 116, 40, 56, 14, 30, 26
-#: Spans between time marks, in seconds; the first that gives at most eight marks is taken.
-TICK_STEPS = (3_600, 10_800, 21_600, 43_200, 86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400, 61 * 86_400)
+#: Spans between time marks, in seconds; the first that gives at most nine marks is taken.
+TICK_STEPS = (3_600, 10_800, 21_600, 43_200, *(days * 86_400 for days in (1, 2, 7, 14, 30, 61, 365, 1825)))
 PALETTES = {
     "light": {"ink": "#1d2523", "soft": "#5c6663", "grid": "#d9dedb", "line": "#0d7362", "band": "#0d7362"},
     "dark": {"ink": "#e4eae7", "soft": "#98a5a0", "grid": "#2f3937", "line": "#4fc7ae", "band": "#4fc7ae"},
@@ -150,7 +150,7 @@ def _time_axis(start: int, end: int, series: Sequence[object], ink: Mapping[str,
 
 
 def time_ticks(start: int, end: int, zone: tzinfo | None = None) -> tuple[list[int], int]:
-    """Round moments between two times in a zone, at most eight, and the span between them."""
+    """Round moments between two times in a zone, at most nine, and the span between them."""
     step = next((s for s in TICK_STEPS if (end - start) / s <= 8), TICK_STEPS[-1])
     offset = datetime.fromtimestamp(start, UTC).astimezone(zone).utcoffset()
     shift = int(offset.total_seconds()) if offset is not None else 0

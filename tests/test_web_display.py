@@ -1,0 +1,210 @@
+"""How values read on a page: words, numbers and times; pure."""
+
+from datetime import UTC, timedelta, timezone
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+
+from quota_web.web import display
+
+NOW = 1_795_262_700  # 2026-11-21T12:05:00Z, a Saturday
+CHINA = timezone(timedelta(hours=8), "CST")
+
+
+def row(**changes):
+    """An entry of /api/results about a healthy account."""
+    healthy: dict[str, Any] = {"account": "alice", "status": "ok", "message": None, "blocked": False, "blocked_until": None, "reached_type": None}
+    healthy |= {"spend_reached": False, "stale": False, "taken_at": "2026-11-21T12:00:00Z", "windows": [window(88)]}
+    return healthy | changes
+
+
+def window(remaining, key="five_hour"):
+    return {"key": key, "remaining_percent": remaining, "used_percent": 100 - remaining}
+
+
+@pytest.fixture
+def app():
+    app = Flask(__name__)
+    display.init_app(app, UTC)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (0, "0\u202f%"), (88, "88\u202f%"), (42.5, "42.5\u202f%"), (33.333, "33.3\u202f%"), (100, "100\u202f%")],
+)
+def test_percent_has_at_most_one_decimal(value, text):
+    assert display.percent(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.04, "<0.1\u202f%"), (99.97, "99.9\u202f%")])
+def test_percent_is_never_rounded_to_empty_or_full(value, text):
+    assert display.percent(value) == text
+
+
+@pytest.mark.parametrize(("value", "word"), [(None, "none"), (0, "empty"), (14.9, "low"), (15, "fine"), (100, "fine")])
+def test_level_says_how_full_a_window_is(value, word):
+    assert display.level(value) == word
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "<1 m"), (59, "<1 m"), (60, "1 m"), (4320, "1 h 12 m"), (7200, "2 h"), (284_400, "3 d 7 h"), (86_400, "1 d"), (40 * 86_400 + 7200, "40 d")],
+)
+def test_span_names_its_two_largest_units(seconds, text):
+    assert display.span(seconds) == text
+
+
+@pytest.mark.parametrize(("at", "text"), [(None, "–"), (NOW + 4320, "in 1 h 12 m"), ("2026-11-21T12:05:00Z", "due"), (NOW - 5, "due")])
+def test_countdown_runs_until_the_moment_and_is_due_after_it(at, text):
+    assert display.countdown(at, NOW) == text
+
+
+@pytest.mark.parametrize(("at", "text"), [(None, "never"), (NOW - 20, "just now"), (NOW + 20, "just now"), (NOW - 10_800, "3 h ago")])
+def test_ago_looks_back(at, text):
+    assert display.ago(at, NOW) == text
+
+
+def test_clock_time_of_today_has_no_date():
+    assert display.clock_time("2026-11-21T14:00:00Z", NOW, UTC) == "14:00 UTC"
+
+
+def test_clock_time_has_the_date_whenever_it_is_not_today():
+    assert display.clock_time("2026-11-24T19:54:08Z", NOW, CHINA) == "Wed 25 Nov, 03:54 CST"
+
+
+def test_today_is_judged_in_the_zone_that_is_shown():
+    assert display.clock_time("2026-11-21T17:00:00Z", NOW, CHINA) == "Sun 22 Nov, 01:00 CST"
+
+
+def test_clock_time_of_another_year_has_the_year():
+    assert display.clock_time("2027-01-02T03:04:05Z", NOW, UTC) == "Sat 2 Jan 2027, 03:04 UTC"
+
+
+def test_clock_time_reaches_the_end_of_the_calendar():
+    assert display.clock_time(253_402_300_799, NOW, CHINA) == "Fri 31 Dec 9999, 23:59 UTC"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), ("", "–"), ("0", "0"), ("0E-10", "0"), ("1348.7450000000", "1,348.74"), ("62500", "62,500"), ("about 5", "About 5"), ("NaN", "–")],
+)
+def test_amounts_read_as_numbers_where_they_are_numbers(value, text):
+    assert display.amount(value) == text
+
+
+@pytest.mark.parametrize(
+    ("plan", "label"), [(None, "–"), ("plus", "Plus"), ("PRO", "Pro"), ("prolite", "Pro 5x"), ("some_new_plan", "Some new plan")]
+)
+def test_a_plan_that_is_not_known_yet_is_tidied(plan, label):
+    assert display.plan_label(plan) == label
+
+
+def test_an_endless_plan_is_cut():
+    assert display.plan_label("p" * 90) == "P" + "p" * 38 + "…"
+
+
+@pytest.mark.parametrize(
+    ("changes", "group", "word"),
+    [
+        ({}, "usable", "Usable"),
+        ({"windows": [window(9)]}, "usable", "Usable, little left"),
+        ({"windows": [window(88), window(0, "model:x:weekly")]}, "usable", "Usable"),
+        ({"blocked": True}, "blocked", "Blocked"),
+        ({"status": "expired", "blocked": True}, "hand", "Needs a sign-in"),
+        ({"status": "invalid_credentials"}, "hand", "Credentials unusable"),
+        ({"status": "deactivated"}, "hand", "Deactivated"),
+        ({"status": "unreachable", "stale": True}, "trouble", "Unreachable"),
+        ({"status": "upstream_error", "taken_at": None}, "trouble", "ChatGPT has a fault"),
+        ({"status": "paused"}, "idle", "Paused"),
+        ({"status": "pending"}, "idle", "Not refreshed yet"),
+        ({"status": "something_new"}, "trouble", "Something new"),
+    ],
+)
+def test_state_says_what_to_make_of_an_account(changes, group, word):
+    found = display.state(row(**changes))
+
+    assert (found.group, found.word) == (group, word)
+
+
+def test_a_passing_fault_hides_behind_readings_that_are_still_fresh():
+    assert display.state(row(status="unreachable")).group == "usable"
+
+
+def test_every_status_that_is_not_ok_says_what_to_do():
+    assert {s for s, found in display.STATES.items() if not found.advice} == set()
+
+
+def test_a_block_without_an_end_says_what_to_do():
+    assert display.state(row(blocked=True)).advice == "ChatGPT names no end; refresh it later."
+    assert display.state(row(blocked=True, blocked_until="2026-11-22T00:00:00Z")).advice is None
+
+
+def test_a_reached_spend_limit_names_who_can_help():
+    assert "owner" in (display.state(row(blocked=True, spend_reached=True)).advice or "")
+
+
+def test_times_on_a_page_carry_the_moment_for_the_script(app):
+    with app.test_request_context():
+        page = render_template_string("{{ at|clock(n) }} {{ at|countdown(n) }} {{ none|ago(n) }}", at="2026-11-21T14:00:00Z", n=NOW, none=None)
+
+    moment = '<time datetime="2026-11-21T14:00:00Z"'
+    assert page == f'{moment} data-t="clock">14:00 UTC</time> {moment} data-t="countdown">in 1 h 55 m</time> never'
+
+
+def test_a_message_keeps_its_words_and_gets_times_for_the_reader(app):
+    with app.test_request_context():
+        page = render_template_string("{{ m|with_times(n) }}", m="<b> expired at 2026-11-21T10:00:00Z; sign in", n=NOW)
+
+    assert page == '&lt;b&gt; expired at <time datetime="2026-11-21T10:00:00Z" data-t="clock">10:00 UTC</time>; sign in'
+
+
+def test_a_time_that_smuggles_markup_in_is_written_anew(app):
+    with app.test_request_context():
+        assert render_template_string("{{ t|clock(n) }}", t="2026-11-21<14:00:00+00:00", n=NOW).startswith('<time datetime="2026-11-21T14:00:00Z"')
+
+
+def test_addresses_of_static_files_change_with_their_content(tmp_path):
+    (tmp_path / "app.css").write_text("a {}")
+    app = Flask(__name__, static_folder=str(tmp_path))
+    display.init_app(app)
+    with app.test_request_context():
+        asset: Any = app.jinja_env.globals["asset"]
+        first, missing = asset("app.css"), asset("gone.css")
+        (tmp_path / "app.css").write_text("a { color: red }")
+
+        assert first.startswith(f"{app.static_url_path}/app.css?v=")
+        assert asset("app.css") != first
+        assert missing == f"{app.static_url_path}/gone.css?v=none"
+
+
+def test_a_part_is_made_once_for_a_key():
+    kept, made = display.Kept(), []
+
+    for key in [("v1", 1), ("v1", 1), ("v1", 2), ("v2", 2)]:
+        kept.get(key, lambda: made.append(1))
+
+    assert len(made) == 2 + 1
+
+
+def test_nothing_is_kept_while_the_version_is_unknown():
+    kept = display.Kept()
+
+    assert [kept.get((None, 1), partial(int, n)) for n in (1, 2)] == [1, 2]
+
+
+def test_only_a_few_parts_are_kept():
+    kept = display.Kept()
+
+    for n in range(10 * kept.MOST):
+        kept.get((n,), lambda: "part")
+
+    assert len(kept._parts) <= kept.MOST
+
+
+def test_words_for_counts_and_durations():
+    assert display.plural(1, "account") == "1 account"
+    assert display.plural(12_060, "refresh", "refreshes") == "12,060 refreshes"
+    assert [display.milliseconds(v) for v in (None, 412.3, 30_012)] == ["–", "412\u202fms", "30.0\u202fs"]

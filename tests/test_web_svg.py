@@ -1,0 +1,125 @@
+"""Charts drawn on the server: paths over columns, and documents that are well-formed whatever they show."""
+
+from datetime import UTC, timedelta, timezone
+from xml.etree import ElementTree
+
+import pytest
+
+from quota_web.web import svg
+
+START = 1_795_219_200  # 2026-11-21T00:00:00Z
+HOUR = 3600
+
+
+def history(*series, hours=24):
+    times = list(range(START, START + hours * HOUR + 1, HOUR))
+    return {
+        "from": "2026-11-21T00:00:00Z",
+        "to": "2026-11-22T00:00:00Z",
+        "step_seconds": HOUR,
+        "t": times,
+        "series": [{"account": "alice", "window": w, "remaining": v, "min": v, "max": v} for w, v in series],
+    }
+
+
+def same(value):
+    return value
+
+
+def drawn(*values):
+    return svg.steps(range(len(values)), values, same, same)
+
+
+def test_a_value_holds_until_the_next():
+    assert drawn(90, 80, 80, 70) == "M0 90H1V80H3V70H3"
+
+
+def test_a_gap_lifts_the_pen():
+    assert drawn(90, None, None, 80, 80) == "M0 90H1M3 80H4"
+
+
+def test_a_reset_breaks_the_line():
+    assert drawn(10, 100, 100) == "M0 10H1M1 100H2"
+
+
+def test_a_small_rise_is_a_correction_not_a_reset():
+    assert drawn(10, 12) == "M0 10H1V12H1"
+
+
+def test_nothing_known_draws_nothing():
+    assert drawn(None, None) == ""
+
+
+def test_a_bar_is_as_wide_as_what_is_left():
+    assert '<rect width="42.5" height="6"/>' in svg.bar(42.5, "fine")
+    assert 'class="bar bar-empty"' in svg.bar(0, "empty")
+
+
+@pytest.mark.parametrize("spark", [None, {}, {"t": [1]}, {"t": [1, 2], "weekly": [None, None]}, {"t": [1, 2]}])
+def test_a_sparkline_without_readings_is_a_dash(spark):
+    assert svg.sparkline(spark) == '<span class="none">–</span>'
+
+
+def test_a_sparkline_says_its_gist():
+    picture = svg.sparkline({"t": [0, 1, 2], "five_hour": [88, 40, 88], "weekly": [60, 59.5, None]})
+
+    assert 'aria-label="24 hours: five-hour lowest 40 %, now 88 %; weekly lowest 59.5 %, now unknown"' in picture
+    assert picture.index("spark-weekly") < picture.index("spark-five-hour")
+
+
+def test_a_sparkline_needs_no_style():
+    assert "style" not in svg.sparkline({"t": [0, 1], "five_hour": [88, 40]})
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "<script>"])
+def test_a_chart_is_a_document_with_a_title_and_what_it_shows(theme):
+    root = ElementTree.fromstring(svg.chart(history(("five_hour", [50.0] * 25), ("weekly", [70.0] * 24 + [None])), "Quota of alice", theme, UTC))
+
+    namespace = {"svg": "http://www.w3.org/2000/svg"}
+    assert root.findtext("svg:title", namespaces=namespace) == "Quota of alice"
+    assert root.findtext("svg:desc", namespaces=namespace) == "Five-hour: lowest 50 %, last 50 %; Weekly: lowest 70 %, last 70 %"
+    assert {e.text for e in root.iterfind("svg:text", namespace)} >= {"Five-hour", "Weekly", "UTC", "50 %", "70 %"}
+
+
+def test_a_hostile_name_stays_a_name():
+    document = svg.chart(history(), "<script>alert(1)</script>&", zone=UTC)
+
+    assert ElementTree.fromstring(document)[0].text == "<script>alert(1)</script>&"
+
+
+def test_a_hostile_window_stays_a_word():
+    document = svg.chart(history(("model:<img src=x>:weekly", [1.0] * 25)), "alice", zone=UTC)
+
+    assert "<img" not in document
+    ElementTree.fromstring(document)
+
+
+def test_a_chart_without_readings_says_so():
+    assert "No readings in this time." in svg.chart(history(), "alice", zone=UTC)
+    assert "Weekly: no readings" in svg.chart(history(("weekly", [None] * 25)), "alice", zone=UTC)
+
+
+def test_a_slot_in_which_the_value_moved_shows_how_far():
+    moved = history(("weekly", [70.0] * 25))
+    moved["series"][0] |= {"min": [70.0] * 24 + [60.0], "max": [80.0, *[70.0] * 24]}
+
+    assert svg.chart(moved, "alice", zone=UTC).count('fill-opacity="0.18"') == 1
+
+
+def test_a_chart_has_no_styles_that_a_strict_policy_would_block():
+    assert "style" not in svg.chart(history(("weekly", [70.0] * 25)), "alice", zone=UTC)
+
+
+@pytest.mark.parametrize("hours", [1, 24, 7 * 24, 30 * 24, 90 * 24, 365 * 24, 20 * 365 * 24])
+def test_time_marks_are_few_and_inside(hours):
+    ticks, _ = svg.time_ticks(START, START + hours * HOUR)
+
+    assert len(ticks) <= 9
+    assert all(START <= t <= START + hours * HOUR for t in ticks)
+
+
+def test_time_marks_are_round_in_the_zone_that_is_shown():
+    ticks, step = svg.time_ticks(START, START + 24 * HOUR, timezone(timedelta(hours=5, minutes=30)))
+
+    assert step == 3 * HOUR
+    assert {(t + 19_800) % step for t in ticks} == {0}
