@@ -1,0 +1,80 @@
+"""What tests of pages share: an app on a fresh database, a browser that behaves as browsers do, and a script with a token.
+
+    app = make_app(instance_dir)
+    browser = Browser(app).signed_in()
+    browser.post("/auth/pause", name="alice")
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from quota_web import api_tokens, clock, config, sign_in
+from quota_web.factory import create_app
+from quota_web.passwords import Cost
+from quota_web.sign_in import Gate, NewPassword
+from quota_web.world import world
+
+PASSWORD = "correct horse battery"
+#: A real password hash takes a good part of a second; tests have many.
+CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
+
+
+def make_app(instance_dir: Path, password: bool = True, **settings: str) -> Flask:
+    """An app with a password, unless there shall be none or the settings bring one."""
+    folder = instance_dir / "account"
+    folder.mkdir(exist_ok=True)
+    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), **settings}))
+    app.config["PASSWORD_COST"] = CHEAP
+    with app.app_context():
+        world().ready()
+        if password and world().settings.password is None and world().settings.auth == "password":
+            sign_in.set_password(Gate(world().settings, CHEAP), NewPassword(PASSWORD), clock.now(), "test")
+    return app
+
+
+def make_token(app: Flask, name: str = "script", write: bool = False) -> dict[str, str]:
+    """The header of a script that has an API token."""
+    with app.app_context():
+        return {"Authorization": f"Bearer {api_tokens.create(name, write, clock.now(), 'test')[1].reveal()}"}
+
+
+class Browser:
+    """Keeps cookies, says where its forms come from, and sends their CSRF token along."""
+
+    def __init__(self, app: Flask, base: str = "http://localhost", **environ: Any) -> None:
+        self.client = app.test_client()
+        self.base, self.environ = base, environ
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.client.get(path, base_url=self.base, headers=_spelled(headers), environ_base=self.environ)
+
+    def post(self, path: str, /, *, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+        data = {"csrf_token": self.csrf_token(), **fields}
+        return self.client.post(path, base_url=self.base, data=data, headers={"Origin": self.base, **(headers or {})}, environ_base=self.environ)
+
+    def csrf_token(self) -> str:
+        """The token of any page's form: signed in the sign-out's, otherwise the sign-in's."""
+        for path in ("/settings", "/login", "/auth"):
+            found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(path).text)
+            if found:
+                return found.group(1)
+        return ""
+
+    def sign_in(self, password: str = PASSWORD, **fields: str) -> TestResponse:
+        return self.post("/login", password=password, **fields)
+
+    def signed_in(self) -> "Browser":
+        assert self.sign_in().status_code == 303
+        return self
+
+    def may_look(self) -> bool:
+        return self.get("/settings").status_code == 200
+
+
+def _spelled(headers: dict[str, str]) -> dict[str, str]:
+    """`Sec_Fetch_Site` → `Sec-Fetch-Site`."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}
