@@ -4,6 +4,8 @@ Everything but argparse is imported after the options are read, so that `--help`
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,24 +19,39 @@ def command(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
 
     from quota_web import terminal
-    from quota_web.commands import Wanted, run_refresh
-    from quota_web.errors import BadDatabase, BadSetting
-    from quota_web.store.accounts import Scope
-    from quota_web.world import world
+    from quota_web.errors import BadDatabase, BadSetting, QuotaError
 
+    terminal.spell_out()
     try:
-        app = make_app(options)
-        folder = options.account_dir
-        scope = Scope(folder=Path(folder).absolute(), managed=False) if folder else None
-        with app.app_context():
-            names = (options.account_name,) if options.account_name else ()
-            wanted = Wanted(scope or world().scope, names, options.refresh, raw_headers=options.raw_headers, raw_json=options.raw_json)
-            return run_refresh(world(), wanted)
+        status = _refresh(options)
+        sys.stdout.flush()
+        return status
     except (BadSetting, BadDatabase) as error:
         terminal.complain(str(error))
         return terminal.BAD_SETTING
+    except QuotaError as error:
+        terminal.complain(str(error))
+        return terminal.UNUSABLE
+    except BrokenPipeError:
+        # Whoever read the table has seen enough; Python would complain of it once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    from quota_web.commands import Wanted, run_refresh
+    from quota_web.store.accounts import Scope
+    from quota_web.world import world
+
+    app = make_app(options)
+    with app.app_context():
+        present = world()
+        scope = Scope(folder=present.settings.account_dir, managed=False) if options.account_dir else present.scope
+        names = (options.account_name,) if options.account_name else ()
+        wanted = Wanted(scope, names, options.refresh, raw_headers=options.raw_headers, raw_json=options.raw_json)
+        return run_refresh(present, wanted)
 
 
 def make_app(options: argparse.Namespace):  # type: ignore[no-untyped-def]
@@ -42,7 +59,7 @@ def make_app(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     from quota_web import config
     from quota_web.factory import create_app
 
-    folder = Path(options.account_dir).absolute() if options.account_dir else None
+    folder = Path(os.path.abspath(options.account_dir)) if options.account_dir else None
     settings = config.load().with_options(
         account_dir=folder,
         account_dir_named=True if folder else None,
@@ -75,16 +92,16 @@ def _usage_url(value: str) -> str:
     """An address, completed where only the site was given; plain http goes nowhere but to this machine and its neighbours."""
     from quota_web import config
 
-    path = urlsplit(value).path.rstrip("/")
-    if not path:
-        value = value.rstrip("/") + USAGE_PATH
-    elif path.endswith("/backend-api"):
-        value = value.rstrip("/") + USAGE_PATH.removeprefix("/backend-api")
     try:
+        path = urlsplit(value).path.rstrip("/")
+        if not path:
+            value = value.rstrip("/") + USAGE_PATH
+        elif path.endswith("/backend-api"):
+            value = value.rstrip("/") + USAGE_PATH.removeprefix("/backend-api")
         return config.usage_url(value)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{value!r} cannot be used; give an https address (plain http only to loopback and private addresses)"
+            f"{config.shown(value)} cannot be used; give an https address (plain http only to loopback and private addresses)"
         ) from None
 
 

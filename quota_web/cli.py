@@ -9,7 +9,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from quota_web import cli_demo, cli_sign_in
-from quota_web.errors import BadDatabase, BadInput, BadSetting, QuotaError
+from quota_web.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.world import World, world
 
 ACTOR = "command line"
@@ -19,14 +19,14 @@ class QuotaGroup(AppGroup):
     """Turns our own errors into one line and the exit status of the contract."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        from quota_web import terminal
+
+        terminal.spell_out()
         try:
             return super().invoke(ctx)
         except (BadSetting, BadDatabase) as error:
             click.echo(str(error), err=True)
             ctx.exit(4)
-        except BadInput as error:
-            click.echo(error.message, err=True)
-            ctx.exit(1)
         except QuotaError as error:
             click.echo(str(error), err=True)
             ctx.exit(1)
@@ -68,6 +68,15 @@ def _world() -> World:
     return present
 
 
+def _world_of_accounts() -> World:
+    """The world after a look at the account folders, so that a file that was just put there counts."""
+    from quota_web import commands
+
+    present = _world()
+    commands.follow_folders(present)
+    return present
+
+
 @quota.command()
 @click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--force", is_flag=True, help="Ask for exhausted accounts too, and for those that were told to wait.")
@@ -98,7 +107,7 @@ def accounts_list() -> None:
     from quota_web import accounts, terminal
 
     rows = [("account", "status", "origin", "e-mail", "token expires")]
-    rows += accounts.listed(_world().settings.timezone)
+    rows += accounts.listed(_world_of_accounts().settings.timezone)
     click.echo("\n".join(terminal.columns_of(rows)))
 
 
@@ -109,7 +118,7 @@ def accounts_add(name: str, file: Path | None) -> None:
     """Add the account NAME from the auth.json FILE, or from standard input."""
     from quota_web import clock, imports
 
-    saved = imports.add(_world().sealer, name, imports.read_input(file, sys.stdin.buffer), clock.now(), ACTOR)
+    saved = imports.add(_world_of_accounts().sealer, name, imports.read_input(file, sys.stdin.buffer), clock.now(), ACTOR)
     click.echo(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}")
 
 
@@ -119,7 +128,7 @@ def accounts_import(paths: tuple[Path, ...]) -> None:
     """Import every account from files and folders, in any known export format."""
     from quota_web import clock, imports
 
-    done = list(imports.import_paths(_world().sealer, paths, clock.now(), ACTOR))
+    done = list(imports.import_paths(_world_of_accounts().sealer, paths, clock.now(), ACTOR))
     for line in done:
         click.echo(line.text, err=not line.is_good)
     if not done:
@@ -134,7 +143,7 @@ def accounts_export(name: str, file: Path) -> None:
     """Write the credentials of NAME to FILE as an auth.json that only you can read."""
     from quota_web import accounts, clock
 
-    accounts.export(_world().sealer, name, file, clock.now(), ACTOR)
+    accounts.export(_world_of_accounts().sealer, name, file, clock.now(), ACTOR)
     click.echo(f"{file}: written, mode 0600; it holds tokens")
 
 
@@ -145,7 +154,7 @@ def accounts_remove(name: str, yes: bool) -> None:
     """Remove the account NAME with its credentials and history."""
     from quota_web import accounts, clock
 
-    _world()
+    _world_of_accounts()
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove {name} with its credentials and all of its history?", abort=True)
     click.echo(f"{accounts.remove(name, clock.now(), ACTOR)}: removed")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quota_web import accounts, clock, follow, refresh, reports, results, terminal
+from quota_web import accounts, clock, follow, names, refresh, reports, results, terminal
 from quota_web.due import Pace
 from quota_web.quota import CACHE, NETWORK, Status
 from quota_web.refresh import Crew, Result
@@ -41,18 +41,25 @@ def crew(world: World, keep_raw: bool = False) -> Crew:
     )
 
 
-def follow_folders(world: World) -> int:
-    """Bring the accounts in step with their folders, say what is wrong with those, and return the exit status of that."""
+def follow_folders(world: World, only: Sequence[str] = ()) -> tuple[int, set[str]]:
+    """Bring the accounts in step with their folders and say what is wrong with those; with *only*, of no other account.
+
+    Returns the exit status of that, and the keys of the names that it complained of.
+    """
     settings, status = world.settings, terminal.OK
+    wanted, complained = {names.key(name) for name in only}, set()
     for folder in follow.folders(settings.account_dir, settings.account_dir_named):
         report = follow.sync(world.sealer, folder, clock.now())
         if report.folder_fault is not None:
             terminal.complain(report.folder_fault)
             status = terminal.BAD_SETTING
         for problem in report.problems:
-            terminal.complain(terminal.fault_line(problem.name, problem.fault, settings.timezone))
-            status = max(status, terminal.UNUSABLE)
-    return status
+            key = names.key(problem.name)
+            if not wanted or key in wanted:
+                terminal.complain(terminal.fault_line(problem.name, problem.fault, settings.timezone))
+                status = max(status, terminal.UNUSABLE)
+                complained.add(key)
+    return status, complained
 
 
 def overview(world: World, scope: Scope) -> Overview:
@@ -62,10 +69,12 @@ def overview(world: World, scope: Scope) -> Overview:
 def run_refresh(world: World, wanted: Wanted) -> int:
     """Refresh, print what was asked for, write the state file, and return the exit status."""
     world.ready()
-    status = follow_folders(world)
+    status, complained = follow_folders(world, wanted.names)
     chosen, missing = refresh.select(wanted.scope, wanted.names)
+    missing = [error for error in missing if names.key(error.name) not in complained]
     if not chosen and not missing:
-        terminal.complain("No auth files found.")
+        if not complained:
+            terminal.complain("No auth files found.")
         if wanted.as_json:
             _print_document(overview(world, wanted.scope))
         return max(status, terminal.UNUSABLE)
@@ -73,19 +82,19 @@ def run_refresh(world: World, wanted: Wanted) -> int:
     _print(world, wanted, found)
     for error in missing:
         terminal.complain(f"{error}: auth file not found or invalid")
-    write_state_file(world)
-    return max([status, terminal.UNUSABLE if missing else terminal.OK, *(terminal.exit_status(r.fault) for r in found)])
+        status = max(status, terminal.UNUSABLE)
+    return max([status, write_state_file(world), *(terminal.exit_status(r.fault) for r in found)])
 
 
 def _refreshed(world: World, wanted: Wanted, chosen: Sequence[Account]) -> list[Result]:
     found = []
     try:
-        with terminal.progress(len(chosen)) as count:
+        with terminal.ended_by_signals(), terminal.progress(len(chosen)) as count:
             for result in refresh.refresh(crew(world, wanted.raw_headers or wanted.raw_json), chosen, force=wanted.force):
                 found.append(result)
                 count()
-    except KeyboardInterrupt:
-        # Ctrl-C: what was answered is stored; the threads must not go on asking until their deadline.
+    except BaseException:
+        # Ctrl-C and the like: what was answered is stored; the threads must not go on asking until their deadline.
         world.client.cut()
         raise
     return found
@@ -108,6 +117,8 @@ def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
             terminal.complain(terminal.fault_line(result.name, result.fault, zone))
         elif result.status is Status.PAUSED:
             terminal.complain(f"{result.name}: paused: not refreshed")
+        elif result.source is None:
+            terminal.complain(f"{result.name}: {result.status}: another process is asking for it at this moment")
     if any(report.account.origin == DEMO for report in shown):
         terminal.complain("Nothing is sent for demo accounts; what they show is invented.")
 
@@ -125,16 +136,15 @@ def _print_raw(wanted: Wanted, found: Sequence[Result]) -> None:
         if wanted.raw_headers and answer.headers is not None:
             print(f"=== Headers ===\n{json.dumps(dict(answer.headers), indent=2, ensure_ascii=False)}\n")
         if wanted.raw_json and answer.body_bytes is not None:
-            print(f"=== Raw JSON ===\n{json.dumps(_decoded(answer.body_bytes), indent=2, ensure_ascii=False)}")
+            print(f"=== Raw JSON ===\n{_indented(answer.body_bytes)}")
 
 
-def _decoded(body: bytes) -> object:
-    """The body as JSON if it is any, else as text."""
+def _indented(body: bytes) -> str:
+    """The body as indented JSON; as one string where it is none."""
     try:
-        document: object = json.loads(body)
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
-    return document
+        return json.dumps(body.decode("utf-8", "replace"), ensure_ascii=False)
 
 
 def run_status(world: World, scope: Scope, names: Sequence[str], as_json: bool, one_line: bool) -> int:
@@ -165,13 +175,15 @@ def _print_document(seen: Overview) -> None:
     print(json.dumps(results.document(seen), indent=1, ensure_ascii=False))
 
 
-def write_state_file(world: World) -> None:
-    """Leave the results document where the settings want it, whole at every moment."""
+def write_state_file(world: World) -> int:
+    """Leave the results document where the settings want it, whole at every moment, and return the exit status of that."""
     file = world.settings.state_file
     if file is None:
-        return
+        return terminal.OK
     content = json.dumps(results.document(overview(world, world.scope)), ensure_ascii=False, separators=(",", ":"))
     try:
         accounts.write_private(file, content.encode("utf-8", "replace"))
     except OSError as error:
-        terminal.complain(f"QUOTA_STATE_FILE: {file} cannot be written: {error.strerror}")
+        terminal.complain(f"QUOTA_STATE_FILE: {names.visible(str(file))} cannot be written: {error.strerror}")
+        return terminal.BAD_SETTING
+    return terminal.OK

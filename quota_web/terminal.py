@@ -1,10 +1,13 @@
 """What commands print: the table, one line of everything, fault lines, and the exit status. No Flask, no database."""
 
+import signal
 import sys
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
+from io import TextIOWrapper
 from typing import Protocol
 
 from quota_web.faults import Fault
@@ -79,10 +82,35 @@ def complain(line: str) -> None:
     print(line, file=sys.stderr)
 
 
+def spell_out() -> None:
+    """Let a terminal that cannot write a character of a name show its number, instead of ending with an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """End like after Ctrl-C, with everything given back, when the terminal closes or somebody ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
 @contextmanager
 def progress(total: int, doing: str = "refreshing") -> Iterator[Counter]:
     """Count results; on a terminal, a bar appears once that takes more than a second. In a pipe nothing is printed."""
-    if total < 2 or not sys.stderr.isatty():
+    if not total or not sys.stderr.isatty():
         yield lambda: None
         return
     bar = _LateBar(total, doing)
@@ -96,10 +124,9 @@ class _LateBar:
     """A progress bar on standard error that a short refresh never shows (and never loads the library for)."""
 
     def __init__(self, total: int, doing: str) -> None:
-        import threading
-
         self._total, self._doing, self._done = total, doing, 0
         self._bar: _Bar | None = None
+        self._stopped = False
         self._lock = threading.Lock()
         self._timer = threading.Timer(PROGRESS_AFTER, self._show)
         self._timer.daemon = True
@@ -114,11 +141,14 @@ class _LateBar:
     def stop(self) -> None:
         self._timer.cancel()
         with self._lock:
+            self._stopped = True
             if self._bar is not None:
                 self._bar.stop()
 
     def _show(self) -> None:
         with self._lock:
+            if self._stopped:
+                return
             self._bar = _Bar(self._total, self._doing)
             self._bar.update(self._done)
 
