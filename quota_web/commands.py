@@ -33,7 +33,7 @@ def crew(world: World, keep_raw: bool = False) -> Crew:
     return Crew(
         world.client,
         world.sealer,
-        Pace(settings.refresh_interval, settings.active_interval),
+        Pace(settings.refresh_interval, settings.active_interval, settings.skip_cache),
         settings.concurrency,
         clock.now,
         world.stop,

@@ -62,6 +62,8 @@ class Settings:
     log_format: str = "text"
     #: Only this account is refreshed and shown (an option of the classic service).
     only_account: str | None = None
+    #: The schedule asks for exhausted accounts as often as for the others (likewise).
+    skip_cache: bool = False
 
     def with_options(self, **options: Any) -> "Settings":
         """The same settings with command-line options laid over; None means not given."""
@@ -80,7 +82,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         account_dir=env.path("QUOTA_ACCOUNT_DIR", PROJECT / "account"),
         account_dir_named=env.text("QUOTA_ACCOUNT_DIR") is not None,
         database_url=env.parsed(
-            "QUOTA_DATABASE_URL", _database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True
+            "QUOTA_DATABASE_URL", database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True
         ),
         usage_url=env.parsed("QUOTA_USAGE_URL", usage_url, USAGE_URL, "an https address; plain http only to loopback and private addresses"),
         user_agent=env.parsed("QUOTA_USER_AGENT", _header_text, f"codex-quota/{__version__}", "printable ASCII, at most 200 characters"),
@@ -237,7 +239,7 @@ def _is_near(host: str) -> bool:
     return address.is_loopback or (address.is_private and not address.is_unspecified and not address.is_link_local)
 
 
-def _database_url(value: str) -> str:
+def database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest.strip("/") and ":memory:" not in rest and not rest.startswith("/file:"):
         # A file: what is kept in memory alone would be gone with every command.

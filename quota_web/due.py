@@ -6,6 +6,7 @@ Nobody is asked together with the others without need: a jitter by account sprea
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from quota_web.quota import Block, Status
 
@@ -19,11 +20,20 @@ BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_FORBIDDEN_LAST = 300, 3_600, 21_600
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 60, 21_600
 #: How long nobody is asked after the upstream refused this machine's address, doubled with each time it still does.
 ADDRESS_BLOCK = 900
+#: When so many accounts in a row failed for reasons that are not their own, the host is down for all: one account at a time looks whether it is back.
+HOST_DOWN_AFTER = 3
+HOST_PAUSE_FIRST, HOST_PAUSE_LAST = 60, 900
+#: A clock that shows an earlier date has not been set; nothing it says about tokens and resets can be believed.
+CLOCK_IS_SET_FROM = 1_767_225_600  # 2026-01-01T00:00:00Z
+#: How far the clocks of two hosts that share a database may differ without meaning anything.
+CLOCK_SLACK = 60
 #: A spread of ±10 % keeps accounts with equal intervals apart.
 JITTER = 0.1
 
 #: The schedule leaves these alone until a person acts or the credentials change.
 _UNTIL_CHANGED = frozenset({Status.INVALID_CREDENTIALS, Status.EXPIRED, Status.DEACTIVATED})
+#: These say more about the host than about the account, if others get the same.
+_HOST_FAULTS = frozenset({Status.UNREACHABLE, Status.UPSTREAM_ERROR, Status.BAD_RESPONSE, Status.RATE_LIMITED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class Pace:
 
     idle: int
     active: int
+    #: Exhausted accounts are asked as often as the others (an option of the classic service).
+    skip_cache: bool = False
 
 
 def interval(pace: Pace, rose_at: Iterable[int | None], now: int) -> int:
@@ -44,7 +56,7 @@ def after_success(
     account_id: int, pace: Pace, rose_at: Iterable[int | None], resets: Iterable[int | None], block: Block, now: int
 ) -> tuple[int, int]:
     """The interval in seconds and the epoch second at which an account that just answered is asked next."""
-    if block.blocked and block.until is not None and block.until > now:
+    if block.blocked and block.until is not None and block.until > now and not pace.skip_cache:
         # The spread is one-sided: before the reset there is nothing to see.
         due = min(block.until + AFTER_RESET + spread(account_id, now, 30), now + EXHAUSTED_INTERVAL)
         return pace.idle, due
@@ -76,6 +88,30 @@ def is_address_blocked(until: int | None, now: int) -> bool:
 def address_block_seconds(times: int) -> int:
     """How long to leave the upstream alone when it refused this machine's address for the *times*-th time in a row."""
     return int(min(ADDRESS_BLOCK * 2 ** min(max(times, 1) - 1, 10), BACKOFF_FORBIDDEN_LAST))
+
+
+def host_pause(latest: Iterable[tuple[int, Status]], pace: Pace, now: int) -> tuple[bool, int | None]:
+    """Whether the host seems to be down for everybody, and until when nobody is asked because of that.
+
+    *latest* is each account's last attempt: when, and what came of it. The more accounts failed since one last answered, the longer the pause.
+    """
+    newest_first = sorted(((at, status) for at, status in latest if at <= now), reverse=True)
+    failed = len(list(takewhile(lambda attempt: attempt[1] in _HOST_FAULTS, newest_first)))
+    if failed < HOST_DOWN_AFTER:
+        return False, None
+    longest = min(HOST_PAUSE_LAST, max(HOST_PAUSE_FIRST, pace.idle))
+    until = newest_first[0][0] + min(HOST_PAUSE_FIRST * 2 ** min(failed - HOST_DOWN_AFTER, 10), longest)
+    return True, until if until > now else None
+
+
+def longest_wait(pace: Pace) -> int:
+    """No due time that we set is further ahead than this; one that is comes from a clock that has been put back since."""
+    return longest_ordinary(max(EXHAUSTED_INTERVAL, RETRY_AFTER_MOST, BACKOFF_FORBIDDEN_LAST, pace.idle)) + CLOCK_SLACK
+
+
+def longest_ordinary(interval_s: int) -> int:
+    """The longest wait that comes of an interval and its jitter; who waits longer waits for a reset."""
+    return round(interval_s * (1 + JITTER)) + 1
 
 
 def jittered(account_id: int, seconds: int, now: int) -> int:

@@ -21,7 +21,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _add_pages(app: Flask) -> None:
     """What a browser sees. The guard comes first: what is added after it cannot get around it."""
-    from quota_web.web import accounts, api, auth, dashboard, demo, display, errors, proxy, security, settings, sign_in
+    from quota_web.web import accounts, api, auth, dashboard, demo, display, errors, health, metrics, proxy, security, settings, sign_in
 
     proxy.init_app(app)
     security.init_app(app)
@@ -34,4 +34,6 @@ def _add_pages(app: Flask) -> None:
     auth.init_app(app)
     api.init_app(app)
     demo.init_app(app)
+    health.init_app(app)
+    metrics.init_app(app)
     security.check_scopes(app)

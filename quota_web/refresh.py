@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from quota_web import due, quota
+from quota_web import agenda, due, quota
 from quota_web.asking import CLAIM_LASTS, Crew, Result, Run
 from quota_web.errors import AccountNotFound
 from quota_web.faults import Fault
@@ -21,7 +21,7 @@ from quota_web.store import accounts as store
 from quota_web.store import engine, latest, site
 from quota_web.store.accounts import DEMO, Account, Scope, Sealed
 
-__all__ = ["Crew", "Result", "not_joined", "refresh", "refresh_due", "request", "select"]
+__all__ = ["Crew", "Result", "not_joined", "refresh", "refresh_due", "refresh_scheduled", "request", "select"]
 
 #: How long a person waits for an account that somebody else is asking right now.
 AWAIT_FOR, AWAIT_PAUSE = 25.0, 0.1
@@ -77,26 +77,16 @@ def refresh(crew: Crew, chosen: Sequence[Account], *, force: bool = False) -> It
 
 
 def refresh_due(crew: Crew, scope: Scope) -> Iterator[Result]:
-    """Refresh the accounts of *scope* whose time has come, as the schedule does."""
-    now = crew.now()
-    with engine.reading() as conn:
-        if due.is_address_blocked(site.read(conn).address_blocked_until, now):
-            return
-        candidates = [a for a in store.every(conn, scope) if _is_due(a, now)]
-    sorted_out = _sort_out(crew, sorted(candidates, key=lambda a: a.next_due_at or 0), by_schedule=True)
+    """Refresh the accounts of *scope* whose time has come or for whom somebody pressed the button."""
+    found = agenda.look(scope, crew.pace, CLAIM_LASTS, crew.now())
+    yield from refresh_scheduled(crew, [*found.requested, *found.due])
+
+
+def refresh_scheduled(crew: Crew, chosen: Sequence[Account]) -> Iterator[Result]:
+    """Refresh *chosen* as the schedule does: also who is exhausted, if the time has come; nobody whom another process asks is waited for."""
+    sorted_out = _sort_out(crew, chosen, by_schedule=True)
     yield from sorted_out.results
     yield from Run(crew).ask(sorted_out.to_ask)
-
-
-def _is_due(found: Account, now: int) -> bool:
-    """Whether the schedule asks for an account now. A due time further ahead than any wait is left from a clock that jumped."""
-    if found.paused_at is not None or found.last_status is Status.INVALID_CREDENTIALS or found.origin == DEMO:
-        return False
-    if found.requested_at is not None:
-        return True
-    if found.next_due_at is None:
-        return found.last_status is Status.PENDING
-    return found.next_due_at <= now or found.next_due_at > now + max(due.EXHAUSTED_INTERVAL, found.interval_s or 0) * 2
 
 
 @dataclass(slots=True)

@@ -45,6 +45,14 @@ class World:
                 self._client = _client(self.settings, self.stop)
             return self._client
 
+    def end(self) -> None:
+        """Let nothing more be sent, and cut what is under way. What has been answered is still stored."""
+        self.stop.set()
+        with self._lock:
+            client = self._client
+        if client is not None:
+            client.cut()
+
     def ready(self) -> None:
         """Bring the database up to date, once a process."""
         if not self._is_ready:

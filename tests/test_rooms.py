@@ -21,9 +21,9 @@ ROOMS = {
     "extensions": ("extensions",),
     "codex": ("codex",),
     "store": ("store",),
-    "acts": ("accounts", "api_tokens", "asking", "charts", "demo", "details", "follow", "guesses", "imports", "passwords", "refresh", "reports", "results", "saving", "sign_in"),
+    "acts": ("accounts", "agenda", "api_tokens", "asking", "backup", "charts", "chores", "copying", "demo", "details", "doctor", "follow", "guesses", "imports", "metrics", "passwords", "pruning", "rebuilding", "refresh", "reports", "results", "rotation", "saving", "sign_in"),
     "world": ("world",),
-    "doors": ("cli", "cli_demo", "cli_sign_in", "classic", "commands", "jobs", "serving", "terminal", "web"),
+    "doors": ("cli", "cli_demo", "cli_operations", "cli_sign_in", "classic", "classic_service", "commands", "jobs", "logs", "rounds", "serving", "terminal", "web"),
     "factory": ("factory",),
 }
 
@@ -41,14 +41,16 @@ MAY_IMPORT = {
 }
 
 #: The classic scripts make their own app: `classic` is a door that nobody walks through, so it may look up to the factory.
-EXCEPTIONS = {("classic", "factory")}
+EXCEPTIONS = {("classic", "factory"), ("classic_service", "factory")}
 
 #: Modules that may import ours inside a function, and why.
 LAZY = {
     "cli": "a command pays for its own act, not for all of them",
     "cli_demo": "the same",
+    "cli_operations": "the same",
     "cli_sign_in": "the same",
     "classic": "wrong usage and --help answer before the app is made",
+    "classic_service": "the same",
     "factory": "a command does not pay for the pages",
     "world": "requests is slow to load, and most commands send nothing",
 }

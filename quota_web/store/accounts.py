@@ -15,7 +15,7 @@ from quota_web import faults, names
 from quota_web.errors import AccountExists, AccountNotFound
 from quota_web.faults import Fault
 from quota_web.quota import Status
-from quota_web.store.models import account, credential
+from quota_web.store.models import account, credential, site_state
 
 FOLLOWED = "followed"
 MANAGED = "managed"
@@ -249,7 +249,10 @@ def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: 
 
 
 def live_claims(conn: Connection, now: int, lasts: int) -> int:
-    """How many accounts are being asked at this moment, by any process."""
+    """How many accounts are being asked at this moment, by any process; others wait until the transaction ends, so that none counts too few."""
+    if conn.dialect.name != "sqlite":
+        # SQLite has one writer anyway.
+        conn.execute(select(site_state.c.id).with_for_update())
     live = (
         select(func.count())
         .select_from(account)

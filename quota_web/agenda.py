@@ -1,0 +1,84 @@
+"""Act: whom the schedule asks at this moment. Reads only; claims are taken when an account is really asked."""
+
+from dataclasses import dataclass
+
+from quota_web import due
+from quota_web.due import Pace
+from quota_web.quota import Status
+from quota_web.store import accounts as store
+from quota_web.store import engine, site
+from quota_web.store.accounts import DEMO, Account, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """Who waits to be asked, in the order in which they are asked."""
+
+    #: Those for whom somebody pressed the button; no back-off holds them up.
+    requested: tuple[Account, ...]
+    #: Those whose time has come.
+    due: tuple[Account, ...]
+    #: How many accounts there are, and how many are being asked at this moment, by any process.
+    accounts: int
+    in_flight: int
+
+
+def look(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> Agenda:
+    """Who of *scope* is to be asked at *now*; a claim counts for *claim_lasts* seconds."""
+    with engine.reading() as conn:
+        address_blocked_until = site.read(conn).address_blocked_until
+        everybody = store.every(conn)
+    in_flight = [a for a in everybody if _is_claimed(a, claim_lasts, now)]
+    waiting = [a for a in everybody if scope.holds(a) and _may_be_asked(a) and not _is_claimed(a, claim_lasts, now)]
+    requested = tuple(a for a in waiting if a.requested_at is not None)
+    due_now = [a for a in waiting if a.requested_at is None and is_due(a, pace, now)]
+    if due.is_address_blocked(address_blocked_until, now):
+        due_now = []
+    due_now.sort(key=lambda a: (a.next_due_at or 0, a.id))
+    return Agenda(requested, tuple(_while_host_is_down(due_now, everybody, len(in_flight), pace, now)), len(everybody), len(in_flight))
+
+
+def is_due(found: Account, pace: Pace, now: int) -> bool:
+    """Whether an account's time has come, or its due time makes no sense any more."""
+    if not _may_be_asked(found):
+        return False
+    if found.next_due_at is None:
+        return found.last_status is Status.PENDING or _seemed_expired(found, now)
+    return found.next_due_at <= now or _waits_too_long(found, found.next_due_at, pace, now)
+
+
+def _may_be_asked(found: Account) -> bool:
+    return found.paused_at is None and found.last_status is not Status.INVALID_CREDENTIALS and found.origin != DEMO
+
+
+def _is_claimed(found: Account, lasts: int, now: int) -> bool:
+    return found.claim_id is not None and found.claimed_at is not None and 0 <= now - found.claimed_at < lasts
+
+
+def _seemed_expired(found: Account, now: int) -> bool:
+    """Whether a token was called expired by a clock that ran ahead and has been put right since."""
+    expired_at = found.fault.data.get("at") if found.fault is not None and found.fault.code == "token_expired" else None
+    return isinstance(expired_at, int) and expired_at > now
+
+
+def _waits_too_long(found: Account, due_at: int, pace: Pace, now: int) -> bool:
+    """Whether no present rule would let an account wait for so long: the clock was put back, or the settings ask for more than they did."""
+    attempted_at, interval_s = found.attempted_at, found.interval_s or pace.idle
+    if due_at > now + due.longest_wait(pace):
+        return True
+    if attempted_at is None:
+        return False
+    if attempted_at > now + due.CLOCK_SLACK:
+        return True
+    waits_for_reset = due_at > attempted_at + due.longest_ordinary(interval_s)
+    is_slower = pace.skip_cache if waits_for_reset else interval_s > pace.idle
+    return found.last_status is Status.OK and is_slower and attempted_at + pace.idle <= now
+
+
+def _while_host_is_down(due_now: list[Account], everybody: list[Account], in_flight: int, pace: Pace, now: int) -> list[Account]:
+    """All of them; or where everybody failed lately, one, and that only if nobody is being asked and the pause is over."""
+    latest = [(a.attempted_at, a.last_status) for a in everybody if a.attempted_at is not None and a.origin != DEMO]
+    is_down, until = due.host_pause(latest, pace, now)
+    if not is_down:
+        return due_now
+    return due_now[:1] if until is None and not in_flight else []

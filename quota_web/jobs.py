@@ -1,0 +1,285 @@
+"""Door: the schedule. One tick every few seconds, kept alive by a watchdog; what has to be asked runs in jobs beside it.
+
+1. A tick is a one-shot job. It arms the next one at its end, so a clock that jumps builds no list of missed runs.
+2. It never waits for the upstream: it starts runs, at most a few at a time, and the claims in the database keep these apart.
+3. Jobs go by the wall clock, and a clock can be put back. A watchdog goes by the monotonic one; if no tick has come for three
+   intervals, for whatever reason, it makes a new schedule and leaves the old one behind.
+
+Nothing here starts by itself: what serves calls `start`, commands and tests do not.
+"""
+
+import logging
+import math
+import os
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+
+from quota_web import chores, clock, due, times
+from quota_web.errors import QuotaError
+from quota_web.rounds import AT_ONCE, Rounds
+from quota_web.store.accounts import Account
+from quota_web.world import World
+
+logger = logging.getLogger(__name__)
+
+EXTENSION = "quota_schedule"
+#: Seconds between ticks. Whoever is due within one is asked together, which costs less than one by one.
+TICK_S = 5.0
+#: No tick for this many intervals: the schedule is dead.
+DEAD_AFTER = 3
+WATCH_S = 1.0
+#: After so many restarts that did not help, and ticks that hang, one more thread would not help either.
+MOST_HUNG = 3
+#: Runs of a kind that may go on at the same time: one account that does not answer must not hold up the others.
+RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
+#: The fewest accounts that a tick starts with; more where there are so many that their turn would not come in time.
+BATCH = 8
+#: How long runs are left alone after one could not store its results: asking again would bring nothing.
+PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
+CHORES_S = 60.0
+#: How long a stop waits for runs to store what has been answered.
+STOP_S = 5.0
+
+SETTINGS = {
+    # The extension's web interface would let a visitor run any function.
+    "SCHEDULER_API_ENABLED": False,
+    "SCHEDULER_TIMEZONE": "UTC",
+    "SCHEDULER_EXECUTORS": {"default": {"type": "threadpool", "max_workers": 2 + sum(RUNS.values())}},
+    # A late run is better than none.
+    "SCHEDULER_JOB_DEFAULTS": {"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+}
+
+
+def start(app: Flask) -> "Schedule":
+    """Start the schedule of this process. Raises RuntimeError where one runs already."""
+    if app.extensions.get(EXTENSION) is not None:
+        raise RuntimeError("the schedule runs already")
+    schedule = app.extensions[EXTENSION] = Schedule(app)
+    schedule.start()
+    return schedule
+
+
+def stop(app: Flask) -> None:
+    """Stop it: nothing new is sent, what was answered is stored. Nothing happens where none runs."""
+    schedule: Schedule | None = app.extensions.pop(EXTENSION, None)
+    if schedule is not None:
+        schedule.stop()
+
+
+def health(app: Flask) -> str:
+    """`ok`, or why the schedule of this process does not do its work."""
+    schedule: Schedule | None = app.extensions.get(EXTENSION)
+    return "the schedule does not run here" if schedule is None else schedule.health()
+
+
+class Schedule:
+    """The schedule of one process."""
+
+    def __init__(self, app: Flask, tick_s: float = TICK_S) -> None:
+        self._app, self._tick_s = app, tick_s
+        self._world: World = app.extensions["quota_world"]
+        self._rounds = Rounds(self._world)
+        self._chores = chores.Chores(self._world.settings.retention_days)
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        # All below is guarded by _changed.
+        self._scheduler: Any = None
+        self._generation = 0
+        self._ticked_at = clock.monotonic()
+        self._is_ticking = self._is_woken = False
+        #: Jobs under way, those of schedules that were left behind included, and the names that are taken in the present one.
+        self._running: set[tuple[int, str]] = set()
+        self._taken: set[str] = set()
+        self._troubles: dict[str, tuple[int, str]] = {}
+        self._paused_until = float("-inf")
+        self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
+        #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
+        self.counts: Counter[str] = Counter()
+
+    def start(self) -> None:
+        self._launch()
+        self._world.wake = self.wake
+        threading.Thread(target=self._watch, name="quota-watchdog", daemon=True).start()
+        logger.info("the schedule runs in process %d", self._pid)
+
+    def stop(self) -> None:
+        """End all jobs; those under way store what has been answered, for a few seconds."""
+        self._world.wake = None
+        self._world.end()
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running, STOP_S)
+            left = len(self._running)
+        if left:
+            logger.warning("%d jobs did not end in time; their accounts are free again when their claims end", left)
+        _shut_down(self._scheduler)
+
+    def wake(self) -> None:
+        """Tick now: somebody waits."""
+        with self._changed:
+            self._is_woken = True
+            if not self._is_ticking and not self._world.stop.is_set():
+                self._add("tick", self._tick)
+
+    def health(self) -> str:
+        """`ok`, or what is wrong."""
+        silent_s = clock.monotonic() - self._ticked_at
+        if self._pid != os.getpid():
+            return "the schedule belongs to another process"
+        if self._world.stop.is_set():
+            return "the service is stopping"
+        if silent_s > DEAD_AFTER * self._tick_s:
+            return f"the schedule has not ticked for {silent_s:.0f} s"
+        if clock.now() < due.CLOCK_IS_SET_FROM:
+            return f"the clock of this machine says {times.iso(clock.now())}"
+        with self._changed:
+            lasting = [text for times_seen, text in self._troubles.values() if times_seen > 1]
+        return lasting[0] if lasting else "ok"
+
+    def _launch(self) -> None:
+        """Make a scheduler with a first tick, in place of whatever was there."""
+        from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+        from flask_apscheduler import APScheduler
+
+        kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "max_instances"}
+        scheduler = APScheduler()
+        self._app.config.update(SETTINGS)
+        scheduler.init_app(self._app)
+        scheduler.add_listener(lambda event: self.counts.update([kinds[event.code]]), sum(kinds))
+        scheduler.start()
+        if not scheduler.running:
+            # With FLASK_DEBUG set the extension does nothing and says nothing.
+            scheduler.scheduler.start()
+        with self._changed:
+            self._generation += 1
+            self._scheduler = scheduler
+            self._ticked_at = clock.monotonic()
+            self._is_ticking = False
+            self._taken.clear()
+            self._add("tick", self._tick)
+
+    def _watch(self) -> None:
+        """Runs in a thread of its own: makes a new schedule when the present one is dead."""
+        while not self._world.stop.wait(WATCH_S):
+            silent_s = clock.monotonic() - self._ticked_at
+            hung = sum(name == "tick" for _, name in self._running)
+            if silent_s <= DEAD_AFTER * self._tick_s or hung >= MOST_HUNG:
+                continue
+            logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
+            self.counts["restart"] += 1
+            dead = self._scheduler
+            self._launch()
+            # It may hang in its own locks.
+            threading.Thread(target=_shut_down, args=(dead,), name="quota-shut-down", daemon=True).start()
+
+    def _add(self, name: str, work: Callable[..., None], *args: object, after_s: float = 0.0) -> None:
+        """Let *work* run once as the job *name*, in place of one of that name that waits. The caller holds the lock."""
+        # The clock has whole seconds, so now is never in the future.
+        at = datetime.fromtimestamp(clock.now() + math.ceil(after_s), UTC)
+        self._scheduler.add_job(name, work, args=[self._generation, *args], trigger="date", run_date=at, replace_existing=True)
+
+    def _tick(self, generation: int) -> None:
+        """One round; whatever happens in it, the next one is armed."""
+        with self._changed:
+            if generation != self._generation:
+                return
+            self._is_ticking, self._is_woken = True, False
+            self._ticked_at = clock.monotonic()
+        try:
+            with self._job(generation, "tick"):
+                self._round()
+        finally:
+            with self._changed:
+                if generation == self._generation:
+                    self._is_ticking = False
+                    self._ticked_at = clock.monotonic()
+                    # Processes that started together drift apart.
+                    pause = 0.0 if self._is_woken else self._tick_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+                    self._add("tick", self._tick, after_s=pause)
+
+    def _round(self) -> None:
+        self._rounds.follow()
+        if clock.monotonic() >= self._paused_until:
+            found = self._rounds.agenda()
+            if found.requested:
+                self._begin("asked", self._ask, list(found.requested), True)
+            if found.due and found.in_flight < AT_ONCE:
+                self._begin("due", self._ask, list(found.due[: self._batch(found.accounts)]), False)
+        if clock.monotonic() >= self._chores_at:
+            self._begin("chores", self._do_chores)
+
+    def _batch(self, accounts: int) -> int:
+        """With how many accounts a tick starts: twice what keeps up when all are in use."""
+        shortest = min(self._world.settings.active_interval, self._world.settings.refresh_interval)
+        return max(BATCH, math.ceil(2 * accounts * self._tick_s / shortest))
+
+    def _begin(self, kind: str, work: Callable[..., None], *args: object) -> None:
+        """Start a job of *kind* beside the tick, unless as many as may are under way."""
+        with self._changed:
+            names = (f"{kind}-{number}" for number in range(RUNS[kind]))
+            name = next((n for n in names if n not in self._taken), None)
+            if name is not None and not self._world.stop.is_set():
+                self._taken.add(name)
+                self._add(name, self._run, name, work, args)
+
+    def _run(self, generation: int, name: str, work: Callable[..., None], args: Sequence[Any]) -> None:
+        with self._job(generation, name):
+            work(*args)
+
+    def _ask(self, chosen: list[Account], by_person: bool) -> None:
+        try:
+            self._rounds.ask(chosen, by_person)
+        except Exception:
+            times_seen = self._troubles.get("asking", (0, ""))[0]
+            self._paused_until = clock.monotonic() + min(PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S)
+            raise
+
+    def _do_chores(self) -> None:
+        self._chores_at = clock.monotonic() + CHORES_S
+        if self._chores.work(clock.now(), self._world.stop):
+            self._chores_at = clock.monotonic()
+
+    @contextmanager
+    def _job(self, generation: int, name: str) -> Iterator[None]:
+        """Around every job: the app's context, and what goes wrong is logged once and remembered until it goes well again."""
+        kind = "asking" if name.startswith(("due", "asked")) else name.partition("-")[0]
+        with self._changed:
+            self._running.add((generation, name))
+        try:
+            with self._app.app_context():
+                yield
+            with self._changed:
+                self._troubles.pop(kind, None)
+        except QuotaError as error:
+            self._note(kind, str(error))
+        except Exception as error:
+            self._note(kind, f"{kind} failed: {type(error).__name__}")
+            raise
+        finally:
+            with self._changed:
+                self._running.discard((generation, name))
+                if generation == self._generation:
+                    self._taken.discard(name)
+                self._changed.notify_all()
+
+    def _note(self, kind: str, text: str) -> None:
+        with self._changed:
+            times_seen, before = self._troubles.get(kind, (0, ""))
+            self._troubles[kind] = (times_seen + 1, text)
+        self.counts["trouble"] += 1
+        if text != before:
+            logger.error("%s: %s", kind, text)
+
+
+def _shut_down(scheduler: Any) -> None:
+    """End a scheduler's threads as far as they let themselves be ended."""
+    if scheduler is not None and scheduler.running:
+        scheduler.shutdown(wait=False)

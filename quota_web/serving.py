@@ -1,0 +1,64 @@
+"""Door: what both servers do around the app: bring the database up to date, start the schedule, say where to look, and stop in time."""
+
+import logging
+import os
+import sys
+import threading
+
+from flask import Flask
+
+from quota_web import clock, jobs, logs, sign_in
+from quota_web.config import Settings
+from quota_web.sign_in import Gate
+from quota_web.world import World
+
+logger = logging.getLogger(__name__)
+
+#: From the signal to the end of the process; what is not done by then is left.
+STOP_WITHIN_S = 7.5
+
+
+def start(app: Flask) -> None:
+    """Make the app ready to serve in this process. Raises BadSetting or BadDatabase."""
+    settings: Settings = app.config["SETTINGS"]
+    logs.init(settings.log_format, settings.timezone)
+    with app.app_context():
+        _world(app).ready()
+    jobs.start(app)
+
+
+def begin_to_stop(app: Flask) -> None:
+    """At the signal: nothing more is sent, requests under way are cut, and the process ends in time, whatever hangs.
+
+    Safe in a signal handler: what takes locks happens in a thread of its own.
+    """
+    threading.Thread(target=_world(app).end, name="quota-stop", daemon=True).start()
+    last = threading.Timer(STOP_WITHIN_S, _leave)
+    last.daemon = True
+    last.start()
+
+
+def stop(app: Flask) -> None:
+    """Store what has been answered and end the schedule."""
+    jobs.stop(app)
+
+
+def welcome(app: Flask, base: str) -> None:
+    """Say on the console where the dashboard is and, while there is no password, how to choose one."""
+    settings: Settings = app.config["SETTINGS"]
+    print(f"Codex Quota: {base}{settings.url_prefix}/", flush=True)
+    with app.app_context():
+        link = sign_in.setup_link(Gate(settings), base, clock.now())
+    if link is not None:
+        print(f"No password yet. Choose one here; the link works once: {link}", flush=True)
+
+
+def _world(app: Flask) -> World:
+    found: World = app.extensions["quota_world"]
+    return found
+
+
+def _leave() -> None:
+    logger.warning("something did not end in time; it is left behind")
+    sys.stderr.flush()
+    os._exit(0)
