@@ -8,7 +8,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from quota_web import cli_demo, cli_sign_in
+from quota_web import cli_demo, cli_operations, cli_sign_in
 from quota_web.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.world import World, world
 
@@ -43,6 +43,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(quota)
     cli_sign_in.add_to(quota)
     quota.add_command(cli_demo.command)
+    cli_operations.add_to(quota)
     app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
 
 

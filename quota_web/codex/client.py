@@ -14,6 +14,7 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 
 import certifi
@@ -74,6 +75,18 @@ class _Exchange:
     failure: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a question without a token came to: whether there is a way to the other side, and whether it likes this machine's address."""
+
+    status: int | None
+    #: Why no answer came, or what the answer says about this machine.
+    fault: Fault | None
+    #: The other side's clock, epoch seconds; None where it does not tell.
+    date: int | None
+    duration_ms: int
+
+
 class UsageClient:
     """Asks for the quota of any number of accounts over one pool of connections; safe to use from many threads."""
 
@@ -129,6 +142,14 @@ class UsageClient:
             if wait is None:
                 return _answer(exchange, judged, now(), keep_raw, sent, started)
             self._stop.wait(wait)
+
+    def probe(self, now: int) -> Probe:
+        """Ask once, without any token: enough to see name, route, proxy and certificate."""
+        started = clock.monotonic()
+        exchange = self._exchange(dict(self._headers), self._timeout)
+        judged, _ = self._judged(exchange, now, ())
+        date = _epoch_of((exchange.headers or {}).get("date"))
+        return Probe(exchange.status, judged.fault, date, _since(started))
 
     def cut(self) -> None:
         """Stop: nothing more is sent, waits end, and the sockets of all requests under way are shut down."""
@@ -232,6 +253,13 @@ def _answer(exchange: _Exchange, judged: tuple[Verdict, Snapshot | None], now: i
         requests_sent=sent,
         duration_ms=_since(started),
     )
+
+
+def _epoch_of(date: str | None) -> int | None:
+    try:
+        return int(parsedate_to_datetime(date or "").timestamp())
+    except ValueError:
+        return None
 
 
 def _refuse(what: str, problem: str | None) -> None:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, true, update
 
 from quota_web.store.models import account, account_fact, attempt, credential, limit_window, reading, rollup, setting
 
@@ -36,9 +36,14 @@ def drop_readings(conn: Connection, window_id: int, before: int, limit: int) -> 
 
 
 def drop_attempts(conn: Connection, account_id: int, before: int, limit: int) -> int:
-    """The same for an account's attempts. A run of equal ones that still went on after that moment stays whole."""
+    """The same for an account's attempts. A run of equal ones that went on after that moment, or still goes on, stays whole."""
+    going_on = select(func.coalesce(account.c.run_first_at, -1)).where(account.c.id == account_id).scalar_subquery()
+    return _drop_attempts(conn, account_id, (attempt.c.last_at < before) & (attempt.c.first_at != going_on), limit)
+
+
+def _drop_attempts(conn: Connection, account_id: int, those: ColumnElement[bool], limit: int) -> int:
     a = attempt.c
-    whole = (a.account_id == account_id) & (a.last_at < before)
+    whole = (a.account_id == account_id) & those
     oldest = select(a.first_at).where(whole).order_by(a.first_at).limit(limit).subquery()
     chosen = whole & a.first_at.in_(select(oldest.c.first_at))
     _keep_totals(conn, chosen)
@@ -65,7 +70,7 @@ def drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
             gone = _drop_oldest(conn, table, table.c.window_id == window_id, at, forever, limit)
             if gone:
                 return gone
-    gone = drop_attempts(conn, account_id, forever, limit)
+    gone = _drop_attempts(conn, account_id, true(), limit)
     if gone:
         return gone
     for table in (account_fact, limit_window, credential):

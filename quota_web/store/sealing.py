@@ -1,8 +1,8 @@
 """Tokens at rest, and the one key that everything secret is derived from.
 
 The key is `QUOTA_SECRET_KEY`, else the first line of `secret.key` in the instance folder. Older keys still open what they
-sealed: `QUOTA_SECRET_KEY_OLD` beside the former, further lines in the latter. From it HKDF derives one key to sign cookies and one to seal tokens, so that neither
-says anything about the other.
+sealed: `QUOTA_SECRET_KEY_OLD` beside the former, further lines in the latter. From the key HKDF derives one key to sign
+cookies and one to seal tokens, so that neither says anything about the other.
 """
 
 import base64

@@ -31,7 +31,7 @@ SCOPES: dict[str, str] = {
     "static": PUBLIC,
     "health.healthz": PUBLIC,
     "health.readyz": PUBLIC,
-    "health.metrics": READ,
+    "metrics.index": READ,
     "sign_in.login": PUBLIC,
     "sign_in.logout": SESSION,
     "dashboard.index": READ,

@@ -1,0 +1,20 @@
+"""`GET /metrics`, for Prometheus; it comes with an API token."""
+
+from flask import Blueprint, Flask, Response
+
+from quota_web import clock, metrics
+from quota_web.world import world
+
+blueprint = Blueprint("metrics", __name__)
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/metrics")
+def index() -> Response:
+    present = world()
+    present.ready()
+    body, content_type = metrics.page(present.scope, clock.now(), present.settings.refresh_interval)
+    return Response(body, content_type=content_type)
