@@ -111,7 +111,7 @@ def _chart(conn: Connection, accounts: Sequence[Account], asked: Wanted, carry_s
     ids = [s.window_id for s in found]
     span = history.span_for(conn, ids, asked.start, asked.end)
     axis = series.axis(asked.start, asked.end, asked.points, max(1, span))
-    points = history.points(conn, ids, axis.start, axis.end, axis.step, span)
+    points = history.points(conn, ids, axis.start, axis.end, axis.step, history.coarsest(axis.step, span))
     before = history.last_before(conn, ids, axis.start)
     names = {a.id: a.name for a in accounts}
     lines = (Line(names[s.account_id], s.key, series.columns(points.get(s.window_id, []), before.get(s.window_id), axis, carry_s)) for s in found)
@@ -131,8 +131,9 @@ def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spar
     with engine.reading() as conn:
         found = history.series(conn, account_ids, USUAL_KEYS)
         ids = [s.window_id for s in found]
-        axis = series.axis(now - SPARK_LENGTH, now, SPARK_POINTS)
-        points = history.points(conn, ids, axis.start, axis.end, axis.step, history.RAW)
+        span = history.span_for(conn, ids, now - SPARK_LENGTH, now)
+        axis = series.axis(now - SPARK_LENGTH, now, SPARK_POINTS, max(1, span))
+        points = history.points(conn, ids, axis.start, axis.end, axis.step, span)
         before = history.last_before(conn, ids, axis.start)
     times = axis.times()
     result: dict[int, Spark] = {}

@@ -67,7 +67,7 @@ PERSONAS = (
     Persona("plus"),
     Persona("plus", appetite=26),
     Persona("pro", (FIVE_HOUR, WEEKLY, *SPARK), appetite=8, weekends=0.6),
-    Persona("team", appetite=18, ending="exhausted"),
+    Persona("team", appetite=11, ending="exhausted"),
     Persona("plus", ending="unauthorized"),
     Persona("enterprise", (WEEKLY, SPEND), appetite=20, credits=None),
     Persona("free", (MONTHLY,), appetite=6, weekends=0.5),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, select
 
 from quota_web.series import Point
 from quota_web.store.models import attempt, limit_window, reading, rollup
@@ -16,8 +16,8 @@ from quota_web.store.rollups import SPANS
 
 #: Rows that a chart may read: more are slower to fetch than anybody can see.
 MOST_ROWS = 10_000
-#: Raw readings are grouped over at most this long, however many they are, and looked at whole up to MOST_ROWS.
-RAW_GROUPED = 2 * 86_400
+#: Up to RAW_GROUPED seconds the database groups raw readings, and up to MOST_GROUPED of them; up to RAW_COUNTED it does MOST_ROWS.
+RAW_GROUPED, MOST_GROUPED = 2 * 86_400, 60_000
 RAW_COUNTED = 8 * 86_400
 RAW = 0
 
@@ -68,69 +68,44 @@ def series(conn: Connection, account_ids: Sequence[int], keys: Iterable[str] | N
 def span_for(conn: Connection, window_ids: Sequence[int], start: int, end: int) -> int:
     """The finest rows worth reading over [start, end): RAW, or a rollup's span in seconds."""
     length = end - start
-    if length <= RAW_GROUPED:
-        return RAW
-    if length <= RAW_COUNTED and _raw_rows(conn, window_ids, start, end) <= MOST_ROWS:
+    if length <= RAW_COUNTED and _is_raw_readable(conn, window_ids, start, end):
         return RAW
     return next((span for span in SPANS if len(window_ids) * length / span <= MOST_ROWS), SPANS[-1])
 
 
-def _raw_rows(conn: Connection, window_ids: Sequence[int], start: int, end: int) -> int:
-    r, day = rollup.c, SPANS[-1]
-    query = select(func.coalesce(func.sum(r.count), 0)).where(r.span == day, r.window_id.in_(window_ids), r.slot >= start - day, r.slot < end)
-    return int(conn.execute(query).scalar_one())
+def coarsest(step: int, span: int) -> int:
+    """The longest span that says the same about slots of *step* seconds as *span* does: fewer rows, equal answers."""
+    return max((s for s in SPANS if s >= span and step % s == 0), default=span)
+
+
+def _is_raw_readable(conn: Connection, window_ids: Sequence[int], start: int, end: int) -> bool:
+    """Whether the raw readings of [start, end) are few enough, and still there: retention takes them, and leaves the rollups."""
+    rows = conn.execute(_EXTENT, {"ids": window_ids, "start": start - start % SPANS[-1], "end": end}).all()
+    most = MOST_GROUPED if end - start <= RAW_GROUPED else MOST_ROWS
+    if sum(row.readings or 0 for row in rows) > most:
+        return False
+    gone_until = (row.first_at if row.first_at is not None else end for row in rows if row.first_slot is not None and _is_pruned(row))
+    return start >= max(gone_until, default=start)
+
+
+def _is_pruned(row: Row[Any]) -> bool:
+    return row.first_at is None or row.first_slot + SPANS[0] <= row.first_at
 
 
 def points(conn: Connection, window_ids: Sequence[int], start: int, end: int, step: int, span: int) -> dict[int, list[Point]]:
-    """The points of these windows in [start, end), by window id, in the order of time."""
-    if not window_ids:
-        return {}
-    query = _raw(window_ids, start, end, step) if span == RAW else _rolled_up(window_ids, start, end, span)
+    """The points of these windows in [start, end), by window id, in the order of time. *start* is a multiple of *step*."""
+    values = {"ids": window_ids, "start": start, "end": end}
+    rows = conn.execute(_RAW, values | {"step": step}) if span == RAW else conn.execute(_ROLLED_UP, values | {"span": span})
     found: dict[int, list[Point]] = defaultdict(list)
-    for window_id, *values in conn.execute(query):
-        found[window_id].append(Point(*values))
+    for window_id, at, low, high, last, last_at, resets_at in rows.all():
+        found[window_id].append(Point(at, low, high, last, last_at, resets_at))
     return found
-
-
-def _rolled_up(window_ids: Sequence[int], start: int, end: int, span: int) -> Select[Any]:
-    r = rollup.c
-    query = select(r.window_id, r.slot, r.min_used, r.max_used, r.last_used, r.last_at, r.last_resets_at)
-    return query.where(r.span == span, r.window_id.in_(window_ids), r.slot >= start - start % span, r.slot < end).order_by(r.window_id, r.slot)
-
-
-def _raw(window_ids: Sequence[int], start: int, end: int, step: int) -> Select[Any]:
-    """Raw readings by slot: one pass for the extremes and the last moment, then that moment's row by its key."""
-    r = reading.c
-    # // would be floored by a function for every row: both databases divide whole numbers downwards by themselves.
-    slot = (r.taken_at - start).op("/", return_type=BigInteger())(step)
-    inner = (
-        select(r.window_id, func.min(r.used_percent).label("low"), func.max(r.used_percent).label("high"), func.max(r.taken_at).label("last_at"))
-        .where(r.window_id.in_(window_ids), r.taken_at >= start, r.taken_at < end)
-        .group_by(r.window_id, slot)
-        .subquery()
-    )
-    last = reading.alias("last")
-    query = select(inner.c.window_id, inner.c.last_at, inner.c.low, inner.c.high, last.c.used_percent, inner.c.last_at, last.c.resets_at)
-    return query.join(last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at)).order_by(
-        inner.c.window_id, inner.c.last_at
-    )
 
 
 def last_before(conn: Connection, window_ids: Sequence[int], moment: int) -> dict[int, Point]:
     """Each window's last reading before *moment*: what a chart that starts there begins with."""
-    if not window_ids:
-        return {}
-    earlier, found = reading.alias("earlier"), reading.alias("found")
-    newest = (
-        select(func.max(earlier.c.taken_at))
-        .where(earlier.c.window_id == limit_window.c.id, earlier.c.taken_at < bindparam("moment"))
-        .scalar_subquery()
-    )
-    query = select(found.c.window_id, found.c.used_percent, found.c.taken_at, found.c.resets_at).select_from(
-        limit_window.join(found, (found.c.window_id == limit_window.c.id) & (found.c.taken_at == newest))
-    )
-    rows = conn.execute(query.where(limit_window.c.id.in_(window_ids)), {"moment": moment})
-    return {row.window_id: Point(row.taken_at, row.used_percent, row.used_percent, row.used_percent, row.taken_at, row.resets_at) for row in rows}
+    rows = conn.execute(_LAST_BEFORE, {"ids": window_ids, "moment": moment}).all()
+    return {window_id: Point(at, used, used, used, at, resets_at) for window_id, at, used, resets_at in rows}
 
 
 def size(conn: Connection, account_id: int) -> Size:
@@ -148,3 +123,49 @@ def attempts(conn: Connection, account_id: int, limit: int = 20) -> list[Attempt
     a = attempt.c
     query = select(a.first_at, a.last_at, a.status, a.http_status, a.fault_code, a.fault_data, a.count, a.ms_sum, a.ms_max)
     return [Attempts(*row) for row in conn.execute(query.where(a.account_id == account_id).order_by(a.first_at.desc()).limit(limit))]
+
+
+# Made once: putting a statement together costs as much as running it.
+_IDS: Any = bindparam("ids", expanding=True)
+
+
+def _rolled_up() -> Select[Any]:
+    r = rollup.c
+    wanted = (r.span == bindparam("span"), r.window_id.in_(_IDS), r.slot >= bindparam("start"), r.slot < bindparam("end"))
+    columns = (r.window_id, r.slot, r.min_used, r.max_used, r.last_used, r.last_at, r.last_resets_at)
+    return select(*columns).where(*wanted).order_by(r.window_id, r.slot)
+
+
+def _raw() -> Select[Any]:
+    """Raw readings by slot: one pass for the extremes and the last moment, then that moment's row by its key."""
+    r, last = reading.c, reading.alias("last")
+    # A plain / because // would be floored by a function for every row: both databases divide whole numbers downwards.
+    slot = r.taken_at.op("/", return_type=BigInteger())(bindparam("step"))
+    low, high, last_at = func.min(r.used_percent).label("low"), func.max(r.used_percent).label("high"), func.max(r.taken_at).label("last_at")
+    wanted = (r.window_id.in_(_IDS), r.taken_at >= bindparam("start"), r.taken_at < bindparam("end"))
+    inner = select(r.window_id, low, high, last_at).where(*wanted).group_by(r.window_id, slot).subquery()
+    columns = (inner.c.window_id, inner.c.last_at, inner.c.low, inner.c.high, last.c.used_percent, inner.c.last_at, last.c.resets_at)
+    found = select(*columns).join(last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at))
+    return found.order_by(inner.c.window_id, inner.c.last_at)
+
+
+def _last_before() -> Select[Any]:
+    w, earlier, found = limit_window.c, reading.alias("earlier"), reading.alias("found")
+    is_earlier = (earlier.c.window_id == w.id, earlier.c.taken_at < bindparam("moment"))
+    newest = select(func.max(earlier.c.taken_at)).where(*is_earlier).scalar_subquery()
+    columns = (found.c.window_id, found.c.taken_at, found.c.used_percent, found.c.resets_at)
+    joined = limit_window.join(found, (found.c.window_id == w.id) & (found.c.taken_at == newest))
+    return select(*columns).select_from(joined).where(w.id.in_(_IDS))
+
+
+def _extent() -> Select[Any]:
+    """For each window: its first reading and first hourly slot that are there, and how many readings the days of a stretch hold."""
+    w, r, first, hour = limit_window.c, rollup.c, reading.alias("first"), rollup.alias("hour")
+    first_at = select(func.min(first.c.taken_at)).where(first.c.window_id == w.id).scalar_subquery()
+    first_slot = select(func.min(hour.c.slot)).where(hour.c.span == SPANS[0], hour.c.window_id == w.id).scalar_subquery()
+    in_days = (r.span == SPANS[-1], r.window_id == w.id, r.slot >= bindparam("start"), r.slot < bindparam("end"))
+    count = select(func.sum(r.count)).where(*in_days).scalar_subquery()
+    return select(first_at.label("first_at"), first_slot.label("first_slot"), count.label("readings")).where(w.id.in_(_IDS))
+
+
+_ROLLED_UP, _RAW, _LAST_BEFORE, _EXTENT = _rolled_up(), _raw(), _last_before(), _extent()
