@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from quota_web import names, quota
+from quota_web.errors import BadDatabase
 from quota_web.faults import Fault
 from quota_web.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
 from quota_web.store import accounts as store
@@ -61,6 +62,11 @@ def version() -> tuple[str, int]:
     with engine.reading() as conn:
         state = site.read(conn)
     return state.nonce, state.data_version
+
+
+def trouble() -> BadDatabase | None:
+    """Why nothing can be stored at present, as this process met it; None while all is well."""
+    return engine.trouble()
 
 
 def overview(scope: Scope, now: int, interval_s: int) -> Overview:

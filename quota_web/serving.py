@@ -10,6 +10,7 @@ from flask import Flask
 from quota_web import clock, jobs, logs, sign_in
 from quota_web.config import Settings
 from quota_web.sign_in import Gate
+from quota_web.store import condition
 from quota_web.world import World
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ def start(app: Flask) -> None:
     logs.init(settings.log_format, settings.timezone)
     with app.app_context():
         _world(app).ready()
+        # Once a process: a damaged page is better met here than by a write years later.
+        condition.check()
     jobs.start(app)
 
 

@@ -34,4 +34,5 @@ def _database() -> str | None:
     except QuotaError as error:
         current_app.logger.error("readyz: %s", error)
         return f"the database cannot be used ({type(error).__name__})"
-    return None
+    trouble = reports.trouble()
+    return f"nothing can be stored ({type(trouble).__name__})" if trouble is not None else None
