@@ -1,11 +1,48 @@
-"""Act: what the schedule tidies up beside asking: histories of deleted accounts, old readings, the database's log."""
+"""Act: what the schedule tidies up beside asking. Everything goes in small pieces, so that nobody waits for it.
+
+Several processes may do this at the same time; whoever comes second finds less to do.
+"""
 
 import threading
 
+from quota_web import clock, guesses, pruning
+from quota_web.store import chores as store
+from quota_web.store import engine
+from quota_web.store import sign_in as sign_in_store
+
+HOURLY_S = 3_600.0
+DAY = 86_400
+ACTOR = "retention"
+#: Old history goes only after the clock has kept pace for so many hourly rounds: a clock that ran ahead must not make everything old.
+STEADY_ROUNDS = 3
+STEADY_WITHIN_S = 600.0
+
 
 class Chores:
+    """The chores of one process, and when the hourly ones were done last."""
+
     def __init__(self, retention_days: int | None) -> None:
         self._retention_days = retention_days
+        self._hourly_at = float("-inf")
+        self._wall_at = 0
+        self._steady_rounds = 0
 
-    def work(self, now: int, stop: threading.Event) -> bool:
-        return False
+    def work(self, now: int, stop: threading.Event) -> None:
+        """Do what there is to do, until *stop*: deleted accounts' history at once, the rest hourly."""
+        pruning.purge_deleted(stop.is_set)
+        if clock.monotonic() - self._hourly_at < HOURLY_S or stop.is_set():
+            return
+        self._note_clock(now)
+        if self._retention_days is not None and self._steady_rounds >= STEADY_ROUNDS:
+            pruning.prune(now - self._retention_days * DAY, now, ACTOR, stop.is_set)
+        with engine.transaction() as tx:
+            sign_in_store.forget_failures(tx, before=now - guesses.HOUR, after=now + guesses.CLOCK_SLACK_S)
+        if not stop.is_set():
+            store.truncate_log()
+
+    def _note_clock(self, now: int) -> None:
+        """Whether as much time has passed by the wall clock as by the one that cannot be set."""
+        at = clock.monotonic()
+        is_steady = abs((now - self._wall_at) - (at - self._hourly_at)) < STEADY_WITHIN_S
+        self._steady_rounds = self._steady_rounds + 1 if is_steady else 1
+        self._hourly_at, self._wall_at = at, now

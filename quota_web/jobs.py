@@ -244,8 +244,7 @@ class Schedule:
 
     def _do_chores(self) -> None:
         self._chores_at = clock.monotonic() + CHORES_S
-        if self._chores.work(clock.now(), self._world.stop):
-            self._chores_at = clock.monotonic()
+        self._chores.work(clock.now(), self._world.stop)
 
     @contextmanager
     def _job(self, generation: int, name: str) -> Iterator[None]:

@@ -1,0 +1,71 @@
+"""Settings of gunicorn, which finds this file by itself: `gunicorn wsgi:app`. Each can be overruled on its command line.
+
+Workers share the work through the claims in the database, so any number of them will do; WEB_CONCURRENCY sets it.
+"""
+
+import os
+import signal
+import sys
+from typing import Any
+
+bind = "127.0.0.1:8081"
+worker_class = "gthread"
+threads = 8
+#: Requests under way get this long after SIGTERM; then the workers are killed.
+graceful_timeout = 8
+#: A worker in the middle of its requests must not be replaced because it has served many.
+max_requests = 0
+#: Forwarded headers are judged by the app (QUOTA_TRUSTED_PROXIES); gunicorn itself believes nobody.
+forwarded_allow_ips = ""
+#: Nobody needs a socket through which the server takes orders.
+control_socket_disable = True
+#: The workers' heartbeat is a file; in memory, where that is possible, no slow disk delays it and no read-only one forbids it.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes it unguessable
+
+_FIRST = 1
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the schedule in the worker, never in the process that forks: threads and database handles do not survive a fork."""
+    from quota_web import serving
+    from quota_web.errors import BadDatabase, BadSetting
+
+    app = worker.wsgi
+    try:
+        serving.start(app)
+        if worker.age == _FIRST:
+            serving.welcome(app, _base(worker))
+    except (BadSetting, BadDatabase) as error:
+        print(error, file=sys.stderr, flush=True)
+        # The one status that stops gunicorn instead of making it try again for ever.
+        sys.exit(4)
+    stop_gracefully = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: Any) -> None:
+        serving.begin_to_stop(app)
+        if callable(stop_gracefully):
+            stop_gracefully(number, frame)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.siginterrupt(signal.SIGTERM, False)
+
+
+def worker_int(worker: Any) -> None:
+    """SIGINT or SIGQUIT: the worker ends at once, but what has been answered is stored."""
+    from quota_web import serving
+
+    serving.begin_to_stop(worker.wsgi)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """The last thing a worker does."""
+    from quota_web import serving
+
+    if getattr(worker, "wsgi", None) is not None:
+        serving.stop(worker.wsgi)
+
+
+def _base(worker: Any) -> str:
+    """The address that a person on this machine types."""
+    address = worker.sockets[0].getsockname()
+    return f"http://localhost:{address[1]}" if isinstance(address, tuple) else "http://localhost"
