@@ -1,0 +1,58 @@
+"""What an account may be called, and when two names are the same."""
+
+import pytest
+
+from quota_web import names
+from quota_web.errors import BadInput
+
+
+@pytest.mark.parametrize("name", ["a", "alice", "Alice Müller", "alice@example.com", "团队 1", "a.b", "a..b", "x" * 80, "🦊", "-rf", "CON", "100%"])
+def test_ordinary_names_are_taken(name):
+    assert names.checked(name) == name
+
+
+def test_blanks_around_a_name_are_dropped():
+    assert names.checked("  alice \n") == "alice"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "give the account a name"),
+        ("   ", "give the account a name"),
+        ("x" * 81, "at most 80"),
+        ("a/b", "no /"),
+        ("a\\b", "no /"),
+        ("../x", "no /"),
+        (".", "dot"),
+        ("..", "dot"),
+        (".hidden", "dot"),
+        ("a\nb", "printable"),
+        ("a\0b", "printable"),
+        ("a\x1b[31m", "printable"),
+        ("a\u202eb", "printable"),
+        ("a\u200db", "printable"),
+        ("a\udcffb", "printable"),
+        ("🦊" * 62, "shorter"),
+        ("\ufdfa" * 15, "shorter"),
+    ],
+)
+def test_what_steers_a_path_or_a_terminal_is_no_name(name, reason):
+    with pytest.raises(BadInput) as refused:
+        names.checked(name)
+
+    assert refused.value.field == "name"
+    assert reason in refused.value.message
+
+
+@pytest.mark.parametrize(("one", "other"), [("alice", "ALICE"), ("straße", "STRASSE"), ("Ångström", "A\u030angström"), ("ﬁ", "fi"), ("Ⅳ", "iv")])
+def test_names_that_read_alike_are_the_same(one, other):
+    assert names.key(one) == names.key(other)
+
+
+def test_names_that_differ_stay_apart():
+    assert len({names.key(name) for name in ("alice", "alice 2", "a lice", "al1ce", "аlice")}) == 5
+
+
+def test_a_text_from_outside_becomes_one_harmless_line():
+    assert names.visible("a\nb\x1b[31m\udcff ü") == r"a\nb\x1b[31m\udcff ü"

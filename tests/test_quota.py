@@ -1,0 +1,177 @@
+"""The nouns and rules of quota: keys by length, labels, what remains, and when an account is blocked."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quota_web import quota
+from quota_web.quota import Block, Credits, Facts, Reading
+
+NOW = 1_795_262_400
+HOUR = 3_600
+
+FREE = Facts(allowed=True, limit_reached=False)
+FULL = Facts(allowed=False, limit_reached=True)
+
+
+def five_hour(used: float, resets_at: int | None = NOW + HOUR) -> Reading:
+    return Reading(quota.FIVE_HOUR, used, resets_at, 18_000)
+
+
+def weekly(used: float, resets_at: int | None = NOW + 48 * HOUR) -> Reading:
+    return Reading(quota.WEEKLY, used, resets_at, 604_800)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "key"),
+    [
+        (18_000, "five_hour"), (17_100, "five_hour"), (18_900, "five_hour"), (17_099, "window:17099"), (18_901, "window:18901"),
+        (86_400, "daily"), (604_800, "weekly"), (574_560, "weekly"), (635_040, "weekly"), (635_041, "window:635041"),
+        (2_592_000, "monthly"), (2_628_000, "monthly"), (2_592_001, "monthly"), (3_600, "window:3600"), (1_800, "window:1800"), (1, "window:1"),
+    ],
+)  # fmt: skip
+def test_a_window_is_called_by_its_length(seconds, key):
+    assert quota.key_for_length(seconds) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "own"),
+    [
+        ("five_hour", True), ("unknown", True), ("window:3600", True), ("spend", False),
+        ("model:codex_bengalfox:weekly", False), ("code_review:weekly", False),
+    ],
+)  # fmt: skip
+def test_limits_of_models_reviews_and_spending_are_not_the_accounts_own(key, own):
+    assert quota.is_own(key) is own
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "label"),
+    [
+        ("five_hour", None, "5 hours"),
+        ("weekly", None, "Weekly"),
+        ("spend", None, "Spend"),
+        ("unknown", None, "Unknown length"),
+        ("window:1800", None, "30 minutes"),
+        ("window:3600", None, "1 hour"),
+        ("window:172800", None, "2 days"),
+        ("window:61", None, "61 seconds"),
+        ("model:codex_bengalfox:weekly", "GPT-5.3-Codex-Spark", "GPT-5.3-Codex-Spark · Weekly"),
+        ("model:codex_bengalfox:window:1800", None, "codex_bengalfox · 30 minutes"),
+        ("code_review:weekly", None, "Code review · Weekly"),
+        ("of a later version", None, "of a later version"),
+    ],
+)
+def test_a_key_reads_as_words(key, name, label):
+    assert quota.label(key, name) == label
+
+
+@pytest.mark.parametrize(("used", "remaining"), [(0, 100), (12, 88), (37.5, 62.5), (100, 0), (107, 0), (-3, 100)])
+def test_what_remains_is_kept_between_nothing_and_all(used, remaining):
+    assert quota.remaining(used) == remaining
+
+
+@pytest.mark.parametrize(
+    ("credits", "allowed", "usable"),
+    [
+        (None, True, False),
+        (Credits(False, balance="5"), True, False),
+        (Credits(True, unlimited=True), False, True),
+        (Credits(True, balance="14"), False, True),
+        (Credits(True, balance="0"), True, False),
+        (Credits(True, balance="0E-10"), True, False),
+        (Credits(True, balance="-1"), True, False),
+        (Credits(True, balance=None), True, True),
+        (Credits(True, balance=None), None, False),
+        (Credits(True, balance=None), False, False),
+        (Credits(True, unlimited=True, overage_limit_reached=True), True, False),
+        (Credits(True, balance="nonsense"), True, False),
+        (Credits(True, balance="NaN"), True, False),
+    ],
+)
+def test_credits_help_only_where_there_are_some(credits, allowed, usable):
+    assert quota.usable_credits(Facts(allowed=allowed, credits=credits)) is usable
+
+
+BLOCKS = {
+    "nothing exhausted": (FREE, [five_hour(99.9), weekly(60)], Block(False)),
+    "no windows at all": (FREE, [], Block(False)),
+    "not allowed, without a moment": (FULL, [five_hour(12)], Block(True)),
+    "one exhausted": (FULL, [five_hour(100), weekly(60)], Block(True, NOW + HOUR)),
+    "exhausted although nothing says so": (Facts(), [weekly(100)], Block(True, NOW + 48 * HOUR)),
+    "exhausted beyond": (Facts(), [weekly(104)], Block(True, NOW + 48 * HOUR)),
+    "both exhausted, until the later": (FULL, [five_hour(100), weekly(100)], Block(True, NOW + 48 * HOUR)),
+    "exhausted without a reset": (FULL, [five_hour(100, None)], Block(True)),
+    "exhausted, credits pay": (Facts(allowed=True, credits=Credits(True, balance="5")), [five_hour(100)], Block(False)),
+    "not allowed, although credits would pay": (
+        Facts(allowed=False, credits=Credits(True, balance="5")),
+        [five_hour(100)],
+        Block(True, NOW + HOUR),
+    ),
+    "a model's window does not block the account": (FREE, [Reading("model:x:weekly", 100, NOW + HOUR)], Block(False)),
+    "nor does code review": (FREE, [Reading("code_review:weekly", 100, NOW + HOUR)], Block(False)),
+    "a reached type": (Facts(allowed=True, reached_type="workspace_owner_credits_depleted"), [five_hour(3)], Block(True)),
+    "a spend limit": (
+        Facts(allowed=True, spend_reached=True),
+        [five_hour(3), Reading("spend", 103, NOW + 9 * HOUR)],
+        Block(True, NOW + 9 * HOUR),
+    ),
+    "a spend limit without numbers": (Facts(allowed=True, spend_reached=True), [five_hour(3)], Block(True)),
+    "reset since": (FULL, [five_hour(100, NOW)], Block(False)),
+    "only one of two reset since": (FULL, [five_hour(100, NOW - 1), weekly(100)], Block(True, NOW + 48 * HOUR)),
+    "spend limit reset since": (Facts(allowed=True, spend_reached=True), [Reading("spend", 103, NOW)], Block(False)),
+}
+
+
+@pytest.mark.parametrize("case", BLOCKS)
+def test_an_account_is_blocked_when_it_cannot_be_used_now(case):
+    facts, windows, block = BLOCKS[case]
+
+    assert quota.block_state(facts, windows, NOW) == block
+
+
+def test_a_block_ends_by_itself_at_the_last_reset():
+    windows = [five_hour(100), weekly(100, NOW + 2 * HOUR)]
+    moments = (NOW, NOW + HOUR, NOW + 2 * HOUR - 1, NOW + 2 * HOUR)
+
+    assert [quota.block_state(FULL, windows, at).blocked for at in moments] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("facts", "windows", "until"),
+    [
+        (FULL, [five_hour(100)], NOW + HOUR),
+        (FULL, [five_hour(100), weekly(100)], NOW + 48 * HOUR),
+        (FULL, [five_hour(100, NOW)], None),
+        (FULL, [five_hour(100, None)], None),
+        (FULL, [five_hour(12)], None),
+        (FREE, [five_hour(99)], None),
+        (Facts(allowed=True, credits=Credits(True, unlimited=True)), [five_hour(100)], None),
+    ],
+)
+def test_asking_is_pointless_only_until_a_blocking_window_resets(facts, windows, until):
+    assert quota.cached_until(facts, windows, NOW) == until
+
+
+readings = st.lists(
+    st.builds(
+        Reading,
+        st.sampled_from(["five_hour", "weekly", "monthly", "unknown", "spend", "model:x:weekly"]),
+        st.floats(0, 200),
+        st.none() | st.integers(NOW - 1000, NOW + 1000),
+    ),
+    max_size=5,
+)
+facts = st.builds(
+    Facts, st.none(), st.none() | st.booleans(), st.none() | st.booleans(), st.none() | st.just("rate_limit_reached"), st.booleans(), st.none()
+)
+
+
+@given(facts, readings)
+def test_no_block_is_ahead_that_does_not_end_and_no_cache_without_a_block(facts, windows):
+    state = quota.block_state(facts, windows, NOW)
+    cached = quota.cached_until(facts, windows, NOW)
+
+    assert state.blocked or state.until is None
+    assert cached is None or (state.blocked and cached == state.until and cached > NOW)
+    assert cached is None or not quota.cached_until(facts, windows, cached)
