@@ -1,8 +1,8 @@
 """What tests of pages share: an app on a fresh database, a browser that behaves as browsers do, and a script with a token.
 
-    app = make_app(instance_dir)
-    browser = Browser(app).signed_in()
-    browser.post("/auth/pause", name="alice")
+app = make_app(instance_dir)
+browser = Browser(app).signed_in()
+browser.post("/auth/pause", name="alice")
 """
 
 import re
@@ -16,6 +16,7 @@ from quota_web import api_tokens, clock, config, sign_in
 from quota_web.factory import create_app
 from quota_web.passwords import Cost
 from quota_web.sign_in import Gate, NewPassword
+from quota_web.web.sessions import COOKIE
 from quota_web.world import world
 
 PASSWORD = "correct horse battery"
@@ -23,16 +24,24 @@ PASSWORD = "correct horse battery"
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
 
 
-def make_app(instance_dir: Path, password: bool = True, **settings: str) -> Flask:
-    """An app with a password, unless there shall be none or the settings bring one."""
+def first_start(instance_dir: Path, **settings: str) -> Flask:
+    """An app on a fresh database, without a password unless the settings bring one."""
     folder = instance_dir / "account"
     folder.mkdir(exist_ok=True)
     app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), **settings}))
     app.config["PASSWORD_COST"] = CHEAP
     with app.app_context():
         world().ready()
-        if password and world().settings.password is None and world().settings.auth == "password":
-            sign_in.set_password(Gate(world().settings, CHEAP), NewPassword(PASSWORD), clock.now(), "test")
+    return app
+
+
+def make_app(instance_dir: Path, **settings: str) -> Flask:
+    """An app that has its password."""
+    app = first_start(instance_dir, **settings)
+    with app.app_context():
+        gate = Gate(world().settings, CHEAP)
+        if gate.fixed_password is None:
+            sign_in.set_password(gate, NewPassword(PASSWORD), clock.now(), "test")
     return app
 
 
@@ -50,11 +59,23 @@ class Browser:
         self.base, self.environ = base, environ
 
     def get(self, path: str, **headers: str) -> TestResponse:
-        return self.client.get(path, base_url=self.base, headers=_spelled(headers), environ_base=self.environ)
+        return self.client.get(path, base_url=self.base, headers=_spelled(headers), environ_base=self.environ, buffered=True)
 
     def post(self, path: str, /, *, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+        # Buffered, here and above: an answer that is a file is read and closed.
         data = {"csrf_token": self.csrf_token(), **fields}
-        return self.client.post(path, base_url=self.base, data=data, headers={"Origin": self.base, **(headers or {})}, environ_base=self.environ)
+        sent = {"Origin": self.base, **(headers or {})}
+        return self.client.post(path, base_url=self.base, data=data, headers=sent, environ_base=self.environ, buffered=True)
+
+    def cookie(self) -> str:
+        """The session cookie's value."""
+        found = self.client.get_cookie(COOKIE)
+        assert found is not None
+        return found.value
+
+    def take(self, cookie: str) -> None:
+        """Use somebody's session cookie."""
+        self.client.set_cookie(COOKIE, cookie, domain="localhost")
 
     def csrf_token(self) -> str:
         """The token of any page's form: signed in the sign-out's, otherwise the sign-in's."""
@@ -64,7 +85,7 @@ class Browser:
                 return found.group(1)
         return ""
 
-    def sign_in(self, password: str = PASSWORD, **fields: str) -> TestResponse:
+    def sign_in(self, password: str = PASSWORD, **fields: Any) -> TestResponse:
         return self.post("/login", password=password, **fields)
 
     def signed_in(self) -> "Browser":

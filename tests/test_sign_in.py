@@ -15,7 +15,7 @@ from quota_web.sign_in import Gate, NewPassword
 from quota_web.store import engine, events
 from quota_web.store import sign_in as store
 from quota_web.world import world
-from tests.browser import CHEAP, PASSWORD, make_app
+from tests.browser import CHEAP, PASSWORD, first_start, make_app
 from tests.fakes import NOW
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
@@ -33,7 +33,7 @@ def app(instance_dir):
 @pytest.fixture
 def bare(instance_dir):
     """An app at its first start, without a password."""
-    app = make_app(instance_dir, password=False)
+    app = first_start(instance_dir)
     with app.app_context(), clock.frozen(NOW):
         yield app
 
@@ -59,7 +59,9 @@ def code_of(link: str | None) -> str:
 # Passwords
 
 
-@pytest.mark.parametrize(("new", "again", "field"), [("elevenchars", None, "password"), ("x" * 1001, None, "password"), ("x" * 12, "x" * 13, "password_again")])
+@pytest.mark.parametrize(
+    ("new", "again", "field"), [("elevenchars", None, "password"), ("x" * 1001, None, "password"), ("x" * 12, "x" * 13, "password_again")]
+)
 def test_a_password_is_long_enough_not_too_long_and_typed_twice_alike(new, again, field):
     with pytest.raises(BadInput) as raised:
         passwords.checked(new, again)
@@ -218,7 +220,7 @@ def test_the_link_follows_the_address_and_keeps_its_code(bare, instance_dir):
 
 
 def test_the_link_lies_under_the_prefix(instance_dir):
-    app = make_app(instance_dir, password=False, QUOTA_URL_PREFIX="/a/b")
+    app = first_start(instance_dir, QUOTA_URL_PREFIX="/a/b")
     with app.app_context():
         assert (sign_in.setup_link(gate(), BASE, NOW) or "").startswith(f"{BASE}/a/b/login#setup=")
 
@@ -303,14 +305,16 @@ def test_no_code_was_made_so_none_fits(bare):
         sign_in.choose_first(gate(), "", NewPassword(PASSWORD), HERE, NOW)
 
 
-@pytest.mark.parametrize("settings", [{"QUOTA_AUTH": "off"}, {"QUOTA_AUTH": "proxy", "QUOTA_TRUSTED_PROXIES": "127.0.0.1"}, {"QUOTA_PASSWORD": "given by setting"}])
+@pytest.mark.parametrize(
+    "settings", [{"QUOTA_AUTH": "off"}, {"QUOTA_AUTH": "proxy", "QUOTA_TRUSTED_PROXIES": "127.0.0.1"}, {"QUOTA_PASSWORD": "given by setting"}]
+)
 def test_where_nothing_is_to_be_set_up_there_is_no_link_and_an_old_one_is_void(instance_dir, settings):
-    with make_app(instance_dir, password=False).app_context():
+    with first_start(instance_dir).app_context():
         code = code_of(sign_in.setup_link(gate(), BASE, NOW))
-    with make_app(instance_dir, password=False, **settings).app_context():
+    with first_start(instance_dir, **settings).app_context():
         assert sign_in.setup_link(gate(), BASE, NOW) is None
     assert not (instance_dir / "setup-link").exists()
-    with make_app(instance_dir, password=False).app_context(), pytest.raises(BadInput):
+    with first_start(instance_dir).app_context(), pytest.raises(BadInput):
         sign_in.choose_first(gate(), code, NewPassword(PASSWORD), HERE, NOW)
 
 
@@ -456,7 +460,9 @@ print(counted)
 
 def test_several_processes_share_the_brake(app, instance_dir):
     def run(_):
-        return subprocess.run([sys.executable, "-c", GUESSER, str(instance_dir), HERE, str(NOW)], cwd=PROJECT, capture_output=True, text=True, check=True)
+        return subprocess.run(
+            [sys.executable, "-c", GUESSER, str(instance_dir), HERE, str(NOW)], cwd=PROJECT, capture_output=True, text=True, check=True
+        )
 
     with ThreadPoolExecutor(4) as pool:
         counted = [int(done.stdout) for done in pool.map(run, range(4))]

@@ -6,13 +6,13 @@ from sqlalchemy.exc import IntegrityError
 from quota_web.store import engine
 from quota_web.store import sign_in as store
 from quota_web.store.sign_in import PASSWORD, SETUP_CODE, Token
-from tests.browser import make_app
+from tests.browser import first_start
 from tests.fakes import NOW
 
 
 @pytest.fixture
 def conn(instance_dir):
-    app = make_app(instance_dir, password=False)
+    app = first_start(instance_dir)
     with app.app_context(), engine.transaction() as conn:
         yield conn
 
