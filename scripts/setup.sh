@@ -36,10 +36,11 @@ set_up() {
 # What .venv has to hold, as text: where it is (a moved one has stale paths inside) and the files' own words.
 wanted() {
     printf '%s\n' "$root"
-    if [ "$1" != requirements.txt ]; then
-        cat "$root/requirements.txt"
+    if [ "$1" = requirements.txt ]; then
+        cat "$root/$1"
+    else
+        cat "$root"/requirements*.txt
     fi
-    cat "$root/$1"
 }
 
 # `import pip` fails where the system's Python has been replaced by another version since.

@@ -1,13 +1,18 @@
 """What holds for every test: no setting from outside, no way to the real upstream, a folder of its own."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Engine, event
+
+from quota_web.store import schema
+from tests.postgres import Server
 
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
-SWITCHES = {"QUOTA_FAULTS", "QUOTA_REQUIRE_REAL_PARTS"}
+SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
 WAYS_OUT = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}
 
 
@@ -29,6 +34,66 @@ def instance_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "instance"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL with a database `quota_template` that has our tables already."""
+    with Server() as server:
+        server.execute("CREATE DATABASE quota_template")
+        schema.bring_up(server.url("quota_template"))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Server) -> Callable[[], AbstractContextManager[str]]:
+    """Opens an empty database of our newest schema on the real server, for as long as it is needed."""
+
+    @contextmanager
+    def opened() -> Iterator[str]:
+        url = postgres.new_database("quota_template")
+        with disposing():
+            yield url
+        postgres.drop(url)
+
+    return opened
+
+
+@contextmanager
+def disposing() -> Iterator[None]:
+    """Close what the engines of apps made meanwhile leave open: a server's connections complain when they are forgotten."""
+    seen: set[Engine] = set()
+
+    def note(conn: Connection) -> None:
+        seen.add(conn.engine)
+
+    event.listen(Engine, "engine_connect", note)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "engine_connect", note)
+        for engine in seen:
+            engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+def module_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The same as `database`, for apps that a whole module shares."""
+    yield from _database(request)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings that choose a database: a test that uses them runs on SQLite and on a real PostgreSQL."""
+    yield from _database(request)
+
+
+def _database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    if request.param == "sqlite":
+        yield {}
+        return
+    with request.getfixturevalue("postgres_url")() as url:
+        yield {"QUOTA_DATABASE_URL": url}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

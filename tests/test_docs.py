@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 PAGES = [page for page in [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")] if page.is_file()]
 
 #: Variables of the test run, not of the app.
-SWITCHES = {"QUOTA_FAULTS", "QUOTA_REQUIRE_REAL_PARTS"}
+SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
 
 
 def variables(text: str) -> set[str]:

@@ -19,9 +19,9 @@ ERA = Era(NOW - DAYS * DAY, NOW)
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def app(tmp_path_factory, module_database):
     folder = tmp_path_factory.mktemp("history")
-    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)}))
+    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder), **module_database}))
     with app.app_context(), clock.frozen(NOW):
         world().ready()
         with engine.transaction() as tx:

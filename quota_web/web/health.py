@@ -4,6 +4,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from quota_web import jobs, reports
 from quota_web.errors import QuotaError
+from quota_web.web import security
 from quota_web.world import world
 
 blueprint = Blueprint("health", __name__)
@@ -11,6 +12,13 @@ blueprint = Blueprint("health", __name__)
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    app.context_processor(_for_templates)
+
+
+def _for_templates() -> dict[str, str | None]:
+    """What every page says at its top while nothing can be stored. A stranger learns nothing."""
+    trouble = reports.trouble() if security.signed_in() else None
+    return {"trouble": str(trouble) if trouble is not None else None}
 
 
 @blueprint.get("/healthz")
