@@ -106,6 +106,17 @@ def test_a_slot_in_which_the_value_moved_shows_how_far():
     assert svg.chart(moved, "alice", zone=UTC).count('fill-opacity="0.18"') == 1
 
 
+def test_a_slot_of_whole_cycles_shows_its_lowest():
+    many = history(("five_hour", [100.0] * 25))
+    many["step_seconds"] = 6 * HOUR
+    many["series"][0]["min"] = [40.0] * 24 + [30.0]
+
+    document = svg.chart(many, "alice", zone=UTC)
+
+    assert "Five-hour, lowest of each 6 hours" in document
+    assert "30 %" in document
+
+
 def test_a_chart_has_no_styles_that_a_strict_policy_would_block():
     assert "style" not in svg.chart(history(("weekly", [70.0] * 25)), "alice", zone=UTC)
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from quota_web.quota import NAMED_LENGTHS, length_in_words
+
 Column = Sequence[float | None]
 
 #: A rise of this many points within one step is a reset, not a correction.
 RESET_RISE = 3
+NEVER = 101
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 WINDOW_TITLES = {"five_hour": "Five-hour", "weekly": "Weekly", "daily": "Daily", "monthly": "Monthly", "spend": "Spend"}
 
@@ -68,7 +71,7 @@ def chart(history: Mapping[str, Any], title: str, theme: str = "light", zone: tz
     start, end = (int(datetime.fromisoformat(history[k]).timestamp()) for k in ("from", "to"))
     height = TOP + max(1, len(series)) * (PANEL_HEIGHT + GAP) + BOTTOM - GAP + 16
     parts: list[str] = []
-    for i, one in enumerate(series):
+    for i, one in enumerate(_drawn(s, history["step_seconds"]) for s in series):
         parts += _panel(one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink)
     parts += _time_axis(start, end, series, ink, zone)
     if not series:
@@ -88,8 +91,8 @@ def panel_gist(one: Mapping[str, Any]) -> str:
     return f"{name}: no readings" if not lows or now is None else f"{name}: lowest {min(lows):g} %, last {now:g} %"
 
 
-def steps(times: Sequence[int], values: Column, x: Callable[[float], float], y: Callable[[float], float]) -> str:
-    """A path that holds each value until the next, lifts the pen at gaps and breaks where a reset filled the window."""
+def steps(times: Sequence[int], values: Column, x: Callable[[float], float], y: Callable[[float], float], rise: float = RESET_RISE) -> str:
+    """A path that holds each value until the next, lifts the pen at gaps and breaks at a *rise*, where a reset filled the window."""
     path: list[str] = []
     before: float | None = None
     for t, value in zip(times, values, strict=True):
@@ -99,7 +102,7 @@ def steps(times: Sequence[int], values: Column, x: Callable[[float], float], y: 
             path.append(f"H{x(t):.4g}")
         elif before is None:
             path.append(f"M{x(t):.4g} {y(value):.4g}")
-        elif value - before >= RESET_RISE:
+        elif value - before >= rise:
             path.append(f"H{x(t):.4g}M{x(t):.4g} {y(value):.4g}")
         else:
             path.append(f"H{x(t):.4g}V{y(value):.4g}")
@@ -112,9 +115,18 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
     return lambda value: start + (value - low) / size * (end - start)
 
 
+def _drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """A series as it is drawn: where a slot holds whole cycles of the window, its lowest value tells more than its last."""
+    title = WINDOW_TITLES.get(one["window"], one["window"])
+    length = NAMED_LENGTHS.get(one["window"].rpartition(":")[2])
+    if length is None or step * 5 <= length:
+        return {**one, "title": title, "rise": RESET_RISE}
+    return {**one, "title": f"{title}, lowest of each {length_in_words(step)}", "remaining": one["min"], "min": (), "max": (), "rise": NEVER}
+
+
 def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], top: int, ink: Mapping[str, str]) -> Iterator[str]:
     x, y = _scale(*over, LEFT, WIDTH - RIGHT), _scale(0, 100, top + PANEL_HEIGHT, top)
-    yield _text(LEFT, top - 7, WINDOW_TITLES.get(one["window"], one["window"]), ink["ink"], weight="600")
+    yield _text(LEFT, top - 7, one["title"], ink["ink"], weight="600")
     for mark in (0, 50, 100):
         yield f'<path d="M{LEFT} {y(mark):g}H{WIDTH - RIGHT}" stroke="{ink["grid"]}"/>'
         yield _text(LEFT - 6, y(mark) + 4, f"{mark}", ink["soft"], "end")
@@ -124,7 +136,7 @@ def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], 
             f'fill="{ink["band"]}" fill-opacity="0.18"/>'
         )
     if times:
-        yield f'<path d="{steps(times, one["remaining"], x, y)}" fill="none" stroke="{ink["line"]}" stroke-width="1.5"/>'
+        yield f'<path d="{steps(times, one["remaining"], x, y, one["rise"])}" fill="none" stroke="{ink["line"]}" stroke-width="1.5"/>'
     last = next((v for v in reversed(one["remaining"]) if v is not None), None)
     if last is not None:
         yield _text(WIDTH - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
