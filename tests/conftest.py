@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from quota_web.store import schema
+from tests.fakes import FakeCodex
+from tests.house import House, open_house
 from tests.postgres import Server
 
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
@@ -94,6 +96,28 @@ def _database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         return
     with request.getfixturevalue("postgres_url")() as url:
         yield {"QUOTA_DATABASE_URL": url}
+
+
+@pytest.fixture(scope="session")
+def made_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder whose database has its schema, for copying."""
+    folder = tmp_path_factory.mktemp("made")
+    with open_house(folder):
+        pass
+    return folder / "instance"
+
+
+@pytest.fixture
+def codex() -> Iterator[FakeCodex]:
+    with FakeCodex() as fake:
+        yield fake
+
+
+@pytest.fixture
+def house(tmp_path: Path, codex: FakeCodex, made_instance: Path) -> Iterator[House]:
+    """An installation with an empty database, whose upstream is `codex`."""
+    with open_house(tmp_path, codex, template=made_instance) as house:
+        yield house
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,14 +4,15 @@ A reading that comes in its order is merged into its slots with one statement. O
 the same second, a clock that was put back) has its slots made anew from the readings, so that both always say the same.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, exists, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from quota_web.store.models import reading, rollup
+from quota_web.store.models import limit_window, reading, rollup
 
 #: Lengths of the rollups' slots in seconds.
 SPANS = (3_600, 21_600, 86_400)
@@ -32,11 +33,29 @@ def gone_row(span: int, window_id: int, at: int) -> _Row:
 
 
 def write(conn: Connection, readings: Sequence[_Row], rollups: Sequence[_Row], gone_rollups: Sequence[_Row]) -> None:
-    """Write readings and merge their rollups into the slots."""
+    """Write readings, and merge their rollups into the slots; of readings out of the order of time the slots are made anew."""
     statements = _POSTGRESQL if conn.dialect.name == "postgresql" else _SQLITE
-    for statement, rows in ((statements.reading, readings), (statements.rollup, rollups), (statements.gone, gone_rollups)):
-        if rows:
-            conn.execute(statement, rows)
+    late = _out_of_order(conn, readings)
+    if readings:
+        conn.execute(statements.reading, readings)
+    for statement, rows in ((statements.rollup, rollups), (statements.gone, gone_rollups)):
+        in_order = [row for row in rows if row["window_id"] not in late] if late else rows
+        if in_order:
+            conn.execute(statement, in_order)
+    for window_id, at in late.items():
+        remake(conn, window_id, at)
+
+
+def _out_of_order(conn: Connection, readings: Sequence[_Row]) -> dict[int, int]:
+    """Which windows have something in their series already at the moment of their new reading, or after it."""
+    by_moment: dict[int, list[int]] = defaultdict(list)
+    for row in readings:
+        by_moment[row["taken_at"]].append(row["window_id"])
+    late: dict[int, int] = {}
+    for at, window_ids in by_moment.items():
+        there = exists().where(reading.c.window_id == limit_window.c.id, reading.c.taken_at >= at)
+        late |= dict.fromkeys(conn.execute(select(limit_window.c.id).where(limit_window.c.id.in_(window_ids), there)).scalars(), at)
+    return late
 
 
 def remake(conn: Connection, window_id: int, at: int) -> None:

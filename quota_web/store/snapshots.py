@@ -54,8 +54,6 @@ class _Batch:
     readings: list[dict[str, Any]]
     rollups: list[dict[str, Any]]
     gone_rollups: list[dict[str, Any]]
-    #: (window id, moment) of readings that did not come in the order of time.
-    to_remake: list[tuple[int, int]]
 
 
 def record(
@@ -66,7 +64,7 @@ def record(
     *windows* and *facts* are what was known of these accounts, read in the same transaction.
     """
     mine = _still_mine(conn, [o.account.id for o in outcomes], claim_id)
-    batch = _Batch([], [], [], [], [], [], [], [], [], [])
+    batch = _Batch([], [], [], [], [], [], [], [], [])
     for outcome in outcomes:
         if outcome.account.id in mine:
             known = windows.get(outcome.account.id, [])
@@ -121,24 +119,13 @@ def _gather_reading(batch: _Batch, window_id: int, measured: Reading, at: int, b
     batch.readings.append(
         {"window_id": window_id, "taken_at": at, "used_percent": measured.used_percent, "resets_at": measured.resets_at, "flags": flags}
     )
-    if _is_out_of_order(before, at):
-        batch.to_remake.append((window_id, at))
-    else:
-        batch.rollups += [rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise) for span in SPANS]
-
-
-def _is_out_of_order(before: KnownWindow | None, at: int) -> bool:
-    """Whether the series has something at this second or later: a second answer within it, or a clock that was put back."""
-    return before is not None and at <= max(before.taken_at or 0, before.gone_at or 0)
+    batch.rollups += [rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise) for span in SPANS]
 
 
 def _gather_gone(batch: _Batch, window: KnownWindow, at: int) -> None:
     batch.gone.append({"b_id": window.id, "gone_at": at})
     batch.readings.append({"window_id": window.id, "taken_at": at, "used_percent": None, "resets_at": None, "flags": 0})
-    if _is_out_of_order(window, at):
-        batch.to_remake.append((window.id, at))
-    else:
-        batch.gone_rollups += [gone_row(span, window.id, at) for span in SPANS]
+    batch.gone_rollups += [gone_row(span, window.id, at) for span in SPANS]
 
 
 def _gather_attempt(batch: _Batch, outcome: Outcome, claim_id: int) -> None:
@@ -228,8 +215,6 @@ def _write(conn: Connection, batch: _Batch) -> None:
     if batch.attempts_new:
         conn.execute(_NEW_ATTEMPTS[conn.dialect.name], batch.attempts_new)
     rollups.write(conn, batch.readings, batch.rollups, batch.gone_rollups)
-    for window_id, at in batch.to_remake:
-        rollups.remake(conn, window_id, at)
 
 
 def _new_attempts(dialect: Any) -> Any:

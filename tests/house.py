@@ -1,0 +1,132 @@
+"""A whole small installation for tests: account folder, instance folder with its database, the app, and a fake upstream beside it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result as Ran
+from flask import Flask
+from sqlalchemy import text
+
+from quota_web import clock, commands, config, follow, refresh, reports
+from quota_web.asking import Crew, Result
+from quota_web.extensions import db
+from quota_web.factory import create_app
+from quota_web.reports import AccountReport
+from quota_web.store import accounts as store
+from quota_web.store import engine
+from quota_web.store.accounts import Account, Scope
+from quota_web.world import World, world
+from tests.fakes import NOW, FakeCodex, auth_document, make_jwt
+
+
+class House:
+    """One installation under *folder*. Its app's context is open; the clock stands still at NOW unless a test moves it."""
+
+    def __init__(self, folder: Path, codex: FakeCodex | None = None, **settings: str) -> None:
+        self.folder, self.instance, self.accounts = folder, folder / "instance", folder / "account"
+        self.accounts.mkdir(exist_ok=True)
+        self.environment = {
+            "QUOTA_INSTANCE_DIR": str(self.instance),
+            "QUOTA_ACCOUNT_DIR": str(self.accounts),
+            "QUOTA_RETRIES": "0",
+            "QUOTA_RETRY_DELAY": "0",
+            "QUOTA_TIMEZONE": "Asia/Shanghai",
+            **({"QUOTA_USAGE_URL": codex.url} if codex else {}),
+            **settings,
+        }
+        self.app = self.another()
+        self.now = NOW
+
+    def another(self, **settings: str) -> Flask:
+        """One more app on the same folders, as another process would be; *settings* differ from the first one's."""
+        return create_app(config.load({**self.environment, **settings}))
+
+    @property
+    def database(self) -> Path:
+        return self.instance / "quota.sqlite"
+
+    @property
+    def world(self) -> World:
+        return world()
+
+    @property
+    def scope(self) -> Scope:
+        return self.world.scope
+
+    def file(self, name: str, account_id: str | None = None, **token: Any) -> Path:
+        """Put an auth file for *name* into the account folder; *token* are the claims of its access token."""
+        account_id = account_id or f"acct-{name}"
+        document = auth_document(account_id, access_token=make_jwt(account_id, **{"user_id": f"user-{account_id}", **token}))
+        return self.raw_file(name, json.dumps(document).encode())
+
+    def raw_file(self, name: str, content: bytes) -> Path:
+        path = self.accounts / f"{name}.auth.json"
+        path.write_bytes(content)
+        return path
+
+    def follow(self, folder: Path | None = None) -> follow.Report:
+        return follow.sync(self.world.sealer, folder or self.accounts, self.now)
+
+    def refresh(self, *names: str, force: bool = False, **crew: Any) -> dict[str, Result]:
+        """Follow the folder and refresh these accounts, or all, as a person does; the results by name."""
+        self.follow()
+        return self.ask(*names, force=force, **crew)
+
+    def ask(self, *names: str, force: bool = False, **crew: Any) -> dict[str, Result]:
+        """Refresh without a look at the folder."""
+        chosen, _ = refresh.select(self.scope, names)
+        return {r.name: r for r in refresh.refresh(self.crew(**crew), chosen, force=force)}
+
+    def crew(self, **changes: Any) -> Crew:
+        crew = commands.crew(self.world)
+        for name, value in {"now": lambda: self.now, **changes}.items():
+            setattr(crew, name, value)
+        return crew
+
+    def report(self, name: str) -> AccountReport:
+        return next(r for r in reports.overview(self.scope, self.now, 3_600).accounts if r.account.name == name)
+
+    def used(self, name: str) -> dict[str, float]:
+        """The used percent of each window that an account has now."""
+        return {w.key: w.used_percent for w in self.report(name).windows}
+
+    def account(self, name: str) -> Account:
+        with engine.reading() as conn:
+            return store.by_name(conn, name)
+
+    def names(self) -> list[str]:
+        with engine.reading() as conn:
+            return [a.name for a in store.every(conn)]
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        with engine.reading() as conn:
+            return [tuple(row) for row in conn.execute(text(sql), values)]
+
+    def execute(self, sql: str, **values: Any) -> None:
+        with engine.transaction() as tx:
+            tx.execute(text(sql), values)
+
+    def run(self, *arguments: str, **options: Any) -> Ran:
+        """`flask quota …` in this process; the clock stands at the house's moment."""
+        with clock.frozen(self.now):
+            return self.app.test_cli_runner().invoke(args=["quota", *arguments], **options)
+
+
+@contextmanager
+def open_house(folder: Path, codex: FakeCodex | None = None, *, template: Path | None = None, **settings: str) -> Iterator[House]:
+    """A house with an open app context; *template* is an instance folder to start from, which saves making the schema anew."""
+    if template is not None:
+        shutil.copytree(template, folder / "instance", dirs_exist_ok=True)
+    house = House(folder, codex, **settings)
+    with house.app.app_context():
+        house.world.ready()
+        try:
+            yield house
+        finally:
+            if house.world._client is not None:
+                house.world._client.close()
+            db.engine.dispose()
