@@ -120,9 +120,10 @@ def _content(file: Path, connection: sqlite3.Connection, version: str) -> Conten
 
 def take_in(source: Path, target: Path) -> None:
     """Copy *source*, a file of anybody's, byte by byte into *target*, an empty file of ours. Raises BadInput."""
-    descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as incoming, open(target, "wb") as out:
-        _require_database(source, os.fstat(descriptor), incoming.read(len(MAGIC)))
+    if not stat.S_ISREG(os.stat(source).st_mode):
+        raise BadInput("file", f"{source}: is not a file")
+    with open(source, "rb") as incoming, open(target, "wb") as out:
+        _require_database(source, os.fstat(incoming.fileno()).st_size, incoming.read(len(MAGIC)))
         incoming.seek(0)
         copied = 0
         while chunk := incoming.read(_CHUNK):
@@ -134,10 +135,8 @@ def take_in(source: Path, target: Path) -> None:
         os.fsync(out.fileno())
 
 
-def _require_database(source: Path, status: os.stat_result, head: bytes) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise BadInput("file", f"{source}: is not a file")
-    if status.st_size > MAX_SIZE:
+def _require_database(source: Path, size: int, head: bytes) -> None:
+    if size > MAX_SIZE:
         raise BadInput("file", f"{source}: is larger than {MAX_SIZE // 1024**3} GiB")
     if head != MAGIC:
         raise BadInput("file", f"{source}: is not a backup of this program")
@@ -161,6 +160,11 @@ def quiet(file: Path) -> int:
 
     Raises BadDatabase where somebody has it open. A damaged one is left as it is.
     """
+    # Whatever connections this process has: none may be open when the file is looked into by hand.
+    engine.forget_troubles()
+    if _head(file) != MAGIC:
+        # SQLite would throw away the log of what it does not take for a database.
+        return 0
     connection = sqlite3.connect(file, timeout=1, isolation_level=None)
     try:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -176,6 +180,11 @@ def quiet(file: Path) -> int:
         return 0
     finally:
         connection.close()
+
+
+def _head(file: Path) -> bytes:
+    with open(file, "rb") as there:
+        return there.read(len(MAGIC))
 
 
 def in_use(file: Path) -> BadDatabase:

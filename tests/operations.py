@@ -1,0 +1,92 @@
+"""What the tests of backup, restore and the like share: an app with accounts whose tokens are canaries, and readings to count."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from quota_web import accounts, config
+from quota_web.codex import auth_file
+from quota_web.factory import create_app
+from quota_web.quota import Facts, Reading, Snapshot
+from quota_web.secret import Secret
+from quota_web.store import accounts as store
+from quota_web.store import engine, latest, snapshots
+from quota_web.store.sealing import Sealer
+from quota_web.store.snapshots import Outcome
+from quota_web.world import world
+from tests.fakes import NOW, auth_document, make_jwt
+
+DAY = 86_400
+CANARY = "rt_canary-of-the-tests-0123456789"
+
+
+def make_app(instance: Path, **settings: str) -> Flask:
+    folder = instance.parent / "account"
+    folder.mkdir(exist_ok=True)
+    # Nobody answers there: a test that asks without meaning to fails at once.
+    defaults = {"QUOTA_USAGE_URL": "http://127.0.0.1:9/usage", "QUOTA_RETRIES": "0"}
+    return create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance), "QUOTA_ACCOUNT_DIR": str(folder), **defaults, **settings}))
+
+
+def add_account(name: str, number: int = 1) -> int:
+    """A managed account with a token of its own; the app's context must be there."""
+    document = auth_document(f"acct-{number}", access_token=make_jwt(f"acct-{number}", exp=None), refresh_token=f"{CANARY}-{number}")
+    accounts.add(world().sealer, name, auth_file.parse(document), NOW, "test")
+    with engine.reading() as conn:
+        return store.by_name(conn, name).id
+
+
+def record(account_id: int, at: int, used: float = 10.0, *, facts: Facts | None = None) -> None:
+    """Store an answer of that moment."""
+    snapshot = Snapshot((Reading("five_hour", used, at + 3_600, 18_000), Reading("weekly", used / 2, at + 5 * DAY, 604_800)), facts or Facts("plus"))
+    with engine.transaction() as tx:
+        store.change(tx, account_id, claim_id=1, claimed_at=at)
+        found = store.by_id(tx, account_id)
+        assert found is not None
+        outcome = Outcome(found, at, snapshot, None, 120, 0, 3_600, at + 3_600)
+        snapshots.record(tx, [outcome], 1, latest.windows(tx, [account_id]), latest.facts(tx, [account_id]))
+
+
+def fill(days: int = 3, names: tuple[str, ...] = ("alice", "bob"), until: int = NOW) -> list[int]:
+    """Accounts with a reading every hour of the last *days*; returns their ids."""
+    ids = [add_account(name, number) for number, name in enumerate(names, 1)]
+    for account_id in ids:
+        for hour in range(days * 24):
+            record(account_id, until - (days * 24 - hour) * 3_600, (hour * 7 + account_id) % 101)
+    return ids
+
+
+def rows(table) -> int:
+    with engine.reading() as conn:
+        return conn.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def all_rows(table) -> list[tuple]:
+    with engine.reading() as conn:
+        return [tuple(row) for row in conn.execute(select(table).order_by(*table.primary_key.columns))]
+
+
+def run(app: Flask, *arguments: str, **options):
+    """`flask quota …` in this process."""
+    return app.test_cli_runner().invoke(args=["quota", *arguments], **options)
+
+
+def opens(sealer: Sealer, account_id: int) -> Secret:
+    with engine.reading() as conn:
+        return sealer.open(store.credentials(conn, [account_id])[account_id].access_sealed)
+
+
+def environment(instance: Path, **settings: str) -> Mapping[str, str]:
+    """The environment of a command in another process."""
+    folder = instance.parent / "account"
+    folder.mkdir(exist_ok=True)
+    return {
+        "QUOTA_INSTANCE_DIR": str(instance),
+        "QUOTA_ACCOUNT_DIR": str(folder),
+        "QUOTA_USAGE_URL": "http://127.0.0.1:9/usage",
+        "QUOTA_RETRIES": "0",
+        "PATH": "/usr/bin:/bin",
+        **settings,
+    }
