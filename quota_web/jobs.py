@@ -16,6 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -151,7 +152,8 @@ class Schedule:
 
         kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "max_instances"}
         scheduler = APScheduler()
-        self._app.config.update(SETTINGS)
+        # APScheduler takes its settings apart.
+        self._app.config.update(deepcopy(SETTINGS))
         scheduler.init_app(self._app)
         scheduler.add_listener(lambda event: self.counts.update([kinds[event.code]]), sum(kinds))
         scheduler.start()
