@@ -1,0 +1,144 @@
+"""Moving a history: every row arrives, both sides are compared, and a target that is in use is never touched."""
+
+import pytest
+from sqlalchemy import update
+
+from quota_web import clock, copying, reports
+from quota_web.errors import BadInput
+from quota_web.extensions import db
+from quota_web.store import copying as store
+from quota_web.store import engine, models
+from quota_web.world import world
+from tests.fakes import NOW
+from tests.operations import add_account, all_rows, fill, make_app, record, rows, run
+
+
+@pytest.fixture
+def app(instance_dir):
+    app = make_app(instance_dir)
+    with app.app_context(), clock.frozen(NOW):
+        world().ready()
+        fill(2)
+        yield app
+        engine.forget_troubles()
+
+
+@pytest.fixture
+def target(postgres_url):
+    with postgres_url() as url:
+        yield url
+
+
+def silent(*_):
+    pass
+
+
+def everything():
+    return {table.name: all_rows(table) for table in db.metadata.sorted_tables if table.name != "site_state"}
+
+
+def test_everything_arrives_on_postgresql(app, target, instance_dir, monkeypatch):
+    monkeypatch.setattr(store, "CHUNK", 17)
+    before, seen = everything(), reports.overview(world().scope, NOW, 3_600)
+    told = []
+
+    sums = copying.copy_to(target, lambda *progress: told.append(progress))
+
+    assert sums["reading"].rows == rows(models.reading) == 192
+    assert ("reading", 192, 192) in told
+    there = make_app(instance_dir, QUOTA_DATABASE_URL=target)
+    with there.app_context():
+        world().ready()
+        after = everything()
+        assert {name: [tuple(row) for row in rows] for name, rows in after.items()} == before
+        again = reports.overview(world().scope, NOW, 3_600)
+        assert again.accounts == seen.accounts
+        assert again.site.nonce != seen.site.nonce
+
+
+def test_the_new_place_is_ready_for_work(app, target, instance_dir):
+    with engine.transaction() as tx:
+        tx.execute(update(models.account).values(claim_id=7, claimed_at=NOW))
+    copying.copy_to(target, silent)
+
+    there = make_app(instance_dir, QUOTA_DATABASE_URL=target)
+    with there.app_context():
+        # New rows get numbers of their own, and tokens are opened with the key that stayed.
+        new = add_account("carol", 9)
+        record(new, NOW + 60)
+        record(1, NOW + 60)
+        assert world().sealer.open(engine_credentials(1)).reveal()
+        assert rows(models.account) == 3
+        assert [row.claim_id for row in _accounts()] == [None] * 3
+
+
+def engine_credentials(account_id):
+    with engine.reading() as conn:
+        return conn.execute(models.credential.select().where(models.credential.c.account_id == account_id)).one().access_sealed
+
+
+def _accounts():
+    with engine.reading() as conn:
+        return conn.execute(models.account.select()).all()
+
+
+def test_a_database_in_use_is_refused_untouched(app, target, instance_dir):
+    copying.copy_to(target, silent)
+    record(1, NOW + 60)
+
+    result = run(app, "copy-to", target)
+
+    assert (result.exit_code, result.stderr) == (1, "the database is not empty (table account); give an empty one\n")
+    with make_app(instance_dir, QUOTA_DATABASE_URL=target).app_context():
+        assert rows(models.reading) == 192
+
+
+def test_what_does_not_arrive_whole_leaves_the_target_empty(app, target, monkeypatch):
+    plus = store.Sum.plus
+    seen = []
+
+    def forgetful(self, rows):
+        seen.append(rows)
+        return plus(self, rows if len(seen) != 2 else rows[1:])
+
+    monkeypatch.setattr(store.Sum, "plus", forgetful)
+    with pytest.raises(BadInput, match="did not arrive whole"):
+        copying.copy_to(target, silent)
+
+    monkeypatch.undo()
+    assert copying.copy_to(target, silent)["reading"].rows == 192
+
+
+def test_the_way_back_is_the_same_command(app, target, instance_dir, tmp_path):
+    sums = copying.copy_to(target, silent)
+    back = f"sqlite:///{tmp_path / 'back.sqlite'}"
+    with make_app(instance_dir, QUOTA_DATABASE_URL=target).app_context():
+        returned = copying.copy_to(back, silent)
+
+    assert {k: v for k, v in returned.items() if k != "site_state"} == {k: v for k, v in sums.items() if k != "site_state"}
+
+
+def test_the_command_shows_counts_and_checksums(app, target):
+    result = run(app, "copy-to", target)
+
+    assert result.exit_code == 0
+    assert "reading" in result.stdout
+    assert "the same on both sides" in result.stdout
+    assert "QUOTA_DATABASE_URL" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [("nonsense", 1), ("mysql://u@h/d", 1), ("sqlite://", 1), ("postgresql://quota@127.0.0.1:1/none", 4), ("sqlite:////proc/nowhere/all.sqlite", 4)],
+)
+def test_a_target_that_cannot_be_used_is_one_line(app, url, status):
+    result = run(app, "copy-to", url)
+
+    assert (result.exit_code, result.stderr.count("\n")) == (status, 1), result.output
+
+
+def test_a_password_in_the_address_is_never_shown(app):
+    result = run(app, "copy-to", "postgresql://quota:hunter2-canary@127.0.0.1:1/none")
+
+    assert result.exit_code == 4
+    assert "hunter2" not in result.output
