@@ -111,6 +111,7 @@ def test_an_endless_plan_is_cut():
     [
         ({}, "usable", "Usable"),
         ({"windows": [window(9)]}, "usable", "Usable, little left"),
+        ({"windows": [window(88), window(0, "weekly")]}, "usable", "Usable on credits"),
         ({"windows": [window(88), window(0, "model:x:weekly")]}, "usable", "Usable"),
         ({"blocked": True}, "blocked", "Blocked"),
         ({"status": "expired", "blocked": True}, "hand", "Needs a sign-in"),

@@ -85,8 +85,9 @@ def test_counts_are_of_all_accounts_whatever_is_shown():
     assert found["sign_in"] == ["erin"]
 
 
-def test_best_is_the_first_that_can_be_used_now():
+def test_best_is_the_usable_account_that_lasts_longest():
     assert overview.table(ROWS, {}, NOW)["best"]["account"] == "Dave"
+    assert overview.table([row("alice", 100, 9), row("carol", 42, 71)], {}, NOW)["best"]["account"] == "carol"
     assert overview.table(ROWS[1:2], {}, NOW)["best"] is None
 
 

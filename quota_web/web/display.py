@@ -17,6 +17,7 @@ from flask import Flask, current_app, url_for
 from markupsafe import Markup, escape
 
 from quota_web import clock
+from quota_web.quota import is_own
 from quota_web.times import iso_text
 from quota_web.version import __version__
 from quota_web.web import svg
@@ -84,7 +85,10 @@ def state(row: Row) -> State:
         return fault
     if row["status"] not in ("ok", *STATES):
         return State("trouble", tidy(row["status"]))
-    if any(w["remaining_percent"] < LOW_PERCENT for w in row.get("windows", ()) if w["key"] in ("five_hour", "daily", "weekly", "monthly")):
+    least = min((w["remaining_percent"] for w in row.get("windows", ()) if is_own(w["key"])), default=100)
+    if least <= 0:
+        return State("usable", "Usable on credits")
+    if least < LOW_PERCENT:
         return State("usable", "Usable, little left")
     return State("usable", "Usable", "No reading of late; refresh to be sure." if row.get("stale") else None)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quota_web.charts import DEFAULT_RANGE, RANGES
+from quota_web.quota import is_own
 from quota_web.web.display import Row, epoch, plan_label, state
 
 GROUP_ORDER = ("hand", "trouble", "blocked", "usable", "idle")
@@ -33,26 +34,49 @@ class NextReset:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address asks for; nonsense in it counts as not said. Hashable, so that finished parts can be kept by it."""
+
+    sort: str
+    backwards: bool
+    show: str
+    search: str
+    range: str
+
+
+def asked(args: Mapping[str, str]) -> Asked:
+    """The query's words as an Asked."""
+    word = args.get("sort", "")
+    sort, backwards = word.removeprefix("-"), word.startswith("-")
+    return Asked(
+        sort=sort if sort in SORTS else DEFAULT_SORT,
+        backwards=backwards and sort in SORTS,
+        show=args["show"] if args.get("show") in SHOWS else "all",
+        search=args.get("q", "").strip()[:80],
+        range=args["range"] if args.get("range") in RANGES else DEFAULT_RANGE,
+    )
+
+
 def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str, Any]:
     """Everything `dashboard/index.html` shows of the accounts: rows as asked for, counts, and what was asked."""
-    sort, backwards = _asked_sort(args.get("sort", ""))
-    show = args["show"] if args.get("show") in SHOWS else "all"
-    search = args.get("q", "").strip()[:80]
-    groups = Counter(state(row).group for row in results)
-    rows = [row for row in results if state(row).group in SHOWS[show] and _matches(row, search)]
+    wanted = asked(args)
+    ordered = arranged(results)
+    states = {row["account"]: state(row).group for row in results}
+    rows = [row for row in ordered if states[row["account"]] in SHOWS[wanted.show] and _matches(row, wanted.search)]
     return {
-        "rows": arranged(rows, sort, backwards),
+        "rows": arranged(rows, wanted.sort, wanted.backwards),
         "total": len(results),
-        "groups": groups,
+        "groups": Counter(states.values()),
         "sign_in": [row["account"] for row in results if row["status"] in NEED_SIGN_IN],
-        "best": next((row for row in arranged(results) if state(row).group == "usable"), None),
+        "best": max((row for row in ordered if states[row["account"]] == "usable"), key=_reserve, default=None),
         "next_reset": next_reset(results, now),
         "other_windows": any(other_windows(row) for row in results),
-        "sort": sort,
-        "backwards": backwards,
-        "show": show,
-        "search": search,
-        "range": args["range"] if args.get("range") in RANGES else DEFAULT_RANGE,
+        "sort": wanted.sort,
+        "backwards": wanted.backwards,
+        "show": wanted.show,
+        "search": wanted.search,
+        "range": wanted.range,
         "names": sorted((row["account"] for row in results), key=str.casefold),
     }
 
@@ -86,9 +110,9 @@ def other_windows(row: Row) -> list[Mapping[str, Any]]:
     return [w for w in row["windows"] if w["key"] not in ("five_hour", "weekly")]
 
 
-def _asked_sort(asked: str) -> tuple[str, bool]:
-    word = asked.removeprefix("-")
-    return (word, asked.startswith("-")) if word in SORTS else (DEFAULT_SORT, False)
+def _reserve(row: Row) -> float:
+    """What is left of the fullest-used of an account's own windows: how far one gets with it."""
+    return min((w["remaining_percent"] for w in row["windows"] if is_own(w["key"])), default=0)
 
 
 def _matches(row: Row, search: str) -> bool:
