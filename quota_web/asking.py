@@ -146,6 +146,9 @@ class Run:
         self.held_elsewhere += claimed.held
         for _ in range(claimed.looked_at):
             self._to_ask.popleft()
+        if self._crew.limit is not None and any(r.status is Status.ADDRESS_BLOCKED for r in results):
+            # The schedule does not go on against a closed door; whom a person wants is tried all the same.
+            self._to_ask = deque(a for a in self._to_ask if a.requested_at is not None)
         self._in_flight.update({found.id: found for found, _ in claimed.ready})
         return results, claimed.ready
 
@@ -154,9 +157,6 @@ class Run:
         free = 0 if crew.stop.is_set() or not self._to_ask else crew.slots - len(self._in_flight) + come_back
         if crew.limit is None or free <= 0:
             return free
-        if due.is_address_blocked(site.read(tx).address_blocked_until, crew.now()):
-            # Refused in this very run: the schedule does not make it worse.
-            return 0
         return min(free, crew.limit - store.live_claims(tx, crew.now(), CLAIM_LASTS))
 
     def _claim(self, tx: Connection, free: int) -> _Claimed:
