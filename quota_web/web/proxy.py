@@ -51,12 +51,11 @@ class Door:
         self._user_header = "HTTP_" + settings.proxy_user_header.upper().replace("-", "_")
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if not is_trusted(environ.get("REMOTE_ADDR"), self._trusted):
-            drop(environ, _USED | {self._user_header})
-        drop(environ, ())
+        keep = _USED | {self._user_header} if is_trusted(environ.get("REMOTE_ADDR"), self._trusted) else frozenset()
+        drop(environ, keep, also=self._user_header)
         refused = _malformed(environ)
         if refused is not None:
-            drop(environ, _USED)
+            drop(environ, keep - _USED)
             environ[REFUSED] = (400, refused, "The reverse proxy must replace this header, not hand on or add to the visitor's.")
         self._enter_prefix(environ)
         return self._fixed(environ, start_response)
@@ -88,12 +87,11 @@ def is_trusted(peer: str | None, trusted: tuple[Network, ...]) -> bool:
     return any(address in network for network in trusted)
 
 
-def drop(environ: "WSGIEnvironment", names: Iterable[str]) -> None:
-    """Take headers away: *names*, and every forwarded header that we never read."""
-    for name in [key for key in environ if key in _ALSO_FORWARDED or (key.startswith("HTTP_X_FORWARDED_") and key not in _USED)]:
-        del environ[name]
-    for name in names:
-        environ.pop(name, None)
+def drop(environ: "WSGIEnvironment", keep: frozenset[str], also: str | None = None) -> None:
+    """Take every forwarded header away but those to *keep*; *also* names one more."""
+    for name in [key for key in environ if key.startswith("HTTP_X_FORWARDED_") or key in _ALSO_FORWARDED or key == also]:
+        if name not in keep:
+            del environ[name]
 
 
 def _malformed(environ: "WSGIEnvironment") -> str | None:
@@ -102,6 +100,8 @@ def _malformed(environ: "WSGIEnvironment") -> str | None:
         value = environ.get(name)
         if value is not None and not shape.fullmatch(value.strip()):
             return f"{_spelled(name)} is malformed or there twice"
+    if _PROTO in environ:
+        environ[_PROTO] = environ[_PROTO].strip().lower()
     chain = environ.get(_FOR)
     if chain is not None:
         # Only the last entry is the proxy's own word; those before it are whatever the visitor sent.
@@ -124,10 +124,11 @@ def client_address(entry: str) -> str | None:
         if not re.fullmatch(r"[0-9]{1,5}", port):
             return None
     try:
-        address = ipaddress.ip_address(host)
+        # A zone (`fe80::1%eth0`) says something on the proxy's machine only, and may hold anything.
+        address = ipaddress.ip_address(host) if "%" not in host else None
     except ValueError:
         return None
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return None if address is None else str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _spelled(name: str) -> str:
