@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,34 @@ def open_house(folder: Path, codex: FakeCodex | None = None, *, template: Path |
             if house.world._client is not None:
                 house.world._client.close()
             db.engine.dispose()
+
+
+class Beside:
+    """Something that goes on in another process: a thread with an app, a database connection and a client of its own."""
+
+    def __init__(self, house: House, act: Callable[[], Any]) -> None:
+        self._act, self._app = act, house.another()
+        self._thread = threading.Thread(target=self._run)
+        self.result: Any = None
+
+    def __enter__(self) -> "Beside":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        with self._app.app_context():
+            try:
+                self.result = self._act()
+            finally:
+                self._app.extensions["quota_world"].client.close()
+                db.engine.dispose()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up_at, "it never happened"
+        time.sleep(0.005)
