@@ -114,9 +114,13 @@ def codex() -> Iterator[FakeCodex]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, codex: FakeCodex, made_instance: Path) -> Iterator[House]:
-    """An installation with an empty database, whose upstream is `codex`."""
-    with open_house(tmp_path, codex, template=made_instance) as house:
+def house(request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made_instance: Path) -> Iterator[House]:
+    """An installation with an empty database, whose upstream is `codex`.
+
+    A module that says `pytestmark = pytest.mark.usefixtures("database")` runs with each kind of database.
+    """
+    settings = request.getfixturevalue("database") if "database" in request.fixturenames else {}
+    with open_house(tmp_path, codex, template=made_instance, **settings) as house:
         yield house
 
 

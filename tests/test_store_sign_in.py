@@ -11,8 +11,8 @@ from tests.fakes import NOW
 
 
 @pytest.fixture
-def conn(instance_dir):
-    app = first_start(instance_dir)
+def conn(instance_dir, database):
+    app = first_start(instance_dir, **database)
     with app.app_context(), engine.transaction() as conn:
         yield conn
 

@@ -14,6 +14,8 @@ from quota_web.store.models import limit_window, reading, rollup
 from quota_web.store.snapshots import Outcome
 from tests.fakes import NOW
 
+pytestmark = pytest.mark.usefixtures("database")
+
 FACTS = Facts(plan="plus", allowed=True, limit_reached=False, credits=Credits(False, balance="0"))
 CLAIM = 77
 
