@@ -1,0 +1,151 @@
+"""Requests a second against a "hello" JSON route of the same app behind the same sign-in, without a server in between."""
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, jsonify
+from werkzeug.test import EnvironBuilder
+
+from bench.harness import Curve, Report, Result, alternate, main
+from bench.place import place
+from quota_web import clock, demo
+from quota_web.store import engine, site
+from quota_web.web import security
+from quota_web.world import world
+
+PASSWORD = "bench-password"
+HELLO = "/bench/hello"
+
+
+class Browser:
+    """Calls the app as a server would, with a session's cookie."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._cookie = ""
+        self.status = ""
+        self.headers: dict[str, str] = {}
+        self._sign_in()
+
+    def _sign_in(self) -> None:
+        page = self.get("/login")
+        found = re.search(rb'name="csrf_token" value="([^"]+)"', page)
+        assert found, page[:500]
+        form = urlencode({"password": PASSWORD, "csrf_token": found.group(1).decode(), "next": ""}).encode()
+        self.call(self.environ("/login", method="POST", body=form, HTTP_ORIGIN="http://localhost", CONTENT_TYPE="application/x-www-form-urlencoded"))
+        assert self.status.startswith("303"), self.status
+
+    def environ(self, path: str, method: str = "GET", body: bytes = b"", **headers: Any) -> dict[str, Any]:
+        found = EnvironBuilder(path=path.partition("?")[0], query_string=path.partition("?")[2], method=method).get_environ()
+        return found | {"HTTP_COOKIE": self._cookie, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), **headers}
+
+    def get(self, path: str, **headers: Any) -> bytes:
+        return self.call(self.environ(path, **headers))
+
+    def call(self, environ: dict[str, Any]) -> bytes:
+        answer: Iterable[bytes] = self._app.wsgi_app(environ, self._started)
+        body = b"".join(answer)
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        return body
+
+    def _started(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> Callable[[bytes], object]:
+        self.status, self.headers = status, dict(headers)
+        cookies = [value.partition(";")[0] for name, value in headers if name == "Set-Cookie"]
+        self._cookie = "; ".join(cookies) or self._cookie
+        return lambda _data: None
+
+
+def run(report: Report) -> None:
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for accounts in report.size.pick((2,), (1, 10, 50, 200), (1, 10, 50, 200)):
+        with place(QUOTA_PASSWORD=PASSWORD) as here:
+            app = with_hello(here.app())
+            with app.app_context():
+                world().ready()
+                demo.fill(accounts, report.size.pick(1, 7, 7), clock.now())
+            rates = _measured(app, report)
+        for name, samples in rates.items():
+            lines.setdefault(name, []).append((accounts, sorted(samples)[len(samples) // 2]))
+        if accounts in (2, 50):
+            _add_results(report, accounts, rates)
+    report.curves.append(Curve("web", "Requests a second, one thread, without a server", "accounts", "requests/s", lines))
+
+
+def with_hello(app: Flask) -> Flask:
+    """The app with one more route, which does nothing behind the same sign-in."""
+    security.SCOPES["bench.hello"] = security.READ
+    app.add_url_rule(HELLO, "bench.hello", lambda: jsonify(hello="world"))
+    return app
+
+
+def _measured(app: Flask, report: Report) -> dict[str, list[float]]:
+    browser = Browser(app)
+    browser.get("/api/results")
+    assert browser.status.startswith("200"), browser.status
+    etag = browser.headers["ETag"]
+    times = report.size.pick(5, 300, 600)
+    few = report.size.pick(2, 20, 40)
+    sides = {
+        "hello": partial(_rate, browser, HELLO, "200", times),
+        "results, unchanged": partial(_rate, browser, "/api/results", "200", times),
+        "results, 304": partial(_rate, browser, "/api/results", "304", times, HTTP_IF_NONE_MATCH=etag),
+        "results, fresh": partial(_fresh_rate, browser, app, "/api/results", few),
+        "dashboard": partial(_rate, browser, "/", "200", few),
+        "dashboard, fresh": partial(_fresh_rate, browser, app, "/", few),
+    }
+    fresh_last = sorted(sides, key=lambda name: "fresh" in name)
+    return alternate({name: sides[name] for name in fresh_last if name != "results, 304"}, report.size.rounds) | alternate(
+        {"results, 304": lambda: _conditional_rate(browser, times)}, report.size.rounds
+    )
+
+
+def _rate(browser: Browser, path: str, status: str, times: int, **headers: Any) -> float:
+    environs = [browser.environ(path, **headers) for _ in range(times)]
+    start = time.perf_counter()
+    for environ in environs:
+        browser.call(environ)
+    took = time.perf_counter() - start
+    assert browser.status.startswith(status), (path, browser.status)
+    return times / took
+
+
+def _conditional_rate(browser: Browser, times: int) -> float:
+    browser.get("/api/results")
+    return _rate(browser, "/api/results", "304", times, HTTP_IF_NONE_MATCH=browser.headers["ETag"])
+
+
+def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
+    """With a change of the data before each request, which is not timed."""
+    took = 0.0
+    for _ in range(times):
+        with app.app_context(), engine.transaction() as tx:
+            site.bump(tx, clock.now())
+        environ = browser.environ(path)
+        start = time.perf_counter()
+        browser.call(environ)
+        took += time.perf_counter() - start
+    assert browser.status.startswith("200"), browser.status
+    return times / took
+
+
+def _add_results(report: Report, accounts: int, rates: dict[str, list[float]]) -> None:
+    for goal, name, wanted in (
+        ("10", "results, fresh", ">= 0.3"),
+        ("10", "results, unchanged", ">= 0.85"),
+        ("11", "results, 304", ">= 0.8"),
+        ("12", "dashboard", ">= 0.12"),
+        ("12", "dashboard, fresh", ""),
+    ):
+        what = f"GET {'/' if name.startswith('dashboard') else '/api/results'}, {name.partition(', ')[2] or 'unchanged'}, {accounts} accounts"
+        report.add(Result(goal, what, "of hello's rate", rates[name], rates["hello"], "a hello route", "requests/s", wanted))
+
+
+if __name__ == "__main__":
+    main("web", run)
