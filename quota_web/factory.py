@@ -21,9 +21,10 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _add_pages(app: Flask) -> None:
     """What a browser sees. The guard comes first: what is added after it cannot get around it."""
-    from quota_web.web import accounts, api, auth, dashboard, demo, display, errors, health, metrics, proxy, security, settings, sign_in
+    from quota_web.web import accounts, api, auth, compression, dashboard, demo, display, errors, health, metrics, proxy, security, settings, sign_in
 
     proxy.init_app(app)
+    compression.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     display.init_app(app, app.config["SETTINGS"].timezone)

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from quota_web import charts, clock, commands, refresh, reports, results
 from quota_web.charts import Spark
 from quota_web.reports import Overview
-from quota_web.web import api, overview, security
+from quota_web.web import api, display, overview, security
 from quota_web.world import world
 
 blueprint = Blueprint("dashboard", __name__)
@@ -21,18 +21,18 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> str:
     present, now = world(), clock.now()
-    kept = api.current()
+    etag = api.current().etag
+    # Nothing in the table changes but with the data and, for the countdowns, with the minute.
+    shown = display.kept(("dashboard", etag, now // 60, overview.asked(request.args)), lambda: _shown(now))
+    return render_template("dashboard/index.html", **shown, results_etag=etag, account_folder=present.settings.account_dir)
+
+
+def _shown(now: int) -> dict[str, Any]:
+    present = world()
     seen = reports.overview(present.scope, now, present.settings.refresh_interval)
     rows = _rows(seen, now, 2 * present.settings.refresh_interval)
     document = results.document(Overview(seen.site, (), seen.next_refresh_at, None))
-    return render_template(
-        "dashboard/index.html",
-        **overview.table(rows, request.args, now),
-        updated_at=document["updated_at"],
-        next_refresh_at=document["next_refresh_at"],
-        results_etag=kept.etag,
-        account_folder=present.settings.account_dir,
-    )
+    return overview.table(rows, request.args, now) | {"updated_at": document["updated_at"], "next_refresh_at": document["next_refresh_at"]}
 
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
