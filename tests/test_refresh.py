@@ -6,6 +6,8 @@ from quota_web import accounts, refresh
 from quota_web.quota import CACHE, NETWORK, Status
 from tests.fakes import NOW, Scene, make_jwt, usage_body
 
+pytestmark = pytest.mark.usefixtures("database")
+
 EXHAUSTED = usage_body(100, 40)
 
 

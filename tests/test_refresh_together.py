@@ -18,6 +18,8 @@ from quota_web.store import engine
 from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
 from tests.house import Beside, wait_until
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 def refused(status: int, **headers: str) -> Scene:
     return Scene(status, body={"detail": "no"}, headers=headers)
