@@ -259,12 +259,22 @@ def test_an_answer_about_another_account_here_stores_nothing(house, codex):
 
 def test_an_answer_that_suddenly_names_somebody_else_stores_nothing(house, codex):
     house.file("alice")
-    codex.answers("acct-alice", Scene(body=usage_body(1, 1, user_id="user-1")), Scene(body=usage_body(2, 2, user_id="user-2")))
+    codex.answers("acct-alice", Scene(body=usage_body(1, 1, user_id="user-acct-alice")), Scene(body=usage_body(2, 2, user_id="user-2")))
     house.refresh()
     house.now += 1
 
     assert house.refresh()["alice"].status is Status.BAD_RESPONSE
     assert house.used("alice") == {"five_hour": 1, "weekly": 1}
+
+
+def test_answers_that_never_agreed_with_the_token_are_believed(house, codex):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=usage_body(1, 1, user_id="user-1")), Scene(body=usage_body(2, 2, user_id="user-2")))
+    house.refresh()
+    house.now += 1
+
+    assert house.refresh()["alice"].status is Status.OK
+    assert house.used("alice") == {"five_hour": 2, "weekly": 2}
 
 
 def test_a_token_that_cannot_be_opened_is_tried_again_when_its_key_is_back(house, codex):
