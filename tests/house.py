@@ -1,6 +1,7 @@
 """A whole small installation for tests: account folder, instance folder with its database, the app, and a fake upstream beside it."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -46,6 +47,10 @@ class House:
     def another(self, **settings: str) -> Flask:
         """One more app on the same folders, as another process would be; *settings* differ from the first one's."""
         return create_app(config.load({**self.environment, **settings}))
+
+    def process_environment(self, **settings: str) -> dict[str, str]:
+        """What another process needs in its environment to be at home here."""
+        return {**os.environ, "PYTHONPATH": str(config.PROJECT), **self.environment, **settings}
 
     @property
     def database(self) -> Path:

@@ -1,0 +1,100 @@
+"""What the dashboard and a refresh read goes through an index, whatever the size of the history."""
+
+import pytest
+from sqlalchemy import event
+
+from quota_web import reports
+from quota_web.extensions import db
+from quota_web.store import accounts as store
+from quota_web.store import engine, latest
+from tests.fakes import NOW
+
+HISTORY = ("reading", "rollup", "attempt", "account_fact", "event")
+
+
+@pytest.fixture
+def busy_house(house):
+    """Three accounts with some history."""
+    for name in ("alice", "bob", "carol"):
+        house.file(name)
+    for _ in range(5):
+        house.refresh()
+        house.now += 60
+    return house
+
+
+def plans(house, act):
+    """The query plans of all statements that *act* sends."""
+    statements = []
+
+    def note(conn, cursor, statement, parameters, context, many):
+        if statement.startswith(("SELECT", "UPDATE", "INSERT")) and not many:
+            statements.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    act()
+    event.remove(db.engine, "before_cursor_execute", note)
+    found = []
+    with engine.reading() as conn:
+        for statement, parameters in statements:
+            rows = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            found.append((statement, [row[3] for row in rows]))
+    return found
+
+
+def scans(found, tables):
+    """The steps that walk through a whole table of the history."""
+    steps = [(step, statement) for statement, plan in found for step in plan if step.startswith("SCAN")]
+    return [(step, statement) for step, statement in steps if step.split()[1] in tables]
+
+
+def all_ids(house):
+    return [i for (i,) in house.rows("SELECT id FROM account")]
+
+
+def test_latest_windows_come_by_their_index(busy_house):
+    ids = all_ids(busy_house)
+
+    def act():
+        with engine.reading() as conn:
+            latest.windows(conn, ids)
+
+    [(_, plan)] = plans(busy_house, act)
+    assert any("SEARCH limit_window USING INDEX uq_limit_window_account_id_key" in step for step in plan)
+    assert not any(step.startswith("SCAN") for step in plan)
+
+
+def test_the_newest_facts_come_by_their_key(busy_house):
+    ids = all_ids(busy_house)
+
+    def act():
+        with engine.reading() as conn:
+            latest.facts(conn, ids)
+
+    [(_, plan)] = plans(busy_house, act)
+    assert not any(step.startswith("SCAN") for step in plan)
+    assert sum("account_fact" in step and "PRIMARY KEY" in step for step in plan) >= 1
+
+
+def test_the_overview_walks_through_no_history(busy_house):
+    found = plans(busy_house, lambda: reports.overview(busy_house.scope, busy_house.now, 3_600))
+
+    assert found
+    assert scans(found, HISTORY) == []
+
+
+def test_the_overview_needs_the_same_queries_for_three_accounts_and_for_thirty(busy_house):
+    few = len(plans(busy_house, lambda: reports.overview(busy_house.scope, busy_house.now, 3_600)))
+    with engine.transaction() as tx:
+        for number in range(27):
+            store.add(tx, f"account {number}", store.MANAGED, NOW)
+    many = len(plans(busy_house, lambda: reports.overview(busy_house.scope, busy_house.now, 3_600)))
+
+    assert few == many
+
+
+def test_a_refresh_walks_through_no_history(busy_house):
+    found = plans(busy_house, busy_house.ask)
+
+    assert any("INSERT INTO reading" in statement for statement, _ in found) or len(found) > 5
+    assert scans(found, HISTORY) == []

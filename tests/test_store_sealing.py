@@ -1,0 +1,119 @@
+"""Tokens at rest: sealed with a key that is made once, kept private, and never guessed or replaced."""
+
+import stat
+import threading
+
+import pytest
+
+from quota_web.errors import BadSetting, KeyMissing
+from quota_web.secret import Secret
+from quota_web.store.sealing import Sealer, Unreadable
+
+TOKEN = Secret("eyJ.CANARY-71b2.sig")
+
+
+@pytest.fixture
+def sealer(tmp_path):
+    return Sealer(tmp_path / "instance")
+
+
+def test_a_sealed_token_opens_again_and_shows_nothing(sealer):
+    sealed = sealer.seal(TOKEN)
+
+    assert sealer.open(sealed) == TOKEN
+    assert b"CANARY" not in sealed
+    assert sealer.seal(TOKEN) != sealed
+
+
+def test_the_key_is_made_at_first_use_and_is_private(sealer, tmp_path):
+    assert not (tmp_path / "instance").exists()
+    sealer.seal(TOKEN)
+    file = tmp_path / "instance" / "secret.key"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert len(file.read_bytes().strip()) >= 43
+    assert [path.name for path in file.parent.iterdir()] == ["secret.key"]
+
+
+def test_another_process_uses_the_same_key(sealer, tmp_path):
+    sealed = sealer.seal(TOKEN)
+
+    assert Sealer(tmp_path / "instance").open(sealed) == TOKEN
+    assert Sealer(tmp_path / "instance").key_id == sealer.key_id
+
+
+def test_all_who_start_at_once_end_up_with_one_key(tmp_path):
+    for number in range(20):
+        sealers = [Sealer(tmp_path / str(number)) for _ in range(8)]
+        threads = [threading.Thread(target=lambda s=s: s.key_id) for s in sealers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({s.key_id for s in sealers}) == 1
+
+
+def test_a_given_key_makes_no_file(tmp_path):
+    sealer = Sealer(tmp_path / "instance", Secret("a key of more than 16"))
+    sealed = sealer.seal(TOKEN)
+
+    assert not (tmp_path / "instance").exists()
+    assert Sealer(tmp_path / "elsewhere", Secret("a key of more than 16")).open(sealed) == TOKEN
+
+
+@pytest.mark.parametrize("change", [b"", b"not sealed", b"gAAAAA", lambda sealed: sealed[:-1], lambda sealed: sealed[:20] + b"x" + sealed[21:]])
+def test_changed_bytes_do_not_open(sealer, change):
+    sealed = sealer.seal(TOKEN)
+
+    with pytest.raises(Unreadable):
+        sealer.open(change(sealed) if callable(change) else change)
+
+
+def test_another_key_does_not_open(sealer, tmp_path):
+    with pytest.raises(Unreadable):
+        Sealer(tmp_path / "other").open(sealer.seal(TOKEN))
+
+
+def test_older_keys_in_the_file_go_on_opening(tmp_path):
+    old = Sealer(tmp_path / "a")
+    sealed, old_id = old.seal(TOKEN), old.key_id
+    file = tmp_path / "a" / "secret.key"
+    file.write_bytes(b"a newer key of 16 or more\n" + file.read_bytes())
+    new = Sealer(tmp_path / "a")
+
+    assert new.open(sealed) == TOKEN
+    assert new.key_ids[1:] == [old_id]
+    assert not new.is_present(sealed)
+
+
+def test_cookies_and_tokens_have_keys_of_their_own(sealer):
+    [cookie] = sealer.cookie_keys()
+
+    assert len(cookie) == 32
+    assert sealer.key_id not in cookie.hex()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"too short\n", b"long enough to be a key\nshort\n"])
+def test_a_key_file_without_a_key_is_refused_and_kept(tmp_path, content):
+    file = tmp_path / "secret.key"
+    file.write_bytes(content)
+
+    with pytest.raises(BadSetting, match=r"secret\.key: holds no usable key"):
+        Sealer(tmp_path).seal(TOKEN)
+    assert file.read_bytes() == content
+
+
+def test_a_key_file_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "secret.key").mkdir()
+
+    with pytest.raises(BadSetting, match=r"secret\.key"):
+        Sealer(tmp_path).seal(TOKEN)
+
+
+def test_a_missing_key_is_told_apart_from_a_first_start(tmp_path):
+    with pytest.raises(KeyMissing, match=r"secret\.key is missing"):
+        Sealer(tmp_path).require_key()
+
+    Sealer(tmp_path, Secret("given another way")).require_key()
+    assert list(tmp_path.iterdir()) == []
