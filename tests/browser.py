@@ -16,6 +16,7 @@ from quota_web import api_tokens, clock, config, sign_in
 from quota_web.factory import create_app
 from quota_web.passwords import Cost
 from quota_web.sign_in import Gate, NewPassword
+from quota_web.store import engine, events
 from quota_web.web.sessions import COOKIE
 from quota_web.world import world
 
@@ -39,9 +40,8 @@ def make_app(instance_dir: Path, **settings: str) -> Flask:
     """An app that has its password."""
     app = first_start(instance_dir, **settings)
     with app.app_context():
-        gate = Gate(world().settings, CHEAP)
-        if gate.fixed_password is None:
-            sign_in.set_password(gate, NewPassword(PASSWORD), clock.now(), "test")
+        if gate_of(app).fixed_password is None:
+            sign_in.set_password(gate_of(app), NewPassword(PASSWORD), clock.now(), "test")
     return app
 
 
@@ -49,6 +49,17 @@ def make_token(app: Flask, name: str = "script", write: bool = False) -> dict[st
     """The header of a script that has an API token."""
     with app.app_context():
         return {"Authorization": f"Bearer {api_tokens.create(name, write, clock.now(), 'test')[1].reveal()}"}
+
+
+def gate_of(app: Flask) -> Gate:
+    """What the acts of signing in are given."""
+    return Gate(app.config["SETTINGS"], CHEAP)
+
+
+def audit() -> list[str]:
+    """The kinds of what happened, the newest first."""
+    with engine.reading() as conn:
+        return [event.kind for event in events.newest(conn)]
 
 
 class Browser:

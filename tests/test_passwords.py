@@ -1,0 +1,69 @@
+"""What a password must be, and how it is hashed and compared."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from quota_web import passwords
+from quota_web.errors import BadInput
+from tests.browser import CHEAP, PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("new", "again", "field"), [("elevenchars", None, "password"), ("x" * 1001, None, "password"), ("x" * 12, "x" * 13, "password_again")]
+)
+def test_a_password_is_long_enough_not_too_long_and_typed_twice_alike(new, again, field):
+    with pytest.raises(BadInput) as raised:
+        passwords.checked(new, again)
+
+    assert raised.value.field == field
+
+
+def test_twelve_characters_are_enough():
+    assert passwords.checked("x" * 12, "x" * 12) == "x" * 12
+
+
+def test_a_hash_fits_its_password_alone_and_says_nothing_about_it():
+    stored = passwords.hashed(PASSWORD, CHEAP)
+
+    assert stored.startswith("$argon2id$")
+    assert PASSWORD not in stored
+    assert passwords.fits(stored, PASSWORD, CHEAP)
+    assert not passwords.fits(stored, PASSWORD + " ", CHEAP)
+    assert not passwords.fits(stored, "", CHEAP)
+    assert stored != passwords.hashed(PASSWORD, CHEAP)
+
+
+def test_what_is_no_hash_fits_nothing():
+    assert not passwords.fits("not a hash", PASSWORD, CHEAP)
+    assert not passwords.fits(None, PASSWORD, CHEAP)
+
+
+def test_one_password_typed_on_two_keyboards_is_the_same():
+    assert passwords.fits(passwords.hashed("caf\u00e9 au lait!", CHEAP), "cafe\u0301 au lait!", CHEAP)
+    assert passwords.same("caf\u00e9", "cafe\u0301")
+
+
+@pytest.mark.parametrize("odd", ["\ud800" * 12, "\x00" * 12, "пароль-пароль", "🔑" * 12])
+def test_odd_passwords_work_too(odd):
+    assert passwords.fits(passwords.hashed(odd, CHEAP), odd, CHEAP)
+
+
+def test_at_most_two_are_hashed_at_once():
+    running, most, lock = 0, 0, threading.Lock()
+
+    def hash_one(_):
+        nonlocal running, most
+        with passwords._turn():
+            with lock:
+                running += 1
+                most = max(most, running)
+            threading.Event().wait(0.01)
+            with lock:
+                running -= 1
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(hash_one, range(24)))
+
+    assert most == passwords.AT_ONCE
