@@ -1,9 +1,8 @@
 """The accounts and their credentials: list, add, edit, delete, pause. No token is ever shown."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web import accounts, clock, details, follow, names, results, saving
@@ -142,9 +141,6 @@ def _named() -> str:
     return name
 
 
-def _back() -> Response | BaseResponse:
+def _back() -> BaseResponse:
     """To the page that the form stood on, if it was one of ours."""
-    target = request.form.get("next", "")
-    parts = urlsplit(target)
-    is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc and "\\" not in target
-    return redirect(target if is_ours else url_for("auth.index"), 303)
+    return redirect(security.safe_next(request.form.get("next"), url_for("auth.index")), 303)

@@ -77,6 +77,10 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+_CROSS_SITE_ADVICE = (
+    "Open the dashboard itself and do it there; scripts use an API token. "
+    "If this was the dashboard, its reverse proxy must hand on the Host header that the browser sends."
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
@@ -171,21 +175,23 @@ def end_session() -> None:
     g.pop("csrf_token", None)
 
 
-def safe_next(target: str | None) -> str:
-    """Where to go after signing in: a path of ours, or the dashboard. Never another site, however it is spelled."""
+def safe_next(target: str | None, otherwise: str | None = None) -> str:
+    """Where to go next: *target* if it is a path of ours, else *otherwise* (the dashboard). Never another site, however it is spelled."""
     home = url_for("dashboard.index")
-    if not target or any(not " " < c < "\x7f" for c in target) or "\\" in target:
-        return home
+    return target if target and _is_ours(target, home) else otherwise or home
+
+
+def _is_ours(target: str, home: str) -> bool:
+    """Whether browsers read *target* as a path below *home*: they drop control characters, and take \\ for /."""
+    if any(not " " < c < "\x7f" for c in target) or "\\" in target:
+        return False
     try:
         parts = urlsplit(target)
     except ValueError:
-        return home
-    if parts.scheme or parts.netloc or not parts.path.startswith(home) or "//" in parts.path:
-        return home
+        return False
     steps = parts.path.lower().replace("%2e", ".").split("/")
-    if "." in steps or ".." in steps:
-        return home
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    is_plain = "//" not in target.partition("?")[0] and "." not in steps and ".." not in steps
+    return is_plain and not parts.scheme and not parts.netloc and parts.path.startswith(home)
 
 
 def _check() -> BaseResponse | None:
@@ -302,7 +308,7 @@ def _check_origin() -> None:
     elif _origin_is_ours(request.headers.get("Origin", "")):
         # Browsers leave Sec-Fetch-Site out on plain http, and send the Origin.
         return
-    raise Refusal(403, "This came from another site", "Open the dashboard itself and do it there. Scripts use an API token.")
+    raise Refusal(403, "This came from another site", _CROSS_SITE_ADVICE)
 
 
 def _origin_is_ours(origin: str) -> bool:
