@@ -11,8 +11,10 @@ from datetime import tzinfo
 
 from quota_web import times
 
-#: What looks like a secret: JWTs, refresh tokens, API keys, session tokens, bearer values, and the set-up link's code.
-_SECRET = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*|\b(?:rt|sk|sess)[-_][\w.-]{8,}|(?<=[Bb]earer )[^\s\"']{8,}|(?<=#setup=)[\w-]+")
+#: What looks like a secret: JWTs, refresh tokens, API keys, session tokens, our own API tokens, bearer values, and the set-up link's code.
+_SECRET = re.compile(
+    r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?<![A-Za-z0-9])(?:rt|sk|sess|cq)[-_.][\w.-]{8,}|(?<=bearer )[^\s\"']{8,}|(?<=#setup=)[\w-]+", re.IGNORECASE
+)
 _HIDDEN = "***"
 #: Loggers of ours say what happened; those of libraries are heard when something is wrong.
 OWN = "quota_web"
