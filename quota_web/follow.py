@@ -7,6 +7,7 @@ that is gone keeps its account and history, and another login in the same file s
 import errno
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File
     files: list[_File] = []
     problems: list[Problem] = []
     seen: dict[str, str] = {}
+    patience = _Patience()
     for path in listed:
         stem = path.name.removesuffix(names.FILE_SUFFIX)
         try:
@@ -113,11 +115,23 @@ def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File
         if first != path.name:
             problems.append(Problem(name, Fault("name_taken", {"holder": f"the file {first}"})))
             continue
-        files.append(_read(name, path, known.get(str(path))))
+        files.append(_read(name, path, known.get(str(path)), patience))
     return files, problems
 
 
-def _read(name: str, path: Path, known: Account | None) -> _File:
+class _Patience:
+    """Waits for files that somebody is just writing, but for all of a folder together no longer than this."""
+
+    def __init__(self, seconds: float = 2.0) -> None:
+        self._left = seconds
+
+    def wait(self, seconds: float) -> None:
+        if self._left > 0:
+            self._left -= seconds
+            time.sleep(seconds)
+
+
+def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> _File:
     """One file; parsed only when its content changed since."""
     try:
         raw = auth_file.read_file(path)
@@ -127,7 +141,7 @@ def _read(name: str, path: Path, known: Account | None) -> _File:
         if known is not None and known.source_hash is None and known.last_status is Status.INVALID_CREDENTIALS:
             # Known to be broken: not worth waiting whether somebody is just writing it.
             return _File(name, path, digest, auth_file.read(raw), None)
-        raw, credentials = auth_file.read_whole(path)
+        raw, credentials = auth_file.read_whole(path, patience.wait)
         return _File(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)
     except CredentialsRefused as refused:
         return _File(name, path, None, None, refused.fault)

@@ -95,7 +95,7 @@ class House:
         return crew
 
     def report(self, name: str) -> AccountReport:
-        return next(r for r in reports.overview(self.scope, self.now, 3_600).accounts if r.account.name == name)
+        return next(r for r in reports.overview(Scope(), self.now, 3_600).accounts if r.account.name == name)
 
     def used(self, name: str) -> dict[str, float]:
         """The used percent of each window that an account has now."""
