@@ -8,7 +8,7 @@ import pytest
 
 from quota_web.codex import auth_file
 from quota_web.quota import Status
-from tests.fakes import Scene
+from tests.fakes import NOW, Scene
 
 
 def words(house, name):
