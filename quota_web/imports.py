@@ -81,8 +81,11 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
             continue
         try:
             saved = _add_under_free_name(sealer, names.checked(shown), entry.credentials, now, actor)
-        except (BadInput, AccountExists) as error:
-            yield Line(f"{shown}: {error}", False)
+        except AccountExists as error:
+            yield Line(str(error), False)
+            continue
+        except BadInput as error:
+            yield Line(f"{names.visible(shown)}: {error}", False)
             continue
         yield Line(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}", True)
 
