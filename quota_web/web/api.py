@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from quota_web import charts, clock, reports, results
 from quota_web.charts import Chart
 from quota_web.times import iso
+from quota_web.web import security
 from quota_web.world import world
 
 blueprint = Blueprint("api", __name__)
@@ -34,12 +35,15 @@ class Kept:
         return self.version == version and (self.until is None or now < self.until)
 
 
-def current() -> Kept:
-    """The results as they are now, made anew only where the data changed, by whichever process."""
+def current(version: tuple[str, int] | None = None) -> Kept:
+    """The results as they are now, made anew only where the data changed, by whichever process.
+
+    *version* is the data's, where it was read already in this request and nothing was written since.
+    """
     present = world()
     now = clock.now()
     # Read before the data: a change in between makes the next request look again, never the other way round.
-    version = reports.version()
+    version = version or reports.version()
     kept: Kept | None = current_app.extensions[_KEPT]
     if kept is None or not kept.holds(version, now):
         seen = reports.overview(present.scope, now, present.settings.refresh_interval)
@@ -52,7 +56,7 @@ def current() -> Kept:
 
 @blueprint.get("/api/results", endpoint="results")
 def results_document() -> Response:
-    kept = current()
+    kept = current(security.data_version())
     response = Response(kept.body, mimetype="application/json")
     response.set_etag(kept.etag)
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
@@ -77,6 +81,7 @@ def document(chart: Chart) -> dict[str, object]:
         "step_seconds": chart.axis.step,
         "t": chart.axis.times(),
         "series": [
-            {"account": line.account, "window": line.window, "remaining": line.columns.remaining, "min": line.columns.min, "max": line.columns.max} for line in chart.lines
+            {"account": line.account, "window": line.window, "remaining": line.columns.remaining, "min": line.columns.min, "max": line.columns.max}
+            for line in chart.lines
         ],
     }

@@ -14,7 +14,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import api_tokens, clock, sign_in
+from quota_web import api_tokens, clock, reports, sign_in
 from quota_web.extensions import csrf
 from quota_web.passwords import COST
 from quota_web.sign_in import Gate
@@ -157,6 +157,11 @@ def may_write() -> bool:
     return principal().may(WRITE)
 
 
+def data_version() -> tuple[str, int]:
+    """The data's version when the request came in; read together with what says whether its session counts."""
+    return reports.version(g.get("site"))
+
+
 def is_cross_site() -> bool:
     """Whether another site led the browser here. A program with a token is never led."""
     return sessions.bearer() is None and request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site")
@@ -272,7 +277,10 @@ def _session_counts() -> bool:
     if not session.get(_SIGNED_IN):
         return False
     now, seen = clock.now(), session.get(_SEEN)
-    if not isinstance(seen, int) or now - seen > sessions.LIFETIME_S or session.get(_EPOCH) != sign_in.epoch():
+    if not isinstance(seen, int) or now - seen > sessions.LIFETIME_S:
+        return False
+    g.site = reports.site_state()
+    if session.get(_EPOCH) != g.site.session_epoch:
         return False
     if now - seen >= SEEN_EVERY_S:
         session[_SEEN] = now
