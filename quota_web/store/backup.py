@@ -73,7 +73,8 @@ def judged(file: Path) -> Content:
                 if (found[0] if found else None) != good:
                     raise DatabaseDamaged(f"{file}: is damaged ({check}: {str(found[0]).splitlines()[0][:200]})")
             return _content(file, connection, version)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # Damaged text comes back as the latter, also from within SQLite's own messages.
         raise DatabaseDamaged(f"{file}: cannot be read as a database ({error})") from error
 
 

@@ -112,6 +112,11 @@ def _connection(write: bool) -> Iterator[Connection]:
         plain = plain_error(error)
         _note(own, plain)
         raise plain from error
+    except UnicodeDecodeError as error:
+        # Damaged text in the list of tables, which SQLite quotes in its message.
+        damaged = DatabaseDamaged(damaged_text("text that is none"))
+        _note(own, damaged)
+        raise damaged from error
     finally:
         _thread.open = False
 

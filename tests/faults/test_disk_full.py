@@ -1,0 +1,107 @@
+"""A disk that fills up at any moment: reading goes on, what was acknowledged is there, and writing goes on once there is room."""
+
+import os
+import random
+import resource
+
+import pytest
+from sqlalchemy import event
+
+from quota_web import clock
+from quota_web.errors import DatabaseFull
+from quota_web.extensions import db
+from quota_web.store import condition, engine, models
+from quota_web.world import world
+from tests.fakes import NOW
+from tests.faults.figures import runs
+from tests.operations import add_account, make_app, record, rows
+
+
+@pytest.fixture
+def app(instance_dir):
+    app = make_app(instance_dir)
+    with app.app_context(), clock.frozen(NOW):
+        world().ready()
+        add_account("alice")
+        yield app
+        engine.forget_troubles()
+
+
+def test_no_more_pages(app, figures):
+    """SQLite's own limit stands in for the disk's."""
+    chance, at, refused, lost = random.Random(2), NOW, 0, 0
+    rounds = runs(20)
+    for _ in range(rounds):
+        lift = limit_pages(chance.randrange(0, 3))
+        acknowledged = rows(models.reading)
+        for _ in range(3_000):
+            at += 1
+            try:
+                record(1, at, chance.randrange(101))
+                acknowledged += 2
+            except DatabaseFull:
+                refused += 1
+                lost += rows(models.reading) != acknowledged
+                break
+        lift()
+        at += 1
+        record(1, at)
+        lost += rows(models.reading) != acknowledged + 2
+    condition.check()
+    figures.record("times that a full disk stopped writing", of=refused, bad=lost, bad_is="lost an acknowledged snapshot or kept half of one")
+    assert refused == rounds
+
+
+def limit_pages(more):
+    with engine.driver() as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        count = connection.execute("PRAGMA page_count").fetchone()[0]
+    db.engine.dispose()
+
+    def limit(dbapi, _record):
+        dbapi.execute(f"PRAGMA max_page_count={count + more}")
+
+    def lift():
+        event.remove(db.engine, "connect", limit)
+        db.engine.dispose()
+
+    event.listen(db.engine, "connect", limit)
+    return lift
+
+
+def test_a_file_that_may_not_grow(app, figures, instance_dir):
+    """RLIMIT_FSIZE cuts writes at any byte, in a process of its own for each: it cannot be lifted again."""
+    chance, wrong, total = random.Random(3), 0, runs(25)
+    for number in range(total):
+        before = rows(models.reading)
+        size = (instance_dir / "quota.sqlite-wal").stat().st_size
+        acknowledged = in_a_child(lambda n=number, s=size: fill(n, max(s, 4096) + chance.randrange(1, 60_000)))
+        wrong += rows(models.reading) != before + 2 * acknowledged
+    condition.check()
+    figures.record("writes cut by a limit on file sizes", of=total, bad=wrong, bad_is="lost an acknowledged snapshot or kept half of one")
+
+
+def fill(number, limit):
+    """Write until the limit is met; how many snapshots were acknowledged."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    for second in range(200):
+        try:
+            record(1, NOW + number * 1_000 + second)
+        except DatabaseFull:
+            return second
+    return 200
+
+
+def in_a_child(work):
+    into, out = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(out, str(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(out)
+    with open(into, encoding="ascii") as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    return int(said)
