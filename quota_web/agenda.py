@@ -1,5 +1,6 @@
 """Act: whom the schedule asks at this moment. Reads only; claims are taken when an account is really asked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quota_web import due
@@ -8,6 +9,9 @@ from quota_web.quota import Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, site
 from quota_web.store.accounts import DEMO, Account, Scope
+
+#: Seconds after which it is looked again, whatever the last look came to.
+LOOK_AGAIN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Agenda:
     #: How many accounts there are, and how many are being asked at this moment, by any process.
     accounts: int
     in_flight: int
+    #: Until then nobody becomes due, unless the data change.
+    quiet_until: int
 
 
 def look(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> Agenda:
@@ -34,8 +40,21 @@ def look(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> Agenda:
     due_now = [a for a in waiting if a.requested_at is None and is_due(a, pace, now)]
     if due.is_address_blocked(address_blocked_until, now):
         due_now = []
+    quiet_until = min([now + LOOK_AGAIN_S, *_moments(everybody, address_blocked_until, claim_lasts, now)])
     due_now.sort(key=lambda a: (a.next_due_at or 0, a.id))
-    return Agenda(requested, tuple(_while_host_is_down(due_now, everybody, len(in_flight), pace, now)), len(everybody), len(in_flight))
+    asked_now = _while_host_is_down(due_now, everybody, len(in_flight), pace, now)
+    return Agenda(requested, tuple(asked_now), len(everybody), len(in_flight), now if requested or due_now else quiet_until)
+
+
+def _moments(everybody: list[Account], address_blocked_until: int | None, claim_lasts: int, now: int) -> Iterator[int]:
+    """When something becomes due by itself."""
+    if address_blocked_until is not None and address_blocked_until > now:
+        yield address_blocked_until
+    for found in everybody:
+        if found.next_due_at is not None and found.next_due_at > now:
+            yield found.next_due_at
+        if found.claimed_at is not None and _is_claimed(found, claim_lasts, now):
+            yield found.claimed_at + claim_lasts
 
 
 def is_due(found: Account, pace: Pace, now: int) -> bool:

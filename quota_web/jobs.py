@@ -23,7 +23,9 @@ from typing import Any
 from flask import Flask
 
 from quota_web import chores, clock, due, times
+from quota_web.agenda import Agenda
 from quota_web.errors import QuotaError
+from quota_web.quota import Status
 from quota_web.rounds import AT_ONCE, Rounds
 from quota_web.store.accounts import Account
 from quota_web.world import World
@@ -31,8 +33,10 @@ from quota_web.world import World
 logger = logging.getLogger(__name__)
 
 EXTENSION = "quota_schedule"
-#: Seconds between ticks. Whoever is due within one is asked together, which costs less than one by one.
+#: Seconds between ticks: how soon a request that another process took is noticed.
 TICK_S = 5.0
+#: Seconds between runs for those who are due; who becomes due in between is asked together.
+DUE_S = 10.0
 #: No tick for this many intervals: the schedule is dead.
 DEAD_AFTER = 3
 WATCH_S = 1.0
@@ -47,6 +51,7 @@ PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
 #: How long a stop waits for runs to store what has been answered.
 STOP_S = 5.0
+SHUT_DOWN_S = 1.0
 
 SETTINGS = {
     # The extension's web interface would let a visitor run any function.
@@ -99,7 +104,7 @@ class Schedule:
         self._running: set[tuple[int, str]] = set()
         self._taken: set[str] = set()
         self._troubles: dict[str, tuple[int, str]] = {}
-        self._paused_until = float("-inf")
+        self._paused_until = self._due_at = float("-inf")
         self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
         #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
         self.counts: Counter[str] = Counter()
@@ -125,6 +130,7 @@ class Schedule:
 
     def wake(self) -> None:
         """Tick now: somebody waits."""
+        self._rounds.look_closely()
         with self._changed:
             self._is_woken = True
             if not self._is_ticking and not self._world.stop.is_set():
@@ -179,8 +185,7 @@ class Schedule:
             self.counts["restart"] += 1
             dead = self._scheduler
             self._launch()
-            # It may hang in its own locks.
-            threading.Thread(target=_shut_down, args=(dead,), name="quota-shut-down", daemon=True).start()
+            _shut_down(dead)
 
     def _add(self, name: str, work: Callable[..., None], *args: object, after_s: float = 0.0) -> None:
         """Let *work* run once as the job *name*, in place of one of that name that waits. The caller holds the lock."""
@@ -213,15 +218,22 @@ class Schedule:
             found = self._rounds.agenda()
             if found.requested:
                 self._begin("asked", self._ask, list(found.requested), True)
-            if found.due and found.in_flight < AT_ONCE:
+            if self._is_time_for(found):
+                self._due_at = clock.monotonic() + DUE_S
                 self._begin("due", self._ask, list(found.due[: self._batch(found.accounts)]), False)
         if clock.monotonic() >= self._chores_at:
             self._begin("chores", self._do_chores)
 
+    def _is_time_for(self, found: Agenda) -> bool:
+        """Whether to ask those who are due: some at a time cost much less than one by one, but nobody new waits for company."""
+        if not found.due or found.in_flight >= AT_ONCE:
+            return False
+        return clock.monotonic() >= self._due_at or len(found.due) >= BATCH or any(a.last_status is Status.PENDING for a in found.due)
+
     def _batch(self, accounts: int) -> int:
         """With how many accounts a tick starts: twice what keeps up when all are in use."""
         shortest = min(self._world.settings.active_interval, self._world.settings.refresh_interval)
-        return max(BATCH, math.ceil(2 * accounts * self._tick_s / shortest))
+        return max(BATCH, math.ceil(2 * accounts * DUE_S / shortest))
 
     def _begin(self, kind: str, work: Callable[..., None], *args: object) -> None:
         """Start a job of *kind* beside the tick, unless as many as may are under way."""
@@ -281,6 +293,14 @@ class Schedule:
 
 
 def _shut_down(scheduler: Any) -> None:
-    """End a scheduler's threads as far as they let themselves be ended."""
-    if scheduler is not None and scheduler.running:
+    """End a scheduler's threads as far as they let themselves be ended. It may hang in its own locks, so it is not waited for long."""
+
+    def end() -> None:
+        # Without jobs first: a job that is just being started while the scheduler stops ends its thread with an error.
+        scheduler.remove_all_jobs()
         scheduler.shutdown(wait=False)
+
+    if scheduler is not None and scheduler.running:
+        ending = threading.Thread(target=end, name="quota-shut-down", daemon=True)
+        ending.start()
+        ending.join(SHUT_DOWN_S)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from quota_web import agenda, asking, clock, commands, due, follow, refresh, terminal, times
+from quota_web import agenda, asking, clock, commands, due, follow, refresh, reports, terminal, times
 from quota_web.agenda import Agenda
 from quota_web.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import Crew, Result
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 #: The schedule's requests at once, over all processes.
 AT_ONCE = 4
+#: How long answers wait to be stored together.
+GATHER_S = 0.3
 #: The folders' files are read anew this often, also when nothing about them seems to have changed.
 FOLLOW_FULLY_S = 300.0
 #: How long the state file may lag behind while a refresh goes on.
@@ -37,6 +39,8 @@ class Rounds:
         self._looks: dict[Path, Look] = {}
         self._read_all_at = float("-inf")
         self._complaints: set[str] = set()
+        self._seen_version: object = None
+        self._seen_at = self._quiet_until = 0
         self._state_lock = threading.Lock()
 
     def follow(self) -> None:
@@ -56,11 +60,18 @@ class Rounds:
             self._complaints = complaints
 
     def agenda(self) -> Agenda:
-        """Who is to be asked now."""
-        now = clock.now()
-        if now < due.CLOCK_IS_SET_FROM:
-            return Agenda((), (), 0, 0)
-        return agenda.look(self._world.scope, self._crew().pace, asking.CLAIM_LASTS, now)
+        """Who is to be asked now; a full look only where the data changed, or a moment has come at which somebody becomes due."""
+        now, version = clock.now(), reports.version()
+        is_quiet = version == self._seen_version and self._seen_at <= now < self._quiet_until
+        if is_quiet or now < due.CLOCK_IS_SET_FROM:
+            return Agenda((), (), 0, 0, now)
+        found = agenda.look(self._world.scope, self._crew().pace, asking.CLAIM_LASTS, now)
+        self._seen_version, self._seen_at, self._quiet_until = version, now, found.quiet_until
+        return found
+
+    def look_closely(self) -> None:
+        """Let the next look at the agenda be a full one: somebody waits."""
+        self._quiet_until = 0
 
     def ask(self, chosen: Sequence[Account], by_person: bool) -> None:
         """Refresh *chosen*, with a log line for each, and leave the state file as new as the data."""
@@ -78,6 +89,7 @@ class Rounds:
     def _crew(self) -> Crew:
         crew = commands.crew(self._world)
         crew.slots = crew.limit = AT_ONCE
+        crew.gather_s = GATHER_S
         return crew
 
     def _sync(self, folder: Path) -> Iterable[str]:

@@ -163,7 +163,7 @@ def failed(*ages: int, status: Status = Status.UPSTREAM_ERROR) -> list[tuple[int
 
 
 def test_two_failures_are_their_own_matter():
-    assert due.host_pause(failed(1, 2) + [(NOW - 3, Status.OK)], PACE, NOW) == (False, None)
+    assert due.host_pause([*failed(1, 2), (NOW - 3, Status.OK)], PACE, NOW) == (False, None)
 
 
 def test_the_pause_grows_with_the_number_that_failed():
