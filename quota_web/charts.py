@@ -1,12 +1,13 @@
 """Acts that read series: what `/api/history` answers, the sparklines of the dashboard, and one account's charts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from quota_web import series
-from quota_web.errors import BadInput
+from quota_web.errors import BadQuery
 from quota_web.quota import FIVE_HOUR, WEEKLY
 from quota_web.series import Axis, Columns
 from quota_web.store import accounts as store
@@ -23,6 +24,8 @@ USUAL_KEYS = (FIVE_HOUR, WEEKLY)
 #: A chart of all time is cut here: nothing is older than the product.
 LONGEST = 20 * 365 * 86_400
 SPARK_LENGTH, SPARK_POINTS = 86_400, 96
+#: The + of a zone that nobody escaped, as in `12:00+08:00`, arrives as a blank.
+_BLANK_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 Spark = dict[str, Sequence[float | None]]
 
@@ -57,21 +60,21 @@ class Wanted:
 
 
 def wanted(args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[str], now: int) -> Wanted:
-    """The query's words as a Wanted; raises BadInput for a range, moment or number that is none."""
+    """The query's words as a Wanted; raises BadQuery for a range, moment or number that is none."""
     points = _points(args.get("points"))
     if args.get("from") or args.get("to"):
         if args.get("range"):
-            raise BadInput("range", "give either range, or from and to")
+            raise BadQuery("range", "give either range, or from and to")
         end = _moment("to", args["to"]) if args.get("to") else now
         start = _moment("from", args["from"]) if args.get("from") else end - RANGES[DEFAULT_RANGE]
         if not start < end:
-            raise BadInput("from", "from must be earlier than to")
+            raise BadQuery("from", "from must be earlier than to")
         if end - start > LONGEST:
-            raise BadInput("from", "the stretch is longer than 20 years")
+            raise BadQuery("from", "the stretch is longer than 20 years")
     else:
         name = args.get("range") or DEFAULT_RANGE
         if name not in RANGES:
-            raise BadInput("range", f"range must be one of {', '.join(RANGES)}")
+            raise BadQuery("range", f"range must be one of {', '.join(RANGES)}")
         start, end = now - RANGES[name], now
     return Wanted(start, end, points, tuple(accounts), tuple(_key(w) for w in windows) or USUAL_KEYS)
 
@@ -79,23 +82,24 @@ def wanted(args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[s
 def _points(value: str | None) -> int:
     if value is None or value == "":
         return DEFAULT_POINTS
-    if not (value.isascii() and value.isdigit()) or not 1 <= int(value[:6]) <= MOST_POINTS:
-        raise BadInput("points", f"points must be a whole number from 1 to {MOST_POINTS}")
+    if not (value.isascii() and value.isdigit() and len(value) <= len(str(MOST_POINTS)) and 1 <= int(value) <= MOST_POINTS):
+        raise BadQuery("points", f"points must be a whole number from 1 to {MOST_POINTS}")
     return int(value)
 
 
 def _moment(name: str, value: str) -> int:
     try:
-        return parse(value)
+        return parse(_BLANK_OFFSET.sub(r"\1+\2", value))
     except (ValueError, OverflowError):
-        raise BadInput(name, f"{name} must be a moment in ISO 8601 or epoch seconds") from None
+        raise BadQuery(name, f"{name} must be a moment in ISO 8601 or epoch seconds") from None
 
 
 def _key(value: str) -> str:
-    """A window's key, or its beginning with a `*` behind it is not taken: a wrong word must not look like no data."""
+    """A window's key; a wrong word is refused, since it must not look like no data."""
     usual = ("five_hour", "daily", "weekly", "monthly", "unknown", "spend")
-    if value not in usual and not value.startswith(("window:", "model:", "code_review:")):
-        raise BadInput("window", f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…")
+    is_other = value.isprintable() and (value.startswith(("model:", "code_review:")) or re.fullmatch(r"window:[0-9]{1,10}", value))
+    if value not in usual and not is_other:
+        raise BadQuery("window", f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…")
     return value
 
 

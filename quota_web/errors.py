@@ -11,6 +11,7 @@ QuotaError
 ├── AccountNotFound     no account of that name
 ├── AccountExists       the name is taken by another login
 ├── BadInput            something a person gave cannot be used; names its field
+│   └── BadQuery        a word of an address makes no sense
 ├── TooManyTries        too many wrong passwords; says when to try again
 └── CredentialsRefused  an auth file cannot work; carries the fault
 """
@@ -72,6 +73,10 @@ class BadInput(QuotaError):
     def __init__(self, field: str, message: str) -> None:
         self.field, self.message = field, message
         super().__init__(message)
+
+
+class BadQuery(BadInput):
+    """A word of an address makes no sense; *field* is its name there."""
 
 
 class TooManyTries(QuotaError):

@@ -56,6 +56,8 @@ def test_without_anything_it_is_the_last_day_of_the_usual_windows():
         ({"from_": "2026-11-20T12:00:00Z", "to": "2026-11-21T00:00:00Z"}, NOW - DAY, NOW - DAY // 2),
         ({"from_": "2026-11-20T13:00:00+01:00"}, NOW - DAY, NOW),
         ({"from_": "2026-11-20T12:00"}, NOW - DAY, NOW),
+        ({"from_": "2026-11-20 12:00"}, NOW - DAY, NOW),
+        ({"from_": "2026-11-20T13:00:00 01:00"}, NOW - DAY, NOW),
         ({"from_": str(NOW - 60), "to": f"{NOW}.7"}, NOW - 60, NOW),
         ({"to": str(NOW - DAY)}, NOW - 2 * DAY, NOW - DAY),
     ],
@@ -87,6 +89,7 @@ def test_from_and_to_are_iso_or_epoch(args, start, end):
         ({"points": "1.5"}, "points"),
         ({"points": "٣"}, "points"),
         ({"points": "9" * 5_000}, "points"),
+        ({"points": "00020000"}, "points"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_field(args, field):
@@ -103,7 +106,7 @@ def test_every_kind_of_window_can_be_asked_for(key):
     assert wanted(windows=[key]).windows == (key,)
 
 
-@pytest.mark.parametrize("key", ["", "hourly", "FIVE_HOUR", "five_hour*", "'; DROP TABLE reading"])
+@pytest.mark.parametrize("key", ["", "hourly", "window:", "window:an hour", "model:\x00", "FIVE_HOUR", "five_hour*", "'; DROP TABLE reading"])
 def test_a_wrong_window_is_refused_rather_than_empty(key):
     with pytest.raises(BadInput) as caught:
         wanted(windows=[key])

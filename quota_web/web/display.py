@@ -240,6 +240,9 @@ def _time(at: str | int, kind: str, words: str) -> Markup:
     return Markup(f'<time datetime="{iso_text(epoch(at))}" data-t="{kind}">{words}</time>')  # noqa: S704
 
 
+_NOTHING = object()
+
+
 class Kept:
     """Finished parts of pages, kept for as long as their key says that they show the same."""
 
@@ -253,13 +256,15 @@ class Kept:
         """What is kept under *key*, or made now. Nothing is kept under a key with a None in it: then the version is not known."""
         if None in key:
             return make()
-        if key not in self._parts:
-            made = make()
-            if len(self._parts) >= self.MOST:
-                self._parts.clear()
-            self._parts[key] = made
-            return made
-        return cast(T, self._parts[key])
+        # One look: between two, another thread may have cleared what was there.
+        found = self._parts.get(key, _NOTHING)
+        if found is not _NOTHING:
+            return cast(T, found)
+        made = make()
+        if len(self._parts) >= self.MOST:
+            self._parts.clear()
+        self._parts[key] = made
+        return made
 
     def block(self, *key: object, caller: Callable[[], Markup]) -> Markup:
         """For `{% call keep(…) %}` in a template."""

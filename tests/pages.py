@@ -1,0 +1,93 @@
+"""What tests of views share: a browser on an app beside a house, a count of queries, and texts that do harm where a page does not escape them.
+
+@pytest.fixture
+def browser(house):
+    with visiting(house) as browser:
+        yield browser
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from quota_web import clock, sign_in
+from quota_web.extensions import db
+from quota_web.sign_in import NewPassword
+from quota_web.world import world
+from tests.browser import CHEAP, PASSWORD, Browser, gate_of, make_token
+from tests.fakes import NOW
+from tests.house import House
+
+JSON = {"Accept": "application/json"}
+HOSTILE = (
+    "<script>alert(1)<script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 191 }}{% raw %}",
+    "]]><!-- <svg onload=alert(1)>",
+    "javascript:alert(1)",
+)
+
+
+@contextmanager
+def visiting(house: House, **settings: str) -> Iterator[Browser]:
+    """A signed-in browser on an app of its own, as another process on the same folders would be. The clock stands at NOW."""
+    app = house.another(**settings)
+    app.config["PASSWORD_COST"] = CHEAP
+    with clock.frozen(NOW):
+        with app.app_context():
+            world().ready()
+            if not sign_in.has_password(gate_of(app)):
+                sign_in.set_password(gate_of(app), NewPassword(PASSWORD), NOW, "test")
+        try:
+            browser = Browser(app)
+            yield browser.signed_in() if world_of(app).settings.auth == "password" else browser
+        finally:
+            close(app)
+
+
+def close(app: Flask) -> None:
+    """Close what an app has opened."""
+    if world_of(app)._client is not None:
+        world_of(app)._client.close()
+    with app.app_context():
+        db.engine.dispose()
+
+
+def world_of(app: Flask) -> Any:
+    return app.extensions["quota_world"]
+
+
+class Script:
+    """A program with an API token, on the app of *browser*."""
+
+    def __init__(self, browser: Browser, write: bool = False) -> None:
+        self._client = browser.client.application.test_client()
+        self._headers = make_token(browser.client.application, f"script {write}", write)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self._client.get(path, headers={**self._headers, **headers})
+
+    def post(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+        return self._client.post(path, data=fields, headers={**self._headers, **(headers or {})})
+
+
+@contextmanager
+def counted(browser: Browser) -> Iterator[list[str]]:
+    """The statements that the browser's app runs inside the block."""
+    statements: list[str] = []
+
+    def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    with browser.client.application.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
