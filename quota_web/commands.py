@@ -107,7 +107,7 @@ def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
     shown = [r for r in seen.accounts if r.account.id in by_id]
     if wanted.as_json:
         _print_document(Overview(seen.site, tuple(shown), seen.next_refresh_at, seen.flips_at))
-    else:
+    elif shown:
         _print_raw(wanted, [by_id[r.account.id] for r in shown])
         if not wanted.raw_json:
             print("\n".join(terminal.table([r for r in shown if _has_row(by_id[r.account.id])], zone)))

@@ -118,8 +118,8 @@ class House:
             tx.execute(text(sql), values)
 
     def run(self, *arguments: str, **options: Any) -> Ran:
-        """`flask quota …` in this process; the clock stands at the house's moment."""
-        with clock.frozen(self.now):
+        """`flask quota …` in this process, of the house's app and at its moment."""
+        with self.app.app_context(), clock.frozen(self.now):
             return self.app.test_cli_runner().invoke(args=["quota", *arguments], **options)
 
 
@@ -129,14 +129,17 @@ def open_house(folder: Path, codex: FakeCodex | None = None, *, template: Path |
     if template is not None:
         shutil.copytree(template, folder / "instance", dirs_exist_ok=True)
     house = House(folder, codex, **settings)
-    with house.app.app_context():
+    first = house.app
+    with first.app_context():
         house.world.ready()
         try:
             yield house
         finally:
-            if house.world._client is not None:
-                house.world._client.close()
-            db.engine.dispose()
+            for app in {house.app, first}:
+                with app.app_context():
+                    if house.world._client is not None:
+                        house.world._client.close()
+                    db.engine.dispose()
 
 
 class Beside:

@@ -1,0 +1,401 @@
+"""`flask quota refresh` and `status` from outside: columns, order, lines on standard error, exit status, JSON."""
+
+import json
+import os
+import stat
+
+import pytest
+
+from quota_web import accounts, refresh
+from quota_web.codex import auth_file
+from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
+
+HEADER = "account  five_hour%  weekly%  weekly_reset             source"
+
+
+def lines(ran):
+    return ran.stdout.splitlines(), ran.stderr.splitlines(), ran.exit_code
+
+
+def refused(status, **headers):
+    return Scene(status, body={"detail": "no"}, headers=headers)
+
+
+def test_a_refresh_prints_the_table(house, codex):
+    house.file("alice")
+    house.file("bob")
+    codex.answers("acct-bob", Scene(body=usage_body(None, 100)))
+
+    assert lines(house.run("refresh")) == (
+        [
+            HEADER,
+            "alice            88       60  2026-11-25 07:20:00 CST  network",
+            "bob               -        0  2026-11-25 07:20:00 CST  network",
+        ],
+        [],
+        0,
+    )
+
+
+def test_a_cached_account_says_so_and_force_asks_it(house, codex):
+    house.file("bob")
+    codex.answers("acct-bob", Scene(body=usage_body(None, 100)))
+    house.run("refresh")
+
+    assert lines(house.run("refresh")) == ([HEADER, "bob               -        0  2026-11-25 07:20:00 CST  cache"], [], 0)
+    assert lines(house.run("refresh", "--force"))[0][1].endswith("network")
+    assert len(codex.seen) == 2
+
+
+def test_rows_are_sorted_by_what_is_left(house, codex):
+    left = {"e": (50, 50), "d": (50, 40), "c": (50, 40), "b": (90, 90), "a": (None, 5), "f": (50, None)}
+    for name, (five, week) in left.items():
+        house.file(name)
+        codex.answers(f"acct-{name}", Scene(body=usage_body(five, week)))
+    body = usage_body(50, 40)
+    body["rate_limit"]["secondary_window"]["reset_at"] += 60  # type: ignore[index]
+    codex.answers("acct-c", Scene(body=body))
+
+    # c and d differ in their reset alone; f has no weekly window, a no five-hour one.
+    assert [line.split()[0] for line in house.run("refresh").stdout.splitlines()[1:]] == ["d", "c", "e", "f", "b", "a"]
+
+
+def test_a_failed_account_has_a_line_and_no_row(house, codex):
+    house.file("alice")
+    house.file("bob")
+    house.run("refresh")
+    codex.answers("acct-bob", refused(503))
+
+    out, err, code = lines(house.run("refresh"))
+    assert [line.split()[0] for line in out] == ["account", "alice"]
+    assert err == ["bob: upstream_error: HTTP 503: no"]
+    assert code == 3
+
+
+FAULTS = {
+    "expired by its own word": (None, {"exp": NOW - 93_600}, "alice: expired: access token expired at 2026-11-20 18:00:00 CST; sign in again", 1),
+    "401": (Scene(401, body={"detail": "Unauthorized"}), {}, "alice: expired: HTTP 401: Unauthorized; sign in again", 3),
+    "402": (
+        Scene(402, body={"detail": {"code": "deactivated_workspace"}}),
+        {},
+        "alice: deactivated: HTTP 402: the workspace is deactivated; nothing is sent until you refresh it by hand",
+        3,
+    ),
+    "403": (refused(403), {}, "alice: forbidden: HTTP 403: no", 3),
+    "Cloudflare": (
+        refused(403, **{"cf-mitigated": "challenge"}),
+        {},
+        "alice: address_blocked: HTTP 403: Cloudflare blocks this machine's address, not the account",
+        3,
+    ),
+    "404": (Scene(404, raw=b""), {}, "alice: upstream_error: HTTP 404", 3),
+    "429": (
+        refused(429, **{"Retry-After": "90"}),
+        {},
+        "alice: rate_limited: HTTP 429: too many requests; the next attempt is after 2026-11-21 20:01:30 CST",
+        3,
+    ),
+    "redirect": (refused(302, Location="https://example.org/"), {}, "alice: upstream_error: HTTP 302 (a redirect, not followed)", 3),
+    "500": (Scene(500, raw=b""), {}, "alice: upstream_error: HTTP 500", 3),
+    "dropped": (Scene(drop="request"), {}, "alice: unreachable: Request failed: connection closed by the other side", 2),
+    "empty": (Scene(raw=b""), {}, "alice: bad_response: HTTP 200, but the answer is empty", 3),
+    "a page": (Scene(raw=b"<html>", headers={"Content-Type": "text/html"}), {}, "alice: bad_response: HTTP 200, but the answer is an HTML page", 3),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_each_failure_has_its_line_and_its_exit_status(house, codex, case):
+    scene, token, line, code = FAULTS[case]
+    house.file("alice", **token)
+    if scene:
+        codex.answers("acct-alice", scene)
+
+    assert lines(house.run("refresh")) == ([HEADER], [line], code)
+
+
+FILES = {
+    "missing access_token": {"tokens": {"account_id": "a"}},
+    "missing account_id": {"tokens": {"access_token": "opaque-token"}},
+    "looks like a session token (sess-…); use the JWT access_token": {"tokens": {"access_token": "sess-1", "account_id": "a"}},
+    "holds an API key only": {"OPENAI_API_KEY": "sk-1"},
+    "auth file not found or invalid: not a JSON object": 5,
+    "looks like an encrypted web-session token (five parts)": {"tokens": {"access_token": "a.b.c.d.e", "account_id": "a"}},
+    "holds an agent identity": {"auth_mode": "agentIdentity", "agent_identity": {"agent_runtime_id": "x"}},
+}
+
+
+@pytest.mark.parametrize("words", FILES)
+def test_each_useless_file_has_its_line(house, codex, words):
+    house.raw_file("alice", json.dumps(FILES[words]).encode())
+
+    out, [line], code = lines(house.run("refresh"))
+    assert (out, code) == ([HEADER], 1)
+    assert line.startswith(f"alice: invalid_credentials: {words}")
+    assert codex.seen == []
+
+
+def test_the_highest_exit_status_wins(house, codex):
+    house.raw_file("useless", b"{}")
+    house.file("down")
+    codex.answers("acct-down", Scene(drop="request"))
+    assert house.run("refresh").exit_code == 2
+
+    house.file("odd")
+    codex.answers("acct-odd", refused(500))
+    assert house.run("refresh").exit_code == 3
+
+
+def test_a_paused_account_is_all_well(house, codex):
+    house.file("alice")
+    house.follow()
+    accounts.pause("alice", NOW, "test")
+
+    assert lines(house.run("refresh")) == ([HEADER], ["alice: paused: not refreshed"], 0)
+
+
+def test_the_stored_status_counts_where_nothing_was_sent(house, codex):
+    house.file("alice")
+    codex.answers("acct-alice", refused(429, **{"Retry-After": "90"}))
+    first = lines(house.run("refresh"))
+
+    assert lines(house.run("refresh")) == first
+    assert len(codex.seen) == 1
+
+
+def test_without_accounts_there_is_one_line(house):
+    assert lines(house.run("refresh")) == ([], ["No auth files found."], 1)
+    assert lines(house.run("status")) == ([], ["No auth files found."], 0)
+
+
+def test_unknown_accounts_are_named_and_the_others_refreshed(house, codex):
+    house.file("alice")
+    out, err, code = lines(house.run("refresh", "nobody", "alice", "ALICE"))
+
+    assert [line.split()[0] for line in out] == ["account", "alice"]
+    assert (err, code) == (["nobody: unknown account: auth file not found or invalid"], 1)
+    assert lines(house.run("refresh", "nobody")) == ([], err, 1)
+    assert lines(house.run("status", "nobody")) == ([], ["nobody: unknown account"], 1)
+
+
+def test_only_what_was_asked_for_is_complained_of(house, codex):
+    house.file("alice")
+    house.file("Bob", "acct-1")
+    house.file("bob", "acct-2")
+
+    taken = "bob: invalid_credentials: the name is already taken by the file Bob.auth.json; rename the file"
+    assert lines(house.run("refresh"))[1:] == ([taken], 1)
+    assert lines(house.run("refresh", "alice"))[1:] == ([], 0)
+    assert lines(house.run("refresh", "bob"))[1:] == ([taken], 1)
+
+
+def test_a_missing_folder_is_a_bad_setting_and_changes_nothing(house, codex):
+    house.file("alice")
+    house.run("refresh")
+    house.accounts.rename(house.folder / "away")
+
+    out, err, code = lines(house.run("refresh"))
+    assert [line.split()[0] for line in out] == ["account", "alice"]
+    assert err == [f"account folder {house.accounts}: No such file or directory"]
+    assert code == 4
+
+
+def test_an_account_that_another_process_asks_for_too_long_is_said(house, codex, monkeypatch):
+    monkeypatch.setattr(refresh, "AWAIT_FOR", 0.1)
+    house.file("alice")
+    house.follow()
+    house.execute("UPDATE account SET claim_id = 1, claimed_at = :now", now=NOW)
+
+    assert lines(house.run("refresh")) == ([HEADER], ["alice: pending: another process is asking for it at this moment"], 0)
+
+
+# JSON
+
+
+def test_the_document_has_the_shape_of_the_contract(house, codex):
+    house.file("alice")
+    codex.default = Scene(body=usage_body(12, 40, rate_limit_reset_credits={"available_count": 2}))
+    document = json.loads(house.run("refresh", "--json").stdout)
+
+    due = document.pop("next_refresh_at")
+    assert "2026-11-21T12:54:00Z" <= due <= "2026-11-21T13:06:00Z"
+    assert document == {
+        "updated_at": "2026-11-21T12:00:00Z",
+        "results": [
+            {
+                "account": "alice",
+                "status": "ok",
+                "message": None,
+                "source": "network",
+                "plan_type": "plus",
+                "email": "alice@example.com",
+                "five_hour_percent": 88,
+                "five_hour_reset_at": "2026-11-21T14:00:00Z",
+                "weekly_percent": 60,
+                "weekly_reset_at": "2026-11-24T23:20:00Z",
+                "blocked": False,
+                "blocked_until": None,
+                "reached_type": None,
+                "spend_reached": False,
+                "windows": [
+                    {
+                        "key": "five_hour",
+                        "label": "5 hours",
+                        "remaining_percent": 88,
+                        "used_percent": 12,
+                        "window_seconds": 18000,
+                        "resets_at": "2026-11-21T14:00:00Z",
+                    },
+                    {
+                        "key": "weekly",
+                        "label": "Weekly",
+                        "remaining_percent": 60,
+                        "used_percent": 40,
+                        "window_seconds": 604800,
+                        "resets_at": "2026-11-24T23:20:00Z",
+                    },
+                ],
+                "credits": {"has_credits": False, "unlimited": False, "balance": "0"},
+                "reset_credits": 2,
+                "taken_at": "2026-11-21T12:00:00Z",
+                "attempted_at": "2026-11-21T12:00:00Z",
+                "stale": False,
+            }
+        ],
+    }
+
+
+def test_a_spend_limit_has_its_amounts(house, codex):
+    house.file("alice")
+    limit = {"limit": "15000", "used": "3831.75", "used_percent": 26, "reset_at": NOW + 864_000}
+    codex.default = Scene(body=usage_body(None, None, spend_control={"reached": False, "individual_limit": limit}))
+
+    [window] = json.loads(house.run("refresh", "--json").stdout)["results"][0]["windows"]
+    assert window == {
+        "key": "spend",
+        "label": "Spend",
+        "remaining_percent": 74,
+        "used_percent": 26,
+        "window_seconds": None,
+        "resets_at": "2026-12-01T12:00:00Z",
+        "limit": "15000",
+        "used": "3831.75",
+        "unit": None,
+    }
+
+
+def test_a_failure_keeps_its_reading_in_the_document(house, codex):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=usage_body(12, 40)), Scene(401, body={"detail": "Unauthorized"}))
+    house.run("refresh")
+    house.now += 600
+    ran = house.run("refresh", "--json")
+
+    [found] = json.loads(ran.stdout)["results"]
+    assert (found["status"], found["message"]) == ("expired", "HTTP 401: Unauthorized; sign in again")
+    assert (found["five_hour_percent"], found["taken_at"], found["attempted_at"]) == (88, "2026-11-21T12:00:00Z", "2026-11-21T12:10:00Z")
+    assert ran.stderr == "alice: expired: HTTP 401: Unauthorized; sign in again\n"
+    assert ran.exit_code == 3
+
+
+def test_readings_grow_stale_and_blocks_end_by_themselves(house, codex):
+    house.file("alice")
+    codex.default = Scene(body=usage_body(100, 40))
+    house.run("refresh")
+
+    def now():
+        [found] = json.loads(house.run("status", "--json").stdout)["results"]
+        return found["blocked"], found["blocked_until"], found["stale"]
+
+    assert now() == (True, "2026-11-21T14:00:00Z", False)
+    house.now += 7_199
+    assert now() == (True, "2026-11-21T14:00:00Z", False)
+    house.now += 1
+    assert now() == (False, None, True)
+
+
+def test_a_document_of_nobody_is_whole(house):
+    ran = house.run("refresh", "--json")
+
+    assert json.loads(ran.stdout) == {"updated_at": None, "next_refresh_at": None, "results": []}
+    assert (ran.stderr, ran.exit_code) == ("No auth files found.\n", 1)
+
+
+# status
+
+
+def test_status_sends_nothing_and_shows_the_last_reading(house, codex):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=usage_body(12, 40)), refused(500))
+    house.run("refresh")
+    house.run("refresh")
+
+    row = "alice            88       60  2026-11-25 07:20:00 CST  network"
+    assert lines(house.run("status")) == ([HEADER, row], ["alice: upstream_error: HTTP 500: no"], 0)
+    assert len(codex.seen) == 2
+
+
+def test_status_of_one_on_one_line(house, codex):
+    house.file("alice")
+    house.file("bob")
+    codex.answers("acct-bob", Scene(body=usage_body(None, 100)))
+    house.run("refresh")
+
+    assert lines(house.run("status", "--oneline")) == (["alice 88%/60% · bob -/0% until Wed 07:20"], [], 0)
+    assert lines(house.run("status", "--oneline", "BOB")) == (["bob -/0% until Wed 07:20"], [], 0)
+
+
+# The state file
+
+
+def test_the_state_file_holds_the_document_of_everybody(house, codex, tmp_path):
+    file = tmp_path / "results.json"
+    house.app = house.another(QUOTA_STATE_FILE=str(file))
+    house.file("alice")
+    house.file("bob")
+    house.run("refresh")
+    house.run("refresh", "alice")
+
+    assert [r["account"] for r in json.loads(file.read_bytes())["results"]] == ["alice", "bob"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_bytes()) == json.loads(house.run("status", "--json").stdout)
+
+
+def test_a_state_file_that_cannot_be_written_is_a_bad_setting(house, codex, tmp_path):
+    (tmp_path / "folder").mkdir()
+    house.app = house.another(QUOTA_STATE_FILE=str(tmp_path / "folder" / "results.json"))
+    (tmp_path / "folder").rmdir()
+    house.file("alice")
+
+    out, err, code = lines(house.run("refresh"))
+    assert len(out) == 2
+    assert err == [f"QUOTA_STATE_FILE: {tmp_path}/folder/results.json cannot be written: No such file or directory"]
+    assert code == 4
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    "arguments", [["refresh", "--frobnicate"], ["frobnicate"], ["status", "--json=5"], ["accounts"], ["accounts", "add"], ["accounts", "export", "x"]]
+)
+def test_wrong_usage_ends_with_two(house, arguments):
+    ran = house.run(*arguments)
+
+    assert ran.exit_code == 2
+    assert "Traceback" not in ran.output
+
+
+def test_names_that_no_terminal_obeys_are_harmless(house):
+    ran = house.run("refresh", "\udcff\x1b[31m")
+
+    assert ran.exit_code == 1
+    assert "Traceback" not in ran.output
+
+
+def test_a_managed_account_is_shown_beside_those_of_the_folder(house, codex):
+    house.file("alice")
+    credentials = auth_file.parse(auth_document("acct-9", access_token=make_jwt("acct-9")))
+    accounts.add(house.world.sealer, "bob", credentials, NOW, "test")
+
+    assert [line.split()[0] for line in house.run("refresh").stdout.splitlines()] == ["account", "alice", "bob"]
+    assert os.listdir(house.accounts) == ["alice.auth.json"]
