@@ -114,7 +114,16 @@ def test_a_slot_of_whole_cycles_shows_its_lowest():
     document = svg.chart(many, "alice", zone=UTC)
 
     assert "Five-hour, lowest of each 6 hours" in document
-    assert "30 %" in document
+    assert "H664V" in document, "the line falls to the lowest of the last slot"
+    assert ">100 %<" in document, "the number beside it is what is left"
+    assert ">30 %<" not in document
+
+
+def test_a_narrow_chart_has_words_that_fit_a_phone():
+    wide, narrow = (svg.chart(history(("weekly", [50.0] * 25)), "alice", zone=UTC, width=width) for width in (svg.WIDTH, svg.NARROW))
+
+    assert [ElementTree.fromstring(document).get("viewBox", "").split()[2] for document in (wide, narrow)] == ["720", "360"]
+    assert narrow.count('v4"') < wide.count('v4"')
 
 
 def test_a_chart_has_no_styles_that_a_strict_policy_would_block():

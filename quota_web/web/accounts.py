@@ -9,7 +9,7 @@ from quota_web.charts import DEFAULT_RANGE, RANGES
 from quota_web.details import Attempt, CredentialState, Details
 from quota_web.faults import Fault
 from quota_web.quota import Status
-from quota_web.times import iso, local
+from quota_web.times import iso, iso_text
 from quota_web.web import api, svg
 from quota_web.world import world
 
@@ -38,13 +38,12 @@ def show(name: str) -> str:
 
 
 def _attempt(run: Attempt) -> dict[str, Any]:
-    zone = world().settings.timezone
     return {
         "first_at": iso(run.first_at),
         "last_at": iso(run.last_at),
         "status": run.status,
         "http_status": run.http_status,
-        "message": run.fault.text(lambda at: local(at, zone)) if run.fault else None,
+        "message": run.fault.text(iso_text) if run.fault else None,
         "count": run.count,
         "ms_mean": run.ms_mean,
         "ms_max": run.ms_max,
@@ -68,7 +67,7 @@ def _state(found: CredentialState, status: Status, fault: Fault | None) -> str:
     if not found.is_stored:
         return "none stored"
     if fault is not None and status in (Status.INVALID_CREDENTIALS, Status.EXPIRED, Status.DEACTIVATED):
-        return fault.text(lambda at: local(at, world().settings.timezone))
+        return fault.text(iso_text)
     if status is Status.PENDING:
         return "not tried yet"
     return "works" if status is Status.OK else "as far as known they work"
@@ -85,4 +84,6 @@ def chart_svg(name: str) -> Response:
     asked = charts.wanted({"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now)
     drawn = charts.chart(present.scope, asked, 2 * present.settings.refresh_interval)
     theme = "dark" if request.args.get("theme") == "dark" else "light"
-    return Response(svg.chart(api.document(drawn), f"Quota left of {name}", theme, present.settings.timezone), mimetype="image/svg+xml")
+    width = svg.NARROW if request.args.get("size") == "narrow" else svg.WIDTH
+    picture = svg.chart(api.document(drawn), f"Quota left of {name}", theme, present.settings.timezone, width)
+    return Response(picture, mimetype="image/svg+xml")

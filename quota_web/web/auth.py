@@ -9,7 +9,7 @@ from quota_web import accounts, clock, details, follow, names, results, saving
 from quota_web.details import Listed
 from quota_web.errors import AccountNotFound
 from quota_web.saving import FormRefused, Typed
-from quota_web.times import iso, local
+from quota_web.times import iso, iso_text
 from quota_web.web import security
 from quota_web.web.accounts import credentials, history_size
 from quota_web.world import world
@@ -28,7 +28,7 @@ def index() -> str:
     settings = present.settings
     listed = details.listing(present.scope, now, settings.refresh_interval)
     report = follow.sync(present.sealer, settings.account_dir, now)
-    skipped = [{"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(lambda at: local(at, settings.timezone))} for p in report.problems]
+    skipped = [{"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(iso_text)} for p in report.problems]
     return render_template(
         "auth/index.html",
         accounts=[_row(one) for one in listed],
@@ -40,7 +40,8 @@ def index() -> str:
 
 def _row(one: Listed) -> dict[str, Any]:
     told = credentials(one.credentials, one.report.status, one.report.fault)
-    told["credentials_state"] = told.pop("state").capitalize()
+    words = told.pop("state")
+    told["credentials_state"] = words[:1].upper() + words[1:]
     return results.result(one.report) | told | {"identity_twin": one.twin}
 
 

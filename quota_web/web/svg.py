@@ -20,8 +20,14 @@ NEVER = 101
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 WINDOW_TITLES = {"five_hour": "Five-hour", "weekly": "Weekly", "daily": "Daily", "monthly": "Monthly", "spend": "Spend"}
 
-WIDTH, PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 720, 116, 40, 56, 14, 30, 26
-#: Spans between time marks, in seconds; the first that gives at most nine marks is taken.
+PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 116, 40, 56, 14, 30, 26
+#: As wide as on a page, and as on a phone: scaled down from there its words could not be read.
+WIDTH, NARROW = 720, 360
+#: Room for a time mark.
+TICK_ROOM = 78
+#: The same as in the style sheet: Debian’s "system-ui" is wider.
+FONT = "-apple-system, Segoe UI, Roboto, Noto Sans, Helvetica Neue, Liberation Sans, Arial, sans-serif"
+#: Spans between time marks, in seconds; the first that leaves room enough is taken.
 TICK_STEPS = (3_600, 10_800, 21_600, 43_200, *(days * 86_400 for days in (1, 2, 7, 14, 30, 61, 365, 1825)))
 PALETTES = {
     "light": {"ink": "#1d2523", "soft": "#5c6663", "grid": "#d9dedb", "line": "#0d7362", "band": "#0d7362"},
@@ -64,7 +70,7 @@ def spark_gist(lines: Iterable[tuple[str, Column]]) -> str:
     return f"24 hours: {'; '.join(parts)}"
 
 
-def chart(history: Mapping[str, Any], title: str, theme: str = "light", zone: tzinfo | None = None) -> str:
+def chart(history: Mapping[str, Any], title: str, theme: str = "light", zone: tzinfo | None = None, width: int = WIDTH) -> str:
     """An SVG document with a panel for each series of an `/api/history` answer about one account."""
     ink = PALETTES.get(theme, PALETTES["light"])
     series = history["series"]
@@ -72,14 +78,14 @@ def chart(history: Mapping[str, Any], title: str, theme: str = "light", zone: tz
     height = TOP + max(1, len(series)) * (PANEL_HEIGHT + GAP) + BOTTOM - GAP + 16
     parts: list[str] = []
     for i, one in enumerate(_drawn(s, history["step_seconds"]) for s in series):
-        parts += _panel(one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink)
-    parts += _time_axis(start, end, series, ink, zone)
+        parts += _panel(one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink, width)
+    parts += _time_axis(start, end, series, ink, zone, width)
     if not series:
-        parts.append(_text(WIDTH / 2, TOP + 70, "No readings in this time.", ink["soft"], "middle"))
+        parts.append(_text(width / 2, TOP + 70, "No readings in this time.", ink["soft"], "middle"))
     gist = "; ".join(panel_gist(s) for s in series) or "no readings"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
-        f'font-family="system-ui, sans-serif" font-size="11"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'font-family="{FONT}" font-size="12"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -120,15 +126,15 @@ def _drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
     title = WINDOW_TITLES.get(one["window"], one["window"])
     length = NAMED_LENGTHS.get(one["window"].rpartition(":")[2])
     if length is None or step * 5 <= length:
-        return {**one, "title": title, "rise": RESET_RISE}
-    return {**one, "title": f"{title}, lowest of each {length_in_words(step)}", "remaining": one["min"], "min": (), "max": (), "rise": NEVER}
+        return {**one, "title": title, "line": one["remaining"], "rise": RESET_RISE}
+    return {**one, "title": f"{title}, lowest of each {length_in_words(step)}", "line": one["min"], "min": (), "max": (), "rise": NEVER}
 
 
-def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], top: int, ink: Mapping[str, str]) -> Iterator[str]:
-    x, y = _scale(*over, LEFT, WIDTH - RIGHT), _scale(0, 100, top + PANEL_HEIGHT, top)
+def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], top: int, ink: Mapping[str, str], width: int) -> Iterator[str]:
+    x, y = _scale(*over, LEFT, width - RIGHT), _scale(0, 100, top + PANEL_HEIGHT, top)
     yield _text(LEFT, top - 7, one["title"], ink["ink"], weight="600")
     for mark in (0, 50, 100):
-        yield f'<path d="M{LEFT} {y(mark):g}H{WIDTH - RIGHT}" stroke="{ink["grid"]}"/>'
+        yield f'<path d="M{LEFT} {y(mark):g}H{width - RIGHT}" stroke="{ink["grid"]}"/>'
         yield _text(LEFT - 6, y(mark) + 4, f"{mark}", ink["soft"], "end")
     for low_t, high_t, low, high in _bands(times, one):
         yield (
@@ -136,10 +142,10 @@ def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], 
             f'fill="{ink["band"]}" fill-opacity="0.18"/>'
         )
     if times:
-        yield f'<path d="{steps(times, one["remaining"], x, y, one["rise"])}" fill="none" stroke="{ink["line"]}" stroke-width="1.5"/>'
+        yield f'<path d="{steps(times, one["line"], x, y, one["rise"])}" fill="none" stroke="{ink["line"]}" stroke-width="1.5"/>'
     last = next((v for v in reversed(one["remaining"]) if v is not None), None)
     if last is not None:
-        yield _text(WIDTH - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
+        yield _text(width - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
 
 
 def _bands(times: Sequence[int], one: Mapping[str, Any]) -> Iterator[tuple[int, int, float, float]]:
@@ -149,21 +155,21 @@ def _bands(times: Sequence[int], one: Mapping[str, Any]) -> Iterator[tuple[int, 
             yield times[i], times[i + 1], low, high
 
 
-def _time_axis(start: int, end: int, series: Sequence[object], ink: Mapping[str, str], zone: tzinfo | None) -> Iterator[str]:
-    x = _scale(start, end, LEFT, WIDTH - RIGHT)
+def _time_axis(start: int, end: int, series: Sequence[object], ink: Mapping[str, str], zone: tzinfo | None, width: int) -> Iterator[str]:
+    x = _scale(start, end, LEFT, width - RIGHT)
     base = TOP + 16 + max(1, len(series)) * (PANEL_HEIGHT + GAP) - GAP
-    ticks, step = time_ticks(start, end, zone)
+    ticks, step = time_ticks(start, end, zone, (width - LEFT - RIGHT) // TICK_ROOM)
     for at in ticks:
         local = datetime.fromtimestamp(at, UTC).astimezone(zone)
         words = f"{local:%H:%M}" if step < 86_400 and (local.hour or local.minute) else f"{local.day} {local:%b}"
         yield f'<path d="M{x(at):.1f} {base}v4" stroke="{ink["soft"]}"/>'
         yield _text(x(at), base + 16, words, ink["soft"], "middle")
-    yield _text(WIDTH - 4, base + 16, f"{datetime.fromtimestamp(end, UTC).astimezone(zone):%Z}", ink["soft"], "end")
+    yield _text(width - 4, base + 16, f"{datetime.fromtimestamp(end, UTC).astimezone(zone):%Z}", ink["soft"], "end")
 
 
-def time_ticks(start: int, end: int, zone: tzinfo | None = None) -> tuple[list[int], int]:
-    """Round moments between two times in a zone, at most nine, and the span between them."""
-    step = next((s for s in TICK_STEPS if (end - start) / s <= 8), TICK_STEPS[-1])
+def time_ticks(start: int, end: int, zone: tzinfo | None = None, most: int = 8) -> tuple[list[int], int]:
+    """Round moments between two times in a zone, at most one more than *most*, and the span between them."""
+    step = next((s for s in TICK_STEPS if (end - start) / s <= most), TICK_STEPS[-1])
     offset = datetime.fromtimestamp(start, UTC).astimezone(zone).utcoffset()
     shift = int(offset.total_seconds()) if offset is not None else 0
     first = -(-(start + shift) // step) * step - shift

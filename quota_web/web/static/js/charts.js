@@ -81,7 +81,7 @@ export class Charts {
   #line(line, one, colour, step) {
     const breaks = coarse(one.window, step) ? [] : one.remaining.flatMap((v, i, all) => (i && v !== null && all[i - 1] !== null && v - all[i - 1] >= RESET_RISE ? [i] : []));
     return {
-      account: line.account, label: line.account, stroke: colour, width: this.history.t.length > 1200 ? 1 : 1.5, dash: dash(line.slot), points: { show: false },
+      account: line.account, label: line.account, stroke: colour, width: coarse(one.window, step) && this.lines.length > 4 ? 1 : 1.5, dash: dash(line.slot), points: { show: false },
       paths: uPlot.paths.stepped({ align: 1 }), fill: this.band ? colour.replace("rgb(", "rgba(").replace(")", ", .09)") : undefined,
       gaps: (u, at, from, to, gaps) => {
         const half = 2 * devicePixelRatio;
@@ -93,7 +93,7 @@ export class Charts {
   }
 
   #frame(last) {
-    const look = { stroke: () => this.inks.soft, font: "11px system-ui, sans-serif", ticks: { show: false } };
+    const look = { stroke: () => this.inks.soft, font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
     const [from, to] = [this.history.from, this.history.to].map((iso) => Date.parse(iso) / 1000);
     return {
       legend: { show: false },
@@ -144,7 +144,7 @@ function mark(seconds, step) {
 function gist(name, mine, step) {
   const words = mine.slice(0, 8).map(([line, one]) => {
     const known = column(one, step).filter((v) => v !== null);
-    return known.length ? `${line.account} lowest ${Math.min(...known)} %, last ${known.at(-1)} %` : `${line.account} no readings`;
+    return known.length ? `${line.account} lowest ${Math.min(...known)} %, last ${one.remaining.findLast((v) => v !== null)} %` : `${line.account} no readings`;
   });
   return `Quota left, ${name.replaceAll("_", " ")}: ${words.join("; ") || "no lines"}. Arrow keys read single moments.`;
 }

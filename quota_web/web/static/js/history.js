@@ -53,6 +53,7 @@ function slot(account) {
 function paint() {
   if (!answer) return;
   charts.draw(answer, lines());
+  section.dataset.charts = "drawn";
   plots().forEach((plot) => {
     plot.classList.remove("busy");
     const note = section.querySelector(`[data-note="${CSS.escape(plot.dataset.window)}"]`);
@@ -70,13 +71,13 @@ async function table() {
   if (answer) fill($("numbers").querySelector(".scroll"), answer, [...view.shown], kit.column);
 }
 
-/** Writes the values at one place of the axis, or the last ones, beside their lines. */
+/** Writes the values at one place of the axis beside their lines, or what is left at its end. */
 function values(index) {
   const at = index ?? answer.t.length - 1;
-  $("cursor-time").textContent = index === null ? "latest" : window.quota.clock(new Date(answer.t[at] * 1000));
+  $("cursor-time").textContent = index === null && !view.from ? "latest" : window.quota.clock(new Date(index === null ? answer.to : answer.t[at] * 1000));
   const words = (account, key) => {
     const one = answer.series.find((s) => s.account === account && s.window === key);
-    const value = one && kit.column(one, answer.step_seconds)[at];
+    const value = one && (index === null ? one.remaining : kit.column(one, answer.step_seconds))[at];
     return value === null || value === undefined ? "–" : `${Math.round(value * 10) / 10}\u202f%`;
   };
   section.querySelectorAll("[data-line][data-value]").forEach((cell) => {
@@ -111,6 +112,7 @@ async function begin(legend) {
     await kit.load(section.dataset.library);
   } catch {
     $("charts").hidden = true;
+    section.dataset.charts = "missing";
     $("history-fault").textContent = "The interactive charts could not be loaded. python scripts/assets.py fetches them.";
     $("history-fault").hidden = false;
     return;

@@ -17,6 +17,13 @@
   };
   apply(stored());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => root.dispatchEvent(new Event("colours")));
+  // Paper is white, whatever the screen is.
+  let onScreen;
+  addEventListener("beforeprint", () => {
+    onScreen = root.dataset.theme;
+    apply("light");
+  });
+  addEventListener("afterprint", () => apply(onScreen));
   addEventListener("storage", (event) => event.key === "theme" && apply(event.newValue));
 
   function wireSwitch() {
