@@ -45,7 +45,6 @@ class Report:
     problems: tuple[Problem, ...] = ()
     #: Why the folder could not be read; then nothing was changed.
     folder_fault: str | None = None
-    files: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +67,46 @@ def folders(settled: Path, is_named: bool) -> list[Path]:
 
 def sync(sealer: Sealer, folder: Path, now: int) -> Report:
     """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
+    found = _look(folder)
+    if isinstance(found, Report):
+        return found
+    files, known, problems = found
+    if not _in_step(files, known):
+        with engine.transaction() as tx:
+            applied = _apply(tx, sealer, folder, files, now)
+            if applied.changed:
+                site.bump(tx, now)
+        problems += applied.problems
+    return Report(tuple(problems))
+
+
+def look(folder: Path) -> Report:
+    """What is wrong with *folder* and its files, changing nothing."""
+    found = _look(folder)
+    if isinstance(found, Report):
+        return found
+    files, known, problems = found
+    with engine.reading() as conn:
+        holders = {names.key(a.name): a for a in store.every(conn)}
+    strangers = [(f, holders[names.key(f.name)]) for f in files if str(f.path) not in known and names.key(f.name) in holders]
+    taken = [Problem(f.name, _taken(holder)) for f, holder in strangers if f.credentials is None or not accounts.same_login(holder, f.credentials)]
+    return Report((*problems, *taken))
+
+
+def _look(folder: Path) -> tuple[list[_File], dict[str, Account], list[Problem]] | Report:
+    """The folder's files beside what is known of them; a Report where it cannot be read."""
+    shown = names.visible(str(folder))
     try:
         str(folder).encode()
         listed = _list(folder)
     except UnicodeEncodeError:
-        return Report(folder_fault=f"account folder {names.visible(str(folder))}: its name is not UTF-8")
+        return Report(folder_fault=f"account folder {shown}: its name is not UTF-8")
     except OSError as error:
-        return Report(folder_fault=f"account folder {names.visible(str(folder))}: {os.strerror(error.errno or errno.EIO)}")
+        return Report(folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}")
     with engine.reading() as conn:
         known = _followed(conn, folder)
     files, problems = _read_all(listed, known)
-    if _in_step(files, known):
-        return Report(tuple(problems), files=len(listed))
-    with engine.transaction() as tx:
-        applied = _apply(tx, sealer, folder, files, now)
-        if applied.changed:
-            site.bump(tx, now)
-    return Report((*problems, *applied.problems), files=len(listed))
+    return files, known, problems
 
 
 def _list(folder: Path) -> list[Path]:
@@ -215,8 +237,12 @@ def _new(tx: Connection, sealer: Sealer, file: _File, now: int) -> Problem | Non
         else:
             _put(tx, sealer, account_id, file, file.credentials, now)
         return None
+    return Problem(file.name, _taken(holder))
+
+
+def _taken(holder: Account) -> Fault:
     by = f"the file {names.visible(holder.source_path)}" if holder.source_path else f"a {holder.origin} account"
-    return Problem(file.name, Fault("name_taken", {"holder": by}))
+    return Fault("name_taken", {"holder": by})
 
 
 def _update(tx: Connection, sealer: Sealer, file: _File, found: Account, now: int) -> None:
