@@ -62,6 +62,7 @@ def request(chosen: Sequence[Account], now: int) -> None:
         still = store.by_ids(tx, [a.id for a in chosen])
         for account_id in still:
             store.change(tx, account_id, requested_at=now)
+        site.nudge(tx)
 
 
 def refresh(crew: Crew, chosen: Sequence[Account], *, force: bool = False) -> Iterator[Result]:

@@ -21,6 +21,9 @@ class Site:
 
 
 _READ = text("SELECT data_version, updated_at, session_epoch, nonce, address_blocked_until FROM site_state WHERE id = 1")
+_BUMP = text("UPDATE site_state SET data_version = data_version + 1, updated_at = :now WHERE id = 1")
+
+_NUDGE = text("UPDATE site_state SET data_version = data_version + 1 WHERE id = 1")
 
 
 def read(conn: Connection) -> Site:
@@ -29,7 +32,12 @@ def read(conn: Connection) -> Site:
 
 def bump(conn: Connection, now: int) -> None:
     """Say that the data changed; the last statement of a transaction that changes what pages show."""
-    conn.execute(update(site_state).where(site_state.c.id == 1).values(data_version=site_state.c.data_version + 1, updated_at=now))
+    conn.execute(_BUMP, {"now": now})
+
+
+def nudge(conn: Connection) -> None:
+    """Let every process look again, although nothing changed that has a date."""
+    conn.execute(_NUDGE)
 
 
 def end_sessions(conn: Connection) -> None:

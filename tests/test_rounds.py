@@ -1,0 +1,167 @@
+"""What the schedule does in a round: looks at folders without reading them, asks, logs a line an account, and leaves the state file."""
+
+import json
+import logging
+import os
+import shutil
+
+import pytest
+
+from quota_web import clock, commands, refresh, rounds
+from quota_web.codex import auth_file
+from quota_web.rounds import Rounds
+from quota_web.world import world
+from tests.fakes import NOW, Scene, usage_body
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files that are opened."""
+    opened = []
+    read = auth_file.read_file
+    monkeypatch.setattr(auth_file, "read_file", lambda path: opened.append(path.name) or read(path))
+    return opened
+
+
+@pytest.fixture
+def looking(house):
+    with clock.frozen(NOW):
+        yield Rounds(world())
+
+
+def test_files_are_read_when_they_change_and_not_otherwise(house, looking, reads):
+    file = house.file("alice")
+    looking.follow()
+    assert reads
+    reads.clear()
+    looking.follow()
+    assert reads == []
+    os.utime(file, ns=(1, 1))
+    looking.follow()
+    assert "alice.auth.json" in reads
+
+
+@pytest.mark.parametrize("change", ["new", "gone", "replaced"])
+def test_every_kind_of_change_is_seen(house, looking, change):
+    file = house.file("alice")
+    looking.follow()
+    if change == "new":
+        house.file("bob")
+    elif change == "gone":
+        file.unlink()
+    else:
+        other = house.file("bob", "acct-other")
+        os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+        other.replace(file)
+    before = house.rows("SELECT name, status, chatgpt_account_id FROM account ORDER BY id")
+    looking.follow()
+
+    assert house.rows("SELECT name, status, chatgpt_account_id FROM account ORDER BY id") != before
+
+
+def test_all_files_are_read_after_a_while_even_if_nothing_seems_to_have_changed(house, looking, reads, monkeypatch):
+    house.file("alice")
+    looking.follow()
+    reads.clear()
+    looking._read_all_at -= rounds.FOLLOW_FULLY_S
+    looking.follow()
+
+    assert "alice.auth.json" in reads
+
+
+def test_a_folder_that_is_gone_is_said_once_and_changes_nothing(house, looking, caplog):
+    house.file("alice")
+    looking.follow()
+    shutil.move(house.accounts, house.folder / "away")
+    for _ in range(3):
+        looking.follow()
+    shutil.move(house.folder / "away", house.accounts)
+    looking.follow()
+
+    assert [r.message for r in caplog.records] == [f"account folder {house.accounts}: No such file or directory"]
+    assert house.account("alice").source_gone_at is None
+
+
+def test_a_name_that_is_taken_is_said_once(house, looking, caplog):
+    house.file("alice")
+    house.file("ALICE", "acct-other")
+    for _ in range(3):
+        looking.follow()
+
+    assert len(caplog.records) == 1
+    assert "name" in caplog.text
+
+
+def test_each_refresh_is_one_line_with_its_fields(house, looking, codex, caplog):
+    codex.answers("acct-bob", Scene(status=500))
+    house.file("alice")
+    house.file("bob")
+    looking.follow()
+    caplog.set_level(logging.INFO, "quota_web")
+    looking.ask(looking.agenda().due, by_person=False)
+
+    lines = {r.account: r for r in caplog.records}
+    assert lines["alice"].message.startswith("alice: ok, five-hour 88 %, weekly 60 %, ")
+    assert (lines["alice"].levelname, lines["alice"].status, lines["alice"].source) == ("INFO", "ok", "network")
+    assert lines["bob"].message.startswith("bob: upstream_error, HTTP 500")
+    assert lines["bob"].levelname == "WARNING"
+    assert len(caplog.records) == 2
+
+
+def test_the_state_file_is_written_after_a_refresh(house, looking, tmp_path):
+    present = world()
+    state_file = tmp_path / "state.json"
+    present.settings = present.settings.with_options(state_file=state_file)
+    house.file("alice")
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+
+    document = json.loads(state_file.read_text())
+    assert [r["five_hour_percent"] for r in document["results"]] == [88]
+
+
+def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say(house, looking, codex):
+    codex.default = Scene(body=usage_body(), delay=0.2)
+    for number in range(10):
+        house.file(f"a{number}")
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+    assert codex.max_in_flight == 4
+    with clock.frozen(NOW + 60):
+        chosen = refresh.select(world().scope)[0]
+        refresh.request(chosen, NOW + 60)
+        found = looking.agenda().requested
+        looking.ask(found, by_person=True)
+
+    assert len(found) == 10
+    assert codex.max_in_flight == min(10, commands.crew(world()).slots)
+
+
+def test_an_idle_look_is_one_small_query(house, looking):
+    house.file("alice")
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+    assert looking.agenda().accounts == 1
+    assert looking.agenda().accounts == 0
+    with clock.frozen(NOW - 1):
+        assert looking.agenda().accounts == 1
+
+
+def test_who_becomes_due_is_seen_without_any_change(house, looking):
+    house.file("alice")
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+    looking.agenda()
+    due_at = house.account("alice").next_due_at
+    with clock.frozen(due_at):
+        assert [a.name for a in looking.agenda().due] == ["alice"]
+
+
+def test_a_request_is_seen_at_once(house, looking):
+    house.file("alice")
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+    looking.agenda()
+    refresh.request(refresh.select(world().scope)[0], NOW)
+
+    assert [a.name for a in looking.agenda().requested] == ["alice"]
