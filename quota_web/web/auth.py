@@ -27,7 +27,7 @@ def index() -> str:
     present, now = world(), clock.now()
     settings = present.settings
     listed = details.listing(present.scope, now, settings.refresh_interval)
-    report = follow.sync(present.sealer, settings.account_dir, now)
+    report = follow.look(settings.account_dir)
     skipped = [{"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(iso_text)} for p in report.problems]
     return render_template(
         "auth/index.html",

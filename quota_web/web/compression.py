@@ -42,7 +42,7 @@ class Packer:
             return False
         if "Content-Encoding" in response.headers or "Content-Range" in response.headers:
             return False
-        length = response.content_length
+        length = response.headers.get("Content-Length", type=int)
         return request.accept_encodings["gzip"] > 0 and (length is None or LEAST_BYTES <= length <= MOST_BYTES)
 
     def _pack(self, response: Response) -> None:
