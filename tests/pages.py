@@ -8,6 +8,7 @@ def browser(house):
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html.parser import HTMLParser
 from typing import Any
 
 from flask import Flask
@@ -91,3 +92,28 @@ def counted(browser: Browser) -> Iterator[list[str]]:
         yield statements
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+class _Reader(HTMLParser):
+    """Collects what a page links to, and what in it could run or load something that it should not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.dangers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        held = {name: value or "" for name, value in attrs}
+        self.links += [held[name] for name in ("href", "src", "action", "data-api", "data-results", "data-library") if name in held]
+        self.links += [part.split()[0] for part in held.get("srcset", "").split(",") if part.strip()]
+        is_ours = "src" in held or held.get("type") == "application/json"
+        if tag in ("iframe", "object", "embed", "base", "style") or (tag == "script" and not is_ours):
+            self.dangers.append(tag)
+        self.dangers += [f"{tag} {name}" for name in held if name.startswith("on") or name == "style"]
+        self.dangers += [link for link in self.links if link.lower().startswith(("javascript:", "data:")) or link == "x"]
+
+
+def read(page: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(page)
+    return reader

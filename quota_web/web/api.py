@@ -48,7 +48,8 @@ def current(version: tuple[str, int] | None = None) -> Kept:
     if kept is None or not kept.holds(version, now):
         seen = reports.overview(present.scope, now, present.settings.refresh_interval)
         body = orjson.dumps(results.document(seen))
-        etag = hashlib.sha256(f"{version}:{seen.flips_at}".encode()).hexdigest()[:20]
+        # The body belongs to it: other settings show other accounts of the same data.
+        etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
         kept = Kept(version, seen.flips_at, body, etag)
         current_app.extensions[_KEPT] = kept
     return kept

@@ -5,13 +5,15 @@ from typing import Any
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import charts, clock, commands, refresh, reports, results
+from quota_web import charts, clock, commands, follow, refresh, reports, results
 from quota_web.charts import Spark
 from quota_web.reports import Overview
 from quota_web.web import api, display, overview, security
 from quota_web.world import world
 
 blueprint = Blueprint("dashboard", __name__)
+#: A browser that fetches ahead of a click says so in one of these.
+AHEAD = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
 
 def init_app(app: Flask) -> None:
@@ -42,13 +44,14 @@ def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
 
 @blueprint.route("/refresh", methods=["GET", "POST"], endpoint="refresh")
 def start_refresh() -> BaseResponse | str:
-    """Refresh and go back to the dashboard, or wait and answer the results where JSON is asked for.
+    """Refresh all accounts, or the one that is named, and go back; or wait and answer the results where JSON is asked for.
 
     A link on another site, a HEAD and a prefetch start nothing.
     """
-    if request.method != "POST" and (request.method == "HEAD" or "Sec-Purpose" in request.headers or security.is_cross_site()):
-        return render_template("refresh/confirm.html", count=len(refresh.select(world().scope)[0]))
-    name = request.form.get("account", "")
+    name = request.values.get("account", "")
+    if request.method != "POST" and (request.method == "HEAD" or any(header in request.headers for header in AHEAD) or security.is_cross_site()):
+        chosen, missing = refresh.select(world().scope, [name] if name else [])
+        return render_template("refresh/confirm.html", count=len(chosen), account="" if missing else name)
     if request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json":
         _refresh_now(name)
         kept = api.current()
@@ -58,7 +61,9 @@ def start_refresh() -> BaseResponse | str:
 
 
 def _refresh_now(name: str) -> None:
-    present = world()
+    present, settings = world(), world().settings
+    for folder in follow.folders(settings.account_dir, settings.account_dir_named):
+        follow.sync(present.sealer, folder, clock.now())
     for _ in refresh.refresh(commands.crew(present), refresh.not_joined(present.scope, name, clock.now())):
         pass
     commands.write_state_file(present)
