@@ -1,0 +1,47 @@
+"""Backups made while others write: each can be restored, and each is a state that was committed."""
+
+import threading
+
+from quota_web import backup, clock
+from quota_web.store import engine, models
+from quota_web.world import world
+from tests.fakes import NOW
+from tests.faults.figures import runs
+from tests.operations import add_account, make_app, record, rows
+
+
+def test_backups(figures, instance_dir, tmp_path):
+    app, stop = make_app(instance_dir), threading.Event()
+    written: list[None] = []
+    with app.app_context(), clock.frozen(NOW):
+        world().ready()
+        account = add_account("alice")
+
+        def write():
+            with app.app_context():
+                while not stop.is_set():
+                    record(account, NOW + len(written))
+                    written.append(None)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        contents, total = [], runs(30)
+        try:
+            for number in range(total):
+                before = len(written)
+                content = backup.backup(tmp_path / f"{number}.sqlite")
+                # The reading of one moment: at least what was acknowledged before, at most one more than after.
+                contents.append((content.rows["reading"], 2 * before, 2 * (len(written) + 1)))
+        finally:
+            stop.set()
+            writer.join()
+            engine.forget_troubles()
+        wrong = sum(not low <= count <= high or count % 2 for count, low, high in contents)
+        (tmp_path / "other").mkdir()
+        other = make_app(tmp_path / "other" / "instance")
+        with other.app_context():
+            for number, (count, _, _) in enumerate(contents):
+                backup.restore(tmp_path / f"{number}.sqlite", NOW + number, "test")
+                wrong += rows(models.reading) != count
+            engine.forget_troubles()
+    figures.record("backups made under writes, and restored", of=total, bad=wrong, bad_is="were no committed state", writes=len(written))
