@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from quota_web import faults, names
@@ -95,17 +95,21 @@ class Scope:
         return self.folder is None or (found.source_path is not None and Path(found.source_path).parent == self.folder)
 
 
-_COLUMNS = [c for c in account.c if c.name not in ("name_key", "deleted_at", "fault_code", "fault_data", "status")]
+#: The columns in the order of Account's fields, `last_status` and `fault` made of three.
+_FAULT_AT = Account.__slots__.index("last_status")
+_COLUMNS = [account.c[name] for name in (*Account.__slots__[:_FAULT_AT], "status", "fault_code", "fault_data", *Account.__slots__[_FAULT_AT + 2 :])]
+# Made once: putting a statement together costs as much as running it.
+_IDS: Any = bindparam("ids", expanding=True)
+_THERE = select(*_COLUMNS).where(account.c.deleted_at.is_(None))
+_EVERY = _THERE.order_by(account.c.name_key)
+_BY_IDS = _THERE.where(account.c.id.in_(_IDS))
+_CREDENTIALS = select(*(credential.c[f] for f in Sealed.__slots__))
+_CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 
 
 def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
-    rows = conn.execute(
-        select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data)
-        .where(account.c.deleted_at.is_(None))
-        .order_by(account.c.name_key)
-    )
-    found = [_account(row) for row in rows]
+    found = [_account(row) for row in conn.execute(_EVERY).all()]
     return found if scope is None else [a for a in found if scope.holds(a)]
 
 
@@ -125,23 +129,23 @@ def by_id(conn: Connection, account_id: int) -> Account | None:
 
 
 def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
-    query = select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(
-        account.c.id.in_(list(ids)), account.c.deleted_at.is_(None)
-    )
-    return {row.id: _account(row) for row in conn.execute(query)}
+    return {row.id: _account(row) for row in conn.execute(_BY_IDS, {"ids": list(ids)}).all()}
 
 
 def _one(conn: Connection, condition: Any) -> Account | None:
-    row = conn.execute(
-        select(*_COLUMNS, account.c.status, account.c.fault_code, account.c.fault_data).where(condition, account.c.deleted_at.is_(None))
-    ).first()
+    row = conn.execute(_THERE.where(condition)).first()
     return _account(row) if row else None
 
 
 def _account(row: Any) -> Account:
-    *plain, status, code, data = row
-    values = dict(zip((c.name for c in _COLUMNS), plain, strict=True))
-    return Account(**values, last_status=Status(status), fault=faults.stored(code, data))
+    # By place, not by name: this runs for every account at every look at the dashboard.
+    values = list(row)
+    status, code, data = values[_FAULT_AT : _FAULT_AT + 3]
+    values[_FAULT_AT : _FAULT_AT + 3] = [_STATUS[status], faults.stored(code, data)]
+    return Account(*values)
+
+
+_STATUS = {status.value: status for status in Status}
 
 
 def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str | None = None, next_due_at: int | None = None) -> int:
@@ -217,15 +221,14 @@ def put_credentials(conn: Connection, sealed: Sealed) -> None:
 
 def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, Sealed]:
     """The sealed credentials of these accounts, by account id."""
-    rows = conn.execute(select(*(credential.c[f] for f in Sealed.__slots__)).where(credential.c.account_id.in_(ids)))
-    return {row.account_id: Sealed(*row) for row in rows}
+    return {row.account_id: Sealed(*row) for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()}
 
 
 def all_credentials(conn: Connection, *, alone: bool = False) -> list[Sealed]:
     """Every account's sealed credentials; with *alone*, nobody else changes any until the transaction ends."""
     if alone and conn.dialect.name == "postgresql":
         conn.execute(text("LOCK TABLE credential IN SHARE ROW EXCLUSIVE MODE"))
-    return [Sealed(*row) for row in conn.execute(select(*(credential.c[f] for f in Sealed.__slots__)))]
+    return [Sealed(*row) for row in conn.execute(_CREDENTIALS).all()]
 
 
 def reseal(conn: Connection, sealed: Sealed) -> None:
@@ -243,9 +246,18 @@ def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: 
 
     A claim counts while 0 ≤ now − claimed_at < *lasts*; one from a future that a clock jump took back does not.
     """
-    free = account.c.claim_id.is_(None) | (account.c.claimed_at > now) | (account.c.claimed_at <= now - lasts)
-    taken = update(account).where(account.c.id.in_(list(ids)), account.c.deleted_at.is_(None), free).values(claim_id=claim_id, claimed_at=now)
-    return list(conn.execute(taken.returning(account.c.id)).scalars())
+    return list(conn.execute(_CLAIM, {"ids": list(ids), "claim": claim_id, "now": now, "since": now - lasts}).scalars())
+
+
+def _claim() -> Any:
+    a = account.c
+    now: Any = bindparam("now")
+    free = a.claim_id.is_(None) | (a.claimed_at > now) | (a.claimed_at <= bindparam("since"))
+    taken = update(account).where(a.id.in_(_IDS), a.deleted_at.is_(None), free)
+    return taken.values(claim_id=bindparam("claim"), claimed_at=now).returning(a.id)
+
+
+_CLAIM = _claim()
 
 
 def live_claims(conn: Connection, now: int, lasts: int) -> int:
@@ -253,12 +265,14 @@ def live_claims(conn: Connection, now: int, lasts: int) -> int:
     if conn.dialect.name != "sqlite":
         # SQLite has one writer anyway.
         conn.execute(select(site_state.c.id).with_for_update())
-    live = (
-        select(func.count())
-        .select_from(account)
-        .where(account.c.claim_id.is_not(None), account.c.claimed_at <= now, account.c.claimed_at > now - lasts)
-    )
-    return int(conn.execute(live).scalar_one())
+    return int(conn.execute(_LIVE, {"now": now, "since": now - lasts}).scalar_one())
+
+
+_LIVE = (
+    select(func.count())
+    .select_from(account)
+    .where(account.c.claim_id.is_not(None), account.c.claimed_at <= bindparam("now"), account.c.claimed_at > bindparam("since"))
+)
 
 
 def release(conn: Connection, claim_id: int, ids: Iterable[int] | None = None) -> None:

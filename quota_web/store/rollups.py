@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, select, text
+from sqlalchemy import Connection, Select, bindparam, exists, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from quota_web.store.many import Many
 from quota_web.store.models import limit_window, reading, rollup
 
 #: Lengths of the rollups' slots in seconds.
@@ -36,12 +37,9 @@ def write(conn: Connection, readings: Sequence[_Row], rollups: Sequence[_Row], g
     """Write readings, and merge their rollups into the slots; of readings out of the order of time the slots are made anew."""
     statements = _POSTGRESQL if conn.dialect.name == "postgresql" else _SQLITE
     late = _out_of_order(conn, readings)
-    if readings:
-        conn.execute(statements.reading, readings)
+    statements.reading.run(conn, readings)
     for statement, rows in ((statements.rollup, rollups), (statements.gone, gone_rollups)):
-        in_order = [row for row in rows if row["window_id"] not in late] if late else rows
-        if in_order:
-            conn.execute(statement, in_order)
+        statement.run(conn, [row for row in rows if row["window_id"] not in late] if late else rows)
     for window_id, at in late.items():
         remake(conn, window_id, at)
 
@@ -53,9 +51,18 @@ def _out_of_order(conn: Connection, readings: Sequence[_Row]) -> dict[int, int]:
         by_moment[row["taken_at"]].append(row["window_id"])
     late: dict[int, int] = {}
     for at, window_ids in by_moment.items():
-        there = exists().where(reading.c.window_id == limit_window.c.id, reading.c.taken_at >= at)
-        late |= dict.fromkeys(conn.execute(select(limit_window.c.id).where(limit_window.c.id.in_(window_ids), there)).scalars(), at)
+        late |= dict.fromkeys(conn.execute(_LATE, {"ids": window_ids, "at": at}).scalars(), at)
     return late
+
+
+def _late() -> Select[Any]:
+    ids: Any = bindparam("ids", expanding=True)
+    there = exists().where(reading.c.window_id == limit_window.c.id, reading.c.taken_at >= bindparam("at"))
+    return select(limit_window.c.id).where(limit_window.c.id.in_(ids), there)
+
+
+#: Made once: putting a statement together costs as much as running it.
+_LATE = _late()
 
 
 def remake(conn: Connection, window_id: int, at: int) -> None:
@@ -104,9 +111,9 @@ def _merged(there: _Row, new: _Row) -> _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Statements:
-    reading: Any
-    rollup: Any
-    gone: Any
+    reading: Many
+    rollup: Many
+    gone: Many
 
 
 def _statements(dialect: Any, least: str, greatest: str) -> _Statements:
@@ -123,9 +130,9 @@ def _statements(dialect: Any, least: str, greatest: str) -> _Statements:
     }
     key, replaced = ["span", "window_id", "slot"], ("used_percent", "resets_at", "flags")
     return _Statements(
-        new_reading.on_conflict_do_update(index_elements=["window_id", "taken_at"], set_={name: new_reading.excluded[name] for name in replaced}),
-        new.on_conflict_do_update(index_elements=key, set_=merged),
-        new.on_conflict_do_update(index_elements=key, set_={"last_used": None, "last_at": new.excluded.last_at, "last_resets_at": None}),
+        Many(new_reading.on_conflict_do_update(index_elements=["window_id", "taken_at"], set_={n: new_reading.excluded[n] for n in replaced})),
+        Many(new.on_conflict_do_update(index_elements=key, set_=merged)),
+        Many(new.on_conflict_do_update(index_elements=key, set_={"last_used": None, "last_at": new.excluded.last_at, "last_resets_at": None})),
     )
 
 

@@ -17,6 +17,7 @@ from quota_web.quota import Facts, Reading, Snapshot, Status
 from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
 from quota_web.store.latest import KnownWindow
+from quota_web.store.many import Many
 from quota_web.store.models import account, account_fact, attempt, limit_window
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 
@@ -76,8 +77,7 @@ def record(
 
 
 def _still_mine(conn: Connection, ids: Sequence[int], claim_id: int) -> set[int]:
-    query = select(account.c.id).where(account.c.id.in_(ids), account.c.claim_id == claim_id, account.c.deleted_at.is_(None))
-    return set(conn.execute(query).scalars())
+    return set(conn.execute(_MINE, {"ids": ids, "claim_id": claim_id}).scalars())
 
 
 def _gather_snapshot(conn: Connection, batch: _Batch, outcome: Outcome, snapshot: Snapshot, known: list[KnownWindow], facts: Facts | None) -> None:
@@ -176,19 +176,21 @@ def _code(fault: Fault | None) -> str | None:
 
 def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
     """Facts as a row that counts from *since* on."""
-    """Facts as a row: what holds of the account from *since* on."""
     values = {f: getattr(facts, f) for f in ("plan", "allowed", "limit_reached", "reached_type", "spend_reached", "reset_credits")}
     return {"account_id": account_id, "since": since, **values, "credits": json.dumps(asdict(facts.credits)) if facts.credits else None}
 
 
-_LATEST = update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(gone_at=None)
-_GONE = update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(used_percent=None, resets_at=None)
-_ACCOUNT = (
+# Made once: putting a statement together costs as much as running it.
+_IDS: Any = bindparam("ids", expanding=True)
+_MINE = select(account.c.id).where(account.c.id.in_(_IDS), account.c.claim_id == bindparam("claim_id"), account.c.deleted_at.is_(None))
+_LATEST = Many(update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(gone_at=None))
+_GONE = Many(update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(used_percent=None, resets_at=None))
+_ACCOUNT = Many(
     update(account)
     .where(account.c.id == bindparam("b_id"), account.c.claim_id == bindparam("b_claim"))
     .values(claim_id=None, claimed_at=None, cached_at=None, requested_at=None)
 )
-_ATTEMPT_ON = (
+_ATTEMPT_ON = Many(
     update(attempt)
     .where(attempt.c.account_id == bindparam("b_account"), attempt.c.first_at == bindparam("b_first"))
     .values(
@@ -210,18 +212,16 @@ def _write(conn: Connection, batch: _Batch) -> None:
         )
         conn.execute(insert(account_fact), batch.facts)
     for statement, rows in ((_LATEST, batch.latest), (_GONE, batch.gone), (_ATTEMPT_ON, batch.attempts_on), (_ACCOUNT, batch.accounts)):
-        if rows:
-            conn.execute(statement, rows)
-    if batch.attempts_new:
-        conn.execute(_NEW_ATTEMPTS[conn.dialect.name], batch.attempts_new)
+        statement.run(conn, rows)
+    _NEW_ATTEMPTS[conn.dialect.name].run(conn, batch.attempts_new)
     rollups.write(conn, batch.readings, batch.rollups, batch.gone_rollups)
 
 
-def _new_attempts(dialect: Any) -> Any:
+def _new_attempts(dialect: Any) -> Many:
     """A second outcome within the same second takes the place of the first."""
     new = dialect.insert(attempt)
     replaced = ("last_at", "status", "http_status", "fault_code", "fault_data")
-    return new.on_conflict_do_update(index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced})
+    return Many(new.on_conflict_do_update(index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced}))
 
 
 _NEW_ATTEMPTS = {"sqlite": _new_attempts(sqlite), "postgresql": _new_attempts(postgresql)}

@@ -1,0 +1,45 @@
+"""Many rows with one statement, handed to the driver as they are: SQLAlchemy's way through each row costs more than writing it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A statement in one database's words, and what turns rows into its parameters."""
+
+    sql: str
+    parameters: Callable[[Rows], Any]
+
+
+class Many:
+    """An INSERT or UPDATE that is always run for rows with the same columns; put into words once for each kind of database."""
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._made: dict[str, _Made] = {}
+
+    def run(self, conn: Connection, rows: Rows) -> None:
+        """Run it for each row; values go to the database as they are, so none may need a conversion by its column's type."""
+        if rows:
+            made = self._made.get(conn.dialect.name) or self._make(conn, rows[0])
+            conn.exec_driver_sql(made.sql, made.parameters(rows))
+
+    def _make(self, conn: Connection, row: Mapping[str, Any]) -> _Made:
+        compiled = self._statement.compile(dialect=conn.dialect, column_keys=list(row))
+        # What the statement itself gives a value, such as the NULL of a released claim.
+        constants = {name: value for name, value in compiled.params.items() if name not in row}
+        names = compiled.positiontup
+        if names is None:
+            made = _Made(str(compiled), lambda rows: [constants | dict(row) for row in rows])
+        elif constants:
+            made = _Made(str(compiled), lambda rows: [tuple([row[n] if n in row else constants[n] for n in names]) for row in rows])
+        else:
+            made = _Made(str(compiled), lambda rows: [tuple([row[n] for n in names]) for row in rows])
+        self._made[conn.dialect.name] = made
+        return made
