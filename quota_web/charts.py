@@ -76,7 +76,7 @@ def wanted(args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[s
         if name not in RANGES:
             raise BadQuery("range", f"range must be one of {', '.join(RANGES)}")
         start, end = now - RANGES[name], now
-    return Wanted(start, end, points, tuple(accounts), tuple(_key(w) for w in windows) or USUAL_KEYS)
+    return Wanted(start, end, points, tuple(accounts), tuple(dict.fromkeys(_key(w) for w in windows)) or USUAL_KEYS)
 
 
 def _points(value: str | None) -> int:

@@ -26,13 +26,14 @@ class Kept:
     """A finished body with the state of the data that it shows, so that an unchanged answer costs one small query."""
 
     version: tuple[str, int]
+    made_at: int
     #: When something in it changes by itself; None if nothing will.
     until: int | None
     body: bytes
     etag: str
 
     def holds(self, version: tuple[str, int], now: int) -> bool:
-        return self.version == version and (self.until is None or now < self.until)
+        return self.version == version and self.made_at <= now and (self.until is None or now < self.until)
 
 
 def current(version: tuple[str, int] | None = None) -> Kept:
@@ -50,7 +51,7 @@ def current(version: tuple[str, int] | None = None) -> Kept:
         body = orjson.dumps(results.document(seen))
         # The body belongs to it: other settings show other accounts of the same data.
         etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
-        kept = Kept(version, seen.flips_at, body, etag)
+        kept = Kept(version, now, seen.flips_at, body, etag)
         current_app.extensions[_KEPT] = kept
     return kept
 
