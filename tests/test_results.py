@@ -4,6 +4,7 @@ import pytest
 
 from quota_web import accounts, reports, results
 from quota_web.quota import Reading, Spend
+from quota_web.times import iso
 from tests.fakes import NOW, Scene, usage_body
 
 HOUR, DAY = 3_600, 86_400
@@ -83,7 +84,8 @@ def test_everything_that_an_answer_holds_has_its_place(alice):
         "windows": [
             {"key": "five_hour", "label": "5 hours", "remaining_percent": 87.65, "used_percent": 12.35,
              "window_seconds": 18_000, "resets_at": "2026-11-21T14:00:00Z"},
-            {"key": "weekly", "label": "Weekly", "remaining_percent": 60, "used_percent": 40, "window_seconds": 604_800, "resets_at": "2026-11-24T23:20:00Z"},
+            {"key": "weekly", "label": "Weekly", "remaining_percent": 60, "used_percent": 40,
+             "window_seconds": 604_800, "resets_at": "2026-11-24T23:20:00Z"},
             {"key": "code_review:weekly", "label": "Code review · Weekly", "remaining_percent": 0, "used_percent": 100,
              "window_seconds": 604_800, "resets_at": "2026-11-22T12:00:00Z"},
             {"key": "model:codex_bengalfox:five_hour", "label": "GPT-5.3-Codex-Spark · 5 hours", "remaining_percent": 95, "used_percent": 5,
@@ -194,10 +196,10 @@ def test_the_next_refresh_is_the_earliest_of_those_that_are_asked(house, codex):
         house.file(name)
     house.refresh()
     due = house.account("alice").next_due_at, house.account("bob").next_due_at
-    assert document(house)["next_refresh_at"] == results.iso(min(due))
+    assert document(house)["next_refresh_at"] == iso(min(due))
 
     accounts.pause("alice" if due[0] < due[1] else "bob", NOW, "test")
-    assert document(house)["next_refresh_at"] == results.iso(max(due))
+    assert document(house)["next_refresh_at"] == iso(max(due))
 
 
 def test_accounts_come_in_the_order_in_which_they_should_be_used(house, codex):

@@ -6,6 +6,7 @@ import pytest
 
 from quota_web import accounts, clock, reports, results
 from quota_web.codex import auth_file
+from quota_web.times import iso
 from tests.fakes import NOW, Scene, auth_document, usage_body
 from tests.pages import JSON, Script, close, visiting
 
@@ -296,8 +297,8 @@ def test_the_axis_lies_on_step_boundaries(filled, script, query, start, end, ste
 
     assert document["step_seconds"] == step
     assert times == list(range(start - start % step, end, step))
-    assert document["from"] == results.iso(times[0])
-    assert document["to"] == results.iso(end)
+    assert document["from"] == iso(times[0])
+    assert document["to"] == iso(end)
     assert all(len(s[column]) == len(times) for s in document["series"] for column in ("remaining", "min", "max"))
 
 
