@@ -52,16 +52,18 @@ def gathered() -> list[dict[str, Any]]:
 
 
 def table(figures: list[dict[str, Any]]) -> str:
-    """The figures as a table, and under it where they were found and how to find them again."""
-    lines = ["| what was done | how often | of these | besides | took |", "|---|---:|---|---|---:|"]
+    """The figures as a table with the command for each line, and under it where they were found."""
+    lines = ["| what was done | how often | of these | besides | took | found by |", "|---|---:|---|---|---:|---|"]
     for figure in figures:
-        more = ", ".join(
-            f"{name.replace('_', ' ')}: {value:,}" if isinstance(value, int | float) else f"{name}: {value}" for name, value in figure["more"].items()
-        )
-        lines.append(f"| {figure['what']} | {figure['of']:,} | **{figure['bad']:,}** {figure['bad_is']} | {more} | {figure['seconds']:g} s |")
-    lines += ["", "| found by | at commit | on |", "|---|---|---|"]
-    lines += [f"| `{figure['command']}` | `{figure['commit']}` | {figure['machine']} |" for figure in figures]
-    return "\n".join(lines)
+        more = ", ".join(f"{name.replace('_', ' ')}: {said(value)}" for name, value in figure["more"].items())
+        bad = f"**{figure['bad']:,}** {figure['bad_is']}"
+        lines.append(f"| {figure['what']} | {figure['of']:,} | {bad} | {more} | {figure['seconds']:g} s | `{figure['command']}` |")
+    places = sorted({(figure["commit"], figure["machine"]) for figure in figures})
+    return "\n".join([*lines, "", *(f"Found at commit `{commit}` on: {machine}." for commit, machine in places)])
+
+
+def said(value: int | float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def with_table(page: str, made: str) -> str:
