@@ -40,19 +40,22 @@ def look(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> Agenda:
     due_now = [a for a in waiting if a.requested_at is None and is_due(a, pace, now)]
     if due.is_address_blocked(address_blocked_until, now):
         due_now = []
-    quiet_until = min([now + LOOK_AGAIN_S, *_moments(everybody, address_blocked_until, claim_lasts, now)])
+    quiet_until = min([now + LOOK_AGAIN_S, *_moments(everybody, address_blocked_until, pace, claim_lasts, now)])
     due_now.sort(key=lambda a: (a.next_due_at or 0, a.id))
     asked_now = _while_host_is_down(due_now, everybody, len(in_flight), pace, now)
     return Agenda(requested, tuple(asked_now), len(everybody), len(in_flight), now if requested or due_now else quiet_until)
 
 
-def _moments(everybody: list[Account], address_blocked_until: int | None, claim_lasts: int, now: int) -> Iterator[int]:
+def _moments(everybody: list[Account], address_blocked_until: int | None, pace: Pace, claim_lasts: int, now: int) -> Iterator[int]:
     """When something becomes due by itself."""
     if address_blocked_until is not None and address_blocked_until > now:
         yield address_blocked_until
     for found in everybody:
         if found.next_due_at is not None and found.next_due_at > now:
             yield found.next_due_at
+        if found.attempted_at is not None and found.attempted_at + pace.idle > now:
+            # Nobody who answers waits longer than that, if the settings ask for more than they did.
+            yield found.attempted_at + pace.idle
         if found.claimed_at is not None and _is_claimed(found, claim_lasts, now):
             yield found.claimed_at + claim_lasts
 

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.fakes import FakeCodex, auth_document
 
@@ -58,19 +59,21 @@ class Server:
         return self
 
     def __enter__(self) -> "Server":
+        said_before = len(self.log())
         with open(self.log_file, "ab") as log:
             passed = [listener.fileno() for listener in self._listener]
             self.process = subprocess.Popen(
                 self._command, env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=PROJECT, pass_fds=passed
             )
         try:
-            self.wait_for(lambda: "Codex Quota: " in self.log(), START_WITHIN_S)
+            self.wait_for(lambda: "Codex Quota: " in self.log()[said_before:], START_WITHIN_S)
         except AssertionError:
             self.kill()
+            self._close()
             raise
         if not self._listener:
-            port = self.log().split("Codex Quota: ")[1].split()[0].rstrip("/").rpartition(":")[2]
-            self.url = f"http://127.0.0.1:{port}"
+            said = self.log().rpartition("Codex Quota: ")[2].split()[0]
+            self.url = f"http://127.0.0.1:{urlsplit(said).port}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,6 +83,9 @@ class Server:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._close()
+
+    def _close(self) -> None:
         for listener in self._listener:
             listener.close()
 
