@@ -1,0 +1,214 @@
+"""The commands as processes of their own: what is written where, on a terminal and in a pipe, at the end and when ended early."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from quota_web.config import PROJECT
+from tests.fakes import Scene, make_jwt, usage_body
+from tests.house import wait_until
+
+FLASK = [sys.executable, "-m", "flask"]
+REFRESH = [*FLASK, "quota", "refresh"]
+CLASSIC = [sys.executable, "codex_quota.py"]
+CANARY = "CANARY-e1c07f"
+
+
+@pytest.fixture
+def at():
+    return int(time.time())
+
+
+@pytest.fixture
+def present(codex, at):
+    """Answers as of this moment: processes have the real clock."""
+    codex.default = Scene(body=usage_body(at=at))
+    return codex
+
+
+def put(house, name: str, at: int) -> None:
+    house.file(name, exp=at + 864_000)
+
+
+def run(house, command, **settings: str):
+    environment = house.process_environment(**settings)
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def on_terminal(house, command) -> str:
+    """What a process writes on a terminal of 80 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = house.process_environment(TERM="xterm")
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    written = b""
+    while True:
+        try:
+            part = os.read(master, 65_536)
+        except OSError:
+            break
+        if not part:
+            break
+        written += part
+    os.close(master)
+    process.wait(10)
+    return written.decode()
+
+
+@pytest.mark.parametrize("command", [REFRESH, CLASSIC])
+def test_a_command_needs_nothing_but_the_projects_folder(house, present, at, command):
+    put(house, "alice", at)
+    ran = run(house, command)
+
+    assert (ran.stderr, ran.returncode) == ("", 0)
+    assert [line.split()[:3] for line in ran.stdout.splitlines()] == [["account", "five_hour%", "weekly%"], ["alice", "88", "60"]]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "command"),
+    [
+        ("QUOTA_RETRIES", "x", [*FLASK, "quota", "status"]),
+        ("QUOTA_AUTH", "proxy", CLASSIC),
+        ("QUOTA_DATABASE_URL", f"postgresql://u:{CANARY}@h:x/y", [*FLASK, "db", "current"]),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_four(house, variable, value, command):
+    ran = run(house, command, **{variable: value})
+
+    assert (ran.stdout, ran.returncode, ran.stderr.count("\n")) == ("", 4, 1)
+    assert ran.stderr.startswith(f"{variable}: ")
+    assert CANARY not in ran.stderr
+
+
+def test_a_bar_appears_on_a_terminal_when_it_takes_long(house, present, at):
+    put(house, "alice", at)
+    present.default = Scene(body=usage_body(at=at), delay=1.8)
+
+    shown = on_terminal(house, REFRESH)
+    assert "refreshing" in shown
+    assert "0/1" in shown
+    assert shown.rstrip().endswith("network")
+
+
+def test_no_bar_appears_when_it_is_quick_or_goes_into_a_pipe(house, present, at):
+    put(house, "alice", at)
+    assert "refreshing" not in on_terminal(house, CLASSIC)
+
+    present.default = Scene(body=usage_body(at=at), delay=1.5)
+    assert run(house, REFRESH).stderr == ""
+
+
+def test_a_reader_that_goes_away_is_no_trouble(house, present, at):
+    put(house, "alice", at)
+    for command in (CLASSIC, [*FLASK, "quota", "status", "--json"]):
+        process = subprocess.Popen(command, cwd=PROJECT, env=house.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.stderr.close()
+        process.wait(10)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_a_terminal_cannot_write_are_spelled_out(house, present, at, encoding):
+    house.file("团队", "acct-1", exp=at + 864_000)
+    ran = run(house, CLASSIC, PYTHONIOENCODING=encoding)
+
+    assert ("团队" if encoding == "utf-8" else r"\u56e2\u961f") in ran.stdout
+    assert (ran.stderr, ran.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "command", "code"),
+    [
+        (signal.SIGTERM, REFRESH, 143),
+        (signal.SIGHUP, CLASSIC, 129),
+        (signal.SIGINT, REFRESH, 1),
+        (signal.SIGINT, CLASSIC, 130),
+    ],
+)
+def test_a_command_that_is_ended_gives_its_claims_back(house, present, at, number, command, code):
+    put(house, "alice", at)
+    put(house, "bob", at)
+    present.answers("acct-alice", Scene(body=usage_body(at=at), delay=60))
+    process = subprocess.Popen(command, cwd=PROJECT, env=house.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: house.rows("SELECT count(*) FROM reading") == [(2,)])
+    wait_until(lambda: bool(present.requests_of("acct-alice")))
+    process.send_signal(number)
+    started = time.monotonic()
+    _, errors = process.communicate(timeout=10)
+
+    assert time.monotonic() - started < 5
+    assert process.returncode == code
+    assert b"Traceback" not in errors
+    assert house.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL") == [(0,)]
+    assert house.rows("SELECT status FROM account ORDER BY name") == [("pending",), ("ok",)]
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def secret_files(house, at: int) -> tuple[str, str]:
+    """Plant tokens that can be recognised in every field of files that work, fail and break; the access token and what echoes it."""
+    auth = {"chatgpt_account_id": "acct-alice", "chatgpt_user_id": "user-acct-alice"}
+    access = make_jwt("acct-alice", exp=at + 864_000, canary=CANARY, auth=auth).rsplit(".", 1)[0] + f".{CANARY}-access"
+    tokens = {"access_token": access, "refresh_token": f"rt_{CANARY}-refresh", "id_token": f"a.b.{CANARY}-id", "account_id": "acct-alice"}
+    document = json.dumps({"tokens": tokens})
+    for name in ("alice", "bob", "carol", "dave"):
+        house.raw_file(name, document.replace("acct-alice", f"acct-{name}").encode())
+    house.raw_file("broken", document.encode()[:-30])
+    house.raw_file("session", json.dumps({"tokens": {"access_token": f"sess-{CANARY}", "account_id": "x"}}).encode())
+    return access, json.dumps({"error": {"message": f"bad token {access} (Bearer {access})", "code": access[:80]}})
+
+
+def test_tokens_are_found_nowhere_in_the_clear(house, present, at, tmp_path, caplog):
+    house.now = at
+    access, echo = secret_files(house, at)
+    present.answers("acct-bob", Scene(401, raw=echo.encode()))
+    present.answers("acct-carol", Scene(500, raw=echo.encode()))
+    present.answers("acct-dave", Scene(drop="body"))
+    exported = tmp_path / "exported.json"
+    commands = [
+        ("refresh",),
+        ("refresh", "--json", "--force"),
+        ("status", "--json"),
+        ("accounts", "list"),
+        ("accounts", "import", str(house.accounts)),
+        ("accounts", "add", "eve", str(house.accounts / "alice.auth.json")),
+        ("accounts", "export", "eve", str(exported)),
+        ("accounts", "remove", "eve"),
+    ]
+    said = "".join(house.run(*command).output for command in commands)
+    process = run(house, [*CLASSIC, "--raw-headers"])
+    said += process.stdout + process.stderr + caplog.text
+
+    payload, stored = access.split(".")[1], everything_in(house.instance)
+    assert "Traceback" not in said
+    for secret in (CANARY, access, payload, payload[20:60]):
+        assert secret not in said
+        assert secret.encode() not in stored
+    assert f"{CANARY}-refresh" in exported.read_text()
+    assert exported.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_database_is_left_closed_and_whole(house, present, at):
+    put(house, "alice", at)
+    run(house, REFRESH)
+
+    database = sqlite3.connect(house.database)
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
