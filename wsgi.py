@@ -6,7 +6,8 @@ from quota_web.errors import BadSetting
 from quota_web.factory import create_app
 
 try:
-    app = create_app()
+    # `flask quota …` shows no page; every other program that loads this serves them.
+    app = create_app(pages=sys.argv[1:2] != ["quota"])
 except BadSetting as error:
     print(error, file=sys.stderr)
     sys.exit(4)

@@ -67,7 +67,7 @@ def make_app(options: argparse.Namespace):  # type: ignore[no-untyped-def]
         retries=options.retries,
         retry_delay=options.retry_delay,
     )
-    return create_app(settings)
+    return create_app(settings, pages=False)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,15 +7,19 @@ from quota_web.config import Settings
 from quota_web.store import engine
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The app for *settings*, or for what the environment says. Raises BadSetting; opens and connects to nothing."""
+def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
+    """The app for *settings*, or for what the environment says. Raises BadSetting; opens and connects to nothing.
+
+    Without *pages* it answers no request: a command is done before they would be loaded.
+    """
     settings = settings or config.load()
     app = Flask("quota_web", instance_path=str(settings.instance_dir), static_folder="web/static", template_folder="web/templates")
     app.config["SETTINGS"] = settings
     engine.init_app(app)
     world.init_app(app)
     cli.init_app(app)
-    _add_pages(app)
+    if pages:
+        _add_pages(app)
     return app
 
 
