@@ -1,0 +1,91 @@
+"""The container's first process: `entrypoint.py COMMAND…` runs COMMAND as the owner of the accounts.
+
+1. Started as another user than root (`--user`), it changes nothing.
+2. The owner of the account folder is who must read the auth files, so the service runs as that user; as 10001 if it is root.
+3. The instance folder is given to that user, root is dropped for good, and the command takes this process's place.
+
+It needs nothing but Python, and says in one line what is wrong.
+"""
+
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+ACCOUNT, INSTANCE = PROJECT / "account", PROJECT / "instance"
+DEFAULT_ID = 10001
+MOUNTS = Path("/proc/self/mountinfo")
+LOST = f"""\
+{INSTANCE} is no volume: database, keys and password live in this container and are lost with it.
+To keep them: docker run -v codex-quota:{INSTANCE} …"""
+
+
+def main(command: list[str]) -> None:
+    if not command:
+        sys.exit("entrypoint: no command")
+    if serves(command) and not is_volume(INSTANCE):
+        print(LOST, file=sys.stderr, flush=True)
+    # Nobody else has to read what the service writes.
+    os.umask(0o077)
+    if os.geteuid() == 0:
+        uid, gid = owner(ACCOUNT)
+        try:
+            give(INSTANCE, uid, gid)
+            become(uid, gid)
+        except OSError as error:
+            sys.exit(f"entrypoint: {error.filename or INSTANCE} cannot be given to user {uid}: {error.strerror}; or start with --user {uid}:{gid}")
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - the container's own command
+    except OSError as error:
+        sys.exit(f"entrypoint: {command[0]}: {error.strerror}")
+
+
+def serves(command: list[str]) -> bool:
+    """Whether this is the container's own start, not a command beside it."""
+    return os.path.basename(command[0]) != "flask"
+
+
+def owner(folder: Path) -> tuple[int, int]:
+    """User and group of the folder's owner; root is nobody to run as."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return DEFAULT_ID, DEFAULT_ID
+    return (found.st_uid, found.st_gid or found.st_uid) if found.st_uid else (DEFAULT_ID, DEFAULT_ID)
+
+
+def give(folder: Path, uid: int, gid: int) -> None:
+    """Make *folder* and all in it the user's own. Links are given, never followed."""
+    folder.mkdir(exist_ok=True)
+    for parent, _, files in os.walk(folder):
+        for path in (parent, *(os.path.join(parent, name) for name in files)):
+            seen = os.lstat(path)
+            if (seen.st_uid, seen.st_gid) != (uid, gid):
+                os.lchown(path, uid, gid)
+    if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+        folder.chmod(0o700)
+
+
+def become(uid: int, gid: int) -> None:
+    """Give root up, groups first: there is no way back."""
+    os.setgroups([gid])
+    os.setgid(gid)
+    os.setuid(uid)
+    os.environ["HOME"] = str(INSTANCE)
+
+
+def is_volume(folder: Path) -> bool:
+    """Whether something is mounted at *folder*. Where that cannot be said, nobody is warned."""
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return True
+    # Blanks and the like are written as octal numbers there.
+    points = (re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split(" ")[4]) for line in lines)
+    return str(folder) in points
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
