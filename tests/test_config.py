@@ -145,7 +145,7 @@ def test_every_setting_has_its_default(variable):
 
 
 def test_the_table_of_defaults_is_whole():
-    beside = {"account_dir_named", "no_proxy", "only_account"}
+    beside = {"account_dir_named", "no_proxy", "only_account", "skip_cache"}
 
     assert {field for field, _ in DEFAULTS.values()} | beside == set(config.Settings.__slots__)
 

@@ -308,7 +308,9 @@ def test_a_lock_or_a_missing_descriptor_is_no_damage(app, instance_dir):
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     before = (instance_dir / "quota.sqlite").read_bytes()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
     try:
         with pytest.raises(BadDatabase) as caught:
             rows(models.reading)
