@@ -39,6 +39,8 @@ class Saved:
     is_new: bool
     #: What the account of another login that had the name is called now.
     archived_as: str | None = None
+    #: Whether it has new credentials, with which it is asked soon.
+    is_due: bool = True
 
 
 def same_login(found: Account, credentials: Credentials) -> bool:
@@ -103,7 +105,7 @@ def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials
             _write_followed(tx, account_id, found, name, credentials)
         events.add(tx, now, "account_edited", actor, account_id, name=name, renamed_from=found.name, new_credentials=int(credentials is not None))
         site.bump(tx, now)
-    return Saved(name, archived_as is not None, archived_as)
+    return Saved(name, archived_as is not None, archived_as, credentials is not None)
 
 
 def _write_followed(tx: Connection, account_id: int, found: Account, name: str, credentials: Credentials | None) -> None:
@@ -177,30 +179,30 @@ def _is_taken(tx: Connection, name: str) -> bool:
     return True
 
 
-def pause(name: str, now: int, actor: str) -> None:
+def pause(name: str, now: int, actor: str, scope: Scope | None = None) -> None:
     """Stop asking for an account until a person resumes it."""
     with engine.transaction() as tx:
-        found = store.by_name(tx, name)
+        found = store.by_name(tx, name, scope)
         if found.paused_at is None:
             store.change(tx, found.id, paused_at=now)
             events.add(tx, now, "account_paused", actor, found.id, name=found.name)
             site.bump(tx, now)
 
 
-def resume(name: str, now: int, actor: str) -> None:
+def resume(name: str, now: int, actor: str, scope: Scope | None = None) -> None:
     """Ask for an account again, starting now."""
     with engine.transaction() as tx:
-        found = store.by_name(tx, name)
+        found = store.by_name(tx, name, scope)
         if found.paused_at is not None:
             store.change(tx, found.id, paused_at=None, next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now)
             events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
             site.bump(tx, now)
 
 
-def remove(name: str, now: int, actor: str) -> str:
+def remove(name: str, now: int, actor: str, scope: Scope | None = None) -> str:
     """Remove an account, its credentials and, in the background, its history; a followed account's file goes too. Returns its name."""
     with engine.transaction() as tx:
-        found = store.by_name(tx, name)
+        found = store.by_name(tx, name, scope)
         store.mark_deleted(tx, found.id, now)
         events.add(tx, now, "account_deleted", actor, found.id, name=found.name)
         site.bump(tx, now)
@@ -276,7 +278,7 @@ def _writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BadInput("name", f"{names.visible(str(folder))} cannot be written: {error.strerror}") from None
+        raise BadInput("", f"{names.visible(str(folder))} cannot be written: {error.strerror}") from None
 
 
 def listed(zone: tzinfo | None) -> list[tuple[str, str, str, str, str]]:

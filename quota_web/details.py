@@ -13,7 +13,7 @@ from quota_web.reports import AccountReport
 from quota_web.store import accounts as store
 from quota_web.store import engine, history, latest
 from quota_web.store.accounts import FOLLOWED, Account, Scope, Sealed
-from quota_web.store.history import Size
+from quota_web.store.history import Attempts, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,12 @@ def details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         runs, size = history.attempts(conn, found.id), history.size(conn, found.id)
         twins = [a.name for a in store.every(conn, scope) if _is_twin(a, found)]
     report = reports.report(found, facts.get(found.id), known.get(found.id, []), now, interval_s)
-    attempts = tuple(
-        Attempt(r.first_at, r.last_at, r.status, r.http_status, faults.stored(r.fault_code, r.fault_data), r.count, r.ms_sum / r.count, r.ms_max) for r in runs
-    )
-    return Details(report, credential_state(found, sealed, look_into_file=True), attempts, size, tuple(twins))
+    return Details(report, credential_state(found, sealed, look_into_file=True), tuple(_attempt(r) for r in runs), size, tuple(twins))
+
+
+def _attempt(run: Attempts) -> Attempt:
+    fault = faults.stored(run.fault_code, run.fault_data)
+    return Attempt(run.first_at, run.last_at, run.status, run.http_status, fault, run.count, run.ms_sum / run.count, run.ms_max)
 
 
 def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
@@ -87,9 +89,8 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
         accounts = store.every(conn, scope)
         ids = [a.id for a in accounts]
         known, facts, sealed = latest.windows(conn, ids), latest.facts(conn, ids), store.credentials(conn, ids)
-    return [
-        Listed(reports.report(a, facts.get(a.id), known.get(a.id, []), now, interval_s), credential_state(a, sealed.get(a.id)), _twin(a, accounts)) for a in accounts
-    ]
+    told = {a.id: reports.report(a, facts.get(a.id), known.get(a.id, []), now, interval_s) for a in accounts}
+    return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts)) for a in accounts]
 
 
 def _twin(account: Account, accounts: Sequence[Account]) -> str | None:

@@ -80,7 +80,7 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
             yield Line(f"{shown}: {entry.fault.text(str) if entry.fault else 'no credentials'}", False)
             continue
         try:
-            saved = _add_under_free_name(sealer, names.checked(shown), entry.credentials, now, actor)
+            saved = add_under_free_name(sealer, names.checked(shown), entry.credentials, now, actor)
         except AccountExists as error:
             yield Line(str(error), False)
             continue
@@ -90,7 +90,7 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
         yield Line(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}", True)
 
 
-def _add_under_free_name(sealer: Sealer, name: str, credentials: auth_file.Credentials, now: int, actor: str) -> Saved:
+def add_under_free_name(sealer: Sealer, name: str, credentials: auth_file.Credentials, now: int, actor: str) -> Saved:
     """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace often share an e-mail address."""
     for number in range(1, 100):
         suffix = "" if number == 1 else f" {number}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from quota_web import accounts, names
+from quota_web import accounts, imports, names
 from quota_web.accounts import Saved
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials, Entry
@@ -11,7 +11,7 @@ from quota_web.errors import AccountExists, BadInput, CredentialsRefused, QuotaE
 from quota_web.faults import Fault
 from quota_web.store import accounts as store
 from quota_web.store import engine
-from quota_web.store.accounts import Scope
+from quota_web.store.accounts import Account, Scope, Sealed
 from quota_web.store.sealing import Sealer
 
 #: Faults that belong to the account id's field where that was typed.
@@ -36,10 +36,10 @@ class Typed:
 
 
 class FormRefused(QuotaError):
-    """Something in the form cannot be used; *errors* maps a field to what is wrong with it."""
+    """Something in the form cannot be used; *errors* maps a field (or "" for the whole) to what is wrong with it, *saved* is what could be."""
 
-    def __init__(self, errors: dict[str, str]) -> None:
-        self.errors = errors
+    def __init__(self, errors: dict[str, str], saved: Sequence[Saved] = ()) -> None:
+        self.errors, self.saved = errors, tuple(saved)
         super().__init__("; ".join(errors.values()))
 
 
@@ -53,8 +53,8 @@ def save(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> li
     errors: dict[str, str] = {}
     saved = list(_add_all(sealer, typed, entries, errors, now, actor))
     if errors:
-        kept = f" (saved: {', '.join(s.name for s in saved)})" if saved else ""
-        raise FormRefused({field: text + kept for field, text in errors.items()})
+        some = {"": f"Saved {', '.join(s.name for s in saved)}; the rest was not."} if saved else {}
+        raise FormRefused(some | errors, saved)
     return saved
 
 
@@ -62,20 +62,31 @@ def _edit(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> S
     with engine.reading() as conn:
         found = store.by_name(conn, typed.original_name, scope)
         sealed = store.credentials(conn, [found.id]).get(found.id)
-    entries = _entries(typed)
+    entries = _entries(typed, found.chatgpt_account_id)
     if len(entries) > 1:
         raise FormRefused({"auth_json": f"this is one account, the file holds {len(entries)}"})
     credentials: Credentials | None = None
     if entries:
         credentials = _usable(entries[0], typed)
     elif typed.account_id and typed.account_id != found.chatgpt_account_id:
-        if sealed is None:
-            raise FormRefused({"access_token": "there is no stored token to go with it; give one"})
-        credentials = replace(accounts.opened(sealer, found, sealed), account_id=_checked_id(typed))
+        credentials = replace(_stored(sealer, found, sealed), account_id=_checked_id(typed))
     try:
         return accounts.edit(sealer, found.name, typed.name or found.name, credentials, now, actor)
     except (BadInput, AccountExists) as error:
         raise FormRefused({_field(error): str(error)}) from None
+    except CredentialsRefused as refused:
+        # Not what was typed: the file that the account follows has no place for it.
+        raise FormRefused({"auth_json": f"{names.visible(found.source_path or '')} cannot be changed: {refused}"}) from None
+
+
+def _stored(sealer: Sealer, found: Account, sealed: Sealed | None) -> Credentials:
+    """What is stored of an account, for an account id that is to go with it."""
+    if sealed is None:
+        raise FormRefused({"access_token": "there is no stored token to go with it; give one"})
+    try:
+        return accounts.opened(sealer, found, sealed)
+    except BadInput as error:
+        raise FormRefused({"access_token": str(error)}) from None
 
 
 def _checked_id(typed: Typed) -> str:
@@ -87,27 +98,39 @@ def _checked_id(typed: Typed) -> str:
         raise FormRefused({"account_id": str(refused)}) from None
 
 
-def _entries(typed: Typed) -> list[Entry]:
-    """Every account that the form gives, by whichever of its three ways."""
-    if typed.access_token:
-        tokens = {"access_token": typed.access_token} | ({"account_id": typed.account_id} if typed.account_id else {})
-        try:
-            return [Entry(None, auth_file.parse({"tokens": tokens}), None)]
-        except CredentialsRefused as refused:
-            return [Entry(None, None, refused.fault)]
+def _entries(typed: Typed, known_id: str | None = None) -> list[Entry]:
+    """Every account that the form gives, by whichever of its three ways. *known_id* is the edited account's, for a token that names none."""
     sources = [*typed.files, *([("pasted", typed.pasted.encode("utf-8", "surrogatepass"))] if typed.pasted.strip() else [])]
-    return [entry for name, raw in sources for entry in auth_file.entries(raw, name)]
+    if not typed.access_token:
+        return [entry for name, raw in sources for entry in auth_file.entries(raw, name)]
+    if sources:
+        raise FormRefused({"access_token": "give either an auth.json or a token, not both"})
+    found = _token_entry(typed.access_token, typed.account_id)
+    if known_id and found.fault is not None and found.fault.code == "missing_account_id":
+        found = _token_entry(typed.access_token, known_id)
+    return [found]
+
+
+def _token_entry(access_token: str, account_id: str) -> Entry:
+    tokens = {"access_token": access_token} | ({"account_id": account_id} if account_id else {})
+    try:
+        return Entry(None, auth_file.parse({"tokens": tokens}), None)
+    except CredentialsRefused as refused:
+        return Entry(None, None, refused.fault)
 
 
 def _add_all(sealer: Sealer, typed: Typed, entries: Sequence[Entry], errors: dict[str, str], now: int, actor: str) -> Iterator[Saved]:
+    given = typed.name if len(entries) == 1 else ""
     for entry in entries:
-        shown = typed.name if typed.name and len(entries) == 1 else entry.name
+        shown = given or entry.name
         try:
             credentials = _usable(entry, typed)
             name = shown or credentials.email
-            if not name or name == "pasted":
+            if not name or (name == "pasted" and not given):
                 raise FormRefused({"name": "give the account a name"})
-            yield accounts.add(sealer, names.checked(name), credentials, now, actor)
+            # A name that nobody typed may be another login's: seats of one workspace often share an e-mail address.
+            add = accounts.add if given else imports.add_under_free_name
+            yield add(sealer, names.checked(name), credentials, now, actor)
         except FormRefused as refused:
             for field, text in refused.errors.items():
                 _put(errors, field, text if len(entries) == 1 else f"{shown or 'an entry'}: {text}")

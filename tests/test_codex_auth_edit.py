@@ -42,6 +42,23 @@ def test_an_edit_to_another_login_leaves_none_of_the_old_tokens():
     assert auth_file.read(written) == Credentials(Secret("new-token"), None, None, "acct-2")
 
 
+def test_an_edit_to_another_user_of_the_same_workspace_leaves_none_of_the_old_tokens():
+    document = auth_document("acct-1", access_token=make_jwt("acct-1", user_id="user-1"), refresh_token=f"rt_{CANARY}", id_token=ID)
+    new = auth_file.parse({"access_token": make_jwt("acct-1", user_id="user-2")})
+    written = auth_file.updated(as_bytes(document), new)
+
+    assert CANARY.encode() not in written
+    assert (auth_file.read(written).user_id, auth_file.read(written).id_token) == ("user-2", None)
+
+
+@pytest.mark.parametrize("document", [auth_document("acct-1"), {"accessToken": "token", "refresh_token": "rt_x", "account": {"id": "acct-1"}}])
+def test_an_account_id_is_corrected_without_loss_of_tokens(document):
+    before = auth_file.parse(document)
+    found = auth_file.read(auth_file.updated(as_bytes(document), replace(before, account_id="acct-2", refresh_token=None, id_token=None)))
+
+    assert found == replace(before, account_id="acct-2")
+
+
 def test_an_edit_turns_an_api_key_file_into_a_login():
     written = auth_file.updated(b'{"auth_mode": "apikey", "OPENAI_API_KEY": "sk-x", "tokens": null}', Credentials(Secret("t"), None, None, "a"))
 

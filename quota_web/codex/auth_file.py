@@ -163,11 +163,20 @@ def updated(raw: bytes | None, credentials: Credentials) -> bytes:
     if not isinstance(entry, dict):
         return to_document(credentials)
     try:
-        same_login = _credentials(entry).account_id == credentials.account_id
+        same_login = _is_same_login(_credentials(entry), credentials)
     except CredentialsRefused:
         same_login = False
     _write(entry, credentials, same_login)
     return _dumped(document)
+
+
+def _is_same_login(before: Credentials, after: Credentials) -> bool:
+    """Whether tokens of both may stand beside each other: one account id is shared by all users of a workspace."""
+    if before.access_token == after.access_token:
+        # Only the account id was corrected.
+        return True
+    users = {before.user_id, after.user_id} - {None}
+    return before.account_id == after.account_id and len(users) <= 1
 
 
 def _write(entry: JsonObject, credentials: Credentials, same_login: bool) -> None:
@@ -181,7 +190,7 @@ def _write(entry: JsonObject, credentials: Credentials, same_login: bool) -> Non
         if value is not None or (holder is not None and not same_login):
             _put(holder or home, names, _revealed(value) or "")
     _put(home, auth_shapes.ACCESS, credentials.access_token.reveal())
-    if first_text(where, auth_shapes.ACCOUNT_ID) is not None or auth_shapes.web_account_id(entry) is None or not same_login:
+    if first_text(where, auth_shapes.ACCOUNT_ID) is not None or auth_shapes.web_account_id(entry) != credentials.account_id:
         _put(_holder(where, auth_shapes.ACCOUNT_ID) or home, auth_shapes.ACCOUNT_ID, credentials.account_id)
     if credentials.expires_at is not None:
         for part in where:

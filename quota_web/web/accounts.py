@@ -10,7 +10,7 @@ from quota_web.details import Attempt, CredentialState, Details
 from quota_web.faults import Fault
 from quota_web.quota import Status
 from quota_web.times import iso, iso_text
-from quota_web.web import api, svg
+from quota_web.web import api, security, svg
 from quota_web.world import world
 
 blueprint = Blueprint("accounts", __name__)
@@ -30,7 +30,7 @@ def show(name: str) -> str:
         row=row,
         range=request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE,
         attempts=[_attempt(run) for run in found.attempts],
-        credentials=credentials(found.credentials, found.report.status, found.report.fault),
+        credentials=credentials(found.credentials, found.report.status, found.report.fault) if security.may_see_credentials() else None,
         history_size=history_size(found),
         twins=found.twins,
         results_etag=api.current().etag,

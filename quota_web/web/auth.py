@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web import accounts, clock, details, follow, names, results, saving
 from quota_web.details import Listed
-from quota_web.errors import AccountNotFound
+from quota_web.errors import BadInput
 from quota_web.saving import FormRefused, Typed
 from quota_web.times import iso, iso_text
 from quota_web.web import security
 from quota_web.web.accounts import credentials, history_size
+from quota_web.web.errors import answer, wants_json
 from quota_web.world import world
 
 blueprint = Blueprint("auth", __name__)
@@ -77,25 +79,41 @@ def _form(found: details.Details | None, values: dict[str, str], errors: dict[st
 
 
 @blueprint.post("/auth/save")
-def save() -> BaseResponse | tuple[str, int]:
+def save() -> BaseResponse:
     present, typed = world(), _typed()
     try:
         saved = saving.save(present.sealer, present.scope, typed, clock.now(), security.actor())
     except FormRefused as refused:
-        found = _details(typed.original_name) if typed.original_name else None
-        return _form(found, {"name": typed.name, "account_id": typed.account_id}, refused.errors), 422
-    if present.wake is not None:
-        present.wake()
-    flash(f"Saved {', '.join(s.name for s in saved)}. The first refresh follows at once.", "ok")
+        if refused.saved:
+            _wake()
+        return _refused(typed, refused)
+    _wake()
+    flash(f"Saved {', '.join(s.name for s in saved)}.{' A refresh follows at once.' if any(s.is_due for s in saved) else ''}", "ok")
     for one in saved:
         if one.archived_as:
             flash(f"That was another login: the history of before is kept as {one.archived_as}.", "ok")
     return redirect(url_for("auth.index"), 303)
 
 
+def _refused(typed: Typed, refused: FormRefused) -> BaseResponse:
+    """The form again with what is wrong, or that alone for a program."""
+    if wants_json():
+        return answer(422, "bad_input", str(refused))
+    found = _details(typed.original_name) if typed.original_name else None
+    return Response(_form(found, {"name": typed.name, "account_id": typed.account_id}, refused.errors), 422)
+
+
+def _wake() -> None:
+    """Let the schedule of this process look at once who is due."""
+    if (wake := world().wake) is not None:
+        wake()
+
+
 def _typed() -> Typed:
     form = request.form
     files = tuple((f.filename or "", f.read(MAX_UPLOAD + 1)) for f in request.files.getlist("auth_json") if f.filename)
+    if any(len(content) > MAX_UPLOAD for _, content in files):
+        raise RequestEntityTooLarge
     return Typed(
         name=form.get("name", "").strip(),
         original_name=form.get("original_name", ""),
@@ -110,35 +128,36 @@ def _typed() -> Typed:
 def delete_confirm() -> str:
     found = _details(request.args.get("name", ""))
     told = found.credentials
-    row = results.result(found.report) | {"origin": told.origin, "source_path": told.source_path, "file_read_only": told.file_read_only}
+    # What is not there needs no writing.
+    stays = told.file_read_only and found.report.account.source_gone_at is None
+    row = results.result(found.report) | {"origin": told.origin, "source_path": told.source_path, "file_read_only": stays}
     return render_template("auth/delete.html", row=row, history_size=history_size(found))
 
 
 @blueprint.post("/auth/delete")
 def delete() -> BaseResponse:
-    name = accounts.remove(_named(), clock.now(), security.actor())
+    name = accounts.remove(_named(), clock.now(), security.actor(), world().scope)
     flash(f"Deleted {name}.", "ok")
     return redirect(url_for("auth.index"), 303)
 
 
 @blueprint.post("/auth/pause")
 def pause() -> BaseResponse:
-    accounts.pause(_named(), clock.now(), security.actor())
+    accounts.pause(_named(), clock.now(), security.actor(), world().scope)
     return _back()
 
 
 @blueprint.post("/auth/resume")
 def resume() -> BaseResponse:
-    accounts.resume(_named(), clock.now(), security.actor())
-    if (wake := world().wake) is not None:
-        wake()
+    accounts.resume(_named(), clock.now(), security.actor(), world().scope)
+    _wake()
     return _back()
 
 
 def _named() -> str:
     name = request.form.get("name", "")
     if not name:
-        raise AccountNotFound("no name given")
+        raise BadInput("name", "no account is named")
     return name
 
 

@@ -157,6 +157,11 @@ def may_write() -> bool:
     return principal().may(WRITE)
 
 
+def may_see_credentials() -> bool:
+    """Whether whoever asks may see what is told of credentials: where they lie, until when they hold. Nobody sees a token."""
+    return principal().may(SESSION)
+
+
 def data_version() -> tuple[str, int]:
     """The data's version when the request came in; read together with what says whether its session counts."""
     return reports.version(g.get("site"))
