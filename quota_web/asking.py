@@ -175,9 +175,9 @@ class Run:
 
     def _claim_some(self, tx: Connection, wanted: dict[int, Account], claimed: _Claimed) -> None:
         mine = store.claim(tx, wanted, self._claim_id, self._crew.now(), CLAIM_LASTS)
-        # Read again under the claim: somebody may have asked, or changed the token, since the accounts were chosen.
+        # Read again under the claim: somebody may have asked, paused it or changed the token since the accounts were chosen.
         fresh, sealed = store.by_ids(tx, mine), store.credentials(tx, mine)
-        ready = [i for i in mine if i in fresh and i in sealed and fresh[i].attempted_at == wanted[i].attempted_at]
+        ready = [i for i in mine if i in fresh and i in sealed and _is_as_chosen(fresh[i], wanted[i])]
         passed = set(mine).difference(ready)
         if passed:
             store.release(tx, self._claim_id, passed)
@@ -241,6 +241,10 @@ class Run:
             store.release(tx, self._claim_id, cut)
         by_id = {a.account.id: a.answer for a in answered}
         return [Result(o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]) for o in stored]
+
+
+def _is_as_chosen(fresh: Account, chosen: Account) -> bool:
+    return (fresh.attempted_at, fresh.paused_at, fresh.fault) == (chosen.attempted_at, chosen.paused_at, chosen.fault)
 
 
 def _unopened() -> Answer:

@@ -70,11 +70,11 @@ def refresh(crew: Crew, chosen: Sequence[Account], *, force: bool = False) -> It
 
     With *force*, or to keep raw answers, those two are asked as well. Results come in no particular order.
     """
-    sorted_out = _sort_out(crew, chosen, force=force or crew.keep_raw)
+    force = force or crew.keep_raw
+    sorted_out, run = _sort_out(crew, chosen, force=force), Run(crew)
     yield from sorted_out.results
-    run = Run(crew)
     yield from run.ask(sorted_out.to_ask)
-    yield from _await_others(crew, run.held_elsewhere)
+    yield from _await_others(crew, run.held_elsewhere, force)
 
 
 def refresh_due(crew: Crew, scope: Scope) -> Iterator[Result]:
@@ -167,20 +167,24 @@ def _note(results: Sequence[Result], chosen: Mapping[int, Account], now: int) ->
         site.bump(tx, now)
 
 
-def _await_others(crew: Crew, held: Sequence[Account]) -> Iterator[Result]:
+def _await_others(crew: Crew, held: Sequence[Account], force: bool) -> Iterator[Result]:
     """Wait for accounts that somebody else is asking, and yield what that came to; who was given up by the others is asked here."""
     until = time.monotonic() + AWAIT_FOR
     waiting = {a.id: a for a in held}
     while waiting and time.monotonic() < until and not crew.stop.is_set():
         with engine.reading() as conn:
             known = store.by_ids(conn, waiting)
-        free = [a for a in known.values() if not _is_claimed(a, crew.now())]
-        given_up = [a for a in free if a.attempted_at == waiting[a.id].attempted_at]
-        waiting = {i: a for i, a in waiting.items() if i in known and known[i] not in free}
-        yield from (Result(a.id, a.name, a.last_status, a.fault, NETWORK) for a in free if a not in given_up)
-        if given_up:
-            run = Run(crew)
-            yield from run.ask(given_up)
+        free = {i: a for i, a in known.items() if not _is_claimed(a, crew.now())}
+        # Nobody asked; or somebody did, but who wants to see the answer itself has to ask.
+        again = [a for i, a in free.items() if crew.keep_raw or a.attempted_at == waiting[i].attempted_at]
+        waiting = {i: a for i, a in waiting.items() if i in known and i not in free}
+        for asked in set(free).difference(a.id for a in again):
+            found = free[asked]
+            yield Result(found.id, found.name, found.last_status, found.fault, NETWORK)
+        if again:
+            sorted_out, run = _sort_out(crew, again, force=force), Run(crew)
+            yield from sorted_out.results
+            yield from run.ask(sorted_out.to_ask)
             waiting |= {a.id: a for a in run.held_elsewhere}
         if waiting:
             crew.stop.wait(AWAIT_PAUSE)

@@ -146,6 +146,39 @@ def test_an_account_that_somebody_else_gave_up_is_asked_after_all(house, codex):
     assert len(codex.seen) == 1
 
 
+@pytest.mark.parametrize("change", ["paused", "its file gone"])
+def test_an_account_that_changes_while_it_is_awaited_is_not_asked_as_it_was(house, codex, change):
+    path = house.file("alice")
+    house.follow()
+    claim_for_somebody_else(house, "alice")
+
+    with Beside(house, lambda: house.ask()) as waiting:
+        time.sleep(0.2)
+        if change == "paused":
+            accounts.pause("alice", NOW, "test")
+        else:
+            path.unlink()
+            house.follow()
+        house.execute("UPDATE account SET claim_id = NULL, claimed_at = NULL")
+
+    assert waiting.result["alice"].status is (Status.PAUSED if change == "paused" else Status.INVALID_CREDENTIALS)
+    assert codex.seen == []
+
+
+def test_who_wants_to_see_the_answer_itself_asks_again(house, codex):
+    house.file("alice")
+    house.follow()
+    codex.answers("acct-alice", Scene(body=usage_body(33, 44), delay=0.4), Scene(body=usage_body(34, 44)))
+
+    with Beside(house, lambda: house.ask()):
+        wait_until(lambda: bool(codex.seen))
+        mine = house.ask(keep_raw=True)["alice"]
+
+    assert mine.answer is not None
+    assert b"34" in (mine.answer.body_bytes or b"")
+    assert len(codex.seen) == 2
+
+
 @pytest.mark.parametrize("claimed_at", [NOW - 150, NOW - 10_000, NOW + 1, NOW + 10**9])
 def test_the_claim_of_a_process_that_died_runs_out(house, codex, claimed_at):
     house.file("alice")
