@@ -14,6 +14,8 @@ from quota_web.quota import Status
 from quota_web.store import engine, events
 from tests.fakes import NOW, auth_document, make_jwt
 
+pytestmark = pytest.mark.usefixtures("database")
+
 BY = "a person"
 
 

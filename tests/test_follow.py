@@ -13,6 +13,8 @@ from quota_web.follow import Report
 from quota_web.quota import Status
 from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
 
+pytestmark = pytest.mark.usefixtures("database")
+
 DAY = "(until 2026-11-21)"
 
 
