@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Connection, Engine, event
@@ -12,6 +13,9 @@ from quota_web.store import schema
 from tests.fakes import FakeCodex
 from tests.house import House, open_house
 from tests.postgres import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
 SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
@@ -28,6 +32,15 @@ def _no_settings_from_outside() -> Iterator[None]:
         patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         patch.setenv("NO_PROXY", "localhost,127.0.0.1,::1")
         yield
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """A real browser; see tests/chromium.py."""
+    from tests.chromium import launched
+
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -44,11 +45,15 @@ def require(name: str) -> str:
     """
     path = find(name)
     if path is None:
-        reason = f"{name} is not installed: apt-get install {' '.join(PARTS[name].packages)}"
-        if os.environ.get("QUOTA_REQUIRE_REAL_PARTS") == "1":
-            pytest.fail(f"{reason} (QUOTA_REQUIRE_REAL_PARTS=1)", pytrace=False)
-        pytest.skip(reason)
+        lack(f"{name} is not installed: apt-get install {' '.join(PARTS[name].packages)}")
     return path
+
+
+def lack(reason: str) -> NoReturn:
+    """Skip or fail the test, since something that is no part of Python is not there."""
+    if os.environ.get("QUOTA_REQUIRE_REAL_PARTS") == "1":
+        pytest.fail(f"{reason} (QUOTA_REQUIRE_REAL_PARTS=1)", pytrace=False)
+    pytest.skip(reason)
 
 
 def find(name: str) -> str | None:

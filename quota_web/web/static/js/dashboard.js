@@ -8,10 +8,13 @@ draw(legend);
 /** Shows another order or filter: the address changes, the server draws, lines and range of the charts stay. */
 function go(address) {
   const next = new URL(address, location.href), here = new URL(location.href).searchParams;
-  for (const key of ["line", "from", "to", "range"]) if (!next.searchParams.has(key)) here.getAll(key).forEach((value) => next.searchParams.append(key, value));
+  for (const key of ["line", "from", "to", "range"]) {
+    next.searchParams.delete(key);
+    here.getAll(key).forEach((value) => next.searchParams.append(key, value));
+  }
   next.hash = "";
   history.replaceState(null, "", next);
-  return swap(next.href);
+  return swap();
 }
 
 document.addEventListener("click", (event) => {

@@ -1,12 +1,15 @@
 // Small helps for forms with secrets: the set-up code out of the address, passwords that can be looked at, tokens that can be copied.
 
 const code = document.getElementById("code");
-const match = location.hash.match(/^#setup=([\w-]+)$/);
-if (code && match) {
+function takeCode() {
+  const match = location.hash.match(/^#setup=([\w-]+)$/);
+  if (!code || !match) return;
   code.value = match[1];
   history.replaceState(null, "", location.pathname + location.search);
   document.getElementById("password")?.focus();
 }
+takeCode();
+addEventListener("hashchange", takeCode); // the link opened while the page was open already
 
 for (const field of document.querySelectorAll('input[type="password"]')) {
   const button = document.createElement("button");

@@ -5,7 +5,7 @@ const section = document.getElementById("history");
 const $ = (id) => document.getElementById(id);
 const ALL_UP_TO = 12, FIRST = 6;
 const slots = new Map(); // account → its slot of colour and dash, while it is shown
-let view, known, kit, charts, answer;
+let view, known, kit, charts, answer, turn = 0;
 
 /** What the address asks for. `line` repeats; one empty `line` means none. */
 function read(search) {
@@ -26,6 +26,7 @@ function write() {
 }
 
 async function load() {
+  const mine = ++turn;
   const query = new URLSearchParams({ points: Math.min(600, Math.max(200, Math.round($("charts").clientWidth / 2))) });
   if (view.from) { query.set("from", view.from); query.set("to", view.to); } else query.set("range", view.range);
   for (const plot of plots()) query.append("window", plot.dataset.window);
@@ -33,7 +34,9 @@ async function load() {
   plots().forEach((plot) => plot.classList.add("busy"));
   const response = view.shown.size ? await fetch(`${section.dataset.api}?${query}`, { headers: { Accept: "application/json" } }) : null;
   if (response && !response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? `The server answered ${response.status}.`);
-  if (response) answer = await response.json();
+  const body = response ? await response.json() : answer;
+  if (mine !== turn) return; // something else has been asked for since
+  answer = body;
   paint();
 }
 
@@ -117,7 +120,9 @@ async function begin(legend) {
     $("history-fault").hidden = false;
     return;
   }
-  charts = new kit.Charts(plots(), { zoom: (from, to) => change({ from, to }), cursor: values, step: speak }, section.classList.contains("single"));
+  // Both charts tell of a drag over one of them.
+  const zoom = (from, to) => (from !== view.from || to !== view.to) && change({ from, to });
+  charts = new kit.Charts(plots(), { zoom, cursor: values, step: speak }, section.classList.contains("single"));
   legend?.(known.names, view, { dash: kit.dash, slot, change, focus: (account) => charts.focus(account) });
   $("ranges").addEventListener("click", (event) => {
     const range = event.target.closest("a")?.dataset.range;

@@ -8,10 +8,10 @@ function say(words) {
   document.getElementById("said").textContent = words;
   hush = setTimeout(() => say(""), 9000);
 }
-const EVERY = 15000;
+const EVERY = 15000, SOON = 2000;
 let etag = null;
 let timer = 0;
-let swapping = false;
+let swapping = false, again = false;
 
 /** Asks for the latest results; null when nothing changed since the last time. */
 async function results(signal) {
@@ -22,27 +22,35 @@ async function results(signal) {
   return response.json();
 }
 
-/** Puts the server's present rendering of an address in the place of #live. */
-export async function swap(address = location.href) {
+/** Puts the server's present rendering of this address in the place of #live. Asked for meanwhile, it does so once more: the address may have changed. */
+export async function swap() {
+  again = swapping;
   if (swapping) return;
   swapping = true;
   try {
-    const response = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store" });
-    const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html");
-    const part = fresh && fresh.getElementById("live");
-    if (!part) return location.reload();
-    const focus = remember();
-    const before = texts();
-    window.quota.localise(part);
-    live().replaceWith(document.adoptNode(part));
-    document.title = fresh.title;
-    for (const [who, row] of rows()) if (before.has(who) && before.get(who) !== row.textContent) row.classList.add("fresh");
-    recall(focus);
-    wire();
-    document.dispatchEvent(new Event("swapped"));
+    do {
+      again = false;
+      await replace();
+    } while (again);
   } finally {
     swapping = false;
   }
+}
+
+async function replace() {
+  const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+  const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html");
+  const part = fresh && fresh.getElementById("live");
+  if (!part) return location.reload();
+  const focus = remember();
+  const before = texts();
+  window.quota.localise(part);
+  live().replaceWith(document.adoptNode(part));
+  document.title = fresh.title;
+  for (const [who, row] of rows()) if (before.has(who) && before.get(who) !== row.textContent) row.classList.add("fresh");
+  recall(focus);
+  wire();
+  document.dispatchEvent(new Event("swapped"));
 }
 
 const rows = () => [...live().querySelectorAll("tbody tr")].map((row) => [row.querySelector(".who")?.textContent, row]);
@@ -75,7 +83,8 @@ async function poll() {
       // The server is away for a moment: the page keeps what it has and asks again.
     }
   }
-  timer = setTimeout(poll, EVERY);
+  // Somebody who has just added an account waits for its first answer.
+  timer = setTimeout(poll, live().dataset.pending ? SOON : EVERY);
 }
 
 /** The refresh button: sends, counts answers as they come in, says how it went. */
@@ -126,6 +135,6 @@ export function start() {
   if (!live()) return;
   etag = live().dataset.etag || null;
   wire();
-  timer = setTimeout(poll, EVERY);
+  timer = setTimeout(poll, live().dataset.pending ? SOON : EVERY);
   document.addEventListener("visibilitychange", () => document.hidden || poll());
 }
