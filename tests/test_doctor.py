@@ -56,7 +56,7 @@ def test_a_healthy_installation_has_nothing_bad(app, codex):
 
     assert result.exit_code == 0
     assert "bad " not in result.stdout
-    for what in ("settings", "instance folder", "database", "key", "account folder", "clock", "upstream", "chart library"):
+    for what in ("settings", "instance folder", "database", "key", "account folder", "clock", "upstream"):
         assert what in result.stdout
     # Asked without any token.
     assert [seen.headers.get("authorization") for seen in codex.seen] == [None]
@@ -208,6 +208,23 @@ def test_a_server_that_is_gone_is_bad_in_one_line(instance_dir, codex):
         finding = worst("database")
         assert (finding.verdict, "\n" in finding.text, "canary" in finding.text) == (Verdict.BAD, False, False)
         world().client.close()
+
+
+def test_the_chart_library_is_looked_at(app, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+    assert (worst("chart library").verdict, "assets.py" in worst("chart library").advice) == (Verdict.WARN, True)
+
+    vendor = tmp_path / "quota_web" / "web" / "static" / "vendor"
+    vendor.mkdir(parents=True)
+    (vendor / "some.js").write_text("ours")
+    assert worst("chart library").verdict is Verdict.OK
+
+    (tmp_path / "assets").mkdir()
+    manifest = tmp_path / "assets" / "manifest.json"
+    manifest.write_text('{"some.js": {"sha256": "0"}}')
+    assert "not as released" in worst("chart library").text
+    manifest.write_text('{"other.js": {"sha256": "0"}}')
+    assert "other.js is not there" in worst("chart library").text
 
 
 def test_rebuild_says_what_it_did(app):
