@@ -104,10 +104,12 @@ def _connection(write: bool) -> Iterator[Connection]:
     try:
         with own.connect() as conn:
             conn.execution_options(quota_write=write)
+            changes = _changes(conn)
             with conn.begin():
                 yield conn
-        if write:
-            _troubles.pop(own, None)
+            # A transaction that changed nothing says nothing about the room there is.
+            if write and known is not None and _changes(conn) != changes:
+                _troubles.pop(own, None)
     except SQLAlchemyError as error:
         plain = plain_error(error)
         _note(own, plain)
@@ -119,6 +121,11 @@ def _connection(write: bool) -> Iterator[Connection]:
         raise damaged from error
     finally:
         _thread.open = False
+
+
+def _changes(conn: Connection) -> object:
+    """Tells whether a connection has changed rows: SQLite counts them; for a server every commit will do."""
+    return getattr(conn.connection.driver_connection, "total_changes", object())
 
 
 @contextmanager
@@ -234,7 +241,9 @@ def compact() -> None:
 
 def _engine_options(url: str) -> dict[str, Any]:
     is_file = make_url(url).get_backend_name() == "sqlite"
-    return {"hide_parameters": True, "pool_size": 5, "max_overflow": 20, "pool_pre_ping": not is_file, "connect_args": connect_args(url)}
+    # The last one used first: its cached pages and prepared statements are worth more than an even turn of all.
+    pool = {"pool_size": 5, "max_overflow": 20, "pool_use_lifo": True, "pool_pre_ping": not is_file}
+    return {"hide_parameters": True, **pool, "connect_args": connect_args(url)}
 
 
 def connect_args(url: str) -> dict[str, Any]:
