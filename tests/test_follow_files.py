@@ -18,7 +18,7 @@ def words(house, name):
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"tokens": {"access_token": "eyJ', b"\xff\xfe{", b"[" * 5000, b'{"a": "\\ud800"}', b"null", b"[]"])
 def test_what_is_no_auth_file_is_an_account_that_says_so(house, content, monkeypatch):
-    monkeypatch.setattr(auth_file, "READ_WAIT_S", 0.01)
+    monkeypatch.setattr(auth_file, "READ_WAITS_S", (0.01,))
     house.raw_file("alice", content)
     house.follow()
 

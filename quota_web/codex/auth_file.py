@@ -24,9 +24,8 @@ from quota_web.secret import Secret
 
 MAX_TOKEN = 16_384
 MAX_NAME = 80
-#: Tries to read a file that its owner is just writing (the Codex CLI truncates it in place), and the waits between them.
-READ_TRIES = 3
-READ_WAIT_S = 0.5
+#: Waits before the next try to read a file that its owner is just writing (the Codex CLI truncates it in place): a second in all.
+READ_WAITS_S = (0.05, 0.1, 0.2, 0.3, 0.35)
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -115,21 +114,21 @@ def read_file(path: Path) -> bytes:
 def read_path(path: Path, sleep: Callable[[float], object] = time.sleep) -> Credentials:
     """The credentials in a file, which may be half-written at this moment. Raises CredentialsRefused.
 
-    A file that looks like the beginning of one is read up to three times within a second.
+    A file that looks like the beginning of one is read several times within a second.
     """
     return read_whole(path, sleep)[1]
 
 
 def read_whole(path: Path, sleep: Callable[[float], object] = time.sleep) -> tuple[bytes, Credentials]:
     """Like `read_path`, with the bytes that the credentials were read from. Raises CredentialsRefused."""
-    for tries_left in reversed(range(READ_TRIES)):
+    for wait in (*READ_WAITS_S, None):
         raw = read_file(path)
         try:
             return raw, parse(_document(raw))
         except JsonRefused as error:
-            if not error.incomplete or not tries_left:
+            if not error.incomplete or wait is None:
                 raise _refused("file_unreadable", str(error)) from None
-        sleep(READ_WAIT_S)
+        sleep(wait)
     raise AssertionError("the last try returns or raises")
 
 
