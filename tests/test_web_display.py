@@ -89,7 +89,7 @@ def test_clock_time_reaches_the_end_of_the_calendar():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), ("", "–"), ("0", "0"), ("0E-10", "0"), ("1348.7450000000", "1,348.74"), ("62500", "62,500"), ("about 5", "About 5"), ("NaN", "–")],
+    [(None, "–"), ("", "–"), ("0", "0"), ("0E-10", "0"), ("1348.7450000000", "1,348.75"), ("62500", "62,500"), ("about 5", "About 5"), ("NaN", "–")],
 )
 def test_amounts_read_as_numbers_where_they_are_numbers(value, text):
     assert display.amount(value) == text

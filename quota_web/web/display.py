@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -144,7 +144,10 @@ def amount(value: str | None) -> str:
         return tidy(str(value))
     if number is None or not number.is_finite():
         return NO_VALUE
-    return f"{number:,.2f}".removesuffix(".00") if abs(number) < 10**15 else f"{number:.3g}"
+    if abs(number) >= 10**15:
+        return f"{number:.3g}"
+    # Half a cent goes up, as people expect; left to itself it would go to the even side.
+    return f"{number.quantize(Decimal('0.01'), ROUND_HALF_UP):,}".removesuffix(".00")
 
 
 def span(seconds: float) -> str:
