@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -30,6 +31,8 @@ ZONE = "Asia/Tokyo"
 PATIENCE_MS = 10_000
 #: As it was before conftest.py takes ways out away: npm may need them.
 OUTSIDE = dict(os.environ)
+
+_asked: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -77,18 +80,23 @@ class Watch:
 
 @contextmanager
 def visit(browser: Browser, base: str, *, expected: tuple[str, ...] = (), **look: Any) -> Iterator[Page]:
-    """A page in a context of its own. Leaving it fails where anything was heard but the *expected*; `page.watch` has the requests."""
+    """A page in a context of its own. Leaving it fails where anything was heard but the *expected*."""
     context = browser.new_context(base_url=base, **{"viewport": WIDE, "timezone_id": ZONE, "locale": "en-GB"} | look)
     context.set_default_timeout(PATIENCE_MS)
     watch = Watch(context, base, expected)
     page = context.new_page()
-    page.watch = watch  # type: ignore[attr-defined]
+    _asked[page] = watch.asked
     try:
         yield page
     finally:
         context.close()
     if watch.heard:
         pytest.fail("the page did what no page may do:\n" + "\n".join(watch.heard), pytrace=False)
+
+
+def asked(page: Page) -> list[str]:
+    """What a page and its context asked for so far: paths, or whole addresses of other hosts."""
+    return _asked[page]
 
 
 def signed_in(browser: Browser, server: Server) -> Any:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import PASSWORD, flask_quota, library, settled, show_charts, signed_in, visit
+from tests.chromium import PASSWORD, asked, flask_quota, library, settled, show_charts, signed_in, visit
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
@@ -58,7 +58,7 @@ def line_pixels(page: Page) -> list[dict[str, int]]:
     return page.evaluate(LINE_PIXELS)
 
 
-def drag(page: Page, start: float, end: float) -> None:
+def drag(page, start: float, end: float) -> None:
     """Drag over the first chart between two parts of its width."""
     box = page.locator(".u-over").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] * start, box["y"] + 60)
@@ -108,7 +108,7 @@ def test_dragging_zooms_both_charts_and_the_address_keeps_it(page):
     drag(page, 0.3, 0.5)
     page.wait_for_url("**from=*to=*")
     settled(page)
-    assert len([asked for asked in page.watch.asked if asked.startswith("/api/history")]) == 2, "one question for each picture"
+    assert len([path for path in asked(page) if path.startswith("/api/history")]) == 2, "one question for each picture"
     expect(page.locator("#unzoom")).to_be_visible()
     here = dict(re.findall(r"(from|to)=(\d+)", page.url))
     assert 3 * 3600 < int(here["to"]) - int(here["from"]) < 7 * 3600, "a fifth of 24 hours"
@@ -310,7 +310,7 @@ def test_a_hidden_page_asks_nothing(page):
     page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true })")
     page.clock.fast_forward(60_000)
 
-    assert "/api/results" not in page.watch.asked
+    assert "/api/results" not in asked(page)
 
 
 def test_the_first_load_is_small(page, record_property):
@@ -328,7 +328,7 @@ def test_the_first_load_is_small(page, record_property):
 
     record_property("first load", f"{sum(sizes.values())} bytes in {len(sizes)} requests")
     assert sum(sizes.values()) <= MOST_BYTES, sizes
-    assert len(page.watch.asked) <= MOST_REQUESTS, page.watch.asked
+    assert len(asked(page)) <= MOST_REQUESTS, asked(page)
 
 
 def test_zooming_draws_in_short_tasks(page, record_property):
@@ -336,7 +336,8 @@ def test_zooming_draws_in_short_tasks(page, record_property):
     show_charts(page)
     page.evaluate("""() => {
       window.tasks = [];
-      new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration)))).observe({ type: 'longtask' });
+      const note = (list) => window.tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration)));
+      new PerformanceObserver(note).observe({ type: 'longtask' });
     }""")
     for start, end in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.7)):
         before = page.url

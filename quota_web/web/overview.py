@@ -64,8 +64,9 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
     ordered = arranged(results)
     states = {row["account"]: state(row).group for row in results}
     rows = [row for row in ordered if states[row["account"]] in SHOWS[wanted.show] and _matches(row, wanted.search)]
+    rows = arranged(rows, wanted.sort, wanted.backwards)
     return {
-        "rows": arranged(rows, wanted.sort, wanted.backwards),
+        "rows": rows,
         "total": len(results),
         "groups": Counter(states.values()),
         "sign_in": [row["account"] for row in results if row["status"] in NEED_SIGN_IN],
@@ -77,6 +78,8 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
         "show": wanted.show,
         "search": wanted.search,
         "range": wanted.range,
+        # Whose lines are drawn at first, where there are too many for all: those in use before those that stand still.
+        "first": [row["account"] for row in sorted(rows or ordered, key=lambda row: states[row["account"]] not in ("usable", "blocked"))],
         "names": sorted((row["account"] for row in results), key=str.casefold),
     }
 

@@ -30,11 +30,12 @@ async function load() {
   const query = new URLSearchParams({ points: Math.min(600, Math.max(200, Math.round($("charts").clientWidth / 2))) });
   if (view.from) { query.set("from", view.from); query.set("to", view.to); } else query.set("range", view.range);
   for (const plot of plots()) query.append("window", plot.dataset.window);
-  for (const name of view.shown) query.append("account", name);
+  // Without a line there are still axes to draw.
+  for (const name of view.shown.size ? view.shown : known.names.slice(0, 1)) query.append("account", name);
   plots().forEach((plot) => plot.classList.add("busy"));
-  const response = view.shown.size ? await fetch(`${section.dataset.api}?${query}`, { headers: { Accept: "application/json" } }) : null;
-  if (response && !response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? `The server answered ${response.status}.`);
-  const body = response ? await response.json() : answer;
+  const response = await fetch(`${section.dataset.api}?${query}`, { headers: { Accept: "application/json" } });
+  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? `The server answered ${response.status}.`);
+  const body = await response.json();
   if (mine !== turn) return; // something else has been asked for since
   answer = body;
   paint();
@@ -54,7 +55,6 @@ function slot(account) {
 }
 
 function paint() {
-  if (!answer) return;
   charts.draw(answer, lines());
   section.dataset.charts = "drawn";
   plots().forEach((plot) => {

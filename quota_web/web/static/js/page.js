@@ -22,6 +22,7 @@
   addEventListener("beforeprint", () => {
     onScreen = root.dataset.theme;
     apply("light");
+    document.querySelectorAll(".still source[media*=dark]").forEach((source) => source.remove());
   });
   addEventListener("afterprint", () => apply(onScreen));
   addEventListener("storage", (event) => event.key === "theme" && apply(event.newValue));
