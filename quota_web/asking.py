@@ -22,7 +22,7 @@ from quota_web.errors import DatabaseBusy
 from quota_web.faults import Fault
 from quota_web.quota import NETWORK, Snapshot, Status
 from quota_web.store import accounts as store
-from quota_web.store import engine, latest, site, snapshots
+from quota_web.store import engine, holders, latest, site, snapshots
 from quota_web.store.accounts import Account, Sealed
 from quota_web.store.latest import KnownWindow
 from quota_web.store.sealing import Sealer, Unreadable
@@ -104,6 +104,8 @@ class Run:
         self._to_ask.extend(accounts)
         if not self._to_ask:
             return
+        free_abandoned()
+        holder = holders.Holder(self._claim_id)
         pool = ThreadPoolExecutor(min(self._crew.slots, len(self._to_ask)), thread_name_prefix="ask")
         try:
             yield from self._results(pool)
@@ -112,6 +114,7 @@ class Run:
             if self._in_flight:
                 with engine.transaction() as tx:
                     store.release(tx, self._claim_id)
+            holder.leave()
 
     def _results(self, pool: ThreadPoolExecutor) -> Iterator[Result]:
         asked: list[_Asked] = []
@@ -241,6 +244,15 @@ class Run:
             store.release(tx, self._claim_id, cut)
         by_id = {a.account.id: a.answer for a in answered}
         return [Result(o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]) for o in stored]
+
+
+def free_abandoned() -> None:
+    """Give free what processes of this machine were asking for when they died."""
+    with holders.abandoned() as claims:
+        if claims:
+            with engine.transaction() as tx:
+                for claim_id in claims:
+                    store.release(tx, claim_id)
 
 
 def _is_as_chosen(fresh: Account, chosen: Account) -> bool:

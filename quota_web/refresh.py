@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quota_web import agenda, due, quota
-from quota_web.asking import CLAIM_LASTS, Crew, Result, Run
+from quota_web.asking import CLAIM_LASTS, Crew, Result, Run, free_abandoned
 from quota_web.errors import AccountNotFound
 from quota_web.faults import Fault
 from quota_web.quota import CACHE, NETWORK, Facts, Reading, Status
@@ -172,6 +172,7 @@ def _await_others(crew: Crew, held: Sequence[Account], force: bool) -> Iterator[
     until = time.monotonic() + AWAIT_FOR
     waiting = {a.id: a for a in held}
     while waiting and time.monotonic() < until and not crew.stop.is_set():
+        free_abandoned()
         with engine.reading() as conn:
             known = store.by_ids(conn, waiting)
         free = {i: a for i, a in known.items() if not _is_claimed(a, crew.now())}
