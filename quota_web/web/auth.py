@@ -112,12 +112,13 @@ def _wake() -> None:
 def _typed() -> Typed:
     form = request.form
     files = tuple((f.filename or "", f.read(MAX_UPLOAD + 1)) for f in request.files.getlist("auth_json") if f.filename)
-    if any(len(content) > MAX_UPLOAD for _, content in files):
+    pasted = form.get("auth_json", "")
+    if any(len(content) > MAX_UPLOAD for content in (pasted, *(content for _, content in files))):
         raise RequestEntityTooLarge
     return Typed(
         name=form.get("name", "").strip(),
         original_name=form.get("original_name", ""),
-        pasted=form.get("auth_json", ""),
+        pasted=pasted,
         files=files,
         access_token=form.get("access_token", "").strip(),
         account_id=form.get("account_id", "").strip(),

@@ -1,0 +1,525 @@
+"""The accounts and their credentials: list, add, edit, delete, pause. No token is ever shown."""
+
+import io
+import json
+import logging
+import os
+import re
+
+import pytest
+
+from quota_web import accounts, clock
+from quota_web.codex import auth_file
+from quota_web.logs import TextLines
+from quota_web.store import engine, events
+from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
+from tests.pages import HOSTILE, JSON, Script, read, visiting, world_of
+
+MIB = 1024 * 1024
+VIEWS = ["/auth", "/auth/new", "/auth/edit?name=alice", "/auth/delete?name=alice"]
+ACTS = ["/auth/save", "/auth/delete", "/auth/pause", "/auth/resume"]
+
+
+@pytest.fixture
+def browser(house):
+    with visiting(house) as browser:
+        yield browser
+
+
+@pytest.fixture
+def script(browser):
+    return Script(browser, write=True)
+
+
+@pytest.fixture
+def alice(house, codex):
+    """A managed account with a reading."""
+    accounts.add(house.world.sealer, "alice", auth_file.parse(document()), NOW, "test")
+    house.ask()
+    return house
+
+
+def document(account_id="acct-1", user_id="user-1", email="a@example.com", **tokens):
+    held = {"access_token": make_jwt(account_id, user_id=user_id), "id_token": make_jwt(account_id, user_id=user_id, email=email), **tokens}
+    return auth_document(account_id, **held)
+
+
+def pasted(*args, **kwargs):
+    return json.dumps(document(*args, **kwargs))
+
+
+def upload(name, *args, **kwargs):
+    return (io.BytesIO(pasted(*args, **kwargs).encode()), name)
+
+
+def said(page):
+    """The messages at the top of a page."""
+    return [re.sub(r"<[^>]+>", "", words) for words in re.findall(r'<(?:p|div) class="note[^>]*>(.*?)</(?:p|div)>', page, re.S)]
+
+
+def error_at(page, field):
+    found = re.search(rf'id="{field}-error">([^<]*)<', page)
+    return found[1] if found else None
+
+
+def value_of(page, field):
+    found = re.search(rf'<input id="{field}"[^>]* value="([^"]*)"', page)
+    return found[1] if found else None
+
+
+# The list and the forms
+
+
+def test_the_list_shows_where_credentials_are_and_how_they_do(alice, browser):
+    alice.file("bob", exp=NOW - 9)
+    alice.refresh()
+    page = browser.get("/auth").text
+    rows = {name: re.sub(r"<[^>]+>", " ", row) for name, row in zip(["alice", "bob"], page.split("<tr role")[2:], strict=True)}
+
+    assert all(words in rows["alice"] for words in ("a@example.com", "Plus", "Works", "token expires", "kept here, sealed", "Pause"))
+    assert all(words in rows["bob"] for words in ("Needs a sign-in", "bob.auth.json"))
+    assert read(page).dangers == []
+
+
+def test_an_empty_list_says_how_to_begin(browser):
+    page = browser.get("/auth").text
+
+    assert "No accounts yet." in page
+    assert 'href="/auth/new"' in page
+
+
+def test_files_that_are_followed_by_no_account_are_named(alice, browser):
+    alice.file("alice")
+    alice.raw_file("a\u202eb", b"{}")
+    page = browser.get("/auth").text
+
+    assert any("alice.auth.json: the name is already taken by a managed account; rename the file" in words for words in said(page))
+    assert any("a\\u202eb.auth.json" in words for words in said(page))
+
+
+def test_a_folder_that_cannot_be_read_is_said(house):
+    with visiting(house, QUOTA_ACCOUNT_DIR=str(house.folder / "nowhere")) as browser:
+        assert any("No such file or directory" in words for words in said(browser.get("/auth").text))
+
+
+def test_the_forms_are_blank_but_for_the_name_and_the_account_id(alice, browser):
+    new, edit = browser.get("/auth/new").text, browser.get("/auth/edit?name=ALICE").text
+
+    assert (value_of(new, "name"), value_of(new, "account_id"), value_of(new, "access_token")) == ("", "", "")
+    assert (value_of(edit, "name"), value_of(edit, "account_id"), value_of(edit, "access_token")) == ("alice", "acct-1", "")
+    assert '<input type="hidden" name="original_name" value="alice">' in edit
+    assert "original_name" not in new
+    assert all("</textarea>" in page and re.search(r"<textarea[^>]*></textarea>", page) for page in (new, edit))
+
+
+def test_editing_says_which_file_is_written(house, browser, monkeypatch):
+    path = house.file("alice")
+    house.follow()
+    assert f"This account follows <code>{path}</code>. Saving writes that file" in browser.get("/auth/edit?name=alice").text
+
+    monkeypatch.setattr(os, "access", lambda folder, mode: folder != house.accounts)
+    assert "cannot be written from here: change it where it lies" in browser.get("/auth/edit?name=alice").text
+    assert "read-only: change it where it lies" in browser.get("/auth").text
+    assert "remove it where it lies first" in browser.get("/auth/delete?name=alice").text
+
+
+@pytest.mark.parametrize("path", VIEWS)
+def test_looking_is_for_people_who_signed_in(alice, browser, script, path):
+    stranger = browser.client.application.test_client().get(path)
+
+    assert stranger.status_code == 303
+    assert stranger.location.startswith("/login?next=/auth")
+    assert script.get(path).status_code == 403
+    with visiting(alice, QUOTA_AUTH="off") as visitor:
+        assert visitor.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_acting_is_for_people_who_signed_in_and_tokens_that_may_write(alice, browser, path):
+    stranger, reader = browser.client.application.test_client(), Script(browser)
+
+    assert stranger.post(path, data={"name": "alice"}).location == "/login"
+    assert stranger.post(path, data={"name": "alice"}, headers=JSON).status_code == 401
+    assert reader.post(path, name="alice").status_code == 403
+    with visiting(alice, QUOTA_AUTH="off") as visitor:
+        assert visitor.post(path, name="alice").status_code == 403
+    assert browser.post(path, headers={"Sec-Fetch-Site": "cross-site"}, name="alice").status_code == 403
+    assert browser.post(path, csrf_token="nonsense", name="alice").status_code == 400
+    assert (alice.names(), alice.account("alice").paused_at) == (["alice"], None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [*(("POST", v) for v in VIEWS[:3]), ("GET", ACTS[0]), ("GET", ACTS[2]), ("GET", ACTS[3]), ("DELETE", ACTS[1])]
+)
+def test_wrong_methods_are_refused(alice, browser, script, method, path):
+    answer = browser.post(path) if method == "POST" else browser.client.open(path, method=method, headers=script._headers)
+
+    assert answer.status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/auth/edit", "/auth/delete"])
+@pytest.mark.parametrize("name", ["nobody", "", "..%2f..%2fetc%2fpasswd", "%00", "alice%00", "%ff", "%E2%80%AEalice", "x" * 3_000])
+def test_who_is_not_there_is_404(alice, browser, path, name):
+    answer = browser.get(f"{path}?name={name}")
+
+    assert answer.status_code == 404
+    assert browser.get(path).status_code == 404
+    assert read(answer.text).dangers == []
+
+
+# Saving
+
+
+def test_a_pasted_account_is_saved_and_asked_soon(house, browser, codex):
+    woken = []
+    world_of(browser.client.application).wake = lambda: woken.append(house.account("alice").next_due_at)
+    answer = browser.post("/auth/save", name="  alice ", auth_json=pasted())
+
+    assert (answer.status_code, answer.location) == (303, "/auth")
+    assert house.names() == ["alice"]
+    assert woken == [NOW]
+    assert said(browser.get("/auth").text) == ["Saved alice. A refresh follows at once."]
+    assert said(browser.get("/auth").text) == []
+
+
+def test_uploaded_files_are_saved_one_or_several(house, browser):
+    assert browser.post("/auth/save", name="alice", auth_json=upload("x.json")).status_code == 303
+    assert said(browser.get("/auth").text) == ["Saved alice. A refresh follows at once."]
+    files = [upload("bob.auth.json", "b", "user-b", email=None), upload("carol.json", "c", "user-c", email=None)]
+    assert browser.post("/auth/save", name="", auth_json=files).status_code == 303
+
+    assert house.names() == ["alice", "bob", "carol"]
+    assert said(browser.get("/auth").text) == ["Saved bob, carol. A refresh follows at once."]
+
+
+def test_token_and_account_id_are_enough(house, browser):
+    answer = browser.post("/auth/save", name="alice", access_token=" opaque-token ", account_id=" acct-1 ", auth_json="")
+
+    assert answer.status_code == 303
+    assert house.account("alice").chatgpt_account_id == "acct-1"
+
+
+def test_a_file_field_without_a_file_is_no_file(house, browser):
+    answer = browser.post("/auth/save", name="alice", auth_json=(io.BytesIO(b""), ""))
+
+    assert answer.status_code == 422
+    assert error_at(answer.text, "auth_json") == "give an auth.json, or a token and an account id"
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "told"),
+    [
+        ({"name": "a/b", "auth_json": pasted()}, "name", "a name has no / and no \\"),
+        ({"name": "alice", "auth_json": "{"}, "auth_json", "auth file not found or invalid: "),
+        ({"name": "alice", "access_token": "sess-x", "account_id": "a"}, "access_token", "looks like a session token"),
+        ({"name": "alice", "access_token": "opaque", "account_id": "a b"}, "account_id", "account_id may hold"),
+        ({"name": "alice", "access_token": "opaque"}, "account_id", "missing account_id"),
+    ],
+)
+def test_errors_stand_at_their_field_and_what_was_typed_is_kept_but_tokens(house, browser, typed, field, told):
+    answer = browser.post("/auth/save", **typed)
+    page = answer.text
+
+    assert answer.status_code == 422
+    assert (error_at(page, field) or "").replace("&#39;", "'").startswith(told)
+    assert said(page)[0].startswith("Nothing was saved.")
+    assert value_of(page, "name") == typed["name"]
+    assert value_of(page, "account_id") == typed.get("account_id", "")
+    assert value_of(page, "access_token") == ""
+    assert re.search(r"<textarea[^>]*></textarea>", page)
+    assert "sess-x" not in page
+    assert house.names() == []
+
+
+def test_what_was_saved_beside_errors_is_said_and_asked_soon(house, browser):
+    woken = []
+    world_of(browser.client.application).wake = lambda: woken.append(house.names())
+    answer = browser.post("/auth/save", name="", auth_json=[upload("good.json", email=None), (io.BytesIO(b"{"), "bad.json")])
+
+    assert answer.status_code == 422
+    assert said(answer.text)[0].startswith("Saved good; the rest was not.")
+    assert (error_at(answer.text, "auth_json") or "").startswith("bad: auth file not found or invalid")
+    assert woken == [["good"]]
+
+
+def test_editing_keeps_a_typed_name_and_the_account_that_is_meant(alice, browser):
+    answer = browser.post("/auth/save", original_name="alice", name="a/b", account_id="other", access_token="sess-secret")
+
+    assert answer.status_code == 422
+    assert '<input type="hidden" name="original_name" value="alice">' in answer.text
+    assert (value_of(answer.text, "name"), value_of(answer.text, "account_id")) == ("a/b", "other")
+    assert "sess-secret" not in answer.text
+
+
+def test_a_rename_keeps_the_history(alice, browser):
+    answer = browser.post("/auth/save", original_name="alice", name="bob", account_id="acct-1", auth_json="", access_token="")
+
+    assert answer.status_code == 303
+    assert alice.used("bob") == {"five_hour": 12, "weekly": 40}
+    assert said(browser.get("/auth").text) == ["Saved bob."]
+    assert browser.get("/accounts/alice").status_code == 404
+
+
+def test_another_login_under_the_same_name_is_said(alice, browser):
+    browser.post("/auth/save", original_name="alice", name="alice", auth_json=pasted("acct-2", "user-2"))
+    page = browser.get("/auth").text
+
+    assert "That was another login: the history of before is kept as alice (until 2026-11-21)." in said(page)
+    assert alice.names() == ["alice", "alice (until 2026-11-21)"]
+
+
+def test_a_file_that_cannot_be_written_is_said_on_the_form(house, browser):
+    (house.accounts / "alice.auth.json").mkdir()
+    house.follow()
+    answer = browser.post("/auth/save", original_name="alice", name="alice", auth_json=pasted("acct-1"))
+
+    assert answer.status_code == 422
+    assert "not a regular file" in answer.text
+
+
+@pytest.mark.parametrize("name", ["nobody", "a\x00", "../alice"])
+def test_who_is_not_there_cannot_be_edited(alice, browser, name):
+    answer = browser.post("/auth/save", original_name=name, name="new", auth_json=pasted())
+
+    assert answer.status_code == 404
+    assert alice.names() == ["alice"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("original", ["", "alice"])
+def test_hostile_words_are_shown_back_as_text(alice, browser, hostile, original):
+    answer = browser.post("/auth/save", original_name=original, name=hostile + "/", account_id=hostile, access_token="token")
+
+    assert answer.status_code == 422
+    assert read(answer.text).dangers == []
+
+
+@pytest.mark.parametrize("hostile", [h.replace("/", "|") for h in HOSTILE])
+def test_hostile_names_stay_text_in_what_is_said(alice, browser, hostile):
+    assert browser.post("/auth/save", original_name="alice", name=hostile).status_code == 303
+    page = browser.get("/auth").text
+    assert said(page)
+    assert read(page).dangers == []
+    for path in ("/auth/edit", "/auth/delete"):
+        shown = browser.client.get(path, query_string={"name": hostile})
+        assert (shown.status_code, read(shown.text).dangers) == (200, [])
+    assert browser.post("/auth/delete", name=hostile).status_code == 303
+    assert read(browser.get("/auth").text).dangers == []
+
+
+def send(browser, *parts):
+    """Post a form in parts of (field, file name or None, content), made by hand: the client's own would go through a temporary file."""
+    body = b""
+    for field, name, content in (("csrf_token", None, browser.csrf_token().encode()), *parts):
+        disposition = f'form-data; name="{field}"' + (f'; filename="{name}"' if name else "")
+        body += f"--cut\r\nContent-Disposition: {disposition}\r\n\r\n".encode() + content + b"\r\n"
+    headers = {"Origin": browser.base}
+    return browser.client.post("/auth/save", data=body + b"--cut--\r\n", content_type="multipart/form-data; boundary=cut", headers=headers)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [("auth_json", "big.json", b" " * (2 * MIB + 1))],
+        [("auth_json", "big.json", b" " * (3 * MIB))],
+        [("auth_json", None, b" " * (2 * MIB + 1))],
+        [("name", None, b"x" * (3 * MIB))],
+        [(f"field{number}", None, b"x") for number in range(60)],
+    ],
+)
+def test_too_much_is_413(house, browser, parts):
+    assert send(browser, ("name", None, b"alice"), *parts).status_code == 413
+    assert house.names() == []
+
+
+@pytest.mark.parametrize("size", [2 * MIB + 1, 3 * MIB])
+def test_too_much_in_a_plain_form_is_413(house, browser, size):
+    assert browser.post("/auth/save", name="alice", auth_json=" " * size).status_code == 413
+
+
+def test_a_file_of_the_full_size_is_read(house, browser):
+    assert send(browser, ("name", None, b"alice"), ("auth_json", "auth.json", pasted().encode().ljust(2 * MIB))).status_code == 303
+    assert house.names() == ["alice"]
+
+
+# Programs with a token that may write
+
+
+def test_a_token_that_may_write_saves_and_deletes(house, script, codex):
+    answer = script.post("/auth/save", name="alice", auth_json=pasted())
+    assert (answer.status_code, answer.location, "Set-Cookie" in answer.headers) == (303, "/auth", False)
+    assert house.names() == ["alice"]
+
+    assert script.post("/auth/pause", name="alice").status_code == 303
+    assert script.post("/auth/resume", name="alice").status_code == 303
+    assert script.post("/auth/delete", name="alice").status_code == 303
+    assert house.names() == []
+    with engine.reading() as conn:
+        found = [(e.kind, e.actor) for e in reversed(events.newest(conn)) if e.kind.startswith("account")]
+    assert found == [(kind, "token script True") for kind in ("account_added", "account_paused", "account_resumed", "account_deleted")]
+
+
+def test_a_programs_errors_are_json(alice, script):
+    refused = script.post("/auth/save", name="a/b", auth_json=pasted())
+    assert (refused.status_code, refused.get_json()) == (422, {"error": {"code": "bad_input", "message": "a name has no / and no \\"}})
+    assert script.post("/auth/save", original_name="nobody").get_json()["error"]["code"] == "unknown_account"
+    assert script.post("/auth/delete", name="nobody").get_json()["error"]["code"] == "unknown_account"
+    assert script.post("/auth/delete").get_json()["error"] == {"code": "bad_input", "message": "no account is named"}
+
+
+# Deleting, pausing, resuming
+
+
+def test_deleting_asks_first_and_says_what_goes(alice, browser):
+    page = browser.get("/auth/delete?name=alice").text
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+    assert "Delete alice?" in text
+    assert "2 readings from 1 refresh, since" in text
+    assert "its stored tokens" in text
+    assert "Pause it instead" in text
+    assert alice.names() == ["alice"]
+
+
+def test_deleting_takes_account_credentials_and_history(alice, browser):
+    answer = browser.post("/auth/delete", name="ALICE")
+
+    assert (answer.status_code, answer.location) == (303, "/auth")
+    assert said(browser.get("/auth").text) == ["Deleted alice."]
+    assert alice.names() == []
+    assert alice.rows("SELECT count(*) FROM credential") == [(0,)]
+    assert browser.get("/accounts/alice").status_code == 404
+    assert browser.get("/api/results").get_json()["results"] == []
+
+
+def test_deleting_a_followed_account_takes_its_file(house, browser):
+    path = house.file("alice")
+    house.follow()
+    assert f"the file <code>{path}</code> with its tokens" in browser.get("/auth/delete?name=alice").text
+
+    assert browser.post("/auth/delete", name="alice").status_code == 303
+    assert not path.exists()
+
+
+def test_an_account_whose_file_cannot_be_removed_stays_and_it_is_said(house, browser):
+    house.file("alice").unlink()
+    house.file("alice")
+    house.follow()
+    path = house.accounts / "alice.auth.json"
+    path.unlink()
+    (path / "in the way").mkdir(parents=True)
+    answer = browser.post("/auth/delete", name="alice")
+
+    assert answer.status_code == 422
+    assert "cannot be written" in answer.text
+    assert house.names() == ["alice"]
+
+
+def test_pausing_stops_asking_until_resumed(alice, browser, codex):
+    assert browser.post("/auth/pause", name="alice").location == "/auth"
+    assert alice.report("alice").status == "paused"
+    assert "Resume" in browser.get("/auth").text
+    codex.seen.clear()
+    with clock.frozen(NOW + 60):
+        browser.post("/refresh", headers=JSON)
+    assert codex.seen == []
+
+    woken = []
+    world_of(browser.client.application).wake = lambda: woken.append(alice.account("alice").next_due_at)
+    assert browser.post("/auth/resume", name="alice").location == "/auth"
+    assert (alice.report("alice").status, woken) == ("ok", [NOW])
+
+
+@pytest.mark.parametrize("path", ACTS[1:])
+@pytest.mark.parametrize(("name", "status"), [("nobody", 404), ("../alice", 404), ("a\x00", 404), ("x" * 3_000, 404), ("", 422)])
+def test_an_act_on_nobody_is_refused(alice, browser, path, name, status):
+    assert browser.post(path, name=name).status_code == status
+    assert alice.names() == ["alice"]
+
+
+@pytest.mark.parametrize("path", ACTS[1:])
+def test_an_account_of_another_folder_is_out_of_reach(house, path):
+    house.file("alice")
+    house.follow()
+    with visiting(house, QUOTA_ACCOUNT_DIR=str(house.folder)) as browser:
+        assert browser.post(path, name="alice").status_code == 404
+    assert (house.names(), house.account("alice").paused_at) == (["alice"], None)
+
+
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        ("/accounts/alice", "/accounts/alice"),
+        ("", "/auth"),
+        ("//evil.example", "/auth"),
+        ("https://evil.example/", "/auth"),
+        ("/\\evil.example", "/auth"),
+        ("/\t/evil.example", "/auth"),
+        ("javascript:alert(1)", "/auth"),
+    ],
+)
+def test_the_way_back_is_a_page_of_ours(alice, browser, target, place):
+    for act in ("pause", "resume"):
+        assert browser.post(f"/auth/{act}", name="alice", next=target).location == place
+
+
+# Canaries
+
+
+def test_tokens_appear_nowhere(house, browser, codex, caplog):
+    """Planted in every token field, through every page, act, answer and failure."""
+    canaries = {"access": "CANARY" + "a" * 40, "refresh": "rt_CANARY" + "r" * 40, "id": "CANARY" + "i" * 40}
+    access = make_jwt("acct-1", user_id="user-1") + canaries["access"]
+    tokens = {"access_token": access, "refresh_token": canaries["refresh"], "id_token": make_jwt("acct-1", email="a@example.com") + canaries["id"]}
+    whole, script = json.dumps(document("acct-1", **tokens)), Script(browser, write=True)
+    house.raw_file("followed", json.dumps(document("acct-2", **tokens)).encode())
+    shown = []
+
+    def save(**fields):
+        shown.append(browser.post("/auth/save", **fields))
+        shown.append(script.post("/auth/save", **fields))
+
+    def look():
+        for path in (
+            *VIEWS,
+            "/",
+            "/accounts/alice",
+            "/accounts/followed",
+            "/auth/edit?name=followed",
+            "/api/results",
+            "/api/history",
+            "/metrics",
+            "/settings",
+        ):
+            shown.append(browser.get(path))
+        shown.append(browser.get("/refresh", **JSON))
+
+    with caplog.at_level(logging.DEBUG):
+        save(name="alice", auth_json=whole)
+        house.follow()
+        answers = [Scene(body=usage_body()), Scene(401, body={"error": access}), Scene(403, body={"detail": access}), Scene(500, raw=access.encode())]
+        for step, scene in enumerate([*answers, Scene(raw=access.encode()), Scene(body={"email": access}), Scene(body=usage_body(plan=access))]):
+            codex.answers("acct-1", scene)
+            codex.answers("acct-2", scene)
+            house.now = NOW + 40 * step
+            house.ask("alice", "followed", force=True)
+            with clock.frozen(house.now):
+                look()
+        save(name="alice", auth_json=whole[:-9])
+        save(name="alice", auth_json=whole.replace("acct-1", "acct 1"))
+        save(name="a/b", access_token=access, account_id="x")
+        save(name="a/b", access_token=access + "é", account_id="x")
+        save(name="x", access_token=f"sess-{access}", auth_json=whole)
+        save(original_name="alice", name="a/b", access_token=access)
+        save(original_name="nobody", name="alice", auth_json=whole)
+        save(name="followed", auth_json=whole)
+        save(original_name="followed", name="alice", auth_json=whole)
+        save(original_name="followed", name="followed", access_token=access, account_id="acct-2")
+        look()
+
+    texts = [answer.text + str(answer.headers) for answer in shown]
+    log = "\n".join(TextLines(None).format(record) for record in caplog.records)
+    assert len(texts) > 100
+    assert [text[:200] for text in texts if any(canary in text for canary in canaries.values())] == []
+    assert not any(canary in log for canary in canaries.values())
+    assert house.names() == ["alice", "followed"]
