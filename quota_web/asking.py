@@ -246,13 +246,14 @@ class Run:
         return [Result(o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]) for o in stored]
 
 
-def free_abandoned() -> None:
-    """Give free what processes of this machine were asking for when they died."""
+def free_abandoned() -> bool:
+    """Give free what processes were asking for when they died; says whether there were any."""
     with holders.abandoned() as claims:
         if claims:
             with engine.transaction() as tx:
                 for claim_id in claims:
                     store.release(tx, claim_id)
+        return bool(claims)
 
 
 def _is_as_chosen(fresh: Account, chosen: Account) -> bool:

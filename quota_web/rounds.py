@@ -61,6 +61,8 @@ class Rounds:
 
     def agenda(self) -> Agenda:
         """Who is to be asked now; a full look only where the data changed, or a moment has come at which somebody becomes due."""
+        if asking.free_abandoned():
+            self.look_closely()
         now, version = clock.now(), reports.version()
         is_quiet = version == self._seen_version and self._seen_at <= now < self._quiet_until
         if is_quiet or now < due.CLOCK_IS_SET_FROM:

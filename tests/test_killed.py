@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from quota_web import clock
 from quota_web.quota import Status
+from quota_web.rounds import Rounds
 from quota_web.store import holders
 from tests.fakes import Scene, usage_body
 from tests.house import Beside, wait_until
@@ -66,3 +68,15 @@ def test_what_could_not_be_freed_is_found_again(house):
         assert claims == [5]
     with holders.abandoned() as claims:
         assert claims == []
+
+
+def test_the_schedule_asks_for_whom_a_killed_process_was_asking(house, codex):
+    house.file("alice")
+    house.follow()
+    rounds = Rounds(house.world)
+    with clock.frozen(house.now):
+        claim_for_somebody_else(house, "alice")
+        assert rounds.agenda().due == ()
+        (house.instance / ".asking.5").touch()
+
+        assert [found.name for found in rounds.agenda().due] == ["alice"]
