@@ -68,7 +68,9 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     serving.start(app)
     try:
         max_body = app.config.get("MAX_CONTENT_LENGTH") or 1024 * 1024
-        server = create_server(app, sockets=sockets, max_request_body_size=max_body + 1, clear_untrusted_proxy_headers=False, **WAITRESS)
+        # A little more than the app takes, so that what is too large gets the app's own words.
+        most = max_body + 1024 * 1024
+        server = create_server(app, sockets=sockets, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
         _stop_at_signals(app)
         serving.welcome(app, f"http://{_shown_host(host)}:{sockets[0].getsockname()[1]}")
         server.run()

@@ -50,7 +50,7 @@ BATCH = 8
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
 #: How long a stop waits for runs to store what has been answered.
-STOP_S = 5.0
+STOP_S = 4.0
 SHUT_DOWN_S = 1.0
 
 SETTINGS = {

@@ -16,7 +16,7 @@ from quota_web.world import World
 logger = logging.getLogger(__name__)
 
 #: From the signal to the end of the process; what is not done by then is left.
-STOP_WITHIN_S = 7.5
+STOP_WITHIN_S = 6.5
 
 
 def start(app: Flask) -> None:

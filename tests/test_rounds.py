@@ -17,9 +17,14 @@ from tests.fakes import NOW, Scene, usage_body
 @pytest.fixture
 def reads(monkeypatch):
     """The files that are opened."""
-    opened = []
+    opened: list[str] = []
     read = auth_file.read_file
-    monkeypatch.setattr(auth_file, "read_file", lambda path: opened.append(path.name) or read(path))
+
+    def noted(path):
+        opened.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(auth_file, "read_file", noted)
     return opened
 
 

@@ -1,9 +1,11 @@
 """Both real servers with the schedule inside: every account is asked once, whoever is killed, and a stop loses nothing."""
 
 import collections
+import contextlib
 import json
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -103,6 +105,19 @@ def test_a_request_that_waits_for_results_is_answered_at_the_stop(tmp_path, code
         took = server.stop()
 
     assert took < STOP_WITHIN_S
+
+
+def test_slow_clients_hold_nobody_up(tmp_path, codex):
+    with Server(tmp_path, codex).classic() as server, contextlib.ExitStack() as clients:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        for head in [b"GET / HTTP/1.1\r\nHost: loc", b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"] * 100:
+            client = clients.enter_context(socket.create_connection(address, timeout=10))
+            client.sendall(head)
+        started = time.monotonic()
+        for _ in range(20):
+            assert server.get("/healthz")[0] == 200
+        assert time.monotonic() - started < 5
+        assert server.stop() < STOP_WITHIN_S
 
 
 def test_a_database_that_cannot_be_used_stops_gunicorn_with_one_line(tmp_path, codex):

@@ -1,0 +1,128 @@
+"""Many processes, killed and stopped at any moment: nobody is asked twice, nobody is forgotten, nothing that was answered is lost."""
+
+import collections
+import contextlib
+import itertools
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from quota_web import clock
+from quota_web.asking import CLAIM_LASTS
+from tests.fakes import FakeCodex, Scene, Seen, usage_body
+from tests.faults.figures import Figures, runs
+from tests.servers import PROJECT, Server
+
+STOP_WITHIN_S = 8.0
+#: A request that came at least so long before the signal has been taken in by the service.
+TAKEN_IN_S = 0.5
+
+
+class WatchedCodex(FakeCodex):
+    """Knows when each request began and when its answer was out, and whether one account was ever asked twice at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.default = Scene(body=usage_body(at=clock.now()), delay=0.1)
+        self.began: dict[str, list[float]] = collections.defaultdict(list)
+        self.answered: dict[str, list[float]] = collections.defaultdict(list)
+        self.overlaps = 0
+        self._open_for: collections.Counter[str] = collections.Counter()
+        self._watching = threading.Lock()
+
+    def _play(self, connection: socket.socket, seen: Seen) -> bool:
+        who = seen.account_id
+        with self._watching:
+            self.began[who].append(time.monotonic())
+            self._open_for[who] += 1
+            self.overlaps += self._open_for[who] > 1
+        try:
+            went_well = super()._play(connection, seen)
+            if went_well:
+                with self._watching:
+                    self.answered[who].append(time.monotonic())
+            return went_well
+        finally:
+            with self._watching:
+                self._open_for[who] -= 1
+
+
+@pytest.fixture
+def watched():
+    with WatchedCodex() as codex:
+        yield codex
+
+
+@pytest.mark.parametrize("preload", [False, True], ids=["", "preload"])
+@pytest.mark.parametrize("workers", [1, 2, 4, 8])
+def test_everybody_at_once(tmp_path: Path, watched: WatchedCodex, workers: int, preload: bool):
+    """Any number of workers, a command and a pressed button: nobody is asked by two at the same time; by the schedule alone, once."""
+    accounts = 12
+    options = ["--workers", str(workers), *(["--preload"] if preload else [])]
+    with Server(tmp_path, watched, accounts, QUOTA_AUTH="off").gunicorn(*options) as server:
+        server.wait_for(lambda: server.rows("SELECT count(*) FROM account WHERE taken_at IS NOT NULL") == [(accounts,)], 60)
+        by_schedule = [len(times) for times in watched.began.values()]
+        command = subprocess.Popen([sys.executable, "-m", "flask", "quota", "refresh"], cwd=PROJECT, env=server.env, stdout=subprocess.DEVNULL)
+        server.get("/refresh")
+        assert command.wait(60) == 0
+
+    assert by_schedule == [1] * accounts
+    assert watched.overlaps == 0
+
+
+def test_workers_killed_at_random(tmp_path: Path, watched: WatchedCodex, figures: Figures):
+    """Four workers with a short interval, one of them killed every second or so."""
+    kills, accounts, interval = runs(25), 24, 10
+    with Server(tmp_path, watched, accounts, QUOTA_REFRESH_INTERVAL=str(interval)).gunicorn("--workers", "4", "--log-level", "critical") as server:
+        for _ in range(kills):
+            time.sleep(random.uniform(0.3, 1.2))
+            victims = server.workers()
+            if victims:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(random.choice(victims), signal.SIGKILL)
+        last_kill = time.monotonic()
+        allowed = CLAIM_LASTS + 2 * interval + 15
+        server.wait_for(lambda: all(times[-1] > last_kill for times in list(watched.began.values())), allowed)
+        slowest = max(next(at for at in times if at > last_kill) for times in watched.began.values()) - last_kill
+        integrity = server.rows("PRAGMA integrity_check")
+
+    gaps = [later - earlier for times in watched.began.values() for earlier, later in itertools.pairwise(times)]
+    too_soon = sum(gap < interval * 0.8 for gap in gaps)
+    asked = sum(len(times) for times in watched.began.values())
+    assert integrity == [("ok",)]
+    figures.record("workers killed with -9 at random", of=kills, bad=too_soon + watched.overlaps, bad_is="asked an account twice",
+                   requests=asked, slowest_account_after_the_last_kill_s=round(slowest, 1))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["classic", "gunicorn"])
+def test_stopped_at_random(tmp_path: Path, kind: str, figures: Figures):
+    """SIGTERM at a random moment of a refresh, again and again."""
+    stops, lost, late, slowest, answers = runs(10), 0, 0, 0.0, 0
+    for number in range(stops):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        codex = WatchedCodex()
+        codex.default = Scene(body=usage_body(at=clock.now()), delay=random.uniform(0.0, 0.4))
+        with codex:
+            server = Server(folder, codex, 16)
+            with server.classic() if kind == "classic" else server.gunicorn("--workers", "2"):
+                time.sleep(random.uniform(0.0, 1.5))
+                signalled = time.monotonic()
+                took = server.stop()
+            stored = {str(name) for (name,) in server.rows("SELECT chatgpt_account_id FROM account WHERE taken_at IS NOT NULL")}
+            answered = {who for who, times in codex.answered.items() if times[0] < signalled - TAKEN_IN_S}
+            left_claimed = server.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL")[0][0]
+        answers += len(answered)
+        lost += len(answered - stored)
+        late += took > STOP_WITHIN_S or left_claimed != 0
+        slowest = max(slowest, took)
+    figures.record(f"stops with SIGTERM during a refresh ({kind})", of=stops, bad=lost + late, bad_is="lost an answer or took longer than 8 s",
+                   answers_before_the_signal=answers, slowest_s=round(slowest, 2))  # fmt: skip
