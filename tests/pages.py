@@ -6,6 +6,7 @@ def browser(house):
         yield browser
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -117,3 +118,20 @@ def read(page: str) -> _Reader:
     reader = _Reader()
     reader.feed(page)
     return reader
+
+
+def said(page: str) -> list[str]:
+    """The messages at the top of a page."""
+    return [re.sub(r"<[^>]+>", "", words) for words in re.findall(r'<(?:p|div) class="note[^>]*>(.*?)</(?:p|div)>', page, re.S)]
+
+
+def error_at(page: str, field: str) -> str | None:
+    """What stands below a form's field."""
+    found = re.search(rf'id="{field}-error">([^<]*)<', page)
+    return found[1] if found else None
+
+
+def value_of(page: str, field: str) -> str | None:
+    """What a form's field holds."""
+    found = re.search(rf'<input id="{field}"[^>]* value="([^"]*)"', page)
+    return found[1] if found else None

@@ -5,14 +5,14 @@ import stat
 
 import pytest
 
-from quota_web import accounts, saving
+from quota_web import saving
 from quota_web.accounts import Saved
 from quota_web.errors import AccountNotFound
 from quota_web.saving import FormRefused, Typed
-from quota_web.store import accounts as store
 from quota_web.store import engine, events
 from quota_web.store.accounts import Scope
-from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
+from tests.fakes import NOW, Scene, make_jwt, usage_body
+from tests.logins import document, stored, text
 
 BY = "a person"
 
@@ -39,25 +39,8 @@ def refused(save):
     return errors
 
 
-def document(account_id="acct-1", user_id="user-1", email="a@example.com", **tokens):
-    held = {"access_token": make_jwt(account_id, user_id=user_id), "id_token": make_jwt(account_id, user_id=user_id, email=email), **tokens}
-    return auth_document(account_id, **held)
-
-
-def text(*args, **kwargs):
-    return json.dumps(document(*args, **kwargs))
-
-
 def file(name, *args, **kwargs):
     return (name, text(*args, **kwargs).encode())
-
-
-def stored(house, name):
-    """The credentials of an account in the clear."""
-    with engine.reading() as conn:
-        found = store.by_name(conn, name)
-        sealed = store.credentials(conn, [found.id])[found.id]
-    return accounts.opened(house.world.sealer, found, sealed)
 
 
 # New accounts
