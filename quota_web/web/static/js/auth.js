@@ -41,15 +41,18 @@ drop.addEventListener("drop", (event) => {
 // A file that misses the zone must not replace the page.
 for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 
+function isJSON(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 pasted.addEventListener("input", () => {
   const text = pasted.value.trim();
-  let wrong = "";
-  if (text) {
-    try {
-      JSON.parse(text);
-    } catch {
-      wrong = "This is no complete JSON yet: copy the whole file.";
-    }
-  }
-  pasted.setCustomValidity(wrong);
+  // Only half an object is told at once: one object a line and bare tokens are fine, and whatever else it is, the server knows better.
+  const isCut = /^[{[]/.test(text) && !isJSON(text) && !isJSON(text.split("\n")[0]);
+  pasted.setCustomValidity(isCut ? "This is no complete JSON yet: copy the whole file." : "");
 });
