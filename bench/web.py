@@ -1,4 +1,7 @@
-"""Requests a second against a "hello" JSON route of the same app behind the same sign-in, without a server in between."""
+"""Requests a second against a "hello" JSON route of the same app behind the same sign-in, without a server in between.
+
+Seconds are those of the CPU: there is nothing to wait for, and what else the machine does stays out of it.
+"""
 
 import io
 import re
@@ -75,7 +78,7 @@ def run(report: Report) -> None:
             lines.setdefault(name, []).append((accounts, sorted(samples)[len(samples) // 2]))
         if accounts in (2, 50):
             _add_results(report, accounts, rates)
-    report.curves.append(Curve("web", "Requests a second, one thread, without a server", "accounts", "requests/s", lines))
+    report.curves.append(Curve("web", "Requests a second, one thread, without a server", "accounts", "requests/CPU s", lines))
 
 
 def with_hello(app: Flask) -> Flask:
@@ -108,10 +111,10 @@ def _measured(app: Flask, report: Report) -> dict[str, list[float]]:
 
 def _rate(browser: Browser, path: str, status: str, times: int, **headers: Any) -> float:
     environs = [browser.environ(path, **headers) for _ in range(times)]
-    start = time.perf_counter()
+    start = time.thread_time()
     for environ in environs:
         browser.call(environ)
-    took = time.perf_counter() - start
+    took = time.thread_time() - start
     assert browser.status.startswith(status), (path, browser.status)
     return times / took
 
@@ -127,10 +130,12 @@ def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
     for _ in range(times):
         with app.app_context(), engine.transaction() as tx:
             site.bump(tx, clock.now())
+        # What the disk's work of that write cooled down, an untimed request warms again: it is not the answer's.
+        browser.get(HELLO)
         environ = browser.environ(path)
-        start = time.perf_counter()
+        start = time.thread_time()
         browser.call(environ)
-        took += time.perf_counter() - start
+        took += time.thread_time() - start
     assert browser.status.startswith("200"), browser.status
     return times / took
 
@@ -144,7 +149,7 @@ def _add_results(report: Report, accounts: int, rates: dict[str, list[float]]) -
         ("12", "dashboard, fresh", ""),
     ):
         what = f"GET {'/' if name.startswith('dashboard') else '/api/results'}, {name.partition(', ')[2] or 'unchanged'}, {accounts} accounts"
-        report.add(Result(goal, what, "of hello's rate", rates[name], rates["hello"], "a hello route", "requests/s", wanted))
+        report.add(Result(goal, what, "of hello's rate", rates[name], rates["hello"], "a hello route", "requests/CPU s", wanted))
 
 
 if __name__ == "__main__":

@@ -142,6 +142,6 @@ def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spar
     times = axis.times()
     result: dict[int, Spark] = {}
     for one in found:
-        columns = series.columns(points.get(one.window_id, []), before.get(one.window_id), axis, carry_s)
-        result.setdefault(one.account_id, {"t": times})[one.key] = columns.remaining
+        column = series.remaining(points.get(one.window_id, []), before.get(one.window_id), axis, carry_s)
+        result.setdefault(one.account_id, {"t": times})[one.key] = column
     return result

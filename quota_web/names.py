@@ -1,6 +1,7 @@
 """What an account may be called, and when two names are the same."""
 
 import unicodedata
+from functools import lru_cache
 
 from quota_web.errors import BadInput
 
@@ -12,6 +13,7 @@ FILE_SUFFIX = ".auth.json"
 MAX_FILE_NAME_BYTES = 255
 
 
+@lru_cache(maxsize=1024)
 def key(name: str) -> str:
     """A name as it is compared: two names with one key are the same name."""
     return unicodedata.normalize("NFKC", name).casefold()

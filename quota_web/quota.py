@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 
 FIVE_HOUR = "five_hour"
 DAILY = "daily"
@@ -153,6 +154,7 @@ def is_own(key: str) -> bool:
     return key != SPEND and not key.startswith((MODEL_PREFIX, CODE_REVIEW_PREFIX))
 
 
+@lru_cache(maxsize=256)
 def label(key: str, upstream_name: str | None = None) -> str:
     """A key in words, such as `5 hours`, `30 minutes` or `GPT-5.3-Codex-Spark · Weekly`."""
     if key.startswith(MODEL_PREFIX):
@@ -194,7 +196,7 @@ def usable_credits(facts: Facts) -> bool:
 
 def exhausted_own(windows: Iterable[Reading]) -> list[Reading]:
     """The account's own windows that have nothing left."""
-    return [w for w in windows if is_own(w.key) and w.exhausted]
+    return [w for w in windows if w.used_percent >= 100 and is_own(w.key)]
 
 
 def block_state(facts: Facts, windows: Sequence[Reading], now: int) -> Block:

@@ -35,7 +35,10 @@ class AccountReport:
     stale: bool
 
     def window(self, key: str) -> Reading | None:
-        return next((w for w in self.windows if w.key == key), None)
+        for window in self.windows:
+            if window.key == key:
+                return window
+        return None
 
     @property
     def five_hour(self) -> Reading | None:
@@ -82,8 +85,7 @@ def overview(scope: Scope, now: int, interval_s: int) -> Overview:
 
 
 def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: int, interval_s: int) -> Overview:
-    ids = [a.id for a in accounts]
-    windows, facts = latest.windows(conn, ids), latest.facts(conn, ids)
+    windows, facts = latest.windows(conn), latest.facts(conn)
     reports = [report(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts]
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     return Overview(state, tuple(sorted(reports, key=use_order)), min(due, default=None), min(_flips(reports, now, interval_s), default=None))
@@ -91,6 +93,39 @@ def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: i
 
 def report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
     """What is known of one account at *now*."""
+    made = _made.get(account.id)
+    if made is None or not made.holds(account, facts, known, now, interval_s):
+        found = _report(account, facts, known, now, interval_s)
+        until = min(_flips([found], now, interval_s), default=None)
+        made = _made[account.id] = _Made(account, facts, known, interval_s, now, until, found)
+    return made.report
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A report with all that it was made from: from the same it need not be made again until something in it flips by itself.
+
+    The store gives equal rows as the same objects, so comparing them costs nothing.
+    """
+
+    account: Account
+    facts: Facts | None
+    known: Sequence[KnownWindow]
+    interval_s: int
+    at: int
+    until: int | None
+    report: AccountReport
+
+    def holds(self, account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> bool:
+        is_same = self.account is account and self.facts is facts and self.interval_s == interval_s and self.known == known
+        return is_same and self.at <= now and (self.until is None or now < self.until)
+
+
+#: The last report of each account, by its id.
+_made: dict[int, _Made] = {}
+
+
+def _report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
     windows = tuple(sorted(readings, key=_window_order))
     block = quota.block_state(facts, windows, now) if facts else quota.NOT_BLOCKED

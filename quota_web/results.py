@@ -13,13 +13,25 @@ def document(overview: Overview) -> dict[str, Any]:
     return {
         "updated_at": iso(overview.site.updated_at),
         "next_refresh_at": iso(overview.next_refresh_at),
-        "results": [result(report) for report in overview.accounts],
+        "results": [_entry(report) for report in overview.accounts],
     }
+
+
+#: The last entry of each account with the report it was made of, by the account's id.
+_entries: dict[int, tuple[AccountReport, dict[str, Any]]] = {}
+
+
+def _entry(report: AccountReport) -> dict[str, Any]:
+    """An account's entry, the one from before where the report is the one from before; only for writing it out, never for changing it."""
+    made = _entries.get(report.account.id)
+    if made is None or made[0] is not report:
+        made = _entries[report.account.id] = (report, result(report))
+    return made[1]
 
 
 def result(report: AccountReport) -> dict[str, Any]:
     """One account's entry. Percentages are what remains; a window the account does not have is null."""
-    account, facts = report.account, report.facts
+    account, facts, five_hour, weekly = report.account, report.facts, report.five_hour, report.weekly
     return {
         "account": account.name,
         "status": report.status,
@@ -27,10 +39,10 @@ def result(report: AccountReport) -> dict[str, Any]:
         "source": report.source,
         "plan_type": facts.plan if facts else None,
         "email": account.email,
-        "five_hour_percent": percent(report.five_hour),
-        "five_hour_reset_at": iso(report.five_hour.resets_at) if report.five_hour else None,
-        "weekly_percent": percent(report.weekly),
-        "weekly_reset_at": iso(report.weekly.resets_at) if report.weekly else None,
+        "five_hour_percent": percent(five_hour),
+        "five_hour_reset_at": iso(five_hour.resets_at) if five_hour else None,
+        "weekly_percent": percent(weekly),
+        "weekly_reset_at": iso(weekly.resets_at) if weekly else None,
         "blocked": report.block.blocked,
         "blocked_until": iso(report.block.until),
         "reached_type": facts.reached_type if facts else None,

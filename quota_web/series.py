@@ -4,7 +4,7 @@ A value is carried until the next reading, until its window's reset, or for *car
 a window is exhausted it is carried until its reset. After that there is nothing: a gap stays a gap.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,29 +59,47 @@ def axis(start: int, end: int, points: int, least_step: int = 1) -> Axis:
 
 def columns(points: Iterable[Point], before: Point | None, axis: Axis, carry_s: int) -> Columns:
     """Lay *points*, in the order of time, onto *axis*; *before* is the last one ahead of it."""
-    result = Columns([], [], [])
-    last = before
-    for start, point in zip(axis.times(), _slots(points, axis), strict=True):
-        if point is None:
-            value = low = high = None if last is None else _carried(last, start, carry_s)
-        else:
-            last = point
-            value, low, high = _left(point.last_used), _left(point.max_used), _left(point.min_used)
-        result.remaining.append(value)
-        result.min.append(low)
-        result.max.append(high)
+    slots = _slots(points, axis)
+    values = _remaining(slots, before, axis, carry_s)
+    result = Columns(values, values.copy(), values.copy())
+    for index, point in slots.items():
+        result.min[index], result.max[index] = _left(point.max_used), _left(point.min_used)
     return result
 
 
-def _slots(points: Iterable[Point], axis: Axis) -> list[Point | None]:
-    """What each slot came to; None where nothing was measured in it."""
+def remaining(points: Iterable[Point], before: Point | None, axis: Axis, carry_s: int) -> list[float | None]:
+    """The first of the columns alone: what a line in the size of a word shows."""
+    return _remaining(_slots(points, axis), before, axis, carry_s)
+
+
+def _remaining(slots: Mapping[int, Point], before: Point | None, axis: Axis, carry_s: int) -> list[float | None]:
+    values: list[float | None] = [None] * len(axis)
+    last, place = before, 0
+    for index, point in slots.items():
+        if index > place and last is not None:
+            _carry(values, place, index, last, axis, carry_s)
+        values[index] = _left(point.last_used)
+        last, place = point, index + 1
+    if last is not None:
+        _carry(values, place, len(values), last, axis, carry_s)
+    return values
+
+
+def _carry(values: list[float | None], place: int, end: int, last: Point, axis: Axis, carry_s: int) -> None:
+    """Let the value of *last* hold from slot *place* on, before slot *end*: in those that start while it still holds."""
+    if last.last_used is not None:
+        end = max(place, min(end, -((axis.start - _holds_until(last, carry_s)) // axis.step)))
+        values[place:end] = [_left(last.last_used)] * (end - place)
+
+
+def _slots(points: Iterable[Point], axis: Axis) -> dict[int, Point]:
+    """What each slot came to in which something was measured, in the order of time."""
     start, step, size = axis.start, axis.step, len(axis)
-    slots: list[Point | None] = [None] * size
+    slots: dict[int, Point] = {}
     for point in points:
         index = (point.at - start) // step
         if 0 <= index < size:
-            there = slots[index]
-            slots[index] = point if there is None else _joined(there, point)
+            slots[index] = _joined(slots[index], point) if index in slots else point
     return slots
 
 
@@ -93,17 +111,14 @@ def _joined(a: Point, b: Point) -> Point:
     return later._replace(min_used=min(lows, default=None), max_used=max(highs, default=None))
 
 
-def _carried(last: Point, at: int, carry_s: int) -> float | None:
-    """The value that still holds at *at*, in percent remaining."""
-    used, reset = last.last_used, last.last_resets_at
-    if used is None:
-        return None
-    if used >= 100 and reset is not None:
-        return _left(used) if at < reset else None
-    until = last.last_at + carry_s
-    if reset is not None and last.last_at < reset < until:
-        until = reset
-    return _left(used) if at < until else None
+def _holds_until(last: Point, carry_s: int) -> int:
+    """The moment at which the value of *last* is no longer known."""
+    until, reset = last.last_at + carry_s, last.last_resets_at
+    if reset is None:
+        return until
+    if last.last_used is not None and last.last_used >= 100:
+        return reset
+    return min(until, reset) if reset > last.last_at else until
 
 
 def _left(used: float | None) -> float | None:

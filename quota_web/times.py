@@ -1,6 +1,7 @@
 """Epoch seconds in words: ISO 8601 for JSON, the machine's (or a chosen) zone for terminals."""
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 #: The last second of the year 9999.
 LAST_SECOND = 253_402_300_799
@@ -8,9 +9,10 @@ LAST_SECOND = 253_402_300_799
 
 def iso(at: int | None) -> str | None:
     """`2026-11-21T12:05:00Z`; None stays None."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if at is None else iso_text(at)
 
 
+@lru_cache(maxsize=2048)
 def iso_text(at: int) -> str:
     """The same for a moment that is there, as faults want it."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

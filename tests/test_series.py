@@ -54,6 +54,41 @@ def test_a_chart_begins_with_the_reading_before_it():
     assert laid([], reading(T - 60, 25)).remaining == [75, 75, None, None, None, None]
 
 
+def test_a_reading_from_long_before_the_chart_is_not_carried_into_it():
+    assert laid([reading(T + HOUR, 30)], reading(T - 9 * HOUR, 25)).remaining == [None, 70, 70, None, None, None]
+
+
+@given(
+    st.integers(0, 100),
+    st.one_of(st.none(), st.integers(T - 30 * HOUR, T + 12 * HOUR)),
+    st.integers(T - 30 * HOUR, T - 1),
+    st.lists(st.tuples(st.integers(0, 6 * HOUR - 1), st.integers(0, 100), st.one_of(st.none(), st.integers(T - DAY, T + DAY))), max_size=8),
+)
+def test_every_slot_says_what_its_start_would_be_answered(used, reset, at, readings):
+    before = reading(at, used, reset)
+    points = [reading(T + offset, u, r) for offset, u, r in sorted({o: (o, u, r) for o, u, r in readings}.values(), key=lambda p: p[0])]
+    columns = laid(points, before)
+
+    assert [len(c) for c in (columns.remaining, columns.min, columns.max)] == [6, 6, 6]
+    for slot in range(6):
+        start = T + slot * HOUR
+        inside = [p for p in points if start <= p.at < start + HOUR]
+        last = ([before] + [p for p in points if p.at < start])[-1]
+        assert columns.remaining[slot] == (left(inside[-1]) if inside else left(last) if holds(last, start) else None)
+
+
+def left(point: Point) -> float:
+    return remaining(point.last_used or 0)
+
+
+def holds(point: Point, at: int) -> bool:
+    """The rule as the contract has it: until the reset or twice the interval, whichever is first; longer only while exhausted."""
+    reset = point.last_resets_at
+    if (point.last_used or 0) >= 100 and reset is not None:
+        return at < reset
+    return at < point.last_at + CARRY and not (reset is not None and point.last_at < reset <= at)
+
+
 def test_nothing_known_is_nothing_shown():
     assert laid([]).remaining == [None] * 6
 

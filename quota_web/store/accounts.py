@@ -5,6 +5,7 @@ Names are compared by their folded form (`names.key`), because SQLite's own lowe
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from quota_web import faults, names
 from quota_web.errors import AccountExists, AccountNotFound
 from quota_web.faults import Fault
 from quota_web.quota import Status
+from quota_web.store.direct import Fixed
 from quota_web.store.models import account, credential, site_state
 
 FOLLOWED = "followed"
@@ -101,7 +103,7 @@ _COLUMNS = [account.c[name] for name in (*Account.__slots__[:_FAULT_AT], "status
 # Made once: putting a statement together costs as much as running it.
 _IDS: Any = bindparam("ids", expanding=True)
 _THERE = select(*_COLUMNS).where(account.c.deleted_at.is_(None))
-_EVERY = _THERE.order_by(account.c.name_key)
+_EVERY = Fixed(_THERE.order_by(account.c.name_key))
 _BY_IDS = _THERE.where(account.c.id.in_(_IDS))
 _CREDENTIALS = select(*(credential.c[f] for f in Sealed.__slots__))
 _CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
@@ -109,7 +111,7 @@ _CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 
 def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
-    found = [_account(row) for row in conn.execute(_EVERY).all()]
+    found = [_account(*row) for row in _EVERY.all(conn)]
     return found if scope is None else [a for a in found if scope.holds(a)]
 
 
@@ -129,16 +131,17 @@ def by_id(conn: Connection, account_id: int) -> Account | None:
 
 
 def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
-    return {row.id: _account(row) for row in conn.execute(_BY_IDS, {"ids": list(ids)}).all()}
+    return {row.id: _account(*row) for row in conn.execute(_BY_IDS, {"ids": list(ids)}).all()}
 
 
 def _one(conn: Connection, condition: Any) -> Account | None:
     row = conn.execute(_THERE.where(condition)).first()
-    return _account(row) if row else None
+    return _account(*row) if row else None
 
 
-def _account(row: Any) -> Account:
-    # By place, not by name: this runs for every account at every look at the dashboard.
+# Equal rows make equal values, and most rows are as they were at the last look: kept by what stands in them, they cannot go stale.
+@lru_cache(maxsize=256)
+def _account(*row: Any) -> Account:
     values = list(row)
     status, code, data = values[_FAULT_AT : _FAULT_AT + 3]
     values[_FAULT_AT : _FAULT_AT + 3] = [_STATUS[status], faults.stored(code, data)]

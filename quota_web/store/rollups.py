@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, exists, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from quota_web.store.many import Many
+from quota_web.store.direct import Many
 from quota_web.store.models import limit_window, reading, rollup
 
 #: Lengths of the rollups' slots in seconds.

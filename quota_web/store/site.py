@@ -3,8 +3,9 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, select, text, update
 
+from quota_web.store.direct import Fixed
 from quota_web.store.models import site_state
 
 
@@ -20,14 +21,15 @@ class Site:
     address_blocked_until: int | None
 
 
-_READ = text("SELECT data_version, updated_at, session_epoch, nonce, address_blocked_until FROM site_state WHERE id = 1")
+_S = site_state.c
+_READ = Fixed(select(_S.data_version, _S.updated_at, _S.session_epoch, _S.nonce, _S.address_blocked_until).where(text("id = 1")))
 _BUMP = text("UPDATE site_state SET data_version = data_version + 1, updated_at = :now WHERE id = 1")
 
 _NUDGE = text("UPDATE site_state SET data_version = data_version + 1 WHERE id = 1")
 
 
 def read(conn: Connection) -> Site:
-    return Site(*conn.execute(_READ).one())
+    return Site(*_READ.all(conn)[0])
 
 
 def bump(conn: Connection, now: int) -> None:

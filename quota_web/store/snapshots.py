@@ -16,8 +16,8 @@ from quota_web.faults import Fault
 from quota_web.quota import Facts, Reading, Snapshot, Status
 from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
+from quota_web.store.direct import Many
 from quota_web.store.latest import KnownWindow
-from quota_web.store.many import Many
 from quota_web.store.models import account, account_fact, attempt, limit_window
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 

@@ -1,10 +1,14 @@
-"""Many rows with one statement, handed to the driver as they are: SQLAlchemy's way through each row costs more than writing it."""
+"""Statements that are run so often, or for so many rows, that SQLAlchemy's way to the driver costs more than they do.
+
+They are made of the tables like all others, put into words once for each kind of database, and handed to the driver as
+they are. What columns hold must need no conversion but a truth value's, which SQLite answers as 0 or 1.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -15,6 +19,22 @@ class _Made:
 
     sql: str
     parameters: Callable[[Rows], Any]
+
+
+class Fixed:
+    """A query without parameters."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._query = query
+        self._sql: dict[str, str] = {}
+
+    def all(self, conn: Connection) -> list[tuple[Any, ...]]:
+        """Its rows as plain tuples."""
+        name = conn.dialect.name
+        if name not in self._sql:
+            self._sql[name] = str(self._query.compile(dialect=conn.dialect))
+        with conn.exec_driver_sql(self._sql[name]) as result:
+            return list(cast(Any, result.cursor).fetchall())
 
 
 class Many:
