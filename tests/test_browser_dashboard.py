@@ -23,6 +23,12 @@ LINE_PIXELS = """() => [...document.querySelectorAll('.plot canvas')].map((canva
   return seen;
 })"""
 
+AXIS_PIXELS = """() => {
+  const canvas = [...document.querySelectorAll('.plot canvas')].at(-1);
+  const { data } = canvas.getContext('2d').getImageData(40, canvas.height - 18, canvas.width - 40, 18);
+  return data.filter((value, i) => i % 4 === 3 && value > 100).length;
+}"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
@@ -41,7 +47,8 @@ def state(chromium, server):
 
 @pytest.fixture
 def page(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state) as page:
+    # That reading pixels is slow is no complaint about the page.
+    with visit(chromium, server.url, storage_state=state, expected=("getImageData",)) as page:
         yield page
 
 
@@ -76,6 +83,14 @@ def test_both_charts_are_drawn(page):
     for colours in drawn:
         assert sum(colours.values()) > 500, "the lines are there"
         assert sum(1 for count in colours.values() if count > 20) >= 2, "and more than one of them"
+    assert page.evaluate(AXIS_PIXELS) > 200, "with times below"
+
+
+def test_the_page_ends_with_its_footer(page):
+    page.goto("/")
+    show_charts(page)
+
+    assert page.evaluate("document.documentElement.scrollHeight - scrollY - document.querySelector('footer').getBoundingClientRect().bottom") < 2
 
 
 def test_a_line_that_is_switched_off_is_gone_and_stays_so(page):
@@ -214,7 +229,7 @@ def test_a_filter_that_is_chosen_during_a_slow_answer_is_not_lost(page):
 
 
 def test_colours_follow_the_system_and_the_switch(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+    with visit(chromium, server.url, storage_state=state, color_scheme="dark", expected=("getImageData",)) as page:
         page.goto("/")
         show_charts(page)
         dark = brightness(page)

@@ -23,6 +23,8 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 }
 #: show → the groups it lets through.
 SHOWS = {"all": frozenset(GROUP_ORDER), "usable": frozenset({"usable"}), "blocked": frozenset({"blocked"}), "hand": frozenset({"hand", "trouble"})}
+#: Whose lines are drawn at first, where there are too many for all.
+FIRST_LINES = {"usable": 0, "blocked": 1}
 NEED_SIGN_IN = ("expired", "invalid_credentials")
 DEFAULT_SORT = "five_hour"
 
@@ -78,8 +80,7 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
         "show": wanted.show,
         "search": wanted.search,
         "range": wanted.range,
-        # Whose lines are drawn at first, where there are too many for all: those in use before those that stand still.
-        "first": [row["account"] for row in sorted(rows or ordered, key=lambda row: states[row["account"]] not in ("usable", "blocked"))],
+        "first": [row["account"] for row in sorted(rows or ordered, key=lambda row: FIRST_LINES.get(states[row["account"]], 2))],
         "names": sorted((row["account"] for row in results), key=str.casefold),
     }
 

@@ -100,7 +100,7 @@ export class Charts {
       padding: [8, 12, last ? 0 : 8, 0],
       scales: { x: { time: true, range: () => [from, to] }, y: { range: () => [-1, 101] } },
       axes: [
-        { ...look, grid: { show: false }, size: last ? 26 : 0, show: last, gap: 6, space: 70, values: (u, marks, axis, space, step) => marks.map((s) => mark(s, step)) },
+        { ...look, grid: { show: false }, size: last ? 26 : 0, show: last, gap: 6, space: 70, values: (u, marks, axis, space, step) => marks.map((s) => (s > to - (to - from) / 40 ? "" : mark(s, step))) },
         { ...look, grid: { stroke: () => this.inks.rule, width: 1 }, size: 34, gap: 6, splits: () => [0, 25, 50, 75, 100], values: (u, marks) => marks.map((v) => (v % 50 ? "" : v)) },
       ],
       focus: { alpha: 0.2 },
