@@ -1,7 +1,6 @@
 """An upstream that does everything wrong: each fault gets its status, the last readings stay, and nothing is invented."""
 
 import gzip
-import json
 import random
 import time
 
