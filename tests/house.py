@@ -167,7 +167,7 @@ class Beside:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < give_up_at, "it never happened"
         time.sleep(0.005)

@@ -49,7 +49,7 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_does_not_hang(house):
     started = time.monotonic()
     house.follow()
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert words(house, "pipe") == words(house, "folder") == "auth file not found or invalid: not a regular file"
 
 

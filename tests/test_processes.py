@@ -63,7 +63,7 @@ def on_terminal(house, command) -> str:
             break
         written += part
     os.close(master)
-    process.wait(10)
+    process.wait(30)
     return written.decode()
 
 
@@ -119,7 +119,7 @@ def test_a_reader_that_goes_away_is_no_trouble(house, present, at):
         process.stdout.close()
         assert process.stderr.read() == b""
         process.stderr.close()
-        process.wait(10)
+        process.wait(30)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
@@ -149,9 +149,9 @@ def test_a_command_that_is_ended_gives_its_claims_back(house, present, at, numbe
     wait_until(lambda: bool(present.requests_of("acct-alice")))
     process.send_signal(number)
     started = time.monotonic()
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=40)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert process.returncode == code
     assert b"Traceback" not in errors
     assert house.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL") == [(0,)]

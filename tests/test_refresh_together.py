@@ -35,15 +35,12 @@ def claim_for_somebody_else(house, name: str, at: int = NOW) -> None:
 def test_results_come_as_they_are_there(house, codex):
     house.file("slow")
     house.file("quick")
-    codex.answers("acct-slow", Scene(body=usage_body(), delay=0.6))
+    codex.answers("acct-slow", Scene(body=usage_body(), delay=1.5))
     house.follow()
-    started, seen = time.monotonic(), {}
 
-    for result in refresh.refresh(house.crew(), refresh.select(house.scope)[0]):
-        seen[result.name] = time.monotonic() - started
+    seen = [(r.name, house.account("slow").status) for r in refresh.refresh(house.crew(), refresh.select(house.scope)[0])]
 
-    assert list(seen) == ["quick", "slow"]
-    assert seen["quick"] < 0.5 < seen["slow"]
+    assert seen == [("quick", Status.PENDING), ("slow", Status.OK)]
 
 
 def test_no_more_requests_run_at_once_than_there_are_slots(house, codex):
@@ -260,7 +257,7 @@ def test_a_stop_cuts_requests_and_stores_nothing_of_them(house, codex):
         house.world.client.cut()
         house.world.stop.set()
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     assert found == ["bob"]
     assert house.account("alice").status is Status.PENDING
     assert house.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL") == [(0,)]
