@@ -63,6 +63,9 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
     if getattr(worker, "wsgi", None) is not None:
         serving.stop(worker.wsgi)
+    if worker.booted:
+        # Taking the interpreter apart takes several workers on a busy machine longer than all of the above.
+        serving.leave()
 
 
 def _base(worker: Any) -> str:

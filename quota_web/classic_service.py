@@ -65,13 +65,12 @@ def _serve(app: "Flask", host: str, port: int) -> int:
 
     # Taken before anything is started: a second service on the same port must not ask for anything.
     sockets = _listen(host, port)
-    serving.start(app)
+    # A little more than the app takes, so that what is too large gets the app's own words.
+    most = (app.config.get("MAX_CONTENT_LENGTH") or 0) + 1024 * 1024
     try:
-        max_body = app.config.get("MAX_CONTENT_LENGTH") or 1024 * 1024
-        # A little more than the app takes, so that what is too large gets the app's own words.
-        most = max_body + 1024 * 1024
-        server = create_server(app, sockets=sockets, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
         _stop_at_signals(app)
+        serving.start(app)
+        server = create_server(app, sockets=sockets, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
         serving.welcome(app, f"http://{_shown_host(host)}:{sockets[0].getsockname()[1]}")
         server.run()
     except SystemExit:
