@@ -328,7 +328,7 @@ def test_a_hidden_page_asks_nothing(page):
     assert "/api/results" not in asked(page)
 
 
-def test_the_first_load_is_small(page, record_property):
+def test_the_first_load_is_small(page, record_testsuite_property):
     sizes: dict[str, int] = {}
 
     def weigh(response):
@@ -341,12 +341,12 @@ def test_the_first_load_is_small(page, record_property):
     page.on("requestfinished", lambda request: weigh(request.response()))
     page.goto("/", wait_until="networkidle")
 
-    record_property("first load", f"{sum(sizes.values())} bytes in {len(sizes)} requests")
+    record_testsuite_property("first load", f"{sum(sizes.values())} bytes in {len(sizes)} requests")
     assert sum(sizes.values()) <= MOST_BYTES, sizes
     assert len(asked(page)) <= MOST_REQUESTS, asked(page)
 
 
-def test_zooming_draws_in_short_tasks(page, record_property):
+def test_zooming_draws_in_short_tasks(page, record_testsuite_property):
     page.goto("/?range=7d")
     show_charts(page)
     page.evaluate("""() => {
@@ -361,5 +361,5 @@ def test_zooming_draws_in_short_tasks(page, record_property):
         settled(page)
 
     # Told, not judged: how long a task takes on a busy machine says little about the page.
-    record_property("tasks over 50 ms while zooming", page.evaluate("window.tasks"))
+    record_testsuite_property("tasks over 50 ms while zooming", page.evaluate("window.tasks"))
     assert all(sum(colours.values()) for colours in line_pixels(page)[:1])
