@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
 from quota_web import due, quota
-from quota_web.codex.client import Answer, UsageClient
+from quota_web.codex.answer import Answer
 from quota_web.due import Pace
 from quota_web.errors import DatabaseBusy
 from quota_web.faults import Fault
@@ -27,6 +28,9 @@ from quota_web.store.accounts import Account, Sealed
 from quota_web.store.latest import KnownWindow
 from quota_web.store.sealing import Sealer, Unreadable
 from quota_web.store.snapshots import Outcome
+
+if TYPE_CHECKING:
+    from quota_web.codex.client import UsageClient
 
 #: A claim outlives the longest attempt by a margin; a process that died gives its accounts free after that.
 ATTEMPT_DEADLINE = 120
@@ -57,7 +61,7 @@ class Result:
 class Crew:
     """Who does the work: the client, how many requests at once, and what tells it to stop."""
 
-    client: UsageClient
+    client: "UsageClient"
     sealer: Sealer
     pace: Pace
     slots: int

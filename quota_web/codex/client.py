@@ -23,6 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from quota_web import clock
 from quota_web.codex import address, payload, trouble, verdict
+from quota_web.codex.answer import Answer as Answer
 from quota_web.codex.cutting import Cut, CuttableConnection, Watch
 from quota_web.codex.verdict import MAX_BODY, Verdict
 from quota_web.errors import BadSetting
@@ -40,26 +41,6 @@ JITTER = 0.25
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 _MASKED = ("set-cookie", "set-cookie2")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of one attempt: a snapshot, or a fault."""
-
-    status: Status
-    #: None where no answer came.
-    http_status: int | None = None
-    snapshot: Snapshot | None = None
-    fault: Fault | None = None
-    #: Seconds that the upstream asks to wait.
-    retry_after_s: int | None = None
-    #: As they came, cookies masked; only where they were asked for, like the body.
-    headers: Mapping[str, str] | None = None
-    body_bytes: bytes | None = None
-    requests_sent: int = 0
-    duration_ms: int = 0
-    #: True where the stop of the program cut it off: then it says nothing about the account.
-    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

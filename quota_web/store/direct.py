@@ -21,6 +21,17 @@ class _Made:
     parameters: Callable[[Rows], Any]
 
 
+def insert_of(dialect: str) -> Any:
+    """The INSERT of one kind of database, which knows ON CONFLICT. Loaded when asked for: the other kind's would slow down every start."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as for_postgresql
+
+        return for_postgresql
+    from sqlalchemy.dialects.sqlite import insert as for_sqlite
+
+    return for_sqlite
+
+
 class Fixed:
     """A query without parameters."""
 

@@ -7,12 +7,12 @@ the same second, a clock that was put back) has its slots made anew from the rea
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, exists, func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
-from quota_web.store.direct import Many
+from quota_web.store.direct import Many, insert_of
 from quota_web.store.models import limit_window, reading, rollup
 
 #: Lengths of the rollups' slots in seconds.
@@ -35,7 +35,7 @@ def gone_row(span: int, window_id: int, at: int) -> _Row:
 
 def write(conn: Connection, readings: Sequence[_Row], rollups: Sequence[_Row], gone_rollups: Sequence[_Row]) -> None:
     """Write readings, and merge their rollups into the slots; of readings out of the order of time the slots are made anew."""
-    statements = _POSTGRESQL if conn.dialect.name == "postgresql" else _SQLITE
+    statements = _statements(conn.dialect.name)
     late = _out_of_order(conn, readings)
     statements.reading.run(conn, readings)
     for statement, rows in ((statements.rollup, rollups), (statements.gone, gone_rollups)):
@@ -116,8 +116,11 @@ class _Statements:
     gone: Many
 
 
-def _statements(dialect: Any, least: str, greatest: str) -> _Statements:
-    new_reading, new = dialect.insert(reading), dialect.insert(rollup)
+@cache
+def _statements(dialect: str) -> _Statements:
+    insert_into = insert_of(dialect)
+    new_reading, new = insert_into(reading), insert_into(rollup)
+    least, greatest = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
     merged = {
         "first_used": func.coalesce(rollup.c.first_used, new.excluded.first_used),
         "min_used": text(f"coalesce({least}(rollup.min_used, excluded.min_used), excluded.min_used)"),
@@ -134,7 +137,3 @@ def _statements(dialect: Any, least: str, greatest: str) -> _Statements:
         Many(new.on_conflict_do_update(index_elements=key, set_=merged)),
         Many(new.on_conflict_do_update(index_elements=key, set_={"last_used": None, "last_at": new.excluded.last_at, "last_resets_at": None})),
     )
-
-
-_SQLITE = _statements(sqlite, "min", "max")
-_POSTGRESQL = _statements(postgresql, "least", "greatest")

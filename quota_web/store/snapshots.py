@@ -7,16 +7,16 @@ costs several times the work itself.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from quota_web.faults import Fault
 from quota_web.quota import Facts, Reading, Snapshot, Status
 from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
-from quota_web.store.direct import Many
+from quota_web.store.direct import Many, insert_of
 from quota_web.store.latest import KnownWindow
 from quota_web.store.models import account, account_fact, attempt, limit_window
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
@@ -213,15 +213,13 @@ def _write(conn: Connection, batch: _Batch) -> None:
         conn.execute(insert(account_fact), batch.facts)
     for statement, rows in ((_LATEST, batch.latest), (_GONE, batch.gone), (_ATTEMPT_ON, batch.attempts_on), (_ACCOUNT, batch.accounts)):
         statement.run(conn, rows)
-    _NEW_ATTEMPTS[conn.dialect.name].run(conn, batch.attempts_new)
+    _new_attempts(conn.dialect.name).run(conn, batch.attempts_new)
     rollups.write(conn, batch.readings, batch.rollups, batch.gone_rollups)
 
 
-def _new_attempts(dialect: Any) -> Many:
+@cache
+def _new_attempts(dialect: str) -> Many:
     """A second outcome within the same second takes the place of the first."""
-    new = dialect.insert(attempt)
+    new = insert_of(dialect)(attempt)
     replaced = ("last_at", "status", "http_status", "fault_code", "fault_data")
     return Many(new.on_conflict_do_update(index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced}))
-
-
-_NEW_ATTEMPTS = {"sqlite": _new_attempts(sqlite), "postgresql": _new_attempts(postgresql)}
