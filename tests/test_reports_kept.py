@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quota_web import clock, config, demo, reports, results
 from quota_web.factory import create_app
 from quota_web.store import accounts as store
-from quota_web.store import engine, models
+from quota_web.store import engine, models, site
 from quota_web.store.accounts import Scope
 from quota_web.world import world
 from tests.fakes import NOW
@@ -63,7 +63,7 @@ def test_every_write_shows(house, table, values):
     with engine.transaction() as tx:
         savepoint = tx.begin_nested()
         tx.execute(getattr(models, table).update().values(**values))
-        changed = [results.result(r) for r in reports._overview(tx, reports.site.read(tx), store.every(tx), NOW, HOUR).accounts]
+        changed = [results.result(r) for r in reports._overview(tx, site.read(tx), store.every(tx), NOW, HOUR).accounts]
         savepoint.rollback()
 
     assert changed != before["results"]
@@ -76,7 +76,7 @@ def test_an_account_that_was_replaced_is_not_taken_for_the_one_before(house):
     with engine.transaction() as tx:
         savepoint = tx.begin_nested()
         tx.execute(models.account.update().where(models.account.c.id == 1).values(name="somebody", name_key="somebody"))
-        names = [r.account.name for r in reports._overview(tx, reports.site.read(tx), store.every(tx), NOW, HOUR).accounts]
+        names = [r.account.name for r in reports._overview(tx, site.read(tx), store.every(tx), NOW, HOUR).accounts]
         savepoint.rollback()
 
     assert "somebody" in names

@@ -39,7 +39,8 @@ def test_many_rows_are_written_with_the_statements_own_values(tx):
     release.run(tx, [{"b_id": ids[0], "interval_s": 60}])
     release.run(tx, [{"b_id": ids[1], "interval_s": 61}])
 
-    rows = tx.execute(select(models.account.c.claim_id, models.account.c.failures, models.account.c.interval_s).order_by(models.account.c.id)).all()
+    a = models.account.c
+    rows = tx.execute(select(a.claim_id, a.failures, a.interval_s).order_by(a.id)).all()
     assert [tuple(r) for r in rows] == [(None, 3, 60), (None, 3, 61)]
 
 
