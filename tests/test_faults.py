@@ -6,7 +6,14 @@ from quota_web import faults
 from quota_web.faults import FAULTS, Fault
 from quota_web.quota import Status
 
-DATA: dict[str, str | int] = {"reason": "no such thing", "platform": "claude", "at": 5, "http_status": 418, "subject": "workspace", "holder": "the file x"}
+DATA: dict[str, str | int] = {
+    "reason": "no such thing",
+    "platform": "claude",
+    "at": 5,
+    "http_status": 418,
+    "subject": "workspace",
+    "holder": "the file x",
+}
 
 
 @pytest.mark.parametrize("code", FAULTS)
