@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 NOW = 1_795_262_400  # 2026-11-21T12:00:00Z
+#: When made-up tokens run out unless a test says otherwise: tests with real processes live in real time.
+FAR = 4_102_444_800  # 2100-01-01T00:00:00Z
 USAGE_PATH = "/backend-api/wham/usage"
 
 #: Where a connection can be dropped: before anything is read, after the request, and after so much of the answer.
@@ -290,7 +292,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def make_jwt(account_id: str | None = "acct-1", *, user_id: str | None = None, exp: int | None = NOW + 864_000, **claims: object) -> str:
+def make_jwt(account_id: str | None = "acct-1", *, user_id: str | None = None, exp: int | None = FAR, **claims: object) -> str:
     """A token with the claims that the real ones have; *claims* go to the top level, those of `auth` into the namespaced part."""
     said = claims.pop("auth", {})
     auth = {"chatgpt_account_id": account_id, "chatgpt_user_id": user_id, **(said if isinstance(said, dict) else {})}

@@ -18,7 +18,7 @@ CANARIES = ("canaryaccess", "canaryrefresh", "canaryid")
 
 def document(owner, **changes):
     tokens = {
-        "access_token": make_jwt(owner, exp=NOW + 864_000) + CANARIES[0],
+        "access_token": make_jwt(owner) + CANARIES[0],
         "refresh_token": f"rt_{CANARIES[1]}_0123456789",
         "id_token": make_jwt(owner, email="a@example.com") + CANARIES[2],
         "account_id": owner,
