@@ -10,15 +10,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, ClassVar
 
-from flask import Flask
+from flask import Flask, Response
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import event
+from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
 from quota_web import clock, sign_in
 from quota_web.extensions import db
 from quota_web.sign_in import NewPassword
+from quota_web.web import security
+from quota_web.web.sessions import COOKIE
 from quota_web.world import world
 from tests.browser import CHEAP, PASSWORD, Browser, gate_of, make_token
 from tests.fakes import NOW
@@ -35,11 +39,25 @@ HOSTILE = (
 )
 
 
+class _Compiled(BytecodeCache):
+    """Templates compiled once a run instead of once an app."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key + bucket.checksum in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key + bucket.checksum])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+
+
 @contextmanager
 def visiting(house: House, **settings: str) -> Iterator[Browser]:
     """A signed-in browser on an app of its own, as another process on the same folders would be. The clock stands at NOW."""
     app = house.another(**settings)
     app.config["PASSWORD_COST"] = CHEAP
+    app.jinja_env.bytecode_cache = _Compiled()
     with clock.frozen(NOW):
         with app.app_context():
             world().ready()
@@ -47,9 +65,19 @@ def visiting(house: House, **settings: str) -> Iterator[Browser]:
                 sign_in.set_password(gate_of(app), NewPassword(PASSWORD), NOW, "test")
         try:
             browser = Browser(app)
-            yield browser.signed_in() if world_of(app).settings.auth == "password" else browser
+            if world_of(app).settings.auth == "password":
+                browser.take(_session(app))
+            yield browser
         finally:
             close(app)
+
+
+def _session(app: Flask) -> str:
+    """The cookie of a session as the sign-in begins it, without the form and the hash."""
+    with app.test_request_context():
+        security.start_session(sign_in.epoch())
+        response = app.process_response(Response())
+    return parse_cookie(response.headers["Set-Cookie"])[COOKIE]
 
 
 def close(app: Flask) -> None:

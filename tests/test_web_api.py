@@ -291,7 +291,7 @@ def test_other_windows_are_asked_for_by_their_keys(house, codex, script):
         ("from=2026-11-20T20:00:00%2B08:00&to=2026-11-20T13:00:00Z", NOW - DAY, NOW - 23 * HOUR, 60),
     ],
 )
-def test_the_axis_lies_on_step_boundaries(filled, script, query, start, end, step):
+def test_the_axis_lies_on_step_boundaries(alice, script, query, start, end, step):
     document = history(script, query)
     times = document["t"]
 
@@ -310,7 +310,7 @@ def test_the_axis_lies_on_step_boundaries(filled, script, query, start, end, ste
         f"from={NOW}", "from=0", f"range=7d&from={NOW - 9}",
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_400(filled, script, query):
+def test_what_makes_no_sense_is_400(script, query):
     error = history(script, query, 400)["error"]
 
     assert set(error) == {"code", "message"}
@@ -321,7 +321,7 @@ def test_what_makes_no_sense_is_400(filled, script, query):
 @pytest.mark.parametrize(
     "query", ["account=nobody", "account=alice&account=nobody", "account=", "account=a%00b", "account=..%2F..%2Fetc", "account=%ff"]
 )
-def test_an_unknown_account_is_404(filled, script, query):
+def test_an_unknown_account_is_404(alice, script, query):
     assert history(script, query, 404)["error"]["code"] == "unknown_account"
 
 

@@ -142,17 +142,21 @@ def test_demo_data_are_called_so_on_every_page(house, browser):
     assert "Demo data" not in browser.client.application.test_client().get("/login").text
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api/results", "/api/history", "/auth", "/accounts/a0", "/accounts/a0/chart.svg", "/auth/edit?name=a0", "/auth/delete?name=a0"]
-)
-def test_the_number_of_queries_does_not_grow_with_the_accounts(house, browser, path):
-    def queries(count: int) -> int:
+def test_the_number_of_queries_does_not_grow_with_the_accounts(house, browser):
+    paths = ["/", "/api/results", "/api/history", "/auth", *(f"{p}a0" for p in ("/accounts/", "/auth/edit?name=", "/auth/delete?name="))]
+
+    def queries(count: int) -> dict[str, int]:
         for number in range(count):
             house.file(f"a{number}")
         house.refresh()
-        with counted(browser) as statements:
-            assert browser.get(path).status_code == 200
-        return len(statements)
+        found = {}
+        for path in [*paths, "/accounts/a0/chart.svg"]:
+            # So that nothing is kept from the page before.
+            house.execute("UPDATE site_state SET data_version = data_version + 1")
+            with counted(browser) as statements:
+                assert browser.get(path).status_code == 200
+            found[path] = len(statements)
+        return found
 
     assert queries(1) == queries(60)
 
@@ -167,7 +171,7 @@ def test_every_link_of_every_page_lies_under_the_prefix(house, codex):
         ahead = ["/quota/"]
         while ahead:
             path = ahead.pop().partition("#")[0]
-            if path in seen or "logout" in path:
+            if path in seen or "logout" in path or path.count("=") > 1:
                 continue
             answer = browser.get(path)
             seen[path] = answer.status_code
