@@ -128,13 +128,12 @@ def test_wrong_methods_are_refused(alice, browser, script, method, path):
 
 
 @pytest.mark.parametrize("path", ["/auth/edit", "/auth/delete"])
-@pytest.mark.parametrize("name", ["nobody", "", "..%2f..%2fetc%2fpasswd", "%00", "alice%00", "%ff", "%E2%80%AEalice", "x" * 3_000])
-def test_who_is_not_there_is_404(alice, browser, path, name):
-    answer = browser.get(f"{path}?name={name}")
-
-    assert answer.status_code == 404
+def test_who_is_not_there_is_404(alice, browser, path):
     assert browser.get(path).status_code == 404
-    assert read(answer.text).dangers == []
+    for name in ("nobody", "", "..%2f..%2fetc%2fpasswd", "%00", "alice%00", "%ff", "%E2%80%AEalice", "x" * 3_000):
+        answer = browser.get(f"{path}?name={name}")
+        assert answer.status_code == 404, name
+        assert read(answer.text).dangers == []
 
 
 # Deleting, pausing, resuming
@@ -201,10 +200,10 @@ def test_pausing_stops_asking_until_resumed(alice, browser, codex):
 
 
 @pytest.mark.parametrize("path", ACTS[1:])
-@pytest.mark.parametrize(("name", "status"), [("nobody", 404), ("../alice", 404), ("a\x00", 404), ("x" * 3_000, 404), ("", 422)])
-def test_an_act_on_nobody_is_refused(alice, browser, path, name, status):
-    assert browser.post(path, name=name).status_code == status
-    assert alice.names() == ["alice"]
+def test_an_act_on_nobody_is_refused(alice, browser, path):
+    for name, status in [("nobody", 404), ("../alice", 404), ("a\x00", 404), ("x" * 3_000, 404), ("", 422)]:
+        assert browser.post(path, name=name).status_code == status, name
+    assert (alice.names(), alice.account("alice").paused_at) == (["alice"], None)
 
 
 @pytest.mark.parametrize("path", ACTS[1:])
