@@ -154,7 +154,11 @@ class _Patience:
 
 
 def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> _File:
-    """One file; parsed only when its content changed since."""
+    """One file; parsed only when its content changed since.
+
+    A file that cannot be read while somebody is still writing it stays as it was known; the next look settles it.
+    """
+    before = _signature(path)
     try:
         raw = auth_file.read_file(path)
         digest = hashlib.sha256(raw).hexdigest()
@@ -166,7 +170,18 @@ def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> 
         raw, credentials = auth_file.read_whole(path, patience.wait)
         return _File(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)
     except CredentialsRefused as refused:
+        if known is not None and known.source_hash is not None and before is not None and _signature(path) not in (before, None):
+            return _File(name, path, known.source_hash, None, None)
         return _File(name, path, None, None, refused.fault)
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """What changes with every write to a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _in_step(files: list[_File], known: dict[str, Account]) -> bool:
