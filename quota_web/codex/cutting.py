@@ -12,7 +12,6 @@ from typing import Any
 
 from quota_web import clock
 
-
 #: Linux alone has it.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
