@@ -2,7 +2,8 @@
 
 import json
 import os
-import threading
+import subprocess
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -298,25 +299,27 @@ def test_a_wrong_file_is_not_waited_for(tmp_path):
     assert waits == []
 
 
+#: Like the Codex CLI: truncated in place, then written; about a thousand times a second, by a process of its own.
+REWRITE = """
+import sys, time
+whole = open(sys.argv[1], "rb").read()
+while True:
+    with open(sys.argv[1], "wb", buffering=0) as out:
+        out.write(whole[:40])
+        out.write(whole[40:])
+    time.sleep(0.001)
+"""
+
+
 def test_reading_while_the_owner_rewrites_in_place_never_loses_the_account(tmp_path):
-    file, done = tmp_path / "a.auth.json", threading.Event()
-    whole = as_bytes(auth_document("a"))
-
-    def rewrite() -> None:
-        while not done.is_set():
-            with open(file, "wb", buffering=0) as out:
-                out.write(whole[:40])
-                out.write(whole[40:])
-            done.wait(0.001)
-
-    file.write_bytes(whole)
-    writer = threading.Thread(target=rewrite)
-    writer.start()
+    file = tmp_path / "a.auth.json"
+    file.write_bytes(as_bytes(auth_document("a")))
+    writer = subprocess.Popen([sys.executable, "-c", REWRITE, str(file)])
     try:
-        found = {auth_file.read_path(file, lambda _: done.wait(0.002)).account_id for _ in range(300)}
+        found = {auth_file.read_path(file).account_id for _ in range(300)}
     finally:
-        done.set()
-        writer.join()
+        writer.kill()
+        writer.wait()
 
     assert found == {"a"}
 
