@@ -89,12 +89,12 @@ def run_refresh(world: World, wanted: Wanted) -> int:
 def _refreshed(world: World, wanted: Wanted, chosen: Sequence[Account]) -> list[Result]:
     found = []
     try:
-        with terminal.ended_by_signals(), terminal.progress(len(chosen)) as count:
+        with terminal.ended_by_signals(world.end), terminal.progress(len(chosen)) as count:
             for result in refresh.refresh(crew(world, wanted.raw_headers or wanted.raw_json), chosen, force=wanted.force):
                 found.append(result)
                 count()
     except BaseException:
-        # Ctrl-C and the like: what was answered is stored; the threads must not go on asking until their deadline.
+        # What was answered is stored; the threads must not go on asking until their deadline.
         world.client.cut()
         raise
     return found

@@ -4,11 +4,11 @@ import signal
 import sys
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from io import TextIOWrapper
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from quota_web.faults import Fault
 from quota_web.quota import Reading, Status
@@ -90,20 +90,36 @@ def spell_out() -> None:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """End like after Ctrl-C, with everything given back, when the terminal closes or somebody ends the process."""
+def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """End as soon as what is under way is whole, when somebody presses Ctrl-C, closes the terminal or ends the process.
+
+    *stop* runs in a thread of its own: the signal may have come in the middle of a commit, with its locks held. The block
+    ends by itself then, and the process with the signal's status. A second signal ends it at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    seen: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+        if len(seen) > 1:
+            _end(number)
+        threading.Thread(target=stop, daemon=True).start()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if seen:
+        _end(seen[0])
 
 
-def _end(number: int, _frame: object) -> None:
+def _end(number: int) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + number)
 
 

@@ -4,6 +4,7 @@ import io
 import signal
 import subprocess
 import sys
+import threading
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -130,14 +131,28 @@ def test_a_short_refresh_shows_no_bar_and_a_pipe_never_does(capsys, monkeypatch)
     assert screen.getvalue() == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_like_an_exit_and_is_itself_again_afterwards(number):
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended, terminal.ended_by_signals():
+@pytest.mark.parametrize(
+    ("number", "ending", "code"),
+    [(signal.SIGTERM, SystemExit, 143), (signal.SIGHUP, SystemExit, 129), (signal.SIGINT, KeyboardInterrupt, None)],
+)
+def test_a_signal_ends_what_is_under_way_when_it_is_whole(number, ending, code):
+    before, stopped, done = signal.getsignal(number), threading.Event(), []
+    with pytest.raises(ending) as ended, terminal.ended_by_signals(stopped.set):
         signal.raise_signal(number)
+        assert stopped.wait(5)
+        done.append("committed")
 
-    assert ended.value.code == 128 + number
+    assert (done, getattr(ended.value, "code", None)) == (["committed"], code)
     assert signal.getsignal(number) == before
+
+
+def test_a_second_signal_ends_at_once():
+    with pytest.raises(SystemExit) as ended, terminal.ended_by_signals(lambda: None):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        pytest.fail("went on")
+
+    assert ended.value.code == 143
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
