@@ -137,21 +137,28 @@ def test_a_short_refresh_shows_no_bar_and_a_pipe_never_does(capsys, monkeypatch)
 )
 def test_a_signal_ends_what_is_under_way_when_it_is_whole(number, ending, code):
     before, stopped, done = signal.getsignal(number), threading.Event(), []
-    with pytest.raises(ending) as ended, terminal.ended_by_signals(stopped.set):
-        signal.raise_signal(number)
-        assert stopped.wait(5)
-        done.append("committed")
 
+    def work() -> None:
+        with terminal.ended_by_signals(stopped.set):
+            signal.raise_signal(number)
+            assert stopped.wait(5)
+            done.append("committed")
+
+    with pytest.raises(ending) as ended:
+        work()
     assert (done, getattr(ended.value, "code", None)) == (["committed"], code)
     assert signal.getsignal(number) == before
 
 
 def test_a_second_signal_ends_at_once():
-    with pytest.raises(SystemExit) as ended, terminal.ended_by_signals(lambda: None):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGTERM)
-        pytest.fail("went on")
+    def work() -> None:
+        with terminal.ended_by_signals(lambda: None):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            pytest.fail("went on")
 
+    with pytest.raises(SystemExit) as ended:
+        work()
     assert ended.value.code == 143
 
 
