@@ -245,7 +245,7 @@ def test_the_audit_knows_who_acts(instance_dir):
     asked = {"Authorization": header["Authorization"]}
     with app.test_request_context("/", headers=asked):
         app.preprocess_request()
-        assert (security.actor(), security.may_write(), security.signed_in(), security.is_cross_site()) == ("token nightly", True, True, False)
+        assert (security.actor(), security.signed_in(), security.is_cross_site()) == ("token nightly", True, False)
 
 
 @pytest.mark.parametrize(

@@ -152,11 +152,6 @@ def signed_in() -> bool:
     return principal().may(READ)
 
 
-def may_write() -> bool:
-    """Whether whoever asks may save and delete accounts."""
-    return principal().may(WRITE)
-
-
 def may_see_credentials() -> bool:
     """Whether whoever asks may see what is told of credentials: where they lie, until when they hold. Nobody sees a token."""
     return principal().may(SESSION)
