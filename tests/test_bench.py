@@ -12,7 +12,7 @@ from bench import harness, plot, report
 from bench.harness import Report, Result, Size
 
 PROJECT = Path(__file__).resolve().parent.parent
-GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state")
+GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state", "load")
 
 
 @pytest.mark.parametrize("group", GROUPS)
