@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.figures import Figures
+from tests.faults.figures import Figures, asked
 
 HERE = Path(__file__).resolve().parent
 
@@ -14,7 +14,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.faults)
-            item.add_marker(pytest.mark.timeout(900))
+            # 0: larger counts take as long as they take.
+            item.add_marker(pytest.mark.timeout(900 if asked() == "1" else 0))
 
 
 @pytest.fixture

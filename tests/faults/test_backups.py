@@ -25,7 +25,7 @@ def test_backups(figures, instance_dir, tmp_path):
 
         writer = threading.Thread(target=write)
         writer.start()
-        contents, total = [], runs(30)
+        contents, total = [], runs(30, 1_000)
         try:
             for number in range(total):
                 before = len(written)

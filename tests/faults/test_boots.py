@@ -45,7 +45,7 @@ def old_databases(folder):
 
 
 def test_boots(figures, tmp_path):
-    chance, wrong, kills, boots = random.Random(11), [], 0, runs(8)
+    chance, wrong, kills, boots = random.Random(11), [], 0, runs(8, 100)
     starts = old_databases(tmp_path / "old")
     expected = (schema.objects_at(schema.HEAD), 1, "ok")
     for number in range(boots):

@@ -20,7 +20,7 @@ def test_jumps(figures, house, codex):
         house.file(name, exp=None)
     house.follow()
     cpu = time.process_time()
-    for _ in range(runs(4)):
+    for _ in range(runs(4, 40)):
         for jump in JUMPS:
             house.now = NOW
             settle(house, codex)

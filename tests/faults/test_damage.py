@@ -55,11 +55,12 @@ def test_damaged_pages(figures, whole, tmp_path):
     content, chance = (folder / "instance" / "quota.sqlite").read_bytes(), random.Random(4)
     pages = len(content) // PAGE
     assert pages >= 64
-    cases = [(page, how) for page in range(pages) for how in ("zeroed", "noise", "page header flipped")] + [(0, "file header flipped")] * runs(16)
+    cases = [(page, how) for page in range(pages) for how in ("zeroed", "noise", "page header flipped")]
+    cases += [(0, "file header flipped")] * runs(16, 160)
     seen = {"found": 0, "harmless": 0}
     wrong = 0
     instance = tmp_path / "instance"
-    for page, how in chance.sample(cases, min(len(cases), runs(220))):
+    for page, how in chance.sample(cases, min(len(cases), runs(220, 2_000))):
         shutil.rmtree(instance, ignore_errors=True)
         instance.mkdir(mode=0o700)
         shutil.copy(folder / "instance" / "secret.key", instance)
@@ -93,7 +94,7 @@ def test_restore_of_anything(figures, whole, tmp_path):
     """Backups with bytes flipped, cut, doubled, or with statements in them that we did not write."""
     folder, counts = whole
     good, chance = (folder / "backup.sqlite").read_bytes(), random.Random(5)
-    instance, wrong, refused, total = tmp_path / "instance", 0, 0, runs(80)
+    instance, wrong, refused, total = tmp_path / "instance", 0, 0, runs(80, 2_000)
     app = make_app(instance)
     with app.app_context(), clock.frozen(NOW):
         world().ready()

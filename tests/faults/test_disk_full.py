@@ -30,7 +30,7 @@ def app(instance_dir):
 def test_no_more_pages(app, figures):
     """SQLite's own limit stands in for the disk's."""
     chance, at, refused, lost = random.Random(2), NOW, 0, 0
-    rounds = runs(20)
+    rounds = runs(20, 200)
     for _ in range(rounds):
         lift = limit_pages(chance.randrange(0, 3))
         acknowledged = rows(models.reading)
@@ -71,7 +71,7 @@ def limit_pages(more):
 
 def test_a_file_that_may_not_grow(app, figures, instance_dir):
     """RLIMIT_FSIZE cuts writes at any byte, in a process of its own for each: it cannot be lifted again."""
-    chance, wrong, total = random.Random(3), 0, runs(25)
+    chance, wrong, total = random.Random(3), 0, runs(25, 250)
     for number in range(total):
         before = rows(models.reading)
         size = (instance_dir / "quota.sqlite-wal").stat().st_size

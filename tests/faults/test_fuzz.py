@@ -100,7 +100,7 @@ def bodies():
 
 
 def test_answers(figures):
-    chance, failed, invented, refused, total = random.Random(7), 0, 0, 0, runs(100_000)
+    chance, failed, invented, refused, total = random.Random(7), 0, 0, 0, runs(100_000, 500_000)
     known = bodies()
     for _ in range(total):
         document = bent(chance.choice(known), chance)
@@ -126,7 +126,7 @@ def test_answers(figures):
 
 
 def test_answers_as_bytes(figures):
-    chance, failed, refused, total = random.Random(8), 0, 0, runs(50_000)
+    chance, failed, refused, total = random.Random(8), 0, 0, runs(50_000, 500_000)
     known = [json.dumps(body).encode() for body in bodies()]
     for _ in range(total):
         raw = torn(chance.choice(known), chance)
@@ -142,7 +142,7 @@ def test_answers_as_bytes(figures):
 
 @pytest.mark.parametrize("as_bytes", [False, True], ids=["bent", "torn"])
 def test_auth_files(figures, as_bytes):
-    chance, failed, refused, total = random.Random(9), 0, 0, runs(30_000)
+    chance, failed, refused, total = random.Random(9), 0, 0, runs(30_000, 300_000)
     for _ in range(total):
         document = auth_document("acct-1")
         raw = torn(json.dumps(document).encode(), chance) if as_bytes else dumped(bent(bent(document, chance), chance))

@@ -16,7 +16,7 @@ from tests.house import open_house
 pytestmark = pytest.mark.faults
 
 #: How often something is killed.
-RUNS = runs(25)
+RUNS = runs(25, 2_000)
 ACCOUNTS = 24
 REFRESH = [sys.executable, "-m", "flask", "quota", "refresh", "--force"]
 

@@ -38,7 +38,7 @@ def test_rewritten_files(figures, house):
     path = house.raw_file("alice", states[0])
     house.file("bob")
     house.follow()
-    cli, bad, looks = Cli(path, states), 0, runs(150)
+    cli, bad, looks = Cli(path, states), 0, runs(150, 1_500)
     cli.start()
     try:
         for _ in range(looks):

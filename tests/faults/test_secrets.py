@@ -60,7 +60,7 @@ def test_secrets(figures, house, codex, caplog, tmp_path):
     house.raw_file("a", json.dumps(document("acct-a")).encode())
     state = tmp_path / "state.json"
     object.__setattr__(house.world.settings, "state_file", state)
-    for _ in range(runs(1)):
+    for _ in range(runs(1, 5)):
         for scene in scenes():
             codex.answers("acct-a", scene)
             house.execute("UPDATE account SET status = 'ok', fault_code = NULL, fault_data = NULL, next_due_at = NULL")

@@ -56,7 +56,7 @@ def test_torn_logs(figures, written, tmp_path):
     place = tmp_path / "torn"
     place.mkdir()
     wrong = 0
-    cuts = runs(1_500)
+    cuts = runs(1_500, 20_000)
     for _ in range(cuts):
         cut = chance.randrange(len(log) + 1)
         shutil.copy(kept / "quota.sqlite", place / "quota.sqlite")

@@ -52,7 +52,7 @@ def test_upstream(figures, house, codex):
         house.file(name)
     house.refresh()
     kept = {name: house.used(name) for name in names}
-    rounds, started = runs(40), time.monotonic()
+    rounds, started = runs(40, 400), time.monotonic()
     for _ in range(rounds):
         house.now += 3_000
         played = {name: chance.choice(FAULTS) for name in names}
