@@ -17,6 +17,7 @@ from quota_web.factory import create_app
 from quota_web.passwords import Cost
 from quota_web.sign_in import Gate, NewPassword
 from quota_web.store import engine, events
+from quota_web.store import sign_in as store
 from quota_web.web.sessions import COOKIE
 from quota_web.world import world
 
@@ -60,6 +61,12 @@ def audit() -> list[str]:
     """The kinds of what happened, the newest first."""
     with engine.reading() as conn:
         return [event.kind for event in events.newest(conn)]
+
+
+def failures() -> int:
+    """How many failed sign-ins are remembered."""
+    with engine.reading() as conn:
+        return len(store.all_failures(conn, 0, 1000))
 
 
 class Browser:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event
@@ -16,6 +16,9 @@ from tests.postgres import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+    from tests.browser import Browser as Visitor
+    from tests.servers import Server as Service
 
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
 SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
@@ -41,6 +44,14 @@ def chromium() -> Iterator["Browser"]:
 
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def state(chromium: "Browser", server: "Service") -> Any:
+    """The cookies of somebody who has signed in to the module's own `server`."""
+    from tests.chromium import signed_in
+
+    return signed_in(chromium, server)
 
 
 @pytest.fixture
@@ -135,6 +146,15 @@ def house(request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made
     settings = request.getfixturevalue("database") if "database" in request.fixturenames else {}
     with open_house(tmp_path, codex, template=made_instance, **settings) as house:
         yield house
+
+
+@pytest.fixture
+def browser(house: House) -> Iterator["Visitor"]:
+    """A signed-in browser, of the kind that needs no server, on the house; see tests/pages.py."""
+    from tests.pages import visiting
+
+    with visiting(house) as browser:
+        yield browser
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

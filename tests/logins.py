@@ -4,6 +4,7 @@ import io
 import json
 
 from quota_web import accounts
+from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.store import accounts as store
 from quota_web.store import engine
@@ -25,6 +26,13 @@ def text(*args: str, **kwargs: str | None) -> str:
 def upload(name: str, *args: str, **kwargs: str | None) -> tuple[io.BytesIO, str]:
     """The same as a file field sends it."""
     return (io.BytesIO(text(*args, **kwargs).encode()), name)
+
+
+def managed(house: House, name: str = "alice") -> House:
+    """The house with an account that is kept in it, asked once."""
+    accounts.add(house.world.sealer, name, auth_file.parse(document()), house.now, "test")
+    house.ask(name)
+    return house
 
 
 def stored(house: House, name: str) -> Credentials:

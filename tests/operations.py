@@ -1,12 +1,13 @@
 """What the tests of backup, restore and the like share: an app with accounts whose tokens are canaries, and readings to count."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import func, select
 
-from quota_web import accounts, config
+from quota_web import accounts, clock, config
 from quota_web.codex import auth_file
 from quota_web.factory import create_app
 from quota_web.quota import Facts, Reading, Snapshot
@@ -28,6 +29,16 @@ def make_app(instance: Path, **settings: str) -> Flask:
     # Nobody answers there: a test that asks without meaning to fails at once.
     defaults = {"QUOTA_USAGE_URL": "http://127.0.0.1:9/usage", "QUOTA_RETRIES": "0"}
     return create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance), "QUOTA_ACCOUNT_DIR": str(folder), **defaults, **settings}))
+
+
+@contextmanager
+def opened(instance: Path, **settings: str) -> Iterator[Flask]:
+    """The app at home in its context, its database there; the clock stands still at NOW."""
+    app = make_app(instance, **settings)
+    with app.app_context(), clock.frozen(NOW):
+        world().ready()
+        yield app
+        engine.forget_troubles()
 
 
 def add_account(name: str, number: int = 1) -> int:

@@ -8,22 +8,19 @@ import threading
 
 import pytest
 
-from quota_web import backup, clock, reports
+from quota_web import backup, reports
 from quota_web.errors import BadDatabase, BadInput, BadSetting, DatabaseDamaged, DatabaseTooNew
 from quota_web.store import backup as store
 from quota_web.store import engine, files, models, schema, site
 from quota_web.world import world
 from tests.fakes import NOW
-from tests.operations import CANARY, environment, fill, make_app, record, rows, run
+from tests.operations import CANARY, environment, fill, make_app, opened, record, rows, run
 
 
 @pytest.fixture
 def app(instance_dir):
-    app = make_app(instance_dir)
-    with app.app_context(), clock.frozen(NOW):
-        world().ready()
+    with opened(instance_dir) as app:
         yield app
-        engine.forget_troubles()
 
 
 @pytest.fixture

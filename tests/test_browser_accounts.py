@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from tests.chromium import PASSWORD, asked, flask_quota, overflows, signed_in, visit
+from tests.chromium import PASSWORD, asked, flask_quota, overflows, visit
 from tests.fakes import FakeCodex, Scene, auth_document, make_jwt, usage_body
 from tests.servers import Server
 
@@ -26,11 +26,6 @@ def codex():
 def server(tmp_path_factory, codex):
     with Server(tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD).classic() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def state(chromium, server):
-    return signed_in(chromium, server)
 
 
 @pytest.fixture

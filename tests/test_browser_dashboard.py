@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import PASSWORD, asked, flask_quota, library, settled, show_charts, signed_in, visit
+from tests.chromium import PASSWORD, asked, flask_quota, library, settled, show_charts, visit
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
@@ -38,11 +38,6 @@ def server(tmp_path_factory):
         flask_quota(server, "demo", "--accounts", str(ACCOUNTS), "--days", "3")
         with server.classic():
             yield server
-
-
-@pytest.fixture(scope="module")
-def state(chromium, server):
-    return signed_in(chromium, server)
 
 
 @pytest.fixture

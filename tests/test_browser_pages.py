@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.chromium import PASSWORD, PHONE, WIDE, library, overflows, settled, signed_in, visit
+from tests.chromium import PASSWORD, PHONE, WIDE, library, overflows, settled, visit
 from tests.fakes import FakeCodex, Scene, auth_document, make_jwt, usage_body
 from tests.pages import HOSTILE
 from tests.servers import Server
@@ -60,11 +60,6 @@ def auth_json(account_id: str, name: str, now: int) -> str:
 def other_limit(now: int, name: str) -> dict[str, Any]:
     window = {"used_percent": 8, "limit_window_seconds": 18_000, "reset_after_seconds": 7200, "reset_at": now + 7200}
     return {"limit_name": name, "metered_feature": name, "rate_limit": {"allowed": True, "limit_reached": False, "primary_window": window}}
-
-
-@pytest.fixture(scope="module")
-def state(chromium, server):
-    return signed_in(chromium, server)
 
 
 @pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")

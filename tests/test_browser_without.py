@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from quota_web import clock, demo
 from quota_web.web import display
 from tests.browser import Browser, make_app
-from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, settled, show_charts, signed_in, visit
+from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, settled, show_charts, visit
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
@@ -21,11 +21,6 @@ def server(tmp_path_factory):
         flask_quota(server, "demo", "--accounts", "14", "--days", "3")
         with server.classic():
             yield server
-
-
-@pytest.fixture(scope="module")
-def state(chromium, server):
-    return signed_in(chromium, server)
 
 
 def loaded(page: Page) -> list[tuple[int, int]]:

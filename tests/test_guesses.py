@@ -10,9 +10,7 @@ from quota_web import clock, guesses, sign_in
 from quota_web.config import PROJECT
 from quota_web.errors import TooManyTries
 from quota_web.sign_in import NewPassword
-from quota_web.store import engine
-from quota_web.store import sign_in as store
-from tests.browser import PASSWORD, gate_of, make_app
+from tests.browser import PASSWORD, failures, gate_of, make_app
 from tests.fakes import NOW
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
@@ -24,11 +22,6 @@ def app(instance_dir, database):
     app = make_app(instance_dir, **database)
     with app.app_context(), clock.frozen(NOW):
         yield app
-
-
-def failures() -> int:
-    with engine.reading() as conn:
-        return len(store.all_failures(conn, 0, 1000))
 
 
 def guess(address: str, now: int) -> bool:

@@ -3,23 +3,19 @@
 import pytest
 from sqlalchemy import delete, update
 
-from quota_web import accounts, clock, pruning, rebuilding
+from quota_web import accounts, pruning, rebuilding
 from quota_web.quota import Facts
 from quota_web.store import attempts, engine, models
-from quota_web.world import world
 from tests.fakes import NOW
-from tests.operations import DAY, all_rows, fill, make_app, record, rows, run
+from tests.operations import DAY, all_rows, fill, opened, record, rows, run
 
 TODAY = NOW - NOW % DAY
 
 
 @pytest.fixture
 def app(instance_dir, database):
-    app = make_app(instance_dir, **database)
-    with app.app_context(), clock.frozen(NOW):
-        world().ready()
+    with opened(instance_dir, **database) as app:
         yield app
-        engine.forget_troubles()
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from quota_web import clock, guesses, sign_in
 from quota_web.errors import BadInput, BadSetting, TooManyTries
 from quota_web.sign_in import Gate, NewPassword
 from quota_web.store import engine, events
-from quota_web.store import sign_in as store
 from quota_web.world import world
-from tests.browser import CHEAP, PASSWORD, audit, first_start, make_app
+from tests.browser import CHEAP, PASSWORD, audit, failures, first_start, make_app
 from tests.fakes import NOW
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
@@ -37,11 +36,6 @@ def bare(instance_dir, database):
 
 def gate() -> Gate:
     return Gate(world().settings, CHEAP)
-
-
-def failures() -> int:
-    with engine.reading() as conn:
-        return len(store.all_failures(conn, 0, 1000))
 
 
 def code_of(link: str | None) -> str:

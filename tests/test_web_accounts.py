@@ -15,12 +15,6 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def browser(house):
-    with visiting(house) as browser:
-        yield browser
-
-
-@pytest.fixture
 def alice(house, codex):
     house.file("alice", exp=NOW + 864_000)
     house.refresh()

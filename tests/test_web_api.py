@@ -14,12 +14,6 @@ HOUR, DAY = 3_600, 86_400
 
 
 @pytest.fixture
-def browser(house):
-    with visiting(house) as browser:
-        yield browser
-
-
-@pytest.fixture
 def script(browser):
     return Script(browser)
 

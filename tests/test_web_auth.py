@@ -6,22 +6,16 @@ import os
 import re
 
 import pytest
+from werkzeug.test import TestResponse
 
-from quota_web import accounts, clock
-from quota_web.codex import auth_file
+from quota_web import clock
 from quota_web.logs import TextLines
 from tests.fakes import NOW, Scene, make_jwt, usage_body
-from tests.logins import document
+from tests.logins import document, managed
 from tests.pages import JSON, Script, read, said, value_of, visiting, world_of
 
 VIEWS = ["/auth", "/auth/new", "/auth/edit?name=alice", "/auth/delete?name=alice"]
 ACTS = ["/auth/save", "/auth/delete", "/auth/pause", "/auth/resume"]
-
-
-@pytest.fixture
-def browser(house):
-    with visiting(house) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -32,9 +26,7 @@ def script(browser):
 @pytest.fixture
 def alice(house, codex):
     """A managed account with a reading."""
-    accounts.add(house.world.sealer, "alice", auth_file.parse(document()), NOW, "test")
-    house.ask()
-    return house
+    return managed(house)
 
 
 # The list and the forms
@@ -235,56 +227,54 @@ def test_the_way_back_is_a_page_of_ours(alice, browser, target, place):
 # Canaries
 
 
+def looked(browser) -> list[TestResponse]:
+    """All that tells of the accounts."""
+    others = ("/", "/accounts/alice", "/accounts/followed", "/auth/edit?name=followed", "/api/results", "/api/history", "/metrics", "/settings")
+    return [*(browser.get(path) for path in (*VIEWS, *others)), browser.get("/refresh", **JSON)]
+
+
+def useless_forms(access: str, whole: str) -> list[dict[str, str]]:
+    """Forms with a token in each field that takes one; none of them can be saved as it is."""
+    return [
+        {"name": "alice", "auth_json": whole[:-9]},
+        {"name": "alice", "auth_json": whole.replace("acct-1", "acct 1")},
+        {"name": "a/b", "access_token": access, "account_id": "x"},
+        {"name": "a/b", "access_token": access + "é", "account_id": "x"},
+        {"name": "x", "access_token": f"sess-{access}", "auth_json": whole},
+        {"original_name": "alice", "name": "a/b", "access_token": access},
+        {"original_name": "nobody", "name": "alice", "auth_json": whole},
+        {"name": "followed", "auth_json": whole},
+        {"original_name": "followed", "name": "alice", "auth_json": whole},
+        {"original_name": "followed", "name": "followed", "access_token": access, "account_id": "acct-2"},
+    ]
+
+
+def failures(secret: str) -> list[Scene]:
+    """Answers of the upstream that say *secret* where it could be repeated."""
+    said = [Scene(401, body={"error": secret}), Scene(403, body={"detail": secret}), Scene(500, raw=secret.encode()), Scene(raw=secret.encode())]
+    return [Scene(body=usage_body()), *said, Scene(body={"email": secret}), Scene(body=usage_body(plan=secret))]
+
+
 def test_tokens_appear_nowhere(house, browser, codex, caplog):
     """Planted in every token field, through every page, act, answer and failure."""
     canaries = {"access": "CANARY" + "a" * 40, "refresh": "rt_CANARY" + "r" * 40, "id": "CANARY" + "i" * 40}
     access = make_jwt("acct-1", user_id="user-1") + canaries["access"]
     tokens = {"access_token": access, "refresh_token": canaries["refresh"], "id_token": make_jwt("acct-1", email="a@example.com") + canaries["id"]}
-    whole, script = json.dumps(document("acct-1", **tokens)), Script(browser, write=True)
+    whole, script, shown = json.dumps(document("acct-1", **tokens)), Script(browser, write=True), []
     house.raw_file("followed", json.dumps(document("acct-2", **tokens)).encode())
-    shown = []
-
-    def save(**fields):
-        shown.append(browser.post("/auth/save", **fields))
-        shown.append(script.post("/auth/save", **fields))
-
-    def look():
-        for path in (
-            *VIEWS,
-            "/",
-            "/accounts/alice",
-            "/accounts/followed",
-            "/auth/edit?name=followed",
-            "/api/results",
-            "/api/history",
-            "/metrics",
-            "/settings",
-        ):
-            shown.append(browser.get(path))
-        shown.append(browser.get("/refresh", **JSON))
 
     with caplog.at_level(logging.DEBUG):
-        save(name="alice", auth_json=whole)
+        shown += [who.post("/auth/save", name="alice", auth_json=whole) for who in (browser, script)]
         house.follow()
-        answers = [Scene(body=usage_body()), Scene(401, body={"error": access}), Scene(403, body={"detail": access}), Scene(500, raw=access.encode())]
-        for step, scene in enumerate([*answers, Scene(raw=access.encode()), Scene(body={"email": access}), Scene(body=usage_body(plan=access))]):
+        for step, scene in enumerate(failures(access)):
             codex.answers("acct-1", scene)
             codex.answers("acct-2", scene)
             house.now = NOW + 40 * step
             house.ask("alice", "followed", force=True)
             with clock.frozen(house.now):
-                look()
-        save(name="alice", auth_json=whole[:-9])
-        save(name="alice", auth_json=whole.replace("acct-1", "acct 1"))
-        save(name="a/b", access_token=access, account_id="x")
-        save(name="a/b", access_token=access + "é", account_id="x")
-        save(name="x", access_token=f"sess-{access}", auth_json=whole)
-        save(original_name="alice", name="a/b", access_token=access)
-        save(original_name="nobody", name="alice", auth_json=whole)
-        save(name="followed", auth_json=whole)
-        save(original_name="followed", name="alice", auth_json=whole)
-        save(original_name="followed", name="followed", access_token=access, account_id="acct-2")
-        look()
+                shown += looked(browser)
+        shown += [who.post("/auth/save", **form) for form in useless_forms(access, whole) for who in (browser, script)]
+        shown += looked(browser)
 
     texts = [answer.text + str(answer.headers) for answer in shown]
     log = "\n".join(TextLines(None).format(record) for record in caplog.records)

@@ -5,20 +5,12 @@ import re
 
 import pytest
 
-from quota_web import accounts
-from quota_web.codex import auth_file
 from quota_web.store import engine, events
 from tests.fakes import NOW
-from tests.logins import document, text, upload
-from tests.pages import HOSTILE, Script, error_at, read, said, value_of, visiting, world_of
+from tests.logins import managed, text, upload
+from tests.pages import HOSTILE, Script, error_at, read, said, value_of, world_of
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def browser(house):
-    with visiting(house) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -29,9 +21,7 @@ def script(browser):
 @pytest.fixture
 def alice(house, codex):
     """A managed account with a reading."""
-    accounts.add(house.world.sealer, "alice", auth_file.parse(document()), NOW, "test")
-    house.ask()
-    return house
+    return managed(house)
 
 
 def test_a_pasted_account_is_saved_and_asked_soon(house, browser, codex):

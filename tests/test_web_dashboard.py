@@ -14,12 +14,6 @@ MINUTE = 60
 
 
 @pytest.fixture
-def browser(house):
-    with visiting(house) as browser:
-        yield browser
-
-
-@pytest.fixture
 def filled(house, codex):
     """A house with three accounts: alice has most left, bob is exhausted, carol's token has expired."""
     house.file("alice")
