@@ -4,18 +4,17 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.schema import SchemaItem
 
-from quota_web.extensions import db
 from quota_web.store import models, schema
 
 
 def _is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _compared: SchemaItem | None) -> bool:
-    return not (kind == "table" and name not in models.db.metadata.tables)
+    return not (kind == "table" and name not in models.metadata.tables)
 
 
 def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=db.metadata,
+        target_metadata=models.metadata,
         # SQLite cannot alter most of a table: batch mode rebuilds it.
         render_as_batch=True,
         compare_type=True,

@@ -55,7 +55,7 @@ class LazyDatabaseGroup(click.Command):
         from flask_migrate import Migrate
         from flask_migrate.cli import db as group
 
-        from quota_web.extensions import db
+        from quota_web.store.extension import db
         from quota_web.store.schema import MIGRATIONS
 
         Migrate(current_app, db, directory=str(MIGRATIONS))
@@ -96,10 +96,10 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 @click.option("--oneline", is_flag=True, help="Print one line, for a shell prompt or a status bar.")
 def status(names: tuple[str, ...], as_json: bool, oneline: bool) -> None:
     """Show what is known, from the database; nothing is sent."""
-    from quota_web import commands
+    from quota_web import status
 
     present = world()
-    sys.exit(commands.run_status(present, present.scope, names, as_json, oneline))
+    sys.exit(status.run(present, present.scope, names, as_json, oneline))
 
 
 @accounts_group.command("list")

@@ -1,4 +1,4 @@
-"""Door: what `flask quota refresh`, `flask quota status` and the classic command share: follow, refresh, print."""
+"""Door: what `flask quota refresh`, the classic command and services share: follow, refresh, print."""
 
 import json
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from quota_web import accounts, clock, follow, names, refresh, reports, results,
 from quota_web.due import Pace
 from quota_web.quota import CACHE, NETWORK, Status
 from quota_web.refresh import Crew, Result
-from quota_web.reports import AccountReport, Overview
+from quota_web.reports import Overview
 from quota_web.store.accounts import DEMO, Account, Scope
 from quota_web.world import World
 
-__all__ = ["Wanted", "crew", "follow_folders", "overview", "run_refresh", "run_status", "write_state_file"]
+__all__ = ["Wanted", "crew", "follow_folders", "overview", "run_refresh", "write_state_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def run_refresh(world: World, wanted: Wanted) -> int:
         if not complained:
             terminal.complain("No auth files found.")
         if wanted.as_json:
-            _print_document(overview(world, wanted.scope))
+            print(results.text(overview(world, wanted.scope)))
         return max(status, terminal.UNUSABLE)
     found = _refreshed(world, wanted, chosen)
     _print(world, wanted, found)
@@ -106,7 +106,7 @@ def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
     seen = overview(world, wanted.scope)
     shown = [r for r in seen.accounts if r.account.id in by_id]
     if wanted.as_json:
-        _print_document(Overview(seen.site, tuple(shown), seen.next_refresh_at, seen.flips_at))
+        print(results.text(seen.only(shown)))
     elif shown:
         _print_raw(wanted, [by_id[r.account.id] for r in shown])
         if not wanted.raw_json:
@@ -145,34 +145,6 @@ def _indented(body: bytes) -> str:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return json.dumps(body.decode("utf-8", "replace"), ensure_ascii=False)
-
-
-def run_status(world: World, scope: Scope, names: Sequence[str], as_json: bool, one_line: bool) -> int:
-    """Print what the database says, asking nobody."""
-    world.ready()
-    chosen, missing = refresh.select(scope, names)
-    seen = overview(world, scope)
-    ids = {a.id for a in chosen}
-    shown: list[AccountReport] = [r for r in seen.accounts if r.account.id in ids]
-    zone = world.settings.timezone
-    if as_json:
-        _print_document(Overview(seen.site, tuple(shown), seen.next_refresh_at, seen.flips_at))
-    elif one_line:
-        print(terminal.oneline(shown, clock.now(), zone))
-    elif shown:
-        print("\n".join(terminal.table(shown, zone)))
-    if not as_json and not shown and not missing:
-        terminal.complain("No auth files found.")
-    for report in shown:
-        if report.fault is not None:
-            terminal.complain(terminal.fault_line(report.account.name, report.fault, zone))
-    for error in missing:
-        terminal.complain(str(error))
-    return terminal.UNUSABLE if missing else terminal.OK
-
-
-def _print_document(seen: Overview) -> None:
-    print(json.dumps(results.document(seen), indent=1, ensure_ascii=False))
 
 
 def write_state_file(world: World) -> int:

@@ -15,7 +15,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     settings = settings or config.load()
     app = Flask("quota_web", instance_path=str(settings.instance_dir), static_folder="web/static", template_folder="web/templates")
     app.config["SETTINGS"] = settings
-    engine.init_app(app)
+    engine.init_app(app, pages=pages)
     world.init_app(app)
     cli.init_app(app)
     if pages:

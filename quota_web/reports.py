@@ -4,12 +4,12 @@ The number of queries does not depend on how many accounts there are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from quota_web import names, quota
-from quota_web.errors import BadDatabase
+from quota_web.errors import AccountNotFound, BadDatabase
 from quota_web.faults import Fault
 from quota_web.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
 from quota_web.store import accounts as store
@@ -59,6 +59,10 @@ class Overview:
     #: When a `stale` or `blocked` flips by itself next; None if none will.
     flips_at: int | None
 
+    def only(self, accounts: Sequence[AccountReport]) -> "Overview":
+        """The same of fewer accounts."""
+        return replace(self, accounts=tuple(accounts))
+
 
 def site_state() -> Site:
     """The row that says which sessions count and which state the data are in: one small read for both."""
@@ -89,6 +93,16 @@ def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: i
     reports = [report(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts]
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     return Overview(state, tuple(sorted(reports, key=use_order)), min(due, default=None), min(_flips(reports, now, interval_s), default=None))
+
+
+def pick(accounts: Sequence[AccountReport], wanted: Sequence[str]) -> tuple[list[AccountReport], list[AccountNotFound]]:
+    """Those of *accounts* that are called one of *wanted*, in their own order; all, if none is wanted. And the names that nobody has."""
+    if not wanted:
+        return list(accounts), []
+    keys = {names.key(r.account.name) for r in accounts}
+    missing = [AccountNotFound(name) for name in wanted if names.key(name) not in keys]
+    asked_for = {names.key(name) for name in wanted}
+    return [r for r in accounts if names.key(r.account.name) in asked_for], missing
 
 
 def report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:

@@ -1,5 +1,6 @@
 """The `/api/results` document: what `refresh --json`, `status --json`, the state file and the API all answer. Pure."""
 
+import json
 from typing import Any
 
 from quota_web import quota
@@ -15,6 +16,11 @@ def document(overview: Overview) -> dict[str, Any]:
         "next_refresh_at": iso(overview.next_refresh_at),
         "results": [_entry(report) for report in overview.accounts],
     }
+
+
+def text(overview: Overview) -> str:
+    """The document as commands print it."""
+    return json.dumps(document(overview), indent=1, ensure_ascii=False)
 
 
 #: The last entry of each account with the report it was made of, by the account's id.

@@ -16,12 +16,12 @@ from sqlalchemy import text
 
 from quota_web import clock, commands, config, follow, refresh, reports
 from quota_web.asking import Crew, Result
-from quota_web.extensions import db
 from quota_web.factory import create_app
 from quota_web.reports import AccountReport
 from quota_web.store import accounts as store
 from quota_web.store import engine
 from quota_web.store.accounts import Account, Scope
+from quota_web.store.extension import db
 from quota_web.world import World, world
 from tests.fakes import NOW, FakeCodex, auth_document, make_jwt
 

@@ -1,9 +1,7 @@
 """What tests of views share: a browser on an app beside a house, a count of queries, and texts that do harm where a page does not escape them.
 
-@pytest.fixture
-def browser(house):
-    with visiting(house) as browser:
-        yield browser
+with visiting(house, QUOTA_AUTH="off") as browser:
+    browser.get("/")
 """
 
 import re
@@ -19,8 +17,8 @@ from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
 from quota_web import clock, sign_in
-from quota_web.extensions import db
 from quota_web.sign_in import NewPassword
+from quota_web.store.extension import db
 from quota_web.web import security
 from quota_web.web.sessions import COOKIE
 from quota_web.world import world

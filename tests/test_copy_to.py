@@ -5,9 +5,9 @@ from sqlalchemy import update
 
 from quota_web import clock, copying, reports
 from quota_web.errors import BadInput
-from quota_web.extensions import db
 from quota_web.store import copying as store
 from quota_web.store import engine, models
+from quota_web.store.extension import db
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.operations import add_account, all_rows, fill, make_app, record, rows, run

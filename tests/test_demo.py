@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from quota_web import accounts, clock, commands, config, demo, refresh, reports, simulation
 from quota_web.codex import auth_file
 from quota_web.errors import AccountExists, BadInput
-from quota_web.extensions import db
 from quota_web.factory import create_app
 from quota_web.quota import CACHE, Status
 from quota_web.simulation import PERSONAS, PLAIN, Era, Track
@@ -17,6 +16,7 @@ from quota_web.store import accounts as store_accounts
 from quota_web.store import demo as store
 from quota_web.store import engine, models
 from quota_web.store.accounts import MANAGED, Scope
+from quota_web.store.extension import db
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 from quota_web.store.rollups import write as write_series
 from quota_web.world import world

@@ -6,27 +6,24 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, update
 
-from quota_web import accounts, clock, metrics, pruning
-from quota_web.extensions import db
+from quota_web import accounts, metrics, pruning
 from quota_web.faults import Fault
 from quota_web.quota import Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, latest, models, site, snapshots
+from quota_web.store.extension import db
 from quota_web.store.snapshots import Outcome
 from quota_web.version import __version__
 from quota_web.world import world
 from tests.browser import make_token
 from tests.fakes import NOW
-from tests.operations import DAY, add_account, make_app, record
+from tests.operations import DAY, add_account, opened, record
 
 
 @pytest.fixture
 def app(instance_dir, database):
-    app = make_app(instance_dir, **database)
-    with app.app_context(), clock.frozen(NOW):
-        world().ready()
+    with opened(instance_dir, **database) as app:
         yield app
-        engine.forget_troubles()
 
 
 def figures(now=NOW):

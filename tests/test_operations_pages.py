@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from quota_web import clock, metrics
-from quota_web.extensions import db
 from quota_web.store import engine
+from quota_web.store.extension import db
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.operations import fill, make_app

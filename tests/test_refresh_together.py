@@ -11,10 +11,10 @@ from sqlalchemy import event
 from quota_web import accounts, refresh
 from quota_web.codex import auth_file
 from quota_web.due import Pace
-from quota_web.extensions import db
 from quota_web.quota import NETWORK, Status
 from quota_web.store import accounts as store
 from quota_web.store import engine
+from quota_web.store.extension import db
 from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
 from tests.house import Beside, wait_until
 

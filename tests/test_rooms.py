@@ -18,7 +18,6 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 ROOMS = {
     "core": ("clock", "due", "errors", "faults", "names", "quota", "secret", "series", "simulation", "times", "version"),
     "config": ("config",),
-    "extensions": ("extensions",),
     "codex": ("codex",),
     "store": ("store",),
     "acts": (
@@ -60,6 +59,7 @@ ROOMS = {
         "logs",
         "rounds",
         "serving",
+        "status",
         "terminal",
         "web",
     ),
@@ -70,13 +70,12 @@ ROOMS = {
 MAY_IMPORT = {
     "core": (),
     "config": ("core",),
-    "extensions": (),
     "codex": ("core", "config"),
-    "store": ("core", "config", "extensions"),
+    "store": ("core", "config"),
     "acts": ("core", "config", "codex", "store"),
     "world": ("core", "config", "codex", "store"),
-    "doors": ("core", "config", "extensions", "codex", "store", "acts", "world"),
-    "factory": ("core", "config", "extensions", "codex", "store", "acts", "world", "doors"),
+    "doors": ("core", "config", "codex", "store", "acts", "world"),
+    "factory": ("core", "config", "codex", "store", "acts", "world", "doors"),
 }
 
 #: The classic scripts make their own app: `classic` is a door that nobody walks through, so it may look up to the factory.
@@ -91,6 +90,7 @@ LAZY = {
     "classic": "wrong usage and --help answer before the app is made",
     "classic_service": "the same",
     "factory": "a command does not pay for the pages",
+    "store.engine": "a command does without Flask-SQLAlchemy and the ORM",
     "world": "requests is slow to load, and most commands send nothing",
 }
 
@@ -245,7 +245,7 @@ def test_acts_and_edges_know_no_flask():
 
 
 def test_sql_is_in_the_store_alone():
-    libraries = places_importing({"sqlalchemy", "flask_sqlalchemy", "sqlite3", "psycopg"}, set(ROOMS) - {"store", "extensions"})
+    libraries = places_importing({"sqlalchemy", "flask_sqlalchemy", "sqlite3", "psycopg"}, set(ROOMS) - {"store"})
 
     # An act owns its transaction and hands it on, so it may name the type; asking the database is the store's.
     assert [place for place in libraries if not place.endswith(" sqlalchemy.Connection")] == []

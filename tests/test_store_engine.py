@@ -11,9 +11,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy
-from quota_web.extensions import db
 from quota_web.store import accounts as store
 from quota_web.store import engine, site
+from quota_web.store.extension import db
 from quota_web.store.models import account
 from tests.fakes import NOW
 from tests.house import Beside
@@ -148,7 +148,7 @@ def test_an_address_that_no_driver_takes_is_a_bad_setting_or_a_bad_database(hous
 FORKS = """
 import os, sys
 from quota_web import config
-from quota_web.extensions import db
+from quota_web.store.extension import db
 from quota_web.factory import create_app
 from quota_web.store import engine, site
 from quota_web.world import world

@@ -13,8 +13,8 @@ from sqlalchemy import event
 
 from quota_web import clock, reports
 from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull, QuotaError
-from quota_web.extensions import db
 from quota_web.store import condition, engine, files, models
+from quota_web.store.extension import db
 from quota_web.store.files import Presence
 from quota_web.world import world
 from tests.browser import Browser

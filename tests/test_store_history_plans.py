@@ -10,10 +10,10 @@ from sqlalchemy import Connection, event
 from sqlalchemy.dialects import postgresql
 
 from quota_web import charts, clock, config, demo, details, reports
-from quota_web.extensions import db
 from quota_web.factory import create_app
 from quota_web.store import engine, history, latest, rollups
 from quota_web.store.accounts import Scope
+from quota_web.store.extension import db
 from quota_web.world import world
 from tests.fakes import NOW
 

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import event
 
 from quota_web import reports
-from quota_web.extensions import db
 from quota_web.store import accounts as store
 from quota_web.store import engine, latest
+from quota_web.store.extension import db
 from tests.fakes import NOW
 
 HISTORY = ("reading", "rollup", "attempt", "account_fact", "event")

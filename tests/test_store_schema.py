@@ -14,8 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from quota_web.errors import BadDatabase, BadSetting, DatabaseTooNew, KeyMissing
-from quota_web.extensions import db
 from quota_web.store import engine, models, schema
+from quota_web.store.extension import db
 from quota_web.world import World, world
 from tests.house import House, open_house
 

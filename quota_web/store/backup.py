@@ -13,8 +13,7 @@ from urllib.parse import quote
 from sqlalchemy import update
 
 from quota_web.errors import BadDatabase, BadInput, DatabaseDamaged, DatabaseTooNew
-from quota_web.extensions import db
-from quota_web.store import engine, events, files, schema, site
+from quota_web.store import engine, events, files, models, schema, site
 from quota_web.store.models import account, site_state
 
 #: SQLite's files begin with this.
@@ -110,7 +109,7 @@ def _require_our_tables(file: Path, connection: sqlite3.Connection, version: str
 
 def _content(file: Path, connection: sqlite3.Connection, version: str) -> Content:
     names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'")]
-    known = [name for name in names if name in db.metadata.tables]
+    known = [name for name in names if name in models.metadata.tables]
     # The names are those of our own tables, compared a line above.
     rows = {name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in known}  # noqa: S608
     state = connection.execute("SELECT data_version, session_epoch FROM site_state WHERE id = 1").fetchone()

@@ -3,8 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from quota_web.extensions import db
-from quota_web.store.engine import BUSY_TIMEOUT_MS
+from quota_web.store import engine
 
 #: Whoever reads at this moment is not waited for: there is a next time.
 PATIENCE_MS = 200
@@ -12,9 +11,9 @@ PATIENCE_MS = 200
 
 def truncate_log() -> bool:
     """Move all of SQLite's write-ahead log into the database and empty it; False where somebody was in the way. Other databases have none."""
-    if db.engine.dialect.name != "sqlite":
+    if engine.bound().dialect.name != "sqlite":
         return True
-    with closing(db.engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
+    with closing(engine.bound().raw_connection()) as raw, closing(raw.cursor()) as cursor:
         try:
             cursor.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
             # Outside a transaction, which SQLite demands of it.
@@ -23,5 +22,5 @@ def truncate_log() -> bool:
         except sqlite3.OperationalError:
             return False
         finally:
-            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            cursor.execute(f"PRAGMA busy_timeout={engine.BUSY_TIMEOUT_MS}")
     return row is None or row[0] == 0

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select, text, tuple_, update
 
 from quota_web.errors import BadInput
-from quota_web.extensions import db
-from quota_web.store import engine, schema, site
+from quota_web.store import engine, models, schema, site
 from quota_web.store.models import account
 
 #: Rows a statement.
@@ -39,7 +38,7 @@ def _plain(value: Any) -> Any:
 
 def tables() -> list[Table]:
     """Our tables, those that others refer to first."""
-    return list(db.metadata.sorted_tables)
+    return list(models.metadata.sorted_tables)
 
 
 def copy(url: str, progress: Progress) -> dict[str, Sum]:

@@ -10,17 +10,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
 from sqlalchemy.pool import NullPool
 
 from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull
-from quota_web.extensions import db
 from quota_web.store import files
 
 BUSY_TIMEOUT_MS = 5000
@@ -38,22 +37,37 @@ _thread = threading.local()
 _troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
 
 
-def init_app(app: Flask) -> None:
-    """Bind the engine to *app*; connects to nothing yet. Raises BadSetting for an address that no driver takes."""
+def init_app(app: Flask, *, pages: bool = True) -> None:
+    """Bind an engine to *app*; connects to nothing yet. Raises BadSetting for an address that no driver takes.
+
+    With *pages* it is Flask-SQLAlchemy's. A command does without: that loads the ORM, which takes longer than the command does.
+    """
     url = app.config["SETTINGS"].database_url
     try:
-        app.config.setdefault("SQLALCHEMY_DATABASE_URI", url)
-        app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(url))
-        db.init_app(app)
+        engine = _of_the_extension(app, url) if pages else create_engine(url, **_engine_options(url))
     except ModuleNotFoundError as error:
         raise BadSetting(f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install -r requirements-postgresql.txt") from None
     except (ArgumentError, ValueError):
         raise BadSetting("QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
-    with app.app_context():
-        engine = db.engine
     configure(engine)
+    app.extensions["quota_engine"] = engine
     # A connection must not cross a fork: both sides would use one file descriptor. The child starts without any.
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
+
+
+def _of_the_extension(app: Flask, url: str) -> Engine:
+    from quota_web.store.extension import db
+
+    app.config.setdefault("SQLALCHEMY_DATABASE_URI", url)
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(url))
+    db.init_app(app)
+    with app.app_context():
+        return db.engine
+
+
+def bound() -> Engine:
+    """The present app's engine."""
+    return cast(Engine, current_app.extensions["quota_engine"])
 
 
 def configure(engine: Engine) -> None:
@@ -96,7 +110,7 @@ def reading() -> Iterator[Connection]:
 def _connection(write: bool) -> Iterator[Connection]:
     if getattr(_thread, "open", False):
         raise RuntimeError("a transaction is already open in this thread; pass its connection on instead")
-    own = db.engine
+    own = bound()
     known = _troubles.get(own)
     if write and isinstance(known, DatabaseDamaged):
         raise known
@@ -145,7 +159,7 @@ def elsewhere(url: str, write: bool) -> Iterator[Connection]:
 @contextmanager
 def driver() -> Iterator[sqlite3.Connection]:
     """The driver's own connection to our SQLite file, outside of any transaction; its errors come out as ours."""
-    raw = db.engine.raw_connection()
+    raw = bound().raw_connection()
     try:
         connection = raw.driver_connection
         if not isinstance(connection, sqlite3.Connection):
@@ -164,12 +178,12 @@ def plain_driver_error(error: sqlite3.Error) -> Exception:
 
 def file() -> Path | None:
     """The SQLite file of the app's database; None where that is a server."""
-    return sqlite_path(str(db.engine.url))
+    return sqlite_path(str(bound().url))
 
 
 def trouble() -> BadDatabase | None:
     """Why nothing can be stored at present: no room since the last try, or a damaged file; None while all is well."""
-    return _troubles.get(db.engine)
+    return _troubles.get(bound())
 
 
 def _note(engine: Engine, error: Exception) -> None:
@@ -182,13 +196,13 @@ def _note(engine: Engine, error: Exception) -> None:
 
 def found_damaged(error: DatabaseDamaged) -> None:
     """Stop writing: a check found damage that no statement has met yet."""
-    _note(db.engine, error)
+    _note(bound(), error)
 
 
 def forget_troubles() -> None:
     """Start afresh with another file in the database's place."""
-    _troubles.pop(db.engine, None)
-    db.engine.dispose()
+    _troubles.pop(bound(), None)
+    bound().dispose()
 
 
 def plain_error(error: SQLAlchemyError) -> Exception:
@@ -232,7 +246,7 @@ def damaged_text(reason: str) -> str:
 
 def compact() -> None:
     """Give the space of deleted rows back to the disk where that is asked for by one statement; somebody else's lock leaves it as it is."""
-    with db.engine.connect() as conn:
+    with bound().connect() as conn:
         driver = conn.connection.driver_connection
         if is_sqlite(conn) and driver is not None:
             with suppress(sqlite3.OperationalError):

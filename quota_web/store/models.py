@@ -5,12 +5,21 @@ Times are epoch seconds, UTC. The two series tables, `reading` and `rollup`, are
 a migration that rebuilds `account` must not be able to delete history.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
 
-from quota_web.extensions import db
+#: Constraint names spelled out, so that a migration can name what it changes on both databases.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
 
-account = db.Table(
+account = Table(
     "account",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(80), nullable=False),
     #: The name folded for comparing; NULL once deleted, which frees the name.
@@ -46,8 +55,9 @@ account = db.Table(
     Column("claimed_at", BigInteger),
 )
 
-credential = db.Table(
+credential = Table(
     "credential",
+    metadata,
     Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
     Column("access_sealed", LargeBinary, nullable=False),
     Column("refresh_sealed", LargeBinary),
@@ -62,8 +72,9 @@ credential = db.Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
-limit_window = db.Table(
+limit_window = Table(
     "limit_window",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("account_id", Integer, ForeignKey("account.id"), nullable=False),
     Column("key", String(120), nullable=False),
@@ -82,8 +93,9 @@ limit_window = db.Table(
     Index("uq_limit_window_account_id_key", "account_id", "key", unique=True),
 )
 
-reading = db.Table(
+reading = Table(
     "reading",
+    metadata,
     Column("window_id", Integer, primary_key=True, autoincrement=False),
     Column("taken_at", BigInteger, primary_key=True, autoincrement=False),
     #: NULL marks the moment at which the window was gone from the answer.
@@ -93,8 +105,9 @@ reading = db.Table(
     sqlite_with_rowid=False,
 )
 
-rollup = db.Table(
+rollup = Table(
     "rollup",
+    metadata,
     Column("span", Integer, primary_key=True, autoincrement=False),
     Column("window_id", Integer, primary_key=True, autoincrement=False),
     Column("slot", BigInteger, primary_key=True, autoincrement=False),
@@ -110,8 +123,9 @@ rollup = db.Table(
     sqlite_with_rowid=False,
 )
 
-account_fact = db.Table(
+account_fact = Table(
     "account_fact",
+    metadata,
     Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
     Column("since", BigInteger, primary_key=True, autoincrement=False),
     Column("plan", String(200)),
@@ -125,8 +139,9 @@ account_fact = db.Table(
     sqlite_with_rowid=False,
 )
 
-attempt = db.Table(
+attempt = Table(
     "attempt",
+    metadata,
     Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
     Column("first_at", BigInteger, primary_key=True, autoincrement=False),
     Column("last_at", BigInteger, nullable=False),
@@ -140,8 +155,9 @@ attempt = db.Table(
     sqlite_with_rowid=False,
 )
 
-event = db.Table(
+event = Table(
     "event",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("at", BigInteger, nullable=False, index=True),
     Column("kind", String(40), nullable=False),
@@ -152,8 +168,9 @@ event = db.Table(
     Column("dedupe", String(120), unique=True),
 )
 
-api_token = db.Table(
+api_token = Table(
     "api_token",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(80), nullable=False, unique=True),
     Column("hash", String(64), nullable=False, unique=True),
@@ -162,8 +179,9 @@ api_token = db.Table(
     Column("last_used_at", BigInteger),
 )
 
-login_failure = db.Table(
+login_failure = Table(
     "login_failure",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("address", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -171,14 +189,16 @@ login_failure = db.Table(
     Index("ix_login_failure_at", "at"),
 )
 
-setting = db.Table(
+setting = Table(
     "setting",
+    metadata,
     Column("key", String(40), primary_key=True),
     Column("value", Text, nullable=False),
 )
 
-site_state = db.Table(
+site_state = Table(
     "site_state",
+    metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     #: Grows with every change that a page could show; caches and ETags hang on it.
     Column("data_version", BigInteger, nullable=False),

@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from quota_web.config import PROJECT
 from quota_web.errors import BadDatabase, BadSetting, DatabaseTooNew
-from quota_web.extensions import db
 from quota_web.store import engine, files
 from quota_web.store.files import Presence
 from quota_web.store.sealing import Sealer
@@ -73,7 +72,7 @@ def _named(file: Path | None) -> Iterator[None]:
 
 
 def _url() -> str:
-    return str(db.engine.url.render_as_string(hide_password=False))
+    return str(engine.bound().url.render_as_string(hide_password=False))
 
 
 def version() -> str | None:

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask_wtf import CSRFProtect
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web import api_tokens, clock, reports, sign_in
-from quota_web.extensions import csrf
 from quota_web.passwords import COST
 from quota_web.sign_in import Gate
 from quota_web.web import hosts, proxy, sessions
 from quota_web.web.errors import Refusal, wants_json
 from quota_web.world import world
+
+csrf = CSRFProtect()
 
 #: What an endpoint asks for. `public`: nothing; `read`, `refresh`, `write`: what API tokens can be allowed, too;
 #: `session`: a person, because credentials or the sign-in itself are shown or changed.

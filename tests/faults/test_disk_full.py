@@ -9,8 +9,8 @@ from sqlalchemy import event
 
 from quota_web import clock
 from quota_web.errors import DatabaseFull
-from quota_web.extensions import db
 from quota_web.store import condition, engine, models
+from quota_web.store.extension import db
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.faults.figures import runs
