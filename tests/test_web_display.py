@@ -1,5 +1,8 @@
 """How values read on a page: words, numbers and times; pure."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta, timezone
 from functools import partial
 from typing import Any
@@ -188,6 +191,24 @@ def test_a_part_is_made_once_for_a_key():
         kept.get(key, lambda: made.append(1))
 
     assert len(made) == 2 + 1
+
+
+def test_threads_that_want_the_same_part_wait_for_the_one_that_makes_it():
+    kept, made, together = display.Kept(), [], threading.Barrier(8)
+
+    def make():
+        made.append(1)
+        time.sleep(0.05)
+        return "part"
+
+    def ask(_number):
+        together.wait(10)
+        return kept.get(("v1",), make)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(ask, range(8))) == {"part"}
+
+    assert len(made) == 1
 
 
 def test_nothing_is_kept_while_the_version_is_unknown():

@@ -1,6 +1,7 @@
 """`/api/results` and `/api/history`: the numbers of the pages, for scripts and for the pages themselves."""
 
 import hashlib
+import threading
 from dataclasses import dataclass
 
 import orjson
@@ -14,6 +15,8 @@ from quota_web.world import world
 
 blueprint = Blueprint("api", __name__)
 _KEPT = "quota_results_kept"
+#: One thread makes a new body, the others wait for it: side by side, each would take as long as all of them together.
+_making = threading.Lock()
 
 
 def init_app(app: Flask) -> None:
@@ -41,19 +44,25 @@ def current(version: tuple[str, int] | None = None) -> Kept:
 
     *version* is the data's, where it was read already in this request and nothing was written since.
     """
-    present = world()
     now = clock.now()
     # Read before the data: a change in between makes the next request look again, never the other way round.
     version = version or reports.version()
     kept: Kept | None = current_app.extensions[_KEPT]
     if kept is None or not kept.holds(version, now):
-        seen = reports.overview(present.scope, now, present.settings.refresh_interval)
-        body = orjson.dumps(results.document(seen))
-        # The body belongs to it: other settings show other accounts of the same data.
-        etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
-        kept = Kept(version, now, seen.flips_at, body, etag)
-        current_app.extensions[_KEPT] = kept
+        with _making:
+            kept = current_app.extensions[_KEPT]
+            if kept is None or not kept.holds(version, now):
+                kept = current_app.extensions[_KEPT] = _made(version, now)
     return kept
+
+
+def _made(version: tuple[str, int], now: int) -> Kept:
+    present = world()
+    seen = reports.overview(present.scope, now, present.settings.refresh_interval)
+    body = orjson.dumps(results.document(seen))
+    # The body belongs to it: other settings show other accounts of the same data.
+    etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
+    return Kept(version, now, seen.flips_at, body, etag)
 
 
 @blueprint.get("/api/results", endpoint="results")

@@ -23,7 +23,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> str:
     present, now = world(), clock.now()
-    etag = api.current().etag
+    etag = api.current(security.data_version()).etag
     # Nothing in the table changes but with the data and, for the countdowns, with the minute.
     shown = display.kept(("dashboard", etag, now // 60, overview.asked(request.args)), lambda: _shown(now))
     return render_template("dashboard/index.html", **shown, results_etag=etag, account_folder=present.settings.account_dir)

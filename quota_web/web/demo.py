@@ -4,7 +4,7 @@ from flask import Flask
 
 from quota_web import demo
 from quota_web.errors import QuotaError
-from quota_web.web import security
+from quota_web.web import display, security
 
 
 def init_app(app: Flask) -> None:
@@ -20,6 +20,7 @@ def _is_here() -> bool:
     if not security.signed_in():
         return False
     try:
-        return demo.is_here()
+        # Both filling and removing change the data's version.
+        return display.kept(("demo", *security.data_version()), demo.is_here)
     except QuotaError:
         return False

@@ -6,6 +6,7 @@ Times stand in the server's zone with its name; the page's script puts them into
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -254,6 +255,8 @@ class Kept:
 
     def __init__(self) -> None:
         self._parts: dict[tuple[object, ...], Any] = {}
+        #: After each change of the data all threads want the same part: made side by side, each takes as long as all of them together.
+        self._making = threading.RLock()
 
     def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """What is kept under *key*, or made now. Nothing is kept under a key with a None in it: then the version is not known."""
@@ -261,13 +264,15 @@ class Kept:
             return make()
         # One look: between two, another thread may have cleared what was there.
         found = self._parts.get(key, _NOTHING)
-        if found is not _NOTHING:
-            return cast(T, found)
-        made = make()
-        if len(self._parts) >= self.MOST:
-            self._parts.clear()
-        self._parts[key] = made
-        return made
+        if found is _NOTHING:
+            with self._making:
+                found = self._parts.get(key, _NOTHING)
+                if found is _NOTHING:
+                    found = make()
+                    if len(self._parts) >= self.MOST:
+                        self._parts.clear()
+                    self._parts[key] = found
+        return cast(T, found)
 
     def block(self, *key: object, caller: Callable[[], Markup]) -> Markup:
         """For `{% call keep(…) %}` in a template."""
