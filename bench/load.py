@@ -36,7 +36,7 @@ def run(report: Report) -> None:
     with upstream() as codex, place(QUOTA_PASSWORD=PASSWORD, QUOTA_USAGE_URL=codex.url, **pace) as here:
         codex.latency(0.2)
         snapshots = _fill(here, accounts, days, every_s)
-        report.add(Result("18", f"snapshots of {accounts} accounts at the start", "snapshots", [snapshots], unit="snapshots"))
+        report.add(Result("20", f"snapshots of {accounts} accounts at the start", "snapshots", [snapshots], unit="snapshots"))
         with services.classic(here) as service:
             _measure(report, service, codex)
         if services.nginx() is None:
@@ -84,10 +84,10 @@ def _visits(report: Report, service: Service, codex: Upstream, cookies: Iterable
     spent, asked = service.processor_seconds() - before, codex.counted()["requests"]
     what = f"{rate}/s on /, {service.name}"
     _add(report, what, seen)
-    report.add(Result("18", f"{what}: median", "ms", [seen.milliseconds(0.5)], unit="ms"))
-    report.add(Result("18", f"{what}: answers", "answers/s", [len(seen.latencies_s) / seen.took_s], unit="answers/s"))
-    report.add(Result("18", f"{what}: CPU of the service", "cores", [spent / seen.took_s], unit="cores"))
-    report.add(Result("18", f"{what}: accounts asked meanwhile", "a minute", [asked * 60 / seen.took_s], unit="requests/min"))
+    report.add(Result("20", f"{what}: median", "ms", [seen.milliseconds(0.5)], unit="ms"))
+    report.add(Result("20", f"{what}: answers", "answers/s", [len(seen.latencies_s) / seen.took_s], unit="answers/s"))
+    report.add(Result("20", f"{what}: CPU of the service", "cores", [spent / seen.took_s], unit="cores"))
+    report.add(Result("20", f"{what}: accounts asked meanwhile", "a minute", [asked * 60 / seen.took_s], unit="requests/min"))
 
 
 def _health(report: Report, service: Service, beside: str, slow: list[Slow]) -> None:
@@ -105,11 +105,11 @@ def _health(report: Report, service: Service, beside: str, slow: list[Slow]) -> 
 
 
 def _add(report: Report, what: str, seen: Seen, wanted: str = "") -> None:
-    report.add(Result("18", f"{what}: errors", "errors", [seen.errors.total()], unit="errors", wanted="<= 0"))
+    report.add(Result("20", f"{what}: errors", "errors", [seen.errors.total()], unit="errors", wanted="<= 0"))
     if seen.errors:
         print(f"      {dict(seen.errors)}", flush=True)
     for share, name in ((0.99, "99 of 100 within"), (1.0, "slowest")):
-        report.add(Result("18", f"{what}: {name}", "ms", [seen.milliseconds(share)], unit="ms", wanted=wanted))
+        report.add(Result("20", f"{what}: {name}", "ms", [seen.milliseconds(share)], unit="ms", wanted=wanted))
 
 
 def sign_in(address: Address) -> str:
