@@ -29,6 +29,7 @@ class Part:
 
 
 PARTS = {
+    "caddy": Part(("caddy",), ("caddy",)),
     "chromium": Part(
         ("chromium", "chromium-browser", "google-chrome", "Google Chrome"), ("chromium",), ("/Applications/Google Chrome.app/Contents/MacOS",)
     ),

@@ -1,9 +1,9 @@
-"""The samples of docs/deployment.md as they stand there: Debian's nginx in front of gunicorn, and a visitor who follows every link."""
+"""The samples of docs/deployment.md as they stand there: Debian's nginx and Caddy in front of gunicorn, and a visitor who follows every link."""
 
 import datetime
 import http.client
+import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,7 +20,7 @@ from tests.fakes import FakeCodex
 from tests.servers import Server
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
-SAMPLES = re.findall(r"```nginx\n(.+?)```", PAGE, re.DOTALL)
+NGINX, CADDY = (re.findall(rf"```{kind}\n(.+?)```", PAGE, re.DOTALL) for kind in ("nginx", "caddyfile"))
 HOST, PASSWORD = "quota.example.org", "correct horse battery"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -50,7 +50,8 @@ class Visitor:
         self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
 
     def ask(self, method, path, body=None, **headers):
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, timeout=30)
+        connection = http.client.HTTPSConnection(HOST, self.port, timeout=30)
+        connection.sock = self.tls.wrap_socket(socket.create_connection(("127.0.0.1", self.port), 30), server_hostname=HOST)
         try:
             connection.request(method, path, body, {"Host": HOST, "Cookie": self.cookie, **{k.replace("_", "-"): v for k, v in headers.items()}})
             answer = connection.getresponse()
@@ -77,25 +78,51 @@ def gunicorn(tmp_path, request):
 
 
 @pytest.fixture
-def nginx(tmp_path, gunicorn, request):
-    """The sample with this test's port, upstream and certificate in it, and nothing else changed."""
-    program, sample, port = parts.require("nginx"), request.param, free_port()
+def proxy(tmp_path, gunicorn, request):
+    """A sample with this test's port, upstream and certificate in it, and nothing else changed."""
+    kind, sample = request.param
+    port = free_port()
     certificate(tmp_path)
-    for written, ours in (
-        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("http://127.0.0.1:8081", gunicorn.url),
-        ("/etc/ssl/quota", str(tmp_path / "quota")),
-    ):
-        assert written in sample
-        sample = sample.replace(written, ours)
-    paths = "\n".join(f"{name}_temp_path {tmp_path}/{name};" for name in TEMPORARY)
-    user = "user root;\n" if shutil.which("id") and subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout == "0\n" else ""
-    config = tmp_path / "nginx.conf"
-    config.write_text(f"{user}pid {tmp_path}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}\n{sample}\n}}\n")
-    with subprocess.Popen([program, "-c", config, "-e", tmp_path / "nginx.log", "-p", tmp_path]) as process:
+    command = {"nginx": nginx, "caddy": caddy}[kind](tmp_path, sample, port, gunicorn.url)
+    with subprocess.Popen(command, env={**os.environ, "HOME": str(tmp_path)}) as process:
         wait_for(port)
         yield Visitor(port)
         process.terminate()
+
+
+def nginx(folder, sample, port, upstream):
+    program = parts.require("nginx")
+    sample = with_ours(
+        sample,
+        ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+        ("http://127.0.0.1:8081", upstream),
+        ("/etc/ssl/quota", str(folder / "quota")),
+    )
+    paths = "\n".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(f"{user}pid {folder}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}\n{sample}\n}}\n")
+    return [program, "-c", config, "-e", folder / "nginx.log", "-p", folder]
+
+
+def caddy(folder, sample, port, upstream):
+    program = parts.require("caddy")
+    sample = with_ours(
+        sample,
+        (f"{HOST} {{\n", f"{HOST}:{port} {{\n\tbind 127.0.0.1\n\ttls {folder}/quota.pem {folder}/quota.key\n"),
+        ("127.0.0.1:8081", upstream.removeprefix("http://")),
+    )
+    config = folder / "Caddyfile"
+    # Neither its port for orders nor port 80 is ours to take.
+    config.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tlog {{\n\t\tlevel ERROR\n\t}}\n}}\n{sample}")
+    return [program, "run", "--adapter", "caddyfile", "--config", config]
+
+
+def with_ours(sample, *replacements):
+    for written, ours in replacements:
+        assert written in sample
+        sample = sample.replace(written, ours)
+    return sample
 
 
 def free_port():
@@ -152,24 +179,34 @@ def crawl(visitor, start):
     return answers, forms
 
 
-@pytest.mark.parametrize(
-    ("gunicorn", "nginx", "prefix"), [("", SAMPLES[0], ""), ("/quota", SAMPLES[1], "/quota")], ids=["root", "prefix"], indirect=["gunicorn", "nginx"]
+ALL_SAMPLES = pytest.mark.parametrize(
+    ("gunicorn", "proxy", "prefix"),
+    [
+        pytest.param(prefix, (kind, samples[number]), prefix, id=f"{kind}-{place}")
+        for kind, samples in (("nginx", NGINX), ("caddy", CADDY))
+        for number, (place, prefix) in enumerate((("root", ""), ("prefix", "/quota")))
+    ],
+    indirect=["gunicorn", "proxy"],
 )
-def test_every_link_leads_somewhere_behind_nginx(nginx, prefix):
-    status, headers, _ = nginx.sign_in(f"{prefix}/login")
-    assert (status, urlsplit(headers["Location"]).path, nginx.cookie_path) == (303, f"{prefix}/", prefix or "/")
 
-    answers, forms = crawl(nginx, f"{prefix}/")
+
+@ALL_SAMPLES
+def test_every_link_leads_somewhere_behind_it(proxy, prefix):
+    status, headers, _ = proxy.sign_in(f"{prefix}/login")
+    assert (status, urlsplit(headers["Location"]).path, proxy.cookie_path) == (303, f"{prefix}/", prefix or "/")
+
+    answers, forms = crawl(proxy, f"{prefix}/")
 
     assert {path: status for path, status in answers.items() if status not in (200, 302, 303)} == {}
     assert [path for path in (*answers, *forms) if not path.startswith(f"{prefix}/")] == []
     assert {f"{prefix}/accounts/a0", f"{prefix}/auth", f"{prefix}/settings"} <= {path.partition("?")[0] for path in answers}
     if prefix:
-        assert nginx.ask("GET", prefix)[0] == 301
+        status, headers, _ = proxy.ask("GET", prefix)
+        assert (status in (301, 302), urlsplit(headers["Location"]).path) == (True, f"{prefix}/")
 
 
-@pytest.mark.parametrize(("gunicorn", "nginx"), [("", SAMPLES[0])], ids=["root"], indirect=True)
-def test_what_a_visitor_forwards_is_not_believed(nginx, gunicorn):
+@ALL_SAMPLES
+def test_what_a_visitor_forwards_is_not_believed(proxy, gunicorn, prefix):
     forged = {
         "X_Forwarded_For": "10.9.8.7",
         "X_Forwarded_Host": "evil.example",
@@ -177,12 +214,13 @@ def test_what_a_visitor_forwards_is_not_believed(nginx, gunicorn):
         "X_Forwarded_Prefix": "/evil",
         "Remote_User": "root",
     }
-    status, headers, _ = nginx.ask("GET", "/", **forged)
+    status, headers, _ = proxy.ask("GET", f"{prefix}/", **forged)
 
     assert status in (302, 303)
+    assert urlsplit(headers["Location"]).path == f"{prefix}/login"
     assert "evil" not in headers["Location"]
     for _ in range(3):
-        _, _, page = nginx.ask("GET", "/login", **forged)
+        _, _, page = proxy.ask("GET", f"{prefix}/login", **forged)
         body = urlencode({"password": "wrong", "csrf_token": Links(page).csrf})
-        nginx.ask("POST", "/login", body, Content_Type="application/x-www-form-urlencoded", Origin=f"https://{HOST}", **forged)
+        proxy.ask("POST", f"{prefix}/login", body, Content_Type="application/x-www-form-urlencoded", Origin=f"https://{HOST}", **forged)
     assert gunicorn.rows("SELECT DISTINCT address FROM login_failure") == [("127.0.0.1",)]
