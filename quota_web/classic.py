@@ -9,7 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 USAGE_PATH = "/backend-api/wham/usage"
 
@@ -54,7 +58,7 @@ def _refresh(options: argparse.Namespace) -> int:
         return run_refresh(present, wanted)
 
 
-def make_app(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def make_app(options: argparse.Namespace) -> "Flask":
     """The app with the options laid over the environment's settings."""
     from quota_web import config
     from quota_web.factory import create_app
