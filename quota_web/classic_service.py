@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 STATE_FILE = "codex_quota_web_results.json"
 MIN_INTERVAL, MAX_INTERVAL = 10, 30 * 86_400
-#: Slow clients are held in buffers, not in threads; more than a few hundred at once are somebody playing.
-WAITRESS = {"threads": 8, "connection_limit": 500, "channel_timeout": 30, "cleanup_interval": 10, "ident": None}
+#: Slow clients are held in buffers, not in threads. As many of them as fit below the 1,024 files that most systems let a process open:
+#: at the limit nobody else gets in. Beyond that many files select(), which waitress uses unless told otherwise, would end the service.
+WAITRESS = {"threads": 8, "connection_limit": 900, "asyncore_use_poll": True, "channel_timeout": 30, "cleanup_interval": 10, "ident": None}
 
 
 def service(arguments: Sequence[str]) -> int:

@@ -110,7 +110,7 @@ def test_a_request_that_waits_for_results_is_answered_at_the_stop(tmp_path, code
 def test_slow_clients_hold_nobody_up(tmp_path, codex):
     with Server(tmp_path, codex).classic() as server, contextlib.ExitStack() as clients:
         address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        for head in [b"GET / HTTP/1.1\r\nHost: loc", b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"] * 100:
+        for head in [b"GET / HTTP/1.1\r\nHost: loc", b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"] * 300:
             client = clients.enter_context(socket.create_connection(address, timeout=10))
             client.sendall(head)
         started = time.monotonic()
