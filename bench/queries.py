@@ -1,4 +1,4 @@
-"""Charts and latest values on a long history: rollups against GROUP BY over the raw readings, and whether size matters."""
+"""Charts and latest values on a long history: rollups against GROUP BY over the raw readings, whether size matters, and the pages over HTTP."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from bench.harness import Curve, Report, Result, alternate, main
 from bench.place import place
+from bench.served import pages
 from quota_web import charts, clock, demo, series
 from quota_web.charts import RANGES, Wanted
 from quota_web.simulation import PLAIN
@@ -39,6 +40,7 @@ def run(report: Report) -> None:
                     _against_raw(report, conn, now, readings)
             if is_last:
                 _charts(report, now)
+                pages(report, here, readings)
     (small, at_small), (large, at_large) = latest_at[0], latest_at[-1]
     what = f"latest of all windows, {large / 1e6:.3g} M against {small / 1e6:.3g} M readings"
     report.add(Result("8", what, "times the cost", at_large, at_small, "the small one", "ms", "<= 1.5"))

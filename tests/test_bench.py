@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from bench import harness, plot, report
+from bench import browser, harness, plot, report
 from bench.harness import Report, Result, Size
+from tests import parts
 
 PROJECT = Path(__file__).resolve().parent.parent
-GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state", "load")
+GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state", "load", "browser")
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_runs_and_writes_json(group, tmp_path):
+    if group == "browser" and (lacks := browser.missing()):
+        parts.lack(lacks)
     command = [sys.executable, "-m", f"bench.{group}", "--smoke", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=110)
 

@@ -1,0 +1,193 @@
+"""Zooming the charts of ten accounts in Chromium with the mouse: how long frames take, and how long a change of the range.
+
+Needs the development requirements, Chromium and the chart library; without them it says so and measures nothing.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from bench.harness import PROJECT, Report, Result, main
+from bench.place import place
+from bench.served import p95, served
+from bench.web import PASSWORD
+from quota_web import clock, demo
+from quota_web.simulation import PLAIN
+from quota_web.world import world
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ACCOUNTS = 10
+LIBRARY = PROJECT / "quota_web" / "web" / "static" / "vendor" / "uPlot.iife.min.js"
+RANGES = ("7d", "30d", "90d", "1y", "24h")
+#: Parts of the width that are dragged over, one after the other: from 24 hours on, each leaves stretches of about 500 points.
+DRAGS = ((0.05, 0.7), (0.75, 0.2), (0.1, 0.95))
+DRAWN = "() => document.getElementById('history').dataset.charts === 'drawn' && !document.querySelector('.plot.busy')"
+
+#: Notes when each frame begins; `bench.drawn` tells when the answer to a click was there, and when its charts were on the screen.
+NOTES = """() => {
+  window.bench = {
+    watch() {
+      this.frames = [];
+      const note = (at) => { if (this.frames.push(at)) this.next = requestAnimationFrame(note); };
+      this.next = requestAnimationFrame(note);
+    },
+    watched() {
+      cancelAnimationFrame(this.next);
+      return this.frames;
+    },
+    drawn(selector) {
+      const plot = document.querySelector('.plot');
+      performance.clearResourceTimings();
+      return new Promise((done) => {
+        let began = 0;
+        document.querySelector(selector).addEventListener('click', (event) => { began = event.timeStamp; }, { capture: true, once: true });
+        new MutationObserver((_, observer) => {
+          if (!began || plot.classList.contains('busy')) return;
+          observer.disconnect();
+          const answer = performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/history')).at(-1);
+          // A message that is sent before a frame is painted comes when that is done.
+          const channel = new MessageChannel();
+          channel.port1.onmessage = () => done([answer.responseEnd - began, performance.now() - began]);
+          requestAnimationFrame(() => channel.port2.postMessage(0));
+        }).observe(plot, { attributes: true, attributeFilter: ['class'] });
+      });
+    },
+    async points() {
+      const asked = performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/history')).at(-1);
+      return (await (await fetch(asked.name)).json()).t.length;
+    },
+  };
+}"""
+
+
+def missing() -> str:
+    """What this group lacks on this machine; empty where it can run."""
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "Playwright is not installed (requirements-dev.txt has it)"
+    if not _chromium():
+        return "Chromium is not installed: apt-get install chromium"
+    return "" if LIBRARY.is_file() else "the chart library is not there: python scripts/assets.py"
+
+
+def _chromium() -> str | None:
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
+def run(report: Report) -> None:
+    with place(QUOTA_PASSWORD=PASSWORD) as here:
+        with here.app().app_context():
+            world().ready()
+            demo.fill(ACCOUNTS, report.size.pick(2, 30, 90), clock.now(), every_s=60, persona=PLAIN)
+        with served(here) as base, dashboard(base) as page:
+            points = [page.evaluate("bench.points()") for _ in _zoom_in_and_out(page)]
+            what = f"zooming {ACCOUNTS} lines of {min(points)} to {max(points)} points in both charts"
+            _frames(report, page, what)
+            _tasks(report, page, what)
+            _ranges(report, page)
+
+
+@contextmanager
+def dashboard(base: str) -> Iterator["Page"]:
+    """The dashboard of somebody who has signed in, its charts drawn."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--disable-gpu", "--no-first-run", "--disable-background-networking", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+        page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 900})
+        page.goto("/login")
+        page.fill("#password", PASSWORD)
+        page.click("main button.main")
+        page.wait_for_selector("#history", state="attached")
+        page.evaluate("document.getElementById('history').scrollIntoView()")
+        page.wait_for_function(DRAWN)
+        page.evaluate(NOTES)
+        yield page
+        browser.close()
+
+
+def _zoom_in_and_out(page: "Page") -> Iterator[None]:
+    """Drag over a part of the first chart, three times deeper, look along the lines, and go back with a double click; stops at each depth."""
+    box = page.locator(".u-over").first.bounding_box()
+    assert box is not None
+    for start, end in DRAGS:
+        before = page.url
+        page.mouse.move(box["x"] + box["width"] * start, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * end, box["y"] + 70, steps=30)
+        page.mouse.up()
+        page.wait_for_function("before => location.href !== before", arg=before)
+        page.wait_for_function(DRAWN)
+        page.mouse.move(box["x"] + box["width"] * start, box["y"] + 90, steps=30)
+        yield
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 60)
+    page.wait_for_function("() => !location.search.includes('from=')")
+    page.wait_for_function(DRAWN)
+
+
+def _zoom(page: "Page", times: int) -> None:
+    for _ in range(times):
+        for _ in _zoom_in_and_out(page):
+            pass
+
+
+def _frames(report: Report, page: "Page", what: str) -> None:
+    rounds: list[list[float]] = []
+    for _ in range(report.size.rounds):
+        page.evaluate("bench.watch()")
+        _zoom(page, report.size.pick(1, 3, 5))
+        began = page.evaluate("bench.watched()")
+        rounds.append([b - a for a, b in pairwise(began)])
+    frames = [took for one in rounds for took in one]
+    report.add(Result("19", f"longest frame, {what}", "ms", [max(one) for one in rounds], unit="ms", wanted="<= 50"))
+    report.add(Result("19", "p95 of these frames", "ms", [p95(one) for one in rounds], unit="ms"))
+    over = [float(sum(took > 50 for took in one)) for one in rounds]
+    report.add(Result("19", f"frames over 50 ms a round, of {len(frames) // len(rounds)}", "frames", over, unit="frames"))
+
+
+def _tasks(report: Report, page: "Page", what: str) -> None:
+    """A frame waits for whatever else the machine does; the CPU time of the page's own tasks is what the page can be blamed for."""
+    browser = page.context.browser
+    assert browser is not None
+    longest = []
+    for _ in range(report.size.pick(1, 3, 5)):
+        browser.start_tracing(page=page, categories=["toplevel"])
+        _zoom(page, 1)
+        longest.append(_longest_task(json.loads(browser.stop_tracing())["traceEvents"]))
+    report.add(Result("19", f"longest task of the page's thread, CPU time, {what}", "ms", longest, unit="ms", wanted="<= 50"))
+
+
+def _longest_task(events: list[dict[str, Any]]) -> float:
+    pages = {(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
+    return float(max(e["tdur"] for e in events if "tdur" in e and (e["pid"], e["tid"]) in pages)) / 1000
+
+
+def _ranges(report: Report, page: "Page") -> None:
+    answered, drawn = [], []
+    for _ in range(report.size.rounds):
+        took = []
+        for name in RANGES * report.size.pick(1, 4, 20):
+            selector = f'#ranges a[data-range="{name}"]'
+            page.evaluate("selector => { window.waited = bench.drawn(selector); }", selector)
+            page.click(selector)
+            took.append(page.evaluate("() => window.waited"))
+        answered.append(p95([to_answer for to_answer, _ in took]))
+        drawn.append(p95([to_chart for _, to_chart in took]))
+    report.add(Result("19", "p95 from a click on a range to its JSON", "ms", answered, unit="ms", wanted="<= 100"))
+    report.add(Result("19", "p95 from a click on a range to the drawn charts", "ms", drawn, unit="ms"))
+
+
+if __name__ == "__main__":
+    lacks = missing()
+    if lacks:
+        print(f"browser, left out: {lacks}")
+    else:
+        main("browser", run)
