@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
@@ -233,7 +234,7 @@ def looked(browser) -> list[TestResponse]:
     return [*(browser.get(path) for path in (*VIEWS, *others)), browser.get("/refresh", **JSON)]
 
 
-def useless_forms(access: str, whole: str) -> list[dict[str, str]]:
+def useless_forms(access: str, whole: str) -> list[dict[str, Any]]:
     """Forms with a token in each field that takes one; none of them can be saved as it is."""
     return [
         {"name": "alice", "auth_json": whole[:-9]},
