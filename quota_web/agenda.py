@@ -34,8 +34,8 @@ def look(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> Agenda:
     with engine.reading() as conn:
         address_blocked_until = site.read(conn).address_blocked_until
         everybody = store.every(conn)
-    in_flight = [a for a in everybody if _is_claimed(a, claim_lasts, now)]
-    waiting = [a for a in everybody if scope.holds(a) and _may_be_asked(a) and not _is_claimed(a, claim_lasts, now)]
+    in_flight = [a for a in everybody if a.is_claimed(now, claim_lasts)]
+    waiting = [a for a in everybody if scope.holds(a) and _may_be_asked(a) and not a.is_claimed(now, claim_lasts)]
     requested = tuple(a for a in waiting if a.requested_at is not None)
     due_now = [a for a in waiting if a.requested_at is None and is_due(a, pace, now)]
     if due.is_address_blocked(address_blocked_until, now):
@@ -56,7 +56,7 @@ def _moments(everybody: list[Account], address_blocked_until: int | None, pace: 
         if found.attempted_at is not None and found.attempted_at + pace.idle > now:
             # Nobody who answers waits longer than that, if the settings ask for more than they did.
             yield found.attempted_at + pace.idle
-        if found.claimed_at is not None and _is_claimed(found, claim_lasts, now):
+        if found.claimed_at is not None and found.is_claimed(now, claim_lasts):
             yield found.claimed_at + claim_lasts
 
 
@@ -71,10 +71,6 @@ def is_due(found: Account, pace: Pace, now: int) -> bool:
 
 def _may_be_asked(found: Account) -> bool:
     return found.paused_at is None and found.last_status is not Status.INVALID_CREDENTIALS and found.origin != DEMO
-
-
-def _is_claimed(found: Account, lasts: int, now: int) -> bool:
-    return found.claim_id is not None and found.claimed_at is not None and 0 <= now - found.claimed_at < lasts
 
 
 def _seemed_expired(found: Account, now: int) -> bool:

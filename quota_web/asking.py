@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -19,7 +20,7 @@ from sqlalchemy import Connection
 from quota_web import due, quota
 from quota_web.codex.answer import Answer
 from quota_web.due import Pace
-from quota_web.errors import DatabaseBusy
+from quota_web.errors import BadDatabase, DatabaseBusy
 from quota_web.faults import Fault
 from quota_web.quota import NETWORK, Snapshot, Status
 from quota_web.store import accounts as store
@@ -32,9 +33,9 @@ from quota_web.store.snapshots import Outcome
 if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient
 
-#: A claim outlives the longest attempt by a margin; a process that died gives its accounts free after that.
-ATTEMPT_DEADLINE = 120
-CLAIM_LASTS = ATTEMPT_DEADLINE + 30
+#: A claim is renewed while its run lives. What a process of another host was asking for when it died is free after CLAIM_LASTS seconds, and so
+#: is its part in the schedule's limit; waits for a busy database and clocks that differ fit in between.
+CLAIM_LASTS, RENEW_S = 60, 10.0
 #: How many results share a transaction at most.
 BATCH = 64
 #: How often a wait for results looks whether the program is to stop, and how long it then still waits for requests that were cut.
@@ -100,6 +101,7 @@ class Run:
         self._done: SimpleQueue[_Asked | BaseException] = SimpleQueue()
         self._in_flight: dict[int, Account] = {}
         self._to_ask: deque[Account] = deque()
+        self._renewed_at = time.monotonic()
         #: Accounts that this run got no result for, because they were or became somebody else's to ask.
         self.held_elsewhere: list[Account] = []
 
@@ -227,12 +229,22 @@ class Run:
         """The next result. At a stop the sockets are cut, so it comes soon or, where a name is just being looked up, never: then nothing."""
         give_up_at = float("inf")
         while time.monotonic() < give_up_at:
+            self._renew()
             try:
                 return [self._done.get(timeout=STOP_PAUSE)]
             except Empty:
                 if self._crew.stop.is_set():
                     give_up_at = min(give_up_at, time.monotonic() + STOP_FOR)
         return []
+
+    def _renew(self) -> None:
+        """Keep the claims from running out while requests take long."""
+        if time.monotonic() - self._renewed_at < RENEW_S:
+            return
+        self._renewed_at = time.monotonic()
+        # What cannot be written now is tried again; whether the answers can be stored is another matter.
+        with suppress(BadDatabase), engine.transaction() as tx:
+            store.renew(tx, self._claim_id, self._crew.now())
 
     def _store(self, tx: Connection, asked: list[_Asked]) -> list[Result]:
         answered = [a for a in asked if not a.answer.dropped]

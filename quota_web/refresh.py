@@ -175,7 +175,7 @@ def _await_others(crew: Crew, held: Sequence[Account], force: bool) -> Iterator[
         free_abandoned()
         with engine.reading() as conn:
             known = store.by_ids(conn, waiting)
-        free = {i: a for i, a in known.items() if not _is_claimed(a, crew.now())}
+        free = {i: a for i, a in known.items() if not a.is_claimed(crew.now(), CLAIM_LASTS)}
         # Nobody asked; or somebody did, but who wants to see the answer itself has to ask.
         again = [a for i, a in free.items() if crew.keep_raw or a.attempted_at == waiting[i].attempted_at]
         waiting = {i: a for i, a in waiting.items() if i in known and i not in free}
@@ -191,7 +191,3 @@ def _await_others(crew: Crew, held: Sequence[Account], force: bool) -> Iterator[
             crew.stop.wait(AWAIT_PAUSE)
     for found in waiting.values():
         yield Result(found.id, found.name, found.last_status, found.fault, None)
-
-
-def _is_claimed(found: Account, now: int) -> bool:
-    return found.claim_id is not None and found.claimed_at is not None and 0 <= now - found.claimed_at < CLAIM_LASTS

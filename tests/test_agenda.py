@@ -18,8 +18,8 @@ LASTS = 150
 
 
 @pytest.fixture
-def app(instance_dir):
-    app = first_start(instance_dir)
+def app(instance_dir, database):
+    app = first_start(instance_dir, **database)
     with app.app_context():
         yield app
 
@@ -71,9 +71,18 @@ def test_some_are_left_alone(app, columns):
 
 def test_a_claim_that_ended_or_lies_in_the_future_holds_nobody_up(app):
     add("ended", claim_id=7, claimed_at=NOW - LASTS)
-    add("future", claim_id=8, claimed_at=NOW + 5)
+    add("future", claim_id=8, claimed_at=NOW + 31)
 
     assert sorted(due_at()) == ["ended", "future"]
+
+
+def test_the_claim_of_a_host_whose_clock_is_a_little_ahead_counts(app):
+    alice = add("alice", claim_id=8, claimed_at=NOW + 30)
+
+    assert due_at() == []
+    with engine.transaction() as tx:
+        assert store.live_claims(tx, NOW, LASTS) == 1
+        assert store.claim(tx, [alice], 9, NOW, LASTS) == []
 
 
 def test_a_request_is_no_matter_of_time(app):

@@ -26,13 +26,13 @@ def codex():
 
 
 @pytest.fixture
-def app(instance_dir, codex):
+def app(instance_dir, codex, database):
     folder = instance_dir / "account"
     folder.mkdir()
     for name in ("alice", "bob"):
         (folder / f"{name}.auth.json").write_text(json.dumps(auth_document(name)))
     names = {"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), "QUOTA_USAGE_URL": codex.url, "QUOTA_RETRY_DELAY": "0"}
-    app = create_app(config.load({**names, "QUOTA_STATE_FILE": str(instance_dir / "state.json")}))
+    app = create_app(config.load({**names, **database, "QUOTA_STATE_FILE": str(instance_dir / "state.json")}))
     with app.app_context():
         world().ready()
     yield app

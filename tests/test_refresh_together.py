@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from quota_web import accounts, refresh
+from quota_web import accounts, asking, refresh
+from quota_web.asking import CLAIM_LASTS
 from quota_web.codex import auth_file
 from quota_web.due import Pace
 from quota_web.quota import NETWORK, Status
@@ -176,7 +177,7 @@ def test_who_wants_to_see_the_answer_itself_asks_again(house, codex):
     assert len(codex.seen) == 2
 
 
-@pytest.mark.parametrize("claimed_at", [NOW - 150, NOW - 10_000, NOW + 1, NOW + 10**9])
+@pytest.mark.parametrize("claimed_at", [NOW - CLAIM_LASTS, NOW - 10_000, NOW + 31, NOW + 10**9])
 def test_the_claim_of_a_process_that_died_runs_out(house, codex, claimed_at):
     house.file("alice")
     house.follow()
@@ -190,10 +191,27 @@ def test_a_claim_holds_until_its_last_second(house, codex, monkeypatch):
     monkeypatch.setattr(refresh, "AWAIT_FOR", 0.2)
     house.file("alice")
     house.follow()
-    claim_for_somebody_else(house, "alice", NOW - 149)
+    claim_for_somebody_else(house, "alice", NOW - CLAIM_LASTS + 1)
 
     assert house.ask()["alice"].source is None
     assert codex.seen == []
+
+
+def test_a_run_that_waits_long_keeps_its_claim(house, codex, monkeypatch):
+    monkeypatch.setattr(asking, "RENEW_S", 0.1)
+    house.file("alice")
+    house.follow()
+    codex.answers("acct-alice", Scene(body=usage_body(), delay=2))
+
+    with Beside(house, lambda: house.ask()) as running:
+        wait_until(lambda: bool(codex.seen))
+        house.now += CLAIM_LASTS - 1
+        wait_until(lambda: house.account("alice").claimed_at == house.now)
+        house.now += CLAIM_LASTS - 1
+        assert list(refresh.refresh_due(house.crew(), house.scope)) == []
+
+    assert running.result["alice"].status is Status.OK
+    assert len(codex.seen) == 1
 
 
 def test_the_late_answer_of_a_lost_claim_changes_nothing_and_the_account_is_asked_anew(house, codex):

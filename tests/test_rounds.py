@@ -13,6 +13,8 @@ from quota_web.rounds import Rounds
 from quota_web.world import world
 from tests.fakes import NOW, Scene, usage_body
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 @pytest.fixture
 def reads(monkeypatch):

@@ -23,6 +23,8 @@ FOLLOWED = "followed"
 MANAGED = "managed"
 #: Invented, without credentials: nothing is ever sent for it.
 DEMO = "demo"
+#: By how many seconds the clocks of hosts that share a database may differ: a claim that seems to come from so near a future counts.
+CLOCKS_DIFFER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Account:
     def status(self) -> Status:
         """What people see: a paused account is paused, whatever happened before."""
         return Status.PAUSED if self.paused_at is not None else self.last_status
+
+    def is_claimed(self, now: int, lasts: int) -> bool:
+        """Whether somebody is asking for it at this moment; see `claim`."""
+        return self.claim_id is not None and self.claimed_at is not None and -CLOCKS_DIFFER <= now - self.claimed_at < lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +253,21 @@ def count(conn: Connection) -> int:
 def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: int) -> list[int]:
     """Claim accounts for this run and return those that were free.
 
-    A claim counts while 0 ≤ now − claimed_at < *lasts*; one from a future that a clock jump took back does not.
+    A claim counts while −CLOCKS_DIFFER ≤ now − claimed_at < *lasts*; one from a future that a clock jump took back does not.
     """
-    return list(conn.execute(_CLAIM, {"ids": list(ids), "claim": claim_id, "now": now, "since": now - lasts}).scalars())
+    return list(conn.execute(_CLAIM, {"ids": list(ids), "claim": claim_id, "now": now, **_span(now, lasts)}).scalars())
+
+
+def _span(now: int, lasts: int) -> dict[str, int]:
+    """Claims from after `since` until `until` count."""
+    return {"since": now - lasts, "until": now + CLOCKS_DIFFER}
 
 
 def _claim() -> Any:
     a = account.c
-    now: Any = bindparam("now")
-    free = a.claim_id.is_(None) | (a.claimed_at > now) | (a.claimed_at <= bindparam("since"))
+    free = a.claim_id.is_(None) | (a.claimed_at > bindparam("until")) | (a.claimed_at <= bindparam("since"))
     taken = update(account).where(a.id.in_(_IDS), a.deleted_at.is_(None), free)
-    return taken.values(claim_id=bindparam("claim"), claimed_at=now).returning(a.id)
+    return taken.values(claim_id=bindparam("claim"), claimed_at=bindparam("now")).returning(a.id)
 
 
 _CLAIM = _claim()
@@ -268,14 +278,19 @@ def live_claims(conn: Connection, now: int, lasts: int) -> int:
     if conn.dialect.name != "sqlite":
         # SQLite has one writer anyway.
         conn.execute(select(site_state.c.id).with_for_update())
-    return int(conn.execute(_LIVE, {"now": now, "since": now - lasts}).scalar_one())
+    return int(conn.execute(_LIVE, _span(now, lasts)).scalar_one())
 
 
 _LIVE = (
     select(func.count())
     .select_from(account)
-    .where(account.c.claim_id.is_not(None), account.c.claimed_at <= bindparam("now"), account.c.claimed_at > bindparam("since"))
+    .where(account.c.claim_id.is_not(None), account.c.claimed_at <= bindparam("until"), account.c.claimed_at > bindparam("since"))
 )
+
+
+def renew(conn: Connection, claim_id: int, now: int) -> None:
+    """Say that this run still asks for what it claimed."""
+    conn.execute(update(account).where(account.c.claim_id == claim_id).values(claimed_at=now))
 
 
 def release(conn: Connection, claim_id: int, ids: Iterable[int] | None = None) -> None:

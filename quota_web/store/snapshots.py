@@ -183,6 +183,8 @@ def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
 # Made once: putting a statement together costs as much as running it.
 _IDS: Any = bindparam("ids", expanding=True)
 _MINE = select(account.c.id).where(account.c.id.in_(_IDS), account.c.claim_id == bindparam("claim_id"), account.c.deleted_at.is_(None))
+# Nobody takes these over before the transaction ends; SQLite's write lock does that by itself.
+_MINE = _MINE.with_for_update()
 _LATEST = Many(update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(gone_at=None))
 _GONE = Many(update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(used_percent=None, resets_at=None))
 _ACCOUNT = Many(

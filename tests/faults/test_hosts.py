@@ -1,0 +1,70 @@
+"""Hosts that share a PostgreSQL, and one of them dies while it asks: the others take over when its claims end, and never ask too much at once."""
+
+import itertools
+import random
+import time
+
+from quota_web import clock
+from quota_web.asking import CLAIM_LASTS
+from quota_web.jobs import DUE_S, TICK_S
+from quota_web.rounds import AT_ONCE
+from quota_web.store import accounts as store
+from quota_web.store import engine
+from quota_web.world import world
+from tests.fakes import Scene, usage_body
+from tests.faults.figures import runs
+from tests.operations import add_account, make_app
+from tests.servers import Server
+
+ACCOUNTS = 12
+KEY = "the same key on both machines"
+#: How long after its claim the last account may be asked: a tick, a round of those who are due, and the asking itself on a busy machine.
+MARGIN_S = 2 * TICK_S + 2 * DUE_S
+
+
+def test_hosts_killed(figures, tmp_path, codex, postgres_url):
+    deaths, late, twice, slowest = runs(1, 10), 0, 0, 0.0
+    for number in range(deaths):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with postgres_url() as url:
+            after, asked_again = one_dies(folder, codex, url)
+        late += after > CLAIM_LASTS + MARGIN_S
+        twice += asked_again
+        slowest = max(slowest, after)
+    assert codex.max_in_flight <= AT_ONCE
+    figures.record("hosts killed with -9 while they asked, another one on the same PostgreSQL", of=deaths, bad=late + twice,
+                   bad_is="left an account late by more than a claim, or asked one again that had answered",
+                   last_account_after_s=round(slowest, 1))  # fmt: skip
+
+
+def one_dies(folder, codex, url) -> tuple[float, int]:
+    """Kill one of two hosts while its requests are under way. How long until all have answers, and how many were asked again without need."""
+    settings = {"QUOTA_DATABASE_URL": url, "QUOTA_SECRET_KEY": KEY}
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+    app = make_app(folder / "one" / "instance", **settings)
+    with app.app_context():
+        world().ready()
+        for number in range(ACCOUNTS):
+            add_account(f"account-{number:02}", number)
+        # Long enough for the other host to start meanwhile.
+        codex.default = Scene(body=usage_body(at=clock.now()), delay=10)
+        seen_before = len(codex.seen)
+        with Server(folder / "one", codex, **settings).classic() as one:
+            one.wait_for(lambda: len(codex.seen) >= seen_before + AT_ONCE)
+            with Server(folder / "two", codex, **settings).classic() as two:
+                time.sleep(random.uniform(0, 1))
+                one.kill()
+                killed_at, asked_by_one = time.monotonic(), len(codex.seen)
+                codex.default = Scene(body=usage_body(at=clock.now()), delay=0.2)
+                two.wait_for(lambda: all_answered() or time.monotonic() > killed_at + 3 * CLAIM_LASTS, 4 * CLAIM_LASTS)
+                took = time.monotonic() - killed_at
+        engine.forget_troubles()
+    by_two = [s.account_id for s in itertools.islice(codex.seen, asked_by_one, None)]
+    return took, len(by_two) - len(set(by_two))
+
+
+def all_answered() -> bool:
+    with engine.reading() as conn:
+        return all(found.taken_at for found in store.every(conn))
