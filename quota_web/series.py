@@ -106,9 +106,10 @@ def _slots(points: Iterable[Point], axis: Axis) -> dict[int, Point]:
 def _joined(a: Point, b: Point) -> Point:
     """Two points of one slot as one: the extremes of both, the last of the later one."""
     later = b if b.last_at >= a.last_at else a
-    lows = [v for v in (a.min_used, b.min_used) if v is not None]
-    highs = [v for v in (a.max_used, b.max_used) if v is not None]
-    return later._replace(min_used=min(lows, default=None), max_used=max(highs, default=None))
+    low = b.min_used if a.min_used is None or (b.min_used is not None and b.min_used < a.min_used) else a.min_used
+    high = b.max_used if a.max_used is None or (b.max_used is not None and b.max_used > a.max_used) else a.max_used
+    # Spelled out instead of lists and _replace, for the same reason as _left.
+    return Point(later.at, low, high, later.last_used, later.last_at, later.last_resets_at)
 
 
 def _holds_until(last: Point, carry_s: int) -> int:
