@@ -1,6 +1,7 @@
 """The container's files: what the Dockerfile may not do, what it copies, and the entrypoint and health check, run for real."""
 
 import fnmatch
+import importlib.util
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import parts
 from tests.servers import PROJECT, Server
 
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
@@ -116,6 +118,15 @@ def test_port_and_folders_are_the_ones_of_the_guide():
 
 
 # The compose file; its own words, since no library for it is needed elsewhere.
+
+
+def test_compose_is_what_the_specification_allows():
+    if importlib.util.find_spec("check_jsonschema") is None:
+        parts.lack("check-jsonschema is not installed: pip install -r requirements-dev.txt")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "ok -- validation done"), done.stdout
 
 
 def test_compose_says_what_the_guide_says():
