@@ -82,6 +82,19 @@ def _added(tx: Connection, sealer: Sealer, name: str, credentials: Credentials, 
     return Saved(name, True)
 
 
+def add_under_free_name(sealer: Sealer, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+    """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace often share an e-mail address."""
+    for number in range(1, 100):
+        suffix = "" if number == 1 else f" {number}"
+        try:
+            return add(sealer, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor)
+        except AccountFollowed:
+            raise
+        except AccountExists:
+            continue
+    raise AccountExists(name, "other logins, a hundred times over")
+
+
 def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials | None, now: int, actor: str) -> Saved:
     """Rename an account or give it other credentials, or both; a followed account's file changes with it.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quota_web import accounts, names
-from quota_web.accounts import AccountFollowed, Saved
+from quota_web.accounts import Saved
 from quota_web.codex import auth_file
 from quota_web.errors import AccountExists, BadInput, CredentialsRefused
 from quota_web.faults import Fault
@@ -80,7 +80,7 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
             yield Line(f"{shown}: {entry.fault.text(str) if entry.fault else 'no credentials'}", False)
             continue
         try:
-            saved = add_under_free_name(sealer, names.checked(shown), entry.credentials, now, actor)
+            saved = accounts.add_under_free_name(sealer, names.checked(shown), entry.credentials, now, actor)
         except AccountExists as error:
             yield Line(str(error), False)
             continue
@@ -88,16 +88,3 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
             yield Line(f"{names.visible(shown)}: {error}", False)
             continue
         yield Line(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}", True)
-
-
-def add_under_free_name(sealer: Sealer, name: str, credentials: auth_file.Credentials, now: int, actor: str) -> Saved:
-    """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace often share an e-mail address."""
-    for number in range(1, 100):
-        suffix = "" if number == 1 else f" {number}"
-        try:
-            return accounts.add(sealer, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor)
-        except AccountFollowed:
-            raise
-        except AccountExists:
-            continue
-    raise AccountExists(name, "other logins, a hundred times over")

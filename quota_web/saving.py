@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from quota_web import accounts, imports, names
+from quota_web import accounts, names
 from quota_web.accounts import Saved
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials, Entry
@@ -129,7 +129,7 @@ def _add_all(sealer: Sealer, typed: Typed, entries: Sequence[Entry], errors: dic
             if not name or (name == "pasted" and not given):
                 raise FormRefused({"name": "give the account a name"})
             # A name that nobody typed may be another login's: seats of one workspace often share an e-mail address.
-            add = accounts.add if given else imports.add_under_free_name
+            add = accounts.add if given else accounts.add_under_free_name
             yield add(sealer, names.checked(name), credentials, now, actor)
         except FormRefused as refused:
             for field, text in refused.errors.items():
