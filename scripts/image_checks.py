@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -109,7 +110,17 @@ def as_compose_does(checks: Checks) -> None:
             serves(checks, container, codex)
             runs_as(checks, container, OWNER)
             checks.that("its file system is read-only", container.execute("touch", "/app/new").returncode != 0)
+            done = container.execute("flask", "quota", "backup", f"{INSTANCE}/backup.sqlite")
+            checks.that("a backup is written", done.returncode == 0, done.stderr.strip() if done.returncode else "")
             stops(checks, container)
+        backups = folder / "backups"
+        backups.mkdir()
+        # With its owner, as he has it who copies it out.
+        (folder / "instance/backup.sqlite").rename(backups / "backup.sqlite")
+        restore = replace(run, command=("flask", "quota", "restore", "/backups/backup.sqlite"), volumes={**run.volumes, "/backups": backups})
+        with Container(checks.image, restore) as container:
+            status = container.process.wait(60)
+            checks.that("docker compose run puts it back", status == 0 and "2 accounts" in container.log(), container.log().strip() if status else "")
 
 
 def as_somebody(checks: Checks) -> None:
