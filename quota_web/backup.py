@@ -66,7 +66,7 @@ def restore(source: Path, now: int, actor: str) -> Restored:
     presence = Presence(file)
     try:
         if not presence.alone():
-            raise store.in_use(file)
+            raise files.in_use(file)
         with _writing(file.parent), _temporary(file) as part:
             return _put_back(source, file, part, now, actor)
     finally:

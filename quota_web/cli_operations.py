@@ -131,12 +131,15 @@ def _line(finding: "Finding") -> str:
 def copy_to(url: str) -> None:
     """Copy the whole history to the empty database at URL, such as postgresql://USER@HOST/NAME, and compare both sides.
 
-    Stop the service first. A password is better kept in ~/.pgpass than in URL.
+    Stop the service first: what it stores after the copy began would be left behind. A password is better kept in ~/.pgpass than in URL.
     """
     from quota_web import copying
 
-    _ready()
-    with _Progress() as progress:
+    with copying.alone(_ready().presence) as others, _Progress() as progress:
+        if others:
+            click.echo(
+                f"{others} other connection(s) to this database: if a service is one of them, what it stores from now on is left behind.", err=True
+            )
         sums = copying.copy_to(url, progress)
     click.echo("\n".join(columns_of([("table", "rows", "checksum"), *((name, f"{s.rows:,}", f"{s.checksum:016x}") for name, s in sums.items())])))
     click.echo("Everything arrived: counts and checksums are the same on both sides.")

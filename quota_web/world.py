@@ -45,6 +45,11 @@ class World:
                 self._client = _client(self.settings, self.stop)
             return self._client
 
+    @property
+    def presence(self) -> Presence | None:
+        """What says to others that this process uses the SQLite file, once it is ready; None for a server."""
+        return self._presence
+
     def end(self) -> None:
         """Let nothing more be sent, and cut what is under way. What has been answered is still stored."""
         self.stop.set()

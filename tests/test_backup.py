@@ -136,7 +136,7 @@ def test_a_postgresql_is_left_to_its_own_tools(instance_dir, postgres_url, tmp_p
 
 def leave(app):
     """What a process that ends does: lets go of the database."""
-    presence = world()._presence
+    presence = world().presence
     assert presence is not None
     presence.leave()
     engine.forget_troubles()

@@ -1,13 +1,16 @@
 """Moving a history: every row arrives, both sides are compared, and a target that is in use is never touched."""
 
+import threading
+
 import pytest
 from sqlalchemy import update
 
 from quota_web import clock, copying, reports
-from quota_web.errors import BadInput
+from quota_web.errors import BadDatabase, BadInput
 from quota_web.store import copying as store
 from quota_web.store import engine, models
 from quota_web.store.extension import db
+from quota_web.store.files import Presence
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.operations import add_account, all_rows, fill, make_app, record, rows, run
@@ -78,8 +81,12 @@ def engine_credentials(account_id):
 
 
 def _accounts():
+    return all_records(models.account)
+
+
+def all_records(table):
     with engine.reading() as conn:
-        return conn.execute(models.account.select()).all()
+        return conn.execute(table.select()).all()
 
 
 def test_a_database_in_use_is_refused_untouched(app, target, instance_dir):
@@ -107,6 +114,60 @@ def test_what_does_not_arrive_whole_leaves_the_target_empty(app, target, monkeyp
 
     monkeypatch.undo()
     assert copying.copy_to(target, silent)["reading"].rows == 192
+
+
+def test_a_copy_is_of_one_moment_whatever_is_stored_meanwhile(instance_dir, database, tmp_path):
+    app, copy = make_app(instance_dir, **database), f"sqlite:///{tmp_path / 'copy.sqlite'}"
+
+    def store_another():
+        with make_app(instance_dir, **database).app_context():
+            record(1, NOW + 60)
+            engine.forget_troubles()
+
+    def meanwhile(table, *_):
+        if table == "account":
+            thread = threading.Thread(target=store_another)
+            thread.start()
+            thread.join(30)
+
+    with app.app_context(), clock.frozen(NOW):
+        world().ready()
+        fill(1)
+        copying.copy_to(copy, meanwhile)
+        assert rows(models.reading) == 2 * 2 * 24 + 2
+        engine.forget_troubles()
+    with make_app(instance_dir, QUOTA_DATABASE_URL=copy).app_context():
+        newest = max(row.taken_at for row in all_records(models.reading))
+        assert rows(models.reading) == 2 * 2 * 24
+        assert {row.taken_at for row in _accounts()} == {row.taken_at for row in all_records(models.limit_window)} == {newest}
+        engine.forget_troubles()
+
+
+def test_a_database_that_a_service_uses_is_not_moved(app, target, instance_dir):
+    service = Presence(instance_dir / "quota.sqlite")
+    refused = run(app, "copy-to", target)
+    service.leave()
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (4, 1)
+    assert "stop the service" in refused.stderr
+    assert run(app, "copy-to", target).exit_code == 0
+
+
+def test_nobody_begins_to_use_a_database_that_is_being_moved(app, instance_dir):
+    with copying.alone(world().presence), pytest.raises(BadDatabase, match="restored or moved"):
+        Presence(instance_dir / "quota.sqlite")
+    Presence(instance_dir / "quota.sqlite").leave()
+
+
+def test_who_else_uses_a_server_is_said(app, target, instance_dir, tmp_path):
+    copying.copy_to(target, silent)
+    there = make_app(instance_dir, QUOTA_DATABASE_URL=target)
+    with there.app_context(), engine.elsewhere(target, write=False):
+        said = run(there, "copy-to", f"sqlite:///{tmp_path / 'back.sqlite'}")
+        engine.forget_troubles()
+
+    assert said.exit_code == 0
+    assert "1 other connection(s)" in said.stderr
 
 
 def test_the_way_back_is_the_same_command(app, target, instance_dir, tmp_path):

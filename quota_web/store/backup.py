@@ -174,7 +174,7 @@ def quiet(file: Path) -> int:
         return int(connection.execute("SELECT session_epoch FROM site_state WHERE id = 1").fetchone()[0])
     except sqlite3.Error as error:
         if isinstance(plain := engine.plain_driver_error(error), BadDatabase) and "BUSY" in getattr(error, "sqlite_errorname", ""):
-            raise in_use(file) from plain
+            raise files.in_use(file) from plain
         return 0
     except TypeError:  # no such row
         return 0
@@ -185,10 +185,6 @@ def quiet(file: Path) -> int:
 def _head(file: Path) -> bytes:
     with open(file, "rb") as there:
         return there.read(len(MAGIC))
-
-
-def in_use(file: Path) -> BadDatabase:
-    return BadDatabase(f"{file}: is in use by another process; stop the service (and any other command) first")
 
 
 def swap(copy: Path, file: Path, aside: Path | None) -> None:

@@ -100,3 +100,12 @@ def server() -> str | None:
         if engine.is_sqlite(conn):
             return None
         return str(conn.execute(text("SHOW server_version")).scalar())
+
+
+def other_connections() -> int:
+    """How many others are connected to our database on a server, whatever they do there; 0 for SQLite."""
+    with engine.reading() as conn:
+        return 0 if engine.is_sqlite(conn) else int(conn.execute(text(_OTHERS)).scalar_one())
+
+
+_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"

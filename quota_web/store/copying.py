@@ -42,12 +42,15 @@ def tables() -> list[Table]:
 
 
 def copy(url: str, progress: Progress) -> dict[str, Sum]:
-    """Copy everything into the database at *url*, in one transaction there; returns what each table holds.
+    """Copy everything as it is at one moment into the database at *url*, in one transaction there; returns what each table holds.
 
     Raises BadInput where that database is not empty, BadDatabase where it cannot be used or did not take every row.
     """
     schema.bring_up(url)
     with engine.reading() as source, engine.elsewhere(url, write=True) as target:
+        if not engine.is_sqlite(source):
+            # One state from the first table to the last, as SQLite's transactions have it by themselves.
+            source.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         _require_empty(target)
         target.execute(text("DELETE FROM site_state"))
         sums = {table.name: _copy_table(source, target, table, progress) for table in tables()}

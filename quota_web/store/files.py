@@ -155,9 +155,13 @@ class Presence:
         self.leave()
 
 
+def in_use(file: Path) -> BadDatabase:
+    return BadDatabase(f"{file}: is in use by another process; stop the service (and any other command) first")
+
+
 def _refusal(file: Path, network: str | None) -> str:
     if network is None:
-        return f"{file}: is being restored by another process; try again when that is done"
+        return f"{file}: is being restored or moved by another process; try again when that is done"
     return (
         f"{file}: lies on a network file system ({network}), where only one process may use it, and another one does; "
         "stop that one, move the instance folder to a local disk, or use PostgreSQL"

@@ -100,7 +100,7 @@ def test_restore_of_anything(figures, whole, tmp_path):
         world().ready()
         fill(1)
         kept = rows(models.reading)
-        presence = world()._presence
+        presence = world().presence
         assert presence is not None
         presence.leave()
         outside = listing(tmp_path)
