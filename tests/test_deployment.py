@@ -1,5 +1,6 @@
 """The samples of docs/deployment.md as they stand there: Debian's nginx and Caddy in front of gunicorn, and a visitor who follows every link."""
 
+import base64
 import datetime
 import http.client
 import os
@@ -22,6 +23,7 @@ from tests.servers import Server
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
 NGINX, CADDY = (re.findall(rf"```{kind}\n(.+?)```", PAGE, re.DOTALL) for kind in ("nginx", "caddyfile"))
 HOST, PASSWORD = "quota.example.org", "correct horse battery"
+HASH = "HASH_FROM_caddy_hash-password"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -71,8 +73,7 @@ class Visitor:
 
 @pytest.fixture
 def gunicorn(tmp_path, request):
-    prefix = {"QUOTA_URL_PREFIX": request.param} if request.param else {}
-    settings = {"QUOTA_TRUSTED_PROXIES": "127.0.0.1", "QUOTA_TRUSTED_HOSTS": HOST, "QUOTA_PASSWORD": PASSWORD, **prefix}
+    settings = {"QUOTA_TRUSTED_PROXIES": "127.0.0.1", "QUOTA_TRUSTED_HOSTS": HOST, "QUOTA_PASSWORD": PASSWORD, **request.param}
     with FakeCodex() as codex, Server(tmp_path, codex, accounts=2, **settings).gunicorn() as server:
         yield server
 
@@ -107,6 +108,9 @@ def nginx(folder, sample, port, upstream):
 
 def caddy(folder, sample, port, upstream):
     program = parts.require("caddy")
+    if HASH in sample:
+        made = subprocess.run([program, "hash-password", "--plaintext", PASSWORD], capture_output=True, text=True, check=True)
+        sample = sample.replace(HASH, made.stdout.strip())
     sample = with_ours(
         sample,
         (f"{HOST} {{\n", f"{HOST}:{port} {{\n\tbind 127.0.0.1\n\ttls {folder}/quota.pem {folder}/quota.key\n"),
@@ -182,7 +186,7 @@ def crawl(visitor, start):
 ALL_SAMPLES = pytest.mark.parametrize(
     ("gunicorn", "proxy", "prefix"),
     [
-        pytest.param(prefix, (kind, samples[number]), prefix, id=f"{kind}-{place}")
+        pytest.param({"QUOTA_URL_PREFIX": prefix}, (kind, samples[number]), prefix, id=f"{kind}-{place}")
         for kind, samples in (("nginx", NGINX), ("caddy", CADDY))
         for number, (place, prefix) in enumerate((("root", ""), ("prefix", "/quota")))
     ],
@@ -224,3 +228,13 @@ def test_what_a_visitor_forwards_is_not_believed(proxy, gunicorn, prefix):
         body = urlencode({"password": "wrong", "csrf_token": Links(page).csrf})
         proxy.ask("POST", f"{prefix}/login", body, Content_Type="application/x-www-form-urlencoded", Origin=f"https://{HOST}", **forged)
     assert gunicorn.rows("SELECT DISTINCT address FROM login_failure") == [("127.0.0.1",)]
+
+
+@pytest.mark.parametrize(("gunicorn", "proxy"), [({"QUOTA_AUTH": "proxy"}, ("caddy", CADDY[2]))], ids=["caddy"], indirect=True)
+def test_only_whom_the_proxy_names_is_signed_in(proxy):
+    signed_in = "Basic " + base64.b64encode(f"maria:{PASSWORD}".encode()).decode()
+
+    assert proxy.ask("GET", "/settings")[0] == 401
+    assert proxy.ask("GET", "/settings", Remote_User="mallory")[0] == 401
+    status, _, page = proxy.ask("GET", "/settings", Remote_User="mallory", Authorization=signed_in)
+    assert (status, "maria" in page, "mallory" in page) == (200, True, False)
