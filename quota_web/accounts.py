@@ -23,7 +23,7 @@ from quota_web.secret import Secret
 from quota_web.store import accounts as store
 from quota_web.store import engine, events, site
 from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed
-from quota_web.store.sealing import Sealer, Unreadable, sync_folder
+from quota_web.store.sealing import Sealer, Unreadable, sync
 
 
 class AccountFollowed(AccountExists):
@@ -283,7 +283,7 @@ def write_private(file: Path, content: bytes) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(target.parent)
+    sync(target.parent)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from quota_web.errors import BadDatabase, BadInput, DatabaseDamaged, DatabaseTooNew
 from quota_web.store import engine, events, files, models, schema, site
 from quota_web.store.models import account, site_state
+from quota_web.store.sealing import sync
 
 #: SQLite's files begin with this.
 MAGIC = b"SQLite format 3\0"
@@ -48,14 +49,6 @@ def write_copy(target: Path) -> None:
     with engine.driver() as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
     sync(target)
-
-
-def sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def judged(file: Path) -> Content:
