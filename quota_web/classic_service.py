@@ -1,10 +1,12 @@
 """Door: `codex_quota_service.py`: dashboard and schedule in one process, served by waitress. Its options win over the environment."""
 
 import argparse
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,21 @@ if TYPE_CHECKING:
 
 STATE_FILE = "codex_quota_web_results.json"
 MIN_INTERVAL, MAX_INTERVAL = 10, 30 * 86_400
-#: Slow clients are held in buffers, not in threads. As many of them as fit below the 1,024 files that most systems let a process open:
-#: at the limit nobody else gets in. Beyond that many files select(), which waitress uses unless told otherwise, would end the service.
-WAITRESS = {"threads": 8, "connection_limit": 900, "asyncore_use_poll": True, "channel_timeout": 30, "cleanup_interval": 10, "ident": None}
+#: Slow clients are held in buffers, not in threads; at the limit of connections nobody else gets in.
+WAITRESS = {
+    "threads": 8,
+    # Below the 1,024 files that many systems let a process open, whoever may not raise that.
+    "connection_limit": 900,
+    # Above them select() would end the service.
+    "asyncore_use_poll": True,
+    # What came in one read is answered whether or not anybody reads, and each script that waits is an open file: so, not many at once.
+    "recv_bytes": 1024,
+    "channel_timeout": 30,
+    "cleanup_interval": 10,
+    "ident": None,
+}
+#: How many files may be open: a few for each connection.
+MOST_FILES = 32_768
 
 
 def service(arguments: Sequence[str]) -> int:
@@ -70,6 +84,7 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     most = (app.config.get("MAX_CONTENT_LENGTH") or 0) + 1024 * 1024
     try:
         _stop_at_signals(app)
+        _allow_files()
         serving.start(app)
         server = create_server(app, sockets=sockets, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
         serving.welcome(app, f"http://{_shown_host(host)}:{sockets[0].getsockname()[1]}")
@@ -80,6 +95,15 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     finally:
         serving.stop(app)
     return 0
+
+
+def _allow_files() -> None:
+    """Let this process open as many files as it may, up to what connections can need; without one left, not even the database can be read."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_at_signals(app: "Flask") -> None:

@@ -4,13 +4,14 @@ import collections
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import time
 
 import pytest
 
-from quota_web import clock, serving
+from quota_web import classic_service, clock, serving
 from quota_web.errors import BadSetting
 from quota_web.factory import create_app
 from tests.fakes import Scene, usage_body
@@ -118,6 +119,30 @@ def test_slow_clients_hold_nobody_up(tmp_path, codex):
             assert server.get("/healthz")[0] == 200
         assert time.monotonic() - started < 5
         assert server.stop() < STOP_WITHIN_S
+
+
+def test_who_asks_for_much_and_reads_nothing_holds_few_files_open(tmp_path, codex):
+    with Server(tmp_path, codex).classic() as server, contextlib.ExitStack() as clients:
+        for _ in range(4):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+            # Each answer that waits is an open file; what fits into the kernel does not wait.
+            client.sendall(b"GET /static/css/app.css HTTP/1.1\r\n\r\n" * 200)
+        time.sleep(3)
+
+        assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 150
+        assert server.get("/login")[0] == 200
+
+
+def test_the_service_may_open_as_many_files_as_its_connections_need(tmp_path, codex):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    try:
+        with Server(tmp_path, codex).classic() as server:
+            assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)[0] == min(classic_service.MOST_FILES, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_database_that_cannot_be_used_stops_gunicorn_with_one_line(tmp_path, codex):
