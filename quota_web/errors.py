@@ -1,19 +1,20 @@
 """The tree of what can go wrong beside an account's own faults (those are values, see faults.py).
 
 QuotaError
-├── BadSetting          a setting, folder or file that stops the start; exit status 4
-├── BadDatabase         the database cannot be used
-│   ├── DatabaseBusy    locked by another writer for longer than we wait
-│   ├── DatabaseFull    nothing more can be written; what is there can be read
-│   ├── DatabaseDamaged the file is no database, or torn: no more is written to it
-│   ├── DatabaseTooNew  made by a later version
-│   └── KeyMissing      sealed tokens without the key that sealed them
-├── AccountNotFound     no account of that name
-├── AccountExists       the name is taken by another login
-├── BadInput            something a person gave cannot be used; names its field
-│   └── BadQuery        a word of an address makes no sense
-├── TooManyTries        too many wrong passwords; says when to try again
-└── CredentialsRefused  an auth file cannot work; carries the fault
+├── BadSetting           a setting, folder or file that stops the start; exit status 4
+├── BadDatabase          the database cannot be used
+│   ├── DatabaseBusy     locked by another writer for longer than we wait
+│   ├── DatabaseFull     nothing more can be written; what is there can be read
+│   ├── DatabaseReadOnly a standby, or a file that may not be written; what is there can be read
+│   ├── DatabaseDamaged  the file is no database, or torn: no more is written to it
+│   ├── DatabaseTooNew   made by a later version
+│   └── KeyMissing       sealed tokens without the key that sealed them
+├── AccountNotFound      no account of that name
+├── AccountExists        the name is taken by another login
+├── BadInput             something a person gave cannot be used; names its field
+│   └── BadQuery         a word of an address makes no sense
+├── TooManyTries         too many wrong passwords; says when to try again
+└── CredentialsRefused   an auth file cannot work; carries the fault
 """
 
 from quota_web.faults import Fault
@@ -37,6 +38,10 @@ class DatabaseBusy(BadDatabase):
 
 class DatabaseFull(BadDatabase):
     """The disk is full, or a limit is reached: nothing is written until there is room, and reading goes on."""
+
+
+class DatabaseReadOnly(BadDatabase):
+    """The database accepts no writes, such as the standby of a PostgreSQL; reading goes on."""
 
 
 class DatabaseDamaged(BadDatabase):

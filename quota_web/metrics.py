@@ -99,7 +99,11 @@ def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:
         ("database_size_bytes", "Size of the database.", sizes.database),
         ("wal_size_bytes", "Size of SQLite's write-ahead log.", sizes.log),
         ("disk_free_bytes", "What is free where an SQLite database lies.", sizes.free),
-        ("storing_failed", "1 while nothing can be stored: the disk is full, or the file is damaged.", float(engine.trouble() is not None)),
+        (
+            "storing_failed",
+            "1 while nothing can be stored: the disk is full, or the database is read-only or damaged.",
+            float(engine.trouble() is not None),
+        ),
     )
     for name, text, value in single:
         yield _gauge(name, text, (), [((), value)])

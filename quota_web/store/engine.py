@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
 from sqlalchemy.pool import NullPool
 
-from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull
+from quota_web.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull, DatabaseReadOnly
 from quota_web.store import files
 
 BUSY_TIMEOUT_MS = 5000
@@ -114,6 +114,9 @@ def _connection(write: bool) -> Iterator[Connection]:
     known = _troubles.get(own)
     if write and isinstance(known, DatabaseDamaged):
         raise known
+    if write and isinstance(known, DatabaseReadOnly):
+        # A connection stays with the server it was made to and with the settings of then; a new one sees that it is over.
+        own.dispose()
     _thread.open = True
     try:
         with own.connect() as conn:
@@ -182,13 +185,13 @@ def file() -> Path | None:
 
 
 def trouble() -> BadDatabase | None:
-    """Why nothing can be stored at present: no room since the last try, or a damaged file; None while all is well."""
+    """Why nothing can be stored at present: no room or no right to write since the last try, or a damaged file; None while all is well."""
     return _troubles.get(bound())
 
 
 def _note(engine: Engine, error: Exception) -> None:
     """Keep what pages and `/readyz` must say; a damaged file is written to no more by this process."""
-    if isinstance(error, DatabaseFull | DatabaseDamaged):
+    if isinstance(error, DatabaseFull | DatabaseDamaged | DatabaseReadOnly):
         if type(_troubles.get(engine)) is not type(error):
             _log.error("%s", error)
         _troubles[engine] = error
@@ -217,6 +220,10 @@ def plain_error(error: SQLAlchemyError) -> Exception:
     state = getattr(original, "sqlstate", None) or ""
     if state == "53100":
         return DatabaseFull("the database server's disk is full: nothing can be stored until there is room")
+    if state == "25006":
+        return DatabaseReadOnly(
+            "the database server accepts no writes (a standby, or default_transaction_read_only): nothing can be stored until it does"
+        )
     if state in ("40001", "40P01", "55P03"):
         return DatabaseBusy("the database is busy; try again in a moment")
     if any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
@@ -230,6 +237,8 @@ def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
         return DatabaseBusy("the database is busy; try again in a moment")
     if name in _FULL:
         return DatabaseFull(f"the disk is full or cannot be written ({original}): nothing can be stored until there is room")
+    if name.startswith("SQLITE_READONLY"):
+        return DatabaseReadOnly(f"the database is read-only ({original}): nothing can be stored until its file and folder can be written")
     if name.startswith(_DAMAGED):
         return DatabaseDamaged(damaged_text(str(original)))
     if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError) or not isinstance(original, sqlite3.DatabaseError):

@@ -19,6 +19,8 @@ from quota_web.errors import (
     BadSetting,
     CredentialsRefused,
     DatabaseBusy,
+    DatabaseFull,
+    DatabaseReadOnly,
     QuotaError,
     TooManyTries,
 )
@@ -59,6 +61,12 @@ ANSWERS: dict[type[QuotaError], tuple[int, str]] = {
     DatabaseBusy: (503, "busy"),
     BadDatabase: (503, "unavailable"),
     BadSetting: (503, "unavailable"),
+}
+#: What is said of a 503 beyond "not available": the errors' own texts may name paths.
+UNAVAILABLE: dict[type[QuotaError], str] = {
+    DatabaseBusy: "The database is busy",
+    DatabaseFull: "Nothing can be stored: the disk is full",
+    DatabaseReadOnly: "Nothing can be stored: the database is read-only",
 }
 BUSY_RETRY_S, BROKEN_RETRY_S = 2, 30
 
@@ -116,7 +124,7 @@ def _on_ours(error: QuotaError) -> BaseResponse:
         return response
     busy = isinstance(error, DatabaseBusy)
     current_app.logger.error("%s %s: %s", request.method, request.path.encode("unicode_escape").decode(), error)
-    response = answer(status, code, "The database is busy" if busy else words.sentence, words.advice)
+    response = answer(status, code, UNAVAILABLE.get(type(error), words.sentence), words.advice)
     response.headers["Retry-After"] = str(BUSY_RETRY_S if busy else BROKEN_RETRY_S)
     return response
 
