@@ -194,6 +194,8 @@ def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _width(text: str) -> int:
     """How many cells a terminal gives a text: wide characters take two, marks that combine none."""
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
