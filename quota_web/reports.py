@@ -5,6 +5,7 @@ The number of queries does not depend on how many accounts there are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -90,9 +91,10 @@ def overview(scope: Scope, now: int, interval_s: int) -> Overview:
 
 def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: int, interval_s: int) -> Overview:
     windows, facts = latest.windows(conn), latest.facts(conn)
-    reports = [report(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts]
+    made = sorted((_current(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts), key=attrgetter("order"))
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
-    return Overview(state, tuple(sorted(reports, key=use_order)), min(due, default=None), min(_flips(reports, now, interval_s), default=None))
+    flips_at = min((m.until for m in made if m.until is not None), default=None)
+    return Overview(state, tuple(m.report for m in made), min(due, default=None), flips_at)
 
 
 def pick(accounts: Sequence[AccountReport], wanted: Sequence[str]) -> tuple[list[AccountReport], list[AccountNotFound]]:
@@ -107,12 +109,7 @@ def pick(accounts: Sequence[AccountReport], wanted: Sequence[str]) -> tuple[list
 
 def report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
     """What is known of one account at *now*."""
-    made = _made.get(account.id)
-    if made is None or not made.holds(account, facts, known, now, interval_s):
-        found = _report(account, facts, known, now, interval_s)
-        until = min(_flips([found], now, interval_s), default=None)
-        made = _made[account.id] = _Made(account, facts, known, interval_s, now, until, found)
-    return made.report
+    return _current(account, facts, known, now, interval_s).report
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +124,10 @@ class _Made:
     known: Sequence[KnownWindow]
     interval_s: int
     at: int
+    #: When a `stale` or `blocked` flips by itself next; None if none will.
     until: int | None
     report: AccountReport
+    order: tuple[float, float, float, str]
 
     def holds(self, account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> bool:
         is_same = self.account is account and self.facts is facts and self.interval_s == interval_s and self.known == known
@@ -137,6 +136,15 @@ class _Made:
 
 #: The last report of each account, by its id.
 _made: dict[int, _Made] = {}
+
+
+def _current(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> _Made:
+    made = _made.get(account.id)
+    if made is None or not made.holds(account, facts, known, now, interval_s):
+        found = _report(account, facts, known, now, interval_s)
+        until = min(_flips(found, now, interval_s), default=None)
+        made = _made[account.id] = _Made(account, facts, known, interval_s, now, until, found, use_order(found))
+    return made
 
 
 def _report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
@@ -188,8 +196,9 @@ def due_interval(account: Account, interval_s: int) -> int:
     return min(account.interval_s, interval_s) if account.interval_s else interval_s
 
 
-def _flips(reports: Sequence[AccountReport], now: int, interval_s: int) -> list[int]:
-    """Moments ahead at which something in the results changes without anybody writing it."""
-    moments = [w.resets_at for r in reports for w in r.windows if w.resets_at is not None]
-    moments += [r.account.taken_at + 2 * due_interval(r.account, interval_s) + 1 for r in reports if r.account.taken_at is not None]
+def _flips(report: AccountReport, now: int, interval_s: int) -> list[int]:
+    """Moments ahead at which something in a report changes without anybody writing it."""
+    moments = [w.resets_at for w in report.windows if w.resets_at is not None]
+    if report.account.taken_at is not None:
+        moments.append(report.account.taken_at + 2 * due_interval(report.account, interval_s) + 1)
     return [at for at in moments if at > now]
