@@ -16,5 +16,4 @@ except BadSetting as error:
     print(error, file=sys.stderr)
     sys.exit(4)
 
-gc.freeze()
 gc.enable()

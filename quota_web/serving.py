@@ -1,5 +1,6 @@
 """Door: what both servers do around the app: bring the database up to date, start the schedule, say where to look, and stop in time."""
 
+import gc
 import logging
 import os
 import sys
@@ -28,6 +29,9 @@ def start(app: Flask) -> None:
         # Once a process: a damaged page is better met here than by a write years later.
         condition.check()
     jobs.start(app)
+    # What is loaded stays. Without this the collector goes through all of it whenever the thousands of points of a long chart wake it:
+    # that doubled what such a chart takes.
+    gc.freeze()
 
 
 def begin_to_stop(app: Flask) -> None:
