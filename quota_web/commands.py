@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from quota_web import accounts, clock, follow, names, refresh, reports, results, terminal
 from quota_web.due import Pace
 from quota_web.quota import CACHE, NETWORK, Status
@@ -152,9 +154,9 @@ def write_state_file(world: World) -> int:
     file = world.settings.state_file
     if file is None:
         return terminal.OK
-    content = json.dumps(results.document(overview(world, world.scope)), ensure_ascii=False, separators=(",", ":"))
+    content = orjson.dumps(results.document(overview(world, world.scope)))
     try:
-        accounts.write_private(file, content.encode("utf-8", "replace"))
+        accounts.write_private(file, content)
     except OSError as error:
         terminal.complain(f"QUOTA_STATE_FILE: {names.visible(str(file))} cannot be written: {error.strerror}")
         return terminal.BAD_SETTING
