@@ -103,6 +103,7 @@ class Scope:
         return self.folder is None or (found.source_path is not None and Path(found.source_path).parent == self.folder)
 
 
+_ALL = Scope()
 #: The columns in the order of Account's fields, `last_status` and `fault` made of three.
 _FAULT_AT = Account.__slots__.index("last_status")
 _COLUMNS = [account.c[name] for name in (*Account.__slots__[:_FAULT_AT], "status", "fault_code", "fault_data", *Account.__slots__[_FAULT_AT + 2 :])]
@@ -118,7 +119,7 @@ _CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
     found = [_account(*row) for row in _EVERY.all(conn)]
-    return found if scope is None else [a for a in found if scope.holds(a)]
+    return found if scope is None or scope == _ALL else [a for a in found if scope.holds(a)]
 
 
 def by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:

@@ -51,12 +51,12 @@ def _window(id: int, account_id: int, key: str, *said: Any) -> KnownWindow:
 def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, Facts]:
     """The newest facts of these accounts (or None: all), by account id; an account without a snapshot has none."""
     rows = _ALL_FACTS.all(conn) if account_ids is None else conn.execute(_FACTS, {"ids": account_ids}).all()
-    return {account_id: _facts_of(*said) for account_id, *said in rows}
+    return {row[0]: _facts_of(tuple(row[1:])) for row in rows}
 
 
 @lru_cache(maxsize=256)
-def _facts_of(plan: str | None, *said: Any) -> Facts:
-    allowed, limit_reached, reached_type, spend_reached, credits, reset_credits = said
+def _facts_of(said: tuple[Any, ...]) -> Facts:
+    plan, allowed, limit_reached, reached_type, spend_reached, credits, reset_credits = said
     kept = Credits(**json.loads(credits)) if credits else None
     return Facts(plan, _truth(allowed), _truth(limit_reached), reached_type, bool(spend_reached), kept, reset_credits)
 
