@@ -6,6 +6,7 @@ Workers share the work through the claims in the database, so any number of them
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 bind = "127.0.0.1:8081"
@@ -23,6 +24,20 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes it unguessable
 
 _FIRST = 1
+#: How long the others wait for the first worker to end it all.
+REFUSE_WITHIN_S = 5
+
+
+def on_starting(_server: Any) -> None:
+    """A bad setting is said once, before there are workers to say it side by side."""
+    from quota_web import config
+    from quota_web.errors import BadSetting
+
+    try:
+        config.load()
+    except BadSetting as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(4)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -37,8 +52,7 @@ def post_worker_init(worker: Any) -> None:
             serving.welcome(app, _base(worker))
     except (BadSetting, BadDatabase) as error:
         print(error, file=sys.stderr, flush=True)
-        # The one status that stops gunicorn instead of making it try again for ever.
-        sys.exit(4)
+        _refuse(worker)
     stop_gracefully = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: Any) -> None:
@@ -48,6 +62,17 @@ def post_worker_init(worker: Any) -> None:
 
     signal.signal(signal.SIGTERM, handle)
     signal.siginterrupt(signal.SIGTERM, False)
+
+
+def _refuse(worker: Any) -> None:
+    """End with the one status that stops gunicorn, instead of making it try again for ever.
+
+    The first worker says it for all: heard twice at the same moment, it makes gunicorn end with status 1 and a traceback.
+    """
+    until = time.monotonic() + REFUSE_WITHIN_S
+    while worker.age != _FIRST and worker.alive and time.monotonic() < until:
+        time.sleep(0.05)
+    sys.exit(4 if worker.alive else 0)
 
 
 def worker_int(worker: Any) -> None:
