@@ -5,11 +5,13 @@ import logging
 import os
 import sys
 import threading
+import time
 
 from flask import Flask
 
 from quota_web import clock, jobs, logs, sign_in
 from quota_web.config import Settings
+from quota_web.errors import DatabaseBusy
 from quota_web.sign_in import Gate
 from quota_web.store import condition
 from quota_web.world import World
@@ -18,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 #: From the signal to the end of the process; what is not done by then is left.
 STOP_WITHIN_S = 6.5
+READY_TRIES = 10
 
 
 def start(app: Flask) -> None:
@@ -25,13 +28,24 @@ def start(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     logs.init(settings.log_format, settings.timezone)
     with app.app_context():
-        _world(app).ready()
+        _ready(app)
         # Once a process: a damaged page is better met here than by a write years later.
         condition.check()
     jobs.start(app)
     # What is loaded stays. Without this the collector goes through all of it whenever the thousands of points of a long chart wake it:
     # that doubled what such a chart takes.
     gc.freeze()
+
+
+def _ready(app: Flask) -> None:
+    """Bring the database up to date. Workers that make a new one at the same moment can be told at once that it is busy: then again."""
+    for tries_left in reversed(range(READY_TRIES)):
+        try:
+            return _world(app).ready()
+        except DatabaseBusy:
+            if not tries_left:
+                raise
+            time.sleep(0.2)
 
 
 def begin_to_stop(app: Flask) -> None:
