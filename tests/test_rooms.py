@@ -17,6 +17,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 #: Every module's room, by its name inside the package; a sub-package is one room. A new module needs a room before anything else.
 ROOMS = {
     "core": ("clock", "due", "errors", "faults", "names", "quota", "secret", "series", "simulation", "times", "version"),
+    "foresight": ("foresight",),
     "config": ("config",),
     "codex": ("codex",),
     "store": ("store",),
@@ -69,14 +70,18 @@ ROOMS = {
 #: What each room may import beside itself. Down only; the two edges codex and store meet in an act, and in the world handed to it.
 MAY_IMPORT = {
     "core": (),
+    "foresight": ("core",),
     "config": ("core",),
     "codex": ("core", "config"),
     "store": ("core", "config"),
-    "acts": ("core", "config", "codex", "store"),
+    "acts": ("core", "foresight", "config", "codex", "store"),
     "world": ("core", "config", "codex", "store"),
-    "doors": ("core", "config", "codex", "store", "acts", "world"),
-    "factory": ("core", "config", "codex", "store", "acts", "world", "doors"),
+    "doors": ("core", "foresight", "config", "codex", "store", "acts", "world"),
+    "factory": ("core", "foresight", "config", "codex", "store", "acts", "world", "doors"),
 }
+
+#: Packages whose `__init__` is their front: it says what belongs there and exports what others may call.
+FRONTS = ("foresight",)
 
 #: The classic scripts make their own app: `classic` is a door that nobody walks through, so it may look up to the factory.
 EXCEPTIONS = {("classic", "factory"), ("classic_service", "factory")}
@@ -197,7 +202,20 @@ def test_every_module_has_a_room():
 
 
 def test_packages_say_nothing_in_their_init():
-    assert [m for m, path in modules().items() if path.name == "__init__.py" and tree_of(m).body] == []
+    packages = [m for m, path in modules().items() if path.name == "__init__.py" and m not in FRONTS]
+
+    assert [m for m in packages if tree_of(m).body] == []
+
+
+def test_a_front_only_exports_what_its_own_files_hold():
+    wrong = []
+    for package in FRONTS:
+        docstring, *rest = tree_of(package).body
+        wrong += [type(node).__name__ for node in rest if not isinstance(node, ast.ImportFrom | ast.Assign)]
+        wrong += [i.target for i in imports_of(package) if not i.target.startswith(f"{PACKAGE}.{package}.")]
+        assert isinstance(docstring, ast.Expr)
+
+    assert wrong == []
 
 
 def test_imports_go_down_only():
@@ -228,11 +246,11 @@ def test_ours_is_imported_at_the_top():
     assert inside == []
 
 
-def test_core_imports_the_standard_library_alone():
+def test_core_and_foresight_import_the_standard_library_alone():
     foreign = [
         f"{m}:{i.line} {i.target}"
         for m in modules()
-        if room_of(m) == "core"
+        if room_of(m) in {"core", "foresight"}
         for i in imports_of(m)
         if i.target.split(".")[0] not in {*sys.stdlib_module_names, PACKAGE}
     ]
@@ -241,7 +259,7 @@ def test_core_imports_the_standard_library_alone():
 
 
 def test_acts_and_edges_know_no_flask():
-    assert places_importing({"flask", "flask_sqlalchemy", "flask_wtf", "werkzeug", "click"}, {"core", "config", "codex", "acts"}) == []
+    assert places_importing({"flask", "flask_sqlalchemy", "flask_wtf", "werkzeug", "click"}, {"core", "foresight", "config", "codex", "acts"}) == []
 
 
 def test_sql_is_in_the_store_alone():
