@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from quota_web.errors import BadSetting
+from quota_web.errors import BadSetting, shortened
 from quota_web.secret import Secret
 from quota_web.version import __version__
 
 PROJECT = Path(__file__).resolve().parent.parent
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
 MIN_SECRET_KEY = 16
+#: In characters. Nobody types more; hashing megabytes would be work for nothing, and normalising them freezes the process.
+MAX_PASSWORD = 1000
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -99,7 +101,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         retry_delay=env.number("QUOTA_RETRY_DELAY", 2.0, 0, 300),
         timeout=env.number("QUOTA_TIMEOUT", 30.0, 0.1, 120),
         concurrency=env.whole("QUOTA_CONCURRENCY", 16, 1, 256),
-        password=env.secret("QUOTA_PASSWORD"),
+        password=env.secret("QUOTA_PASSWORD", at_most=MAX_PASSWORD),
         secret_key=env.secret("QUOTA_SECRET_KEY", MIN_SECRET_KEY),
         secret_key_old=env.secret("QUOTA_SECRET_KEY_OLD", MIN_SECRET_KEY),
         auth=env.choice("QUOTA_AUTH", "password", ("password", "proxy", "off")),
@@ -174,12 +176,14 @@ class _Environment:
                 return found
         return None
 
-    def secret(self, name: str, at_least: int = 1) -> Secret | None:
+    def secret(self, name: str, at_least: int = 1, at_most: int | None = None) -> Secret | None:
         source, value = self._secret_text(name)
         if value is None:
             return None
         if len(value) < at_least:
             raise BadSetting(f"{source}: {len(value)} characters are too few; give {at_least} or more")
+        if at_most is not None and len(value) > at_most:
+            raise BadSetting(f"{source}: {len(value)} characters are too many; give {at_most} or fewer")
         return Secret(value)
 
     def _secret_text(self, name: str) -> tuple[str, str | None]:
@@ -203,7 +207,7 @@ class _Environment:
 def shown(value: str) -> str:
     """A bad value as a message quotes it: one short line, without the password that an address may hold."""
     masked = re.sub(r"//[^/?#]*@", "//***@", value)
-    return repr(masked if len(masked) <= 120 else masked[:119] + "…")
+    return repr(shortened(masked))
 
 
 def _bounded(name: str, value: str, pattern: str, low: float, high: float, what: str) -> float:

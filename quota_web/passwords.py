@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quota_web import config
 from quota_web.errors import BadInput, TooManyTries
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 MIN_LENGTH = 12
-#: Nobody types more; hashing megabytes would be work for nothing.
-MAX_LENGTH = 1000
+MAX_LENGTH = config.MAX_PASSWORD
 AT_ONCE = 2
 #: How long a sign-in waits for its turn, in seconds.
 PATIENCE_S = 10.0
@@ -62,7 +62,7 @@ def fits(stored: str | None, guess: str, cost: Cost) -> bool:
 
     with _turn():
         hasher = _hasher(cost)
-        if stored is None or len(guess) > MAX_LENGTH:
+        if stored is None or not _is_typed(guess):
             hasher.hash(b"somebody guesses")
             return False
         try:
@@ -71,13 +71,22 @@ def fits(stored: str | None, guess: str, cost: Cost) -> bool:
             return False
 
 
-def same(left: str, right: str) -> bool:
-    """Whether two passwords are the same, in a time that says nothing about where they differ."""
-    return hmac.compare_digest(hashlib.sha256(_bytes(left)).digest(), hashlib.sha256(_bytes(right)).digest())
+def same(known: str, guess: str) -> bool:
+    """Whether *guess* is the *known* password, in a time that says nothing about where they differ."""
+    return _is_typed(guess) and hmac.compare_digest(_digest(known), _digest(guess))
+
+
+def _is_typed(guess: str) -> bool:
+    """Whether a person could have typed it. The one measure of both kinds of password, before anything else is done with them."""
+    return len(guess) <= MAX_LENGTH
+
+
+def _digest(password: str) -> bytes:
+    return hashlib.sha256(_bytes(password)).digest()
 
 
 def _bytes(password: str) -> bytes:
-    # One keyboard composes é, another sends e and an accent: the same password to its owner.
+    # One keyboard composes é, another sends e and an accent: the same password to its owner. Takes the square of the length.
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 

@@ -25,6 +25,8 @@ from quota_web.store import sign_in as store
 
 LINK_FILE = "setup-link"
 LINK_MARK = "/login#setup="
+#: In characters: the 43 of a code, and blanks that came along.
+MAX_CODE = 100
 #: Who a signed-in person is in the audit: there is one password, so there is one name.
 SESSION_ACTOR = "password session"
 NOT_THE_PASSWORD = "That is not the password."
@@ -171,6 +173,8 @@ def _is_password(gate: Gate, stored: str | None, guess: str) -> bool:
 
 
 def _is_code(code: str) -> bool:
+    if len(code) > MAX_CODE:
+        return False
     with engine.reading() as conn:
         wanted = store.setting_of(conn, store.SETUP_CODE)
     return wanted is not None and hmac.compare_digest(wanted, _hash(code.strip()))

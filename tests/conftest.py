@@ -1,10 +1,11 @@
 """What holds for every test: no setting from outside, no way to the real upstream, a folder of its own."""
 
 import os
+import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from sqlalchemy import Connection, Engine, event
@@ -129,6 +130,20 @@ def made_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_house(folder):
         pass
     return folder / "instance"
+
+
+@pytest.fixture
+def normalised(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of the texts that are brought into a normal form during the test: that takes the square of a length."""
+    lengths: list[int] = []
+    real = unicodedata.normalize
+
+    def noted(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
+        lengths.append(len(text))
+        return real(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", noted)
+    return lengths
 
 
 @pytest.fixture

@@ -228,6 +228,7 @@ def test_a_secret_file_must_be_readable_text(variable, tmp_path):
 
 
 def test_a_secret_and_its_file_at_once_are_refused(tmp_path):
+    assert refusal({"QUOTA_PASSWORD": "x" * 1001}) == "QUOTA_PASSWORD: 1001 characters are too many; give 1000 or fewer"
     assert refusal({"QUOTA_PASSWORD": "a", "QUOTA_PASSWORD_FILE": str(tmp_path)}).startswith("QUOTA_PASSWORD: ")
 
 

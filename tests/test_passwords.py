@@ -67,3 +67,12 @@ def test_at_most_two_are_hashed_at_once():
         list(pool.map(hash_one, range(24)))
 
     assert most == passwords.AT_ONCE
+
+
+@pytest.mark.parametrize("letters", ["x" * 1001, "a" + "\u0301\u0323" * 200_000], ids=["just too long", "of accents"])
+def test_what_nobody_types_is_wrong_and_never_normalised(normalised, letters):
+    stored = passwords.hashed(PASSWORD, CHEAP)
+
+    assert not passwords.fits(stored, letters, CHEAP)
+    assert not passwords.same(PASSWORD, letters)
+    assert max(normalised, default=0) <= passwords.MAX_LENGTH

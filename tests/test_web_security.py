@@ -265,6 +265,19 @@ def test_a_user_without_a_usable_name_is_none(instance_dir, name):
     assert answer.status_code == 401
 
 
+# What may be sent
+
+
+def test_a_form_of_a_few_words_is_not_read_beyond_them(instance_dir):
+    app = make_app(instance_dir)
+    browser = Browser(app).signed_in()
+    large = "x" * security.MAX_FORM
+
+    for endpoint, method, path in routes(app):
+        if method == "POST" and endpoint not in security.TAKES_FILES:
+            assert browser.post(path, name=large).status_code == 413, path
+
+
 # Cross-site
 
 

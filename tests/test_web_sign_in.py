@@ -1,8 +1,10 @@
 """The pages of signing in and out, and of the first start."""
 
+from typing import Any
+
 import pytest
 
-from quota_web import clock, guesses, sign_in
+from quota_web import clock, guesses, passwords, sign_in
 from quota_web.store import engine, events
 from tests.browser import CHEAP, PASSWORD, Browser, first_start, make_app, make_token
 from tests.fakes import NOW
@@ -54,6 +56,26 @@ def test_a_wrong_password_does_not(instance_dir):
 @pytest.mark.parametrize("password", ["", "x" * 5000, "\x00", "é" * 20])
 def test_odd_passwords_are_just_wrong(instance_dir, password):
     assert Browser(make_app(instance_dir)).sign_in(password).status_code == 401
+
+
+@pytest.mark.parametrize("settings", [{}, {"QUOTA_PASSWORD": PASSWORD}], ids=["stored", "fixed"])
+@pytest.mark.parametrize("accents", [1_000, 200_000])
+def test_a_password_of_accents_is_refused_before_it_is_normalised(instance_dir, normalised, settings, accents):
+    answer = Browser(make_app(instance_dir, **settings)).sign_in("a" + "\u0301\u0323" * accents)
+
+    assert answer.status_code in (401, 413)
+    assert max(normalised, default=0) <= passwords.MAX_LENGTH
+
+
+@pytest.mark.parametrize("field", ["code", "password", "password_again", "next"])
+def test_at_the_first_start_no_field_is_longer_than_a_person_types(instance_dir, normalised, field):
+    app = first_start(instance_dir)
+    said: dict[str, Any] = {"code": link_code(app), "password": PASSWORD, "password_again": PASSWORD, field: "a" + "\u0301\u0323" * 1_000}
+
+    answer = Browser(app).post("/login", **said)
+
+    assert answer.status_code == (303 if field == "next" else 422)
+    assert max(normalised, default=0) <= passwords.MAX_LENGTH
 
 
 def test_a_form_without_a_password_is_just_wrong(instance_dir):

@@ -87,6 +87,11 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
 FORM_MARGIN = 64 * 1024
+#: Which endpoints are sent files; all other forms are a few words, and reading a large one would be work for strangers.
+TAKES_FILES = {"auth.save"}
+MAX_FORM = 64 * 1024
+#: An address to go back to that is longer is none of ours that a person was at.
+MAX_TARGET = 2000
 #: How exactly a session knows its last use.
 SEEN_EVERY_S = 3600
 _SIGNED_IN, _EPOCH, _SEEN = "signed_in", "epoch", "seen"
@@ -190,7 +195,7 @@ def safe_next(target: str | None, otherwise: str | None = None) -> str:
 
 def _is_ours(target: str, home: str) -> bool:
     """Whether browsers read *target* as a path below *home*: they drop control characters, and take \\ for /."""
-    if any(not " " < c < "\x7f" for c in target) or "\\" in target:
+    if len(target) > MAX_TARGET or any(not " " < c < "\x7f" for c in target) or "\\" in target:
         return False
     try:
         parts = urlsplit(target)
@@ -205,6 +210,8 @@ def _check() -> BaseResponse | None:
     """The one check before every request; an answer from here is the request's answer."""
     _check_ways()
     endpoint = request.endpoint
+    if endpoint not in TAKES_FILES:
+        request.max_content_length = request.max_form_memory_size = MAX_FORM
     scope = SCOPES.get(endpoint) if endpoint is not None else PUBLIC
     if scope is None:
         raise RuntimeError(f"no scope declared in security.SCOPES for {endpoint}")
@@ -297,7 +304,7 @@ def _turn_away(who: Principal) -> BaseResponse:
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "Codex Quota"}))
     here = request.script_root + quote(request.path)
     here += f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
-    is_worth_it = request.method == "GET" and here != url_for("dashboard.index")
+    is_worth_it = request.method == "GET" and len(here) <= MAX_TARGET and here != url_for("dashboard.index")
     return redirect(url_for("sign_in.login", next=here if is_worth_it else None), 303)
 
 
