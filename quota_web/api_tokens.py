@@ -33,7 +33,7 @@ def create(name: str, can_write: bool, now: int, actor: str) -> tuple[str, Secre
 
 def revoke(name: str, now: int, actor: str) -> str:
     """Make a token worthless at once. Raises BadInput where there is none of that name."""
-    name = name.strip()
+    name = name.strip()[: MAX_NAME + 1]
     with engine.transaction() as conn:
         if not store.remove_token(conn, name):
             raise BadInput("token_name", f"There is no token {name}.")

@@ -19,6 +19,8 @@ from quota_web.times import parse
 RANGES = {"24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400, "1y": 365 * 86_400}
 DEFAULT_RANGE = "24h"
 DEFAULT_POINTS, MOST_POINTS = 500, 2_000
+#: What fits the column of a window's key, and what no moment is longer than.
+MAX_KEY, MAX_MOMENT = 120, 64
 #: The window names that every account is asked for, unless others are named.
 USUAL_KEYS = (FIVE_HOUR, WEEKLY)
 #: A chart of all time is cut here: nothing is older than the product.
@@ -76,7 +78,7 @@ def wanted(args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[s
         if name not in RANGES:
             raise BadQuery("range", f"range must be one of {', '.join(RANGES)}")
         start, end = now - RANGES[name], now
-    return Wanted(start, end, points, tuple(accounts), tuple(dict.fromkeys(_key(w) for w in windows)) or USUAL_KEYS)
+    return Wanted(start, end, points, tuple(dict.fromkeys(accounts)), tuple(dict.fromkeys(_key(w) for w in windows)) or USUAL_KEYS)
 
 
 def _points(value: str | None) -> int:
@@ -89,6 +91,8 @@ def _points(value: str | None) -> int:
 
 def _moment(name: str, value: str) -> int:
     try:
+        if len(value) > MAX_MOMENT:
+            raise ValueError("no moment is that long")
         return parse(_BLANK_OFFSET.sub(r"\1+\2", value))
     except (ValueError, OverflowError):
         raise BadQuery(name, f"{name} must be a moment in ISO 8601 or epoch seconds") from None
@@ -97,7 +101,9 @@ def _moment(name: str, value: str) -> int:
 def _key(value: str) -> str:
     """A window's key; a wrong word is refused, since it must not look like no data."""
     usual = ("five_hour", "daily", "weekly", "monthly", "unknown", "spend")
-    is_other = value.isprintable() and (value.startswith(("model:", "code_review:")) or re.fullmatch(r"window:[0-9]{1,10}", value))
+    is_other = (
+        len(value) <= MAX_KEY and value.isprintable() and (value.startswith(("model:", "code_review:")) or re.fullmatch(r"window:[0-9]{1,10}", value))
+    )
     if value not in usual and not is_other:
         raise BadQuery("window", f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…")
     return value

@@ -19,6 +19,14 @@ QuotaError
 
 from quota_web.faults import Fault
 
+#: How much of what somebody sent is said back to him, or logged.
+MOST_SHOWN = 120
+
+
+def shortened(text: str, most: int = MOST_SHOWN) -> str:
+    """*text*, cut where it is longer than *most* characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
 
 class QuotaError(Exception):
     """Anything this app raises on purpose. Its text is one line that a person can act on."""
@@ -61,7 +69,7 @@ class AccountNotFound(QuotaError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{name}: unknown account")
+        super().__init__(f"{shortened(name)}: unknown account")
 
 
 class AccountExists(QuotaError):

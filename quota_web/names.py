@@ -13,9 +13,16 @@ FILE_SUFFIX = ".auth.json"
 MAX_FILE_NAME_BYTES = 255
 
 
-@lru_cache(maxsize=1024)
 def key(name: str) -> str:
-    """A name as it is compared: two names with one key are the same name."""
+    """A name as it is compared: two names with one key are the same name. What is too long for a name has a key that no name has.
+
+    Strangers' words come here: their length is looked at before they are folded, which takes its square, or kept.
+    """
+    return _folded(name) if len(name) <= MAX_NAME else f"/{name[:MAX_NAME]}"
+
+
+@lru_cache(maxsize=1024)
+def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 

@@ -56,3 +56,14 @@ def test_names_that_differ_stay_apart():
 
 def test_a_text_from_outside_becomes_one_harmless_line():
     assert names.visible("a\nb\x1b[31m\udcff ü") == r"a\nb\x1b[31m\udcff ü"
+
+
+def test_what_is_too_long_for_a_name_is_no_names_key_and_never_folded(normalised):
+    long = ["a" + "\u0301\u0323" * 200_000, "ss" * 40 + "a", "x" * 81]
+
+    keys = {names.key(name) for name in long}
+
+    assert keys.isdisjoint({names.key("ß" * 40 + "a"), names.key("x" * 80), names.key("a")})
+    assert len(keys) == 3
+    assert all(len(key) <= names.MAX_NAME + 1 for key in keys)
+    assert max(normalised) <= names.MAX_NAME

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from quota_web import accounts, clock, reports, results
+from quota_web import accounts, clock, names, reports, results
 from quota_web.codex import auth_file
 from quota_web.times import iso
 from tests.fakes import NOW, Scene, auth_document, usage_body
@@ -353,3 +353,18 @@ def test_errors_inside_are_json_too(filled, browser, script):
     assert set(answer.get_json()["error"]) == {"code", "message"}
     assert "gone" not in answer.text
     assert "reading" not in answer.text
+
+
+def test_a_name_that_is_too_long_is_unknown_before_it_is_folded_or_kept(alice, script, normalised):
+    name = "a" + "\u0301\u0323" * 4_000
+
+    for answer in (
+        script.get(f"/api/history?account={name}"),
+        script.get(f"/accounts/{name}"),
+        script.get(f"/accounts/{name}/chart.svg"),
+        script.post("/refresh", account=name, headers=JSON),
+    ):
+        assert answer.status_code in (200, 404)
+        assert len(answer.text) < 5_000
+
+    assert max(normalised, default=0) <= names.MAX_NAME

@@ -52,7 +52,9 @@ def app(instance_dir):
 def _scopes():
     added = {"test.fail": "public", "test.api_fail": "public", "test.form": "public"}
     security.SCOPES.update(added)
+    security.TAKES_FILES.add("test.form")
     yield
+    security.TAKES_FILES.discard("test.form")
     for name in added:
         del security.SCOPES[name]
 
@@ -276,3 +278,23 @@ def test_a_page_that_cannot_be_drawn_does_not_hide_the_error(app):
 
     assert answer.status_code == 403
     assert "That is not allowed here" in answer.text
+
+
+def test_a_mistyped_address_is_not_taken_for_an_account(app):
+    nowhere, account = Browser(app).signed_in().get("/acounts/alice"), Browser(app).get("/fail/missing")
+
+    assert "Check the address" in nowhere.text
+    assert "renamed or deleted" not in nowhere.text
+    assert "Perhaps it was renamed or deleted." in account.text
+
+
+def test_a_long_word_is_said_back_and_logged_cut(app, caplog):
+    with caplog.at_level(logging.ERROR):
+        Browser(app).get("/fail/bug", X="y")
+        broken = Browser(app).get(f"/api/fail/broken?{'x' * 5000}")
+        missing = Browser(app).get(f"/fail/{'x' * 5000}")
+
+    assert broken.status_code == 503
+    assert missing.status_code == 500
+    assert all(len(record.getMessage()) < 300 for record in caplog.records)
+    assert len(str(AccountNotFound("x" * 1_000_000))) < 200

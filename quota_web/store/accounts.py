@@ -124,7 +124,7 @@ def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
 
 def by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
     """The account of that name, whatever the case; raises AccountNotFound."""
-    if not name.isprintable():
+    if len(name) > names.MAX_NAME or not name.isprintable():
         # Nobody is called that, and some of these characters are no text that a database takes.
         raise AccountNotFound(name)
     found = _one(conn, account.c.name_key == names.key(name))

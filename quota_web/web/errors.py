@@ -23,6 +23,7 @@ from quota_web.errors import (
     DatabaseReadOnly,
     QuotaError,
     TooManyTries,
+    shortened,
 )
 from quota_web.web import sessions
 
@@ -40,7 +41,7 @@ WORDS = {
     400: Words("bad_request", "That request was not understood", "Go back and try again."),
     401: Words("unauthorized", "Not signed in", "Sign in, or send an API token as Authorization: Bearer …"),
     403: Words("forbidden", "That is not allowed here"),
-    404: Words("not_found", "There is no such page", "Perhaps the account was renamed or deleted."),
+    404: Words("not_found", "There is no such page", "Check the address, or start at the dashboard."),
     405: Words("method_not_allowed", "That cannot be done this way", "The address is right, the request method is not."),
     413: Words("too_large", "That is too large", "Send at most 2 MiB; an auth.json has a few KiB."),
     415: Words("unsupported_media_type", "That kind of content is not understood here"),
@@ -68,6 +69,8 @@ UNAVAILABLE: dict[type[QuotaError], str] = {
     DatabaseFull: "Nothing can be stored: the disk is full",
     DatabaseReadOnly: "Nothing can be stored: the database is read-only",
 }
+#: What to do about one of these in particular.
+ADVICE = {"unknown_account": "Perhaps it was renamed or deleted."}
 BUSY_RETRY_S, BROKEN_RETRY_S = 2, 30
 
 
@@ -118,12 +121,12 @@ def _on_ours(error: QuotaError) -> BaseResponse:
     status, code = ANSWERS[kind]
     words = WORDS[status]
     if status != 503:
-        response = answer(status, code, str(error), words.advice if status in (404, 429) else None)
+        response = answer(status, code, str(error), ADVICE.get(code, words.advice if status == 429 else None))
         if isinstance(error, TooManyTries):
             response.headers["Retry-After"] = str(error.retry_after)
         return response
     busy = isinstance(error, DatabaseBusy)
-    current_app.logger.error("%s %s: %s", request.method, request.path.encode("unicode_escape").decode(), error)
+    current_app.logger.error("%s: %s", _asked(), error)
     response = answer(status, code, UNAVAILABLE.get(type(error), words.sentence), words.advice)
     response.headers["Retry-After"] = str(BUSY_RETRY_S if busy else BROKEN_RETRY_S)
     return response
@@ -133,9 +136,14 @@ def _on_bug(error: Exception) -> BaseResponse:
     if isinstance(error, QuotaError) and any(isinstance(error, kind) for kind in ANSWERS):
         return _on_ours(error)
     request_id = secrets.token_hex(4)
-    current_app.logger.error("request %s failed: %s %s", request_id, request.method, request.path.encode("unicode_escape").decode(), exc_info=error)
+    current_app.logger.error("request %s failed: %s", request_id, _asked(), exc_info=error)
     words = WORDS[500]
     return answer(500, words.code, words.sentence, words.advice, request_id)
+
+
+def _asked() -> str:
+    """What was asked for, as a log line says it; neither part is longer than its sender needed it."""
+    return f"{shortened(request.method, 20)} {shortened(request.path).encode('unicode_escape').decode()}"
 
 
 def answer(status: int, code: str, sentence: str, advice: str | None = None, request_id: str | None = None) -> Response:

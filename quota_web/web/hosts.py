@@ -7,11 +7,15 @@ import ipaddress
 import re
 
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+#: The longest name there is, a dot at its end, and a port.
+MAX_HEADER = 253 + 1 + 6
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
 def hostname(header: str) -> str | None:
     """The name or address of a Host header, in lower case and without its port; None if it is malformed."""
+    if len(header) > MAX_HEADER:
+        return None
     if header.startswith("["):
         host, bracket, port = header[1:].partition("]")
         if not bracket or (port and not port.startswith(":")) or "%" in host or not _is_address(host, 6):
