@@ -88,9 +88,12 @@ def _waits_too_long(found: Account, due_at: int, pace: Pace, now: int) -> bool:
         return False
     if attempted_at > now + due.CLOCK_SLACK:
         return True
-    waits_for_reset = due_at > attempted_at + due.longest_ordinary(interval_s)
-    is_slower = pace.skip_cache if waits_for_reset else interval_s > pace.idle
-    return found.last_status is Status.OK and is_slower and attempted_at + pace.idle <= now
+    bound, is_slower = pace.idle, interval_s > pace.idle
+    if due_at > attempted_at + due.longest_ordinary(interval_s):
+        # It waits for a reset.
+        bound = due.exhausted_interval(pace)
+        is_slower = due_at > attempted_at + due.longest_ordinary(bound)
+    return found.last_status is Status.OK and is_slower and attempted_at + bound <= now
 
 
 def _while_host_is_down(due_now: list[Account], everybody: list[Account], in_flight: int, pace: Pace, now: int) -> list[Account]:

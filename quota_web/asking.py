@@ -75,6 +75,8 @@ class Crew:
     #: How long answers may wait for those of the other slots, to be stored together. A few milliseconds cost nobody any time (measured:
     #: bench.refresh) and save a quarter of the work; nobody waits for the schedule, so it takes longer.
     gather_s: float = 0.005
+    #: For how long the stored reading of an exhausted account answers instead of a request.
+    cache_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,7 @@ def _outcome(tx: Connection, asked: _Asked, known: Sequence[KnownWindow], pace: 
             # The upstream may ask for longer than we are ready to wait; people are told when we do ask.
             fault = replace(fault, data={**fault.data, "at": due_at})
         return Outcome(found, now, None, fault, answer.duration_ms, failures, found.interval_s or pace.idle, due_at)
-    block = quota.block_state(snapshot.facts, snapshot.readings, now)
+    block = quota.block_state(snapshot.facts, snapshot.readings, now, now)
     interval_s, due_at = due.after_success(found.id, pace, _rose_at(snapshot, known, now), [r.resets_at for r in snapshot.readings], block, now)
     return Outcome(found, now, snapshot, None, answer.duration_ms, 0, interval_s, due_at)
 

@@ -29,9 +29,10 @@ class Wanted:
     raw_json: bool = False
 
 
-def crew(world: World, keep_raw: bool = False) -> Crew:
-    """Who asks when a person wants to know."""
+def crew(world: World, keep_raw: bool = False, by_button: bool = False) -> Crew:
+    """Who asks when a person wants to know; a pressed button believes the cache less long."""
     settings = world.settings
+    cache_s = settings.cache_seconds
     return Crew(
         world.client,
         world.sealer,
@@ -40,6 +41,7 @@ def crew(world: World, keep_raw: bool = False) -> Crew:
         clock.now,
         world.stop,
         keep_raw=keep_raw,
+        cache_s=min(cache_s, refresh.BUTTON_CACHE_S) if by_button else cache_s,
     )
 
 

@@ -48,6 +48,7 @@ class Settings:
     retries: int = 3
     retry_delay: float = 2.0
     timeout: float = 30.0
+    cache_seconds: int = 900
     concurrency: int = 16
     password: Secret | None = None
     secret_key: Secret | None = None
@@ -100,6 +101,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         retries=env.whole("QUOTA_RETRIES", 3, 0, 20),
         retry_delay=env.number("QUOTA_RETRY_DELAY", 2.0, 0, 300),
         timeout=env.number("QUOTA_TIMEOUT", 30.0, 0.1, 120),
+        cache_seconds=env.whole("QUOTA_CACHE_SECONDS", 900, 0, 30 * 86_400),
         concurrency=env.whole("QUOTA_CONCURRENCY", 16, 1, 256),
         password=env.secret("QUOTA_PASSWORD", at_most=MAX_PASSWORD),
         secret_key=env.secret("QUOTA_SECRET_KEY", MIN_SECRET_KEY),

@@ -14,8 +14,9 @@ from quota_web.quota import Block, Status
 ACTIVE_FOR = 1_800
 #: A window that has come due is looked at this long after its reset: the upstream needs a moment.
 AFTER_RESET = 5
-#: An exhausted account is asked at its reset, and every so often all the same: limits are also lifted by hand.
-EXHAUSTED_INTERVAL = 21_600
+#: An exhausted account is asked at its reset, and at the idle interval all the same, but not more
+#: often than this: limits are also lifted by hand, and resets come early.
+EXHAUSTED_LEAST = 1_800
 BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_FORBIDDEN_LAST = 300, 3_600, 21_600
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 60, 21_600
 #: How long nobody is asked after the upstream refused this machine's address, doubled with each time it still does.
@@ -58,12 +59,20 @@ def after_success(
     """The interval in seconds and the epoch second at which an account that just answered is asked next."""
     if block.blocked and block.until is not None and block.until > now and not pace.skip_cache:
         # The spread is one-sided: before the reset there is nothing to see.
-        due = min(block.until + AFTER_RESET + spread(account_id, now, 30), now + EXHAUSTED_INTERVAL)
-        return pace.idle, due
-    seconds = interval(pace, rose_at, now)
+        at_reset = block.until + AFTER_RESET + spread(account_id, now, 30)
+        least = exhausted_interval(pace)
+        return pace.idle, min(at_reset, now + max(least, jittered(account_id, least, now)))
+    is_due = block.blocked and any(at is not None and 0 <= now - at < ACTIVE_FOR for at in resets)
+    # An answer that still says blocked after the reset will not say so for long.
+    seconds = interval(pace, [now] if is_due else rose_at, now)
     due = now + jittered(account_id, seconds, now)
     coming = [at + AFTER_RESET for at in resets if at is not None and at > now]
     return seconds, min([due, *(max(at, now + min(pace.active, pace.idle)) for at in coming if at < due)])
+
+
+def exhausted_interval(pace: Pace) -> int:
+    """How often an exhausted account is asked before its reset, in seconds."""
+    return pace.idle if pace.skip_cache else max(EXHAUSTED_LEAST, pace.idle)
 
 
 def after_failure(account_id: int, status: Status, failures: int, retry_after: int | None, now: int) -> int | None:
@@ -106,7 +115,7 @@ def host_pause(latest: Iterable[tuple[int, Status]], pace: Pace, now: int) -> tu
 
 def longest_wait(pace: Pace) -> int:
     """No due time that we set is further ahead than this; one that is comes from a clock that has been put back since."""
-    return longest_ordinary(max(EXHAUSTED_INTERVAL, RETRY_AFTER_MOST, BACKOFF_FORBIDDEN_LAST, pace.idle)) + CLOCK_SLACK
+    return longest_ordinary(max(RETRY_AFTER_MOST, BACKOFF_FORBIDDEN_LAST, pace.idle)) + CLOCK_SLACK
 
 
 def longest_ordinary(interval_s: int) -> int:

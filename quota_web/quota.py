@@ -18,6 +18,9 @@ SPEND = "spend"
 MODEL_PREFIX = "model:"
 CODE_REVIEW_PREFIX = "code_review:"
 
+#: How the kinds of a reached limit end that no credits of the account's own lift.
+_BEYOND_CREDITS = ("_credits_depleted", "_usage_limit_reached")
+
 #: Where the readings that a refresh shows come from.
 NETWORK, CACHE = "network", "cache"
 
@@ -177,19 +180,17 @@ def length_in_words(seconds: int) -> str:
 
 
 def usable_credits(facts: Facts) -> bool:
-    """Whether credits can pay for use beyond an exhausted window.
+    """Whether credits pay for use beyond an exhausted window: unlimited ones, or a balance above 0.
 
-    A pool whose amount is not told helps only where the answer itself says that the account is allowed.
+    A pool whose amount is not told pays for nothing that could be counted on.
     """
     credits = facts.credits
     if credits is None or not credits.has_credits or credits.overage_limit_reached:
         return False
     if credits.unlimited:
         return True
-    if credits.balance is None:
-        return facts.allowed is True
     try:
-        return Decimal(credits.balance) > 0
+        return credits.balance is not None and Decimal(credits.balance) > 0
     except InvalidOperation:
         return False
 
@@ -199,31 +200,54 @@ def exhausted_own(windows: Iterable[Reading]) -> list[Reading]:
     return [w for w in windows if w.used_percent >= 100 and is_own(w.key)]
 
 
-def block_state(facts: Facts, windows: Sequence[Reading], now: int) -> Block:
-    """Whether the account is blocked at *now*, judged from its last snapshot.
+def block_state(facts: Facts, windows: Sequence[Reading], taken_at: int, now: int) -> Block:
+    """Whether the account is blocked at *now*, judged from the answer that was taken at *taken_at*.
 
-    A block whose windows have all reset since is over by itself; one that names no moment lasts until the next answer.
+    A block is over once every exhausted window has reset. A reset that was past already when the
+    answer was taken ends nothing: the answer knew better, or one of the two clocks is wrong.
     """
-    exhausted = exhausted_own(windows)
-    spend = [w for w in windows if w.key == SPEND and (w.exhausted or facts.spend_reached)]
-    if facts.spend_reached and not _over(spend, now):
-        return Block(True, _latest_reset(exhausted + spend))
-    flagged = facts.allowed is False or facts.reached_type is not None
-    if not flagged and (not exhausted or usable_credits(facts)):
+    if not _says_blocked(facts, windows):
         return NOT_BLOCKED
-    return NOT_BLOCKED if _over(exhausted, now) else Block(True, _latest_reset(exhausted))
+    exhausted = exhausted_own(windows)
+    if facts.spend_reached:
+        exhausted += [w for w in windows if w.key == SPEND]
+    resets = [w.resets_at for w in exhausted if w.resets_at is not None]
+    until = max(resets, default=None)
+    if until is None or until <= taken_at:
+        return Block(True)
+    if until > now:
+        return Block(True, until)
+    return NOT_BLOCKED if len(resets) == len(exhausted) else Block(True)
 
 
-def cached_until(facts: Facts, windows: Sequence[Reading], now: int) -> int | None:
-    """Until when asking again is pointless: a window that blocks is exhausted and its reset is still ahead."""
-    state = block_state(facts, windows, now)
-    return state.until if state.blocked and state.until is not None and state.until > now else None
+def _says_blocked(facts: Facts, windows: Sequence[Reading]) -> bool:
+    """Whether an answer says that the account cannot be used; the first rule that applies decides."""
+    reached = facts.reached_type or ""
+    if facts.spend_reached or reached.endswith(_BEYOND_CREDITS):
+        return True
+    if usable_credits(facts):
+        return False
+    if facts.allowed is False or facts.limit_reached is True or reached:
+        return True
+    if facts.allowed is True and facts.limit_reached is False:
+        return False
+    return bool(exhausted_own(windows))
 
 
-def _over(windows: Sequence[Reading], now: int) -> bool:
-    """Whether there are such windows and each of them has reset by now."""
-    return bool(windows) and all(w.resets_at is not None and w.resets_at <= now for w in windows)
+def cached_until(
+    facts: Facts,
+    windows: Sequence[Reading],
+    taken_at: int,
+    now: int,
+    cache_s: int,
+) -> int | None:
+    """Until when the stored reading answers instead of a request; None if not at all.
 
-
-def _latest_reset(windows: Iterable[Reading]) -> int | None:
-    return max((w.resets_at for w in windows if w.resets_at is not None), default=None)
+    It does for *cache_s* seconds after it was taken, where a window that blocks is exhausted and
+    its reset is still ahead.
+    """
+    until = block_state(facts, windows, taken_at, now).until
+    if until is None or taken_at > now:
+        return None
+    until = min(until, taken_at + cache_s)
+    return until if until > now else None

@@ -27,6 +27,8 @@ __all__ = ["Crew", "Result", "not_joined", "refresh", "refresh_due", "refresh_sc
 AWAIT_FOR, AWAIT_PAUSE = 25.0, 0.1
 #: A button pressed again within this many seconds joins the refresh before instead of asking anew.
 JOIN_WITHIN = 30
+#: A pressed button asks for an exhausted account whose reading is older than this many seconds.
+BUTTON_CACHE_S = 60
 
 
 def select(scope: Scope, names: Sequence[str] = ()) -> tuple[list[Account], list[AccountNotFound]]:
@@ -107,6 +109,7 @@ def _sort_out(crew: Crew, chosen: Sequence[Account], *, force: bool = False, by_
     out = _SortedOut([], [])
     for found in chosen:
         known = [w.reading for w in windows.get(found.id, []) if w.gone_at is None]
+        cache_s = 0 if by_schedule and found.requested_at is None else crew.cache_s
         fault = _refusal(found, sealed.get(found.id), now)
         if found.paused_at is not None:
             out.results.append(Result(found.id, found.name, Status.PAUSED, None, None))
@@ -116,7 +119,7 @@ def _sort_out(crew: Crew, chosen: Sequence[Account], *, force: bool = False, by_
             out.results.append(Result(found.id, found.name, fault.status, fault, None))
         elif not force and _waits(found, now):
             out.results.append(Result(found.id, found.name, found.last_status, found.fault, None))
-        elif not force and (not by_schedule or found.requested_at is not None) and _is_cached(found, facts.get(found.id), known, now):
+        elif not force and _is_cached(found, facts.get(found.id), known, cache_s, now):
             out.results.append(Result(found.id, found.name, Status.OK, None, CACHE))
         else:
             out.to_ask.append(found)
@@ -143,9 +146,17 @@ def _waits(found: Account, now: int) -> bool:
     return found.last_status is Status.RATE_LIMITED and found.next_due_at is not None and now < found.next_due_at <= now + due.RETRY_AFTER_MOST
 
 
-def _is_cached(found: Account, facts: Facts | None, known: Sequence[Reading], now: int) -> bool:
-    """Whether the stored reading answers a refresh: a window that blocks is exhausted and its reset is still ahead."""
-    return facts is not None and found.last_status is Status.OK and quota.cached_until(facts, known, now) is not None
+def _is_cached(
+    found: Account,
+    facts: Facts | None,
+    known: Sequence[Reading],
+    cache_s: int,
+    now: int,
+) -> bool:
+    """Whether the stored reading answers a refresh."""
+    if facts is None or found.taken_at is None or found.last_status is not Status.OK:
+        return False
+    return quota.cached_until(facts, known, found.taken_at, now, cache_s) is not None
 
 
 def _note(results: Sequence[Result], chosen: Mapping[int, Account], now: int) -> None:

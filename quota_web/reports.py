@@ -150,7 +150,9 @@ def _current(account: Account, facts: Facts | None, known: Sequence[KnownWindow]
 def _report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
     windows = tuple(sorted(readings, key=_window_order))
-    block = quota.block_state(facts, windows, now) if facts else quota.NOT_BLOCKED
+    block = quota.NOT_BLOCKED
+    if facts is not None and account.taken_at is not None:
+        block = quota.block_state(facts, windows, account.taken_at, now)
     fault = account.fault if account.paused_at is None else None
     return AccountReport(account, account.status, fault, _source(account), facts, windows, block, _is_stale(account, windows, block, now, interval_s))
 
@@ -183,12 +185,14 @@ def _source(account: Account) -> str | None:
 
 def _is_stale(account: Account, windows: Sequence[Reading], block: Block, now: int, interval_s: int) -> bool:
     """Whether the readings no longer say how things are: too old, or a window has reset since they were taken."""
-    if account.taken_at is None:
+    taken_at = account.taken_at
+    if taken_at is None:
         return False
-    if any(w.resets_at is not None and w.resets_at <= now for w in windows):
+    # A reset that was past already when the answer was taken says nothing about its age.
+    if any(w.resets_at is not None and taken_at < w.resets_at <= now for w in windows):
         return True
     waits_for_reset = block.blocked and block.until is not None
-    return not waits_for_reset and now - account.taken_at > 2 * due_interval(account, interval_s)
+    return not waits_for_reset and now - taken_at > 2 * due_interval(account, interval_s)
 
 
 def due_interval(account: Account, interval_s: int) -> int:

@@ -77,7 +77,7 @@ class Rounds:
 
     def ask(self, chosen: Sequence[Account], by_person: bool) -> None:
         """Refresh *chosen*, with a log line for each, and leave the state file as new as the data."""
-        crew = commands.crew(self._world) if by_person else self._crew()
+        crew = commands.crew(self._world, by_button=True) if by_person else self._crew()
         written_at, is_written = clock.monotonic(), True
         for result in refresh.refresh_scheduled(crew, chosen):
             log(result, self._world)
@@ -89,7 +89,7 @@ class Rounds:
             self._write_state_file()
 
     def _crew(self) -> Crew:
-        crew = commands.crew(self._world)
+        crew = commands.crew(self._world, by_button=True)
         crew.slots = crew.limit = AT_ONCE
         crew.gather_s = GATHER_S
         return crew

@@ -115,11 +115,10 @@ def _joined(a: Point, b: Point) -> Point:
 def _holds_until(last: Point, carry_s: int) -> int:
     """The moment at which the value of *last* is no longer known."""
     until, reset = last.last_at + carry_s, last.last_resets_at
-    if reset is None:
+    if reset is None or reset <= last.last_at:
         return until
-    if last.last_used is not None and last.last_used >= 100:
-        return reset
-    return min(until, reset) if reset > last.last_at else until
+    is_exhausted = last.last_used is not None and last.last_used >= 100
+    return reset if is_exhausted else min(until, reset)
 
 
 def _left(used: float | None) -> float | None:

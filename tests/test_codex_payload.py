@@ -339,7 +339,7 @@ def test_no_document_raises_anything_but_bad_payload(document, fetched_at):
         assert 0 <= reading.used_percent <= 1e6
         assert reading.resets_at is None or fetched_at - DAY - 1 <= reading.resets_at <= fetched_at + 401 * DAY
         assert quota.label(reading.key, reading.upstream_name)
-    quota.block_state(found.facts, found.readings, fetched_at)
+    quota.block_state(found.facts, found.readings, fetched_at, fetched_at)
 
 
 @given(documents, documents)

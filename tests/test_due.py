@@ -55,13 +55,24 @@ def test_a_reset_in_the_past_changes_nothing():
 
 
 def test_an_exhausted_account_is_asked_after_its_reset():
-    block = Block(True, NOW + 7_200)
+    for pace in (PACE, Pace(60, 60)):
+        found = [next_due(i, pace, block=Block(True, NOW + 1_700))[1] for i in IDS]
 
-    assert all(NOW + 7_205 <= next_due(i, block=block)[1] < NOW + 7_235 for i in IDS)
+        assert all(NOW + 1_705 <= at < NOW + 1_735 for at in found)
 
 
-def test_an_account_exhausted_for_days_is_looked_at_every_six_hours():
-    assert next_due(block=Block(True, NOW + 400_000))[1] == NOW + 21_600
+@pytest.mark.parametrize(("idle", "wait"), [(3_600, 3_600), (86_400, 86_400), (60, 1_800)])
+def test_an_account_exhausted_for_days_is_asked_at_the_idle_interval_but_not_every_minute(idle, wait):
+    block = Block(True, NOW + 400_000)
+    found = [next_due(i, Pace(idle, 300), block=block)[1] - NOW for i in IDS]
+
+    assert min(found) == wait
+    assert wait < max(found) <= wait * 1.1
+
+
+@pytest.mark.parametrize(("ago", "seconds"), [(0, 300), (1_799, 300), (1_800, 3_600)])
+def test_a_block_that_outlives_its_reset_is_looked_at_soon(ago, seconds):
+    assert next_due(resets=[NOW - ago], block=Block(True))[0] == seconds
 
 
 def test_a_block_without_a_moment_is_looked_at_like_any_other():
@@ -128,4 +139,4 @@ def test_a_jitter_stays_within_a_tenth(account_id, seconds, now):
 def test_no_answer_makes_an_account_due_at_once_or_never_again(account_id, pace, rose_at, resets, blocked, until):
     _, at = due.after_success(account_id, pace, rose_at, resets, Block(blocked, until if blocked else None), NOW)
 
-    assert NOW < at <= NOW + max(due.EXHAUSTED_INTERVAL, pace.idle * 1.1 + 1)
+    assert NOW < at <= NOW + max(due.EXHAUSTED_LEAST, pace.idle) * 1.1 + 1

@@ -12,6 +12,9 @@ HOUR = 3_600
 
 FREE = Facts(allowed=True, limit_reached=False)
 FULL = Facts(allowed=False, limit_reached=True)
+PAYING = Credits(True, balance="5")
+#: When the answers were taken.
+TAKEN = NOW - 600
 
 
 def five_hour(used: float, resets_at: int | None = NOW + HOUR) -> Reading:
@@ -81,7 +84,7 @@ def test_what_remains_is_kept_between_nothing_and_all(used, remaining):
         (Credits(True, balance="0"), True, False),
         (Credits(True, balance="0E-10"), True, False),
         (Credits(True, balance="-1"), True, False),
-        (Credits(True, balance=None), True, True),
+        (Credits(True, balance=None), True, False),
         (Credits(True, balance=None), None, False),
         (Credits(True, balance=None), False, False),
         (Credits(True, unlimited=True, overage_limit_reached=True), True, False),
@@ -102,12 +105,60 @@ BLOCKS = {
     "exhausted beyond": (Facts(), [weekly(104)], Block(True, NOW + 48 * HOUR)),
     "both exhausted, until the later": (FULL, [five_hour(100), weekly(100)], Block(True, NOW + 48 * HOUR)),
     "exhausted without a reset": (FULL, [five_hour(100, None)], Block(True)),
-    "exhausted, credits pay": (Facts(allowed=True, credits=Credits(True, balance="5")), [five_hour(100)], Block(False)),
-    "not allowed, although credits would pay": (
-        Facts(allowed=False, credits=Credits(True, balance="5")),
+    "exhausted, credits pay": (Facts(allowed=True, credits=PAYING), [five_hour(100)], Block(False)),
+    "not allowed, but credits pay": (
+        Facts(allowed=False, limit_reached=True, credits=PAYING),
+        [five_hour(100)],
+        Block(False),
+    ),
+    "not allowed, and unlimited credits pay": (
+        Facts(allowed=False, limit_reached=True, credits=Credits(True, unlimited=True)),
+        [weekly(100)],
+        Block(False),
+    ),
+    "not allowed, and the credits' own limit is reached": (
+        Facts(allowed=False, credits=Credits(True, balance="5", overage_limit_reached=True)),
         [five_hour(100)],
         Block(True, NOW + HOUR),
     ),
+    "not allowed, and a pool of unknown amount": (
+        Facts(allowed=False, credits=Credits(True)),
+        [five_hour(100)],
+        Block(True, NOW + HOUR),
+    ),
+    "a reached limit that credits lift": (
+        Facts(reached_type="rate_limit_reached", credits=PAYING),
+        [five_hour(100)],
+        Block(False),
+    ),
+    "a workspace out of credits, whatever the account's own are": (
+        Facts(reached_type="workspace_member_credits_depleted", credits=PAYING),
+        [weekly(100)],
+        Block(True, NOW + 48 * HOUR),
+    ),
+    "a workspace's usage limit, whatever the account's own credits are": (
+        Facts(allowed=True, reached_type="workspace_owner_usage_limit_reached", credits=PAYING),
+        [weekly(3)],
+        Block(True),
+    ),
+    "a spend limit, whatever the account's own credits are": (
+        Facts(allowed=True, spend_reached=True, credits=PAYING),
+        [weekly(3)],
+        Block(True),
+    ),
+    "full, and the answer allows it": (FREE, [weekly(100)], Block(False)),
+    "full, allowed, and the answer does not say whether a limit is reached": (
+        Facts(allowed=True),
+        [weekly(100)],
+        Block(True, NOW + 48 * HOUR),
+    ),
+    "a limit is reached, without any percent": (Facts(limit_reached=True), [], Block(True)),
+    "a limit is reached although it is allowed": (
+        Facts(allowed=True, limit_reached=True),
+        [weekly(100)],
+        Block(True, NOW + 48 * HOUR),
+    ),
+    "another reached type": (Facts(allowed=True, reached_type="new"), [weekly(3)], Block(True)),
     "a model's window does not block the account": (FREE, [Reading("model:x:weekly", 100, NOW + HOUR)], Block(False)),
     "nor does code review": (FREE, [Reading("code_review:weekly", 100, NOW + HOUR)], Block(False)),
     "a reached type": (Facts(allowed=True, reached_type="workspace_owner_credits_depleted"), [five_hour(3)], Block(True)),
@@ -118,6 +169,27 @@ BLOCKS = {
     ),
     "a spend limit without numbers": (Facts(allowed=True, spend_reached=True), [five_hour(3)], Block(True)),
     "reset since": (FULL, [five_hour(100, NOW)], Block(False)),
+    "reset past when it was taken": (FULL, [five_hour(100, TAKEN)], Block(True)),
+    "one reset past when it was taken, the other ahead": (
+        FULL,
+        [five_hour(100, TAKEN - 300), weekly(100)],
+        Block(True, NOW + 48 * HOUR),
+    ),
+    "one reset past when it was taken, the other since": (
+        FULL,
+        [five_hour(100, TAKEN - 300), weekly(100, NOW)],
+        Block(False),
+    ),
+    "one reset since, the other's is not known": (
+        FULL,
+        [five_hour(100, NOW), weekly(100, None)],
+        Block(True),
+    ),
+    "spend limit reset since, a window not": (
+        Facts(spend_reached=True),
+        [weekly(100), Reading("spend", 103, NOW)],
+        Block(True, NOW + 48 * HOUR),
+    ),
     "only one of two reset since": (FULL, [five_hour(100, NOW - 1), weekly(100)], Block(True, NOW + 48 * HOUR)),
     "spend limit reset since": (Facts(allowed=True, spend_reached=True), [Reading("spend", 103, NOW)], Block(False)),
 }
@@ -127,14 +199,14 @@ BLOCKS = {
 def test_an_account_is_blocked_when_it_cannot_be_used_now(case):
     facts, windows, block = BLOCKS[case]
 
-    assert quota.block_state(facts, windows, NOW) == block
+    assert quota.block_state(facts, windows, TAKEN, NOW) == block
 
 
 def test_a_block_ends_by_itself_at_the_last_reset():
     windows = [five_hour(100), weekly(100, NOW + 2 * HOUR)]
     moments = (NOW, NOW + HOUR, NOW + 2 * HOUR - 1, NOW + 2 * HOUR)
 
-    assert [quota.block_state(FULL, windows, at).blocked for at in moments] == [True, True, True, False]
+    assert [quota.block_state(FULL, windows, TAKEN, at).blocked for at in moments] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +214,9 @@ def test_a_block_ends_by_itself_at_the_last_reset():
     [
         (FULL, [five_hour(100)], NOW + HOUR),
         (FULL, [five_hour(100), weekly(100)], NOW + 48 * HOUR),
+        (FULL, [five_hour(100), weekly(100, NOW + 90 * HOUR)], TAKEN + 72 * HOUR),
         (FULL, [five_hour(100, NOW)], None),
+        (FULL, [five_hour(100, TAKEN)], None),
         (FULL, [five_hour(100, None)], None),
         (FULL, [five_hour(12)], None),
         (FREE, [five_hour(99)], None),
@@ -150,7 +224,24 @@ def test_a_block_ends_by_itself_at_the_last_reset():
     ],
 )
 def test_asking_is_pointless_only_until_a_blocking_window_resets(facts, windows, until):
-    assert quota.cached_until(facts, windows, NOW) == until
+    assert quota.cached_until(facts, windows, TAKEN, NOW, 72 * HOUR) == until
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "cache_s", "answers"),
+    [
+        (NOW - 899, 900, True),
+        (NOW - 900, 900, False),
+        (NOW - 60, 60, False),
+        (NOW, 0, False),
+        (NOW, 1, True),
+        (NOW + 1, 900, False),
+    ],
+)
+def test_a_stored_reading_answers_only_while_it_is_young(taken_at, cache_s, answers):
+    until = quota.cached_until(FULL, [weekly(100)], taken_at, NOW, cache_s)
+
+    assert until == (taken_at + cache_s if answers else None)
 
 
 readings = st.lists(
@@ -167,11 +258,12 @@ facts = st.builds(
 )
 
 
-@given(facts, readings)
-def test_no_block_is_ahead_that_does_not_end_and_no_cache_without_a_block(facts, windows):
-    state = quota.block_state(facts, windows, NOW)
-    cached = quota.cached_until(facts, windows, NOW)
+@given(facts, readings, st.integers(NOW - 1500, NOW + 500), st.integers(0, 1500))
+def test_no_block_is_ahead_that_does_not_end_and_no_cache_without_a_block(facts, windows, taken_at, cache_s):
+    state = quota.block_state(facts, windows, taken_at, NOW)
+    cached = quota.cached_until(facts, windows, taken_at, NOW, cache_s)
 
     assert state.blocked or state.until is None
-    assert cached is None or (state.blocked and cached == state.until and cached > NOW)
-    assert cached is None or not quota.cached_until(facts, windows, cached)
+    assert state.until is None or state.until > max(taken_at, NOW)
+    assert cached is None or (state.until is not None and NOW < cached <= state.until)
+    assert cached is None or not quota.cached_until(facts, windows, taken_at, cached, cache_s)

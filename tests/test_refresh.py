@@ -75,6 +75,47 @@ def test_an_exhausted_account_is_answered_from_the_cache(house, codex):
     assert house.account("alice").taken_at == NOW
 
 
+@pytest.mark.parametrize(
+    ("age", "crew", "source"),
+    [
+        (899, {}, CACHE),
+        (900, {}, NETWORK),
+        (59, {"cache_s": 60}, CACHE),
+        (60, {"cache_s": 60}, NETWORK),
+        (0, {"cache_s": 0}, NETWORK),
+    ],
+)
+def test_an_early_reset_is_seen_once_the_cache_is_old(house, codex, age, crew, source):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=EXHAUSTED), Scene(body=usage_body(0, 0)))
+    house.refresh()
+    house.now += age
+
+    assert house.refresh(**crew)["alice"].source == source
+    assert house.report("alice").block.blocked is (source == CACHE)
+
+
+def test_a_refused_token_does_not_stay_hidden_behind_the_cache(house, codex):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=EXHAUSTED), refused(401))
+    house.refresh()
+    house.now += 900
+
+    assert house.refresh()["alice"].status is Status.EXPIRED
+    assert house.refresh()["alice"].source == NETWORK
+
+
+def test_an_answer_that_says_blocked_after_its_reset_is_believed_and_asked_anew(house, codex):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=usage_body(100, 40, at=NOW - 7_500)))
+    house.refresh()
+
+    report = house.report("alice")
+    assert (report.block.blocked, report.block.until, report.stale) == (True, None, False)
+    assert house.account("alice").next_due_at <= NOW + 330
+    assert house.refresh()["alice"].source == NETWORK
+
+
 def test_a_cached_answer_is_data_that_did_not_change(house, codex):
     house.file("alice")
     codex.answers("acct-alice", Scene(body=EXHAUSTED))

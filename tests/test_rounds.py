@@ -144,6 +144,20 @@ def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say
     assert codex.max_in_flight == min(10, commands.crew(world()).slots)
 
 
+@pytest.mark.parametrize(("age", "asked"), [(59, 1), (60, 2)])
+def test_a_pressed_button_asks_for_an_exhausted_account_again_after_a_minute(house, looking, codex, age, asked):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=usage_body(100, 40)))
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+    with clock.frozen(NOW + age):
+        refresh.request(refresh.select(world().scope)[0], NOW + age)
+        looking.ask(looking.agenda().requested, by_person=True)
+
+    assert len(codex.seen) == asked
+    assert house.account("alice").requested_at is None
+
+
 def test_an_idle_look_is_one_small_query(house, looking):
     house.file("alice")
     looking.follow()

@@ -42,6 +42,13 @@ def test_an_exhausted_window_is_carried_to_its_reset_however_long_that_is():
     assert laid([reading(T, 100, T + 5 * HOUR)]).remaining == [0, 0, 0, 0, 0, None]
 
 
+def test_an_exhausted_window_whose_reset_was_past_already_is_carried_like_any_other():
+    columns = laid([reading(T, 100, T - 300)])
+
+    assert columns.remaining == laid([reading(T, 100)]).remaining
+    assert columns.remaining[0] == 0
+
+
 def test_an_exhausted_window_without_a_reset_is_carried_like_any_other():
     assert laid([reading(T, 100)]).remaining == [0, 0, None, None, None, None]
 
@@ -84,7 +91,7 @@ def left(point: Point) -> float:
 def holds(point: Point, at: int) -> bool:
     """The rule as the contract has it: until the reset or twice the interval, whichever is first; longer only while exhausted."""
     reset = point.last_resets_at
-    if (point.last_used or 0) >= 100 and reset is not None:
+    if (point.last_used or 0) >= 100 and reset is not None and reset > point.last_at:
         return at < reset
     return at < point.last_at + CARRY and not (reset is not None and point.last_at < reset <= at)
 

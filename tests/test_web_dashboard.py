@@ -235,6 +235,17 @@ def test_who_is_exhausted_is_answered_from_the_cache(filled, browser, codex):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_minute_later_a_pressed_button_shows_that_a_limit_was_lifted(filled, browser, codex, method):
+    codex.answers("acct-bob", Scene(body=usage_body(0, 0, plan="pro")))
+    with clock.frozen(NOW + 60):
+        is_post = method == "POST"
+        answer = browser.post("/refresh", headers=JSON) if is_post else browser.get("/refresh", **JSON)
+
+    bob = next(r for r in answer.get_json()["results"] if r["account"] == "bob")
+    assert (bob["source"], bob["five_hour_percent"], bob["blocked"]) == ("network", 100, False)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(("name", "where"), [("alice", "/accounts/alice"), ("ALICE", "/accounts/alice")])
 def test_one_account_can_be_refreshed_alone(filled, browser, codex, method, name, where):
     filled.file("dave")

@@ -64,7 +64,8 @@ def _refresh_now(name: str) -> None:
     present, settings = world(), world().settings
     for folder in follow.folders(settings.account_dir, settings.account_dir_named):
         follow.sync(present.sealer, folder, clock.now())
-    for _ in refresh.refresh(commands.crew(present), refresh.not_joined(present.scope, name, clock.now())):
+    crew = commands.crew(present, by_button=True)
+    for _ in refresh.refresh(crew, refresh.not_joined(present.scope, name, clock.now())):
         pass
     commands.write_state_file(present)
 
