@@ -16,7 +16,6 @@ from quota_web.store import backup as store
 from quota_web.store import engine, files, schema
 from quota_web.store.backup import Content
 from quota_web.store.files import Presence
-from quota_web.store.sealing import sync
 
 #: A copy needs as much room as the database, and SQLite some for its work.
 ROOM_TO_SPARE = 32 * 1024 * 1024
@@ -51,7 +50,7 @@ def backup(target: Path, *, overwrite: bool = False) -> Content:
         if not before <= content.data_version <= store.data_version():
             raise BadDatabase(f"{target}: the copy does not belong to this database; nothing was kept")
         os.replace(part, target)
-        sync(target.parent)
+        files.sync(target.parent)
     return content
 
 
@@ -81,11 +80,11 @@ def _put_back(source: Path, file: Path, part: Path, now: int, actor: str) -> Res
     epoch = store.quiet(file) if os.path.exists(file) else 0
     store.renew(part, now, epoch, actor)
     content = store.judged(part)
-    sync(part)
+    files.sync(part)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = _free_name(files.beside(file, f".before-restore-{stamp}")) if os.path.exists(file) else None
     store.swap(part, file, aside)
-    sync(file.parent)
+    files.sync(file.parent)
     return Restored(content, aside, found.version if found.version != content.version else None)
 
 

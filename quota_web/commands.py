@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import orjson
 
-from quota_web import accounts, clock, follow, names, refresh, reports, results, terminal
+from quota_web import clock, follow, names, refresh, reports, results, terminal
 from quota_web.due import Pace
 from quota_web.quota import CACHE, NETWORK, Status
 from quota_web.refresh import Crew, Result
 from quota_web.reports import Overview
+from quota_web.store import files
 from quota_web.store.accounts import DEMO, Account, Scope
 from quota_web.world import World
 
@@ -158,7 +159,7 @@ def write_state_file(world: World) -> int:
         return terminal.OK
     content = orjson.dumps(results.document(overview(world, world.scope)))
     try:
-        accounts.write_private(file, content)
+        files.write_private(file, content)
     except OSError as error:
         terminal.complain(f"QUOTA_STATE_FILE: {names.visible(str(file))} cannot be written: {error.strerror}")
         return terminal.BAD_SETTING

@@ -15,12 +15,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from quota_web import guesses, passwords
-from quota_web.accounts import write_private
 from quota_web.config import Settings
 from quota_web.errors import BadInput, BadSetting
 from quota_web.passwords import COST, Cost
 from quota_web.secret import Secret
-from quota_web.store import engine, events, site
+from quota_web.store import engine, events, files, site
 from quota_web.store import sign_in as store
 
 LINK_FILE = "setup-link"
@@ -233,6 +232,6 @@ def _write_link(file: Path, content: str) -> None:
         if file.is_symlink() or not file.exists() or file.read_text(encoding="ascii", errors="replace") != content or file.stat().st_mode & 0o077:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file.unlink(missing_ok=True)
-            write_private(file, content.encode("ascii"))
+            files.write_private(file, content.encode("ascii"))
     except OSError as error:
         raise BadSetting(f"{file}: {error.strerror}; the instance folder must be writable") from None

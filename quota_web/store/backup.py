@@ -15,7 +15,6 @@ from sqlalchemy import update
 from quota_web.errors import BadDatabase, BadInput, DatabaseDamaged, DatabaseTooNew
 from quota_web.store import engine, events, files, models, schema, site
 from quota_web.store.models import account, site_state
-from quota_web.store.sealing import sync
 
 #: SQLite's files begin with this.
 MAGIC = b"SQLite format 3\0"
@@ -48,7 +47,7 @@ def write_copy(target: Path) -> None:
     """
     with engine.driver() as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
-    sync(target)
+    files.sync(target)
 
 
 def judged(file: Path) -> Content:

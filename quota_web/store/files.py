@@ -74,6 +74,46 @@ def beside(file: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
 
 
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it or reads it who is not its owner. A symbolic link's target is written."""
+    target = file.resolve()
+    temporary = staged(target, content)
+    try:
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(target.parent)
+
+
+def is_staged_name(name: str, suffix: str) -> bool:
+    """Whether a file is called as `staged` calls them for a file whose name ends with *suffix*."""
+    return re.fullmatch(rf"\..+{re.escape(suffix)}\.[0-9a-f]{{8}}", name) is not None
+
+
+def staged(target: Path, content: bytes) -> Path:
+    """A file beside *target* with this content that survives a power cut, read by nobody but its owner."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def sync(path: Path) -> None:
+    """Make what is in a file, or a new name in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def require_writable(file: Path) -> None:
     """Raise BadSetting with the line that helps where SQLite could not work: it needs the file and its folder writable.
 

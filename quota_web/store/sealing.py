@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from quota_web.errors import BadSetting, KeyMissing
 from quota_web.secret import Secret
+from quota_web.store import files
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -202,13 +203,4 @@ def _written(file: Path, keys: Sequence[bytes]) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-    sync(file.parent)
-
-
-def sync(path: Path) -> None:
-    """Make what is in a file, or a new name in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.sync(file.parent)
