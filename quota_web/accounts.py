@@ -4,8 +4,6 @@ Two accounts are one login when their account ids are equal and no user id speak
 on with somebody's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,16 +12,16 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from quota_web import names, times
+from quota_web import file_acts, names, times
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
 from quota_web.quota import Status
 from quota_web.secret import Secret
 from quota_web.store import accounts as store
-from quota_web.store import engine, events, site
+from quota_web.store import engine, events, files, site
 from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed
-from quota_web.store.sealing import Sealer, Unreadable, sync
+from quota_web.store.sealing import Sealer, Unreadable
 
 
 class AccountFollowed(AccountExists):
@@ -101,7 +99,7 @@ def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials
     Raises AccountNotFound, BadInput, AccountExists.
     """
     name = names.checked(name)
-    with engine.transaction() as tx:
+    with file_acts.transaction() as (tx, files_after):
         found = store.by_name(tx, original_name)
         if found.origin == DEMO and credentials is not None:
             raise BadInput("name", f"{found.name} is an invented account of the demo; it takes no credentials")
@@ -115,26 +113,20 @@ def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials
         if credentials is not None:
             put(tx, sealer, account_id, credentials, now, only_access=found.origin == FOLLOWED)
         if found.origin == FOLLOWED:
-            _write_followed(tx, account_id, found, name, credentials)
+            old = Path(found.source_path or "")
+            files_after.change(old, new := old.with_name(name + names.FILE_SUFFIX), _new_content(old, credentials))
+            written = {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
+            store.change(tx, account_id, source_path=str(new), **written)
         events.add(tx, now, "account_edited", actor, account_id, name=name, renamed_from=found.name, new_credentials=int(credentials is not None))
         site.bump(tx, now)
     return Saved(name, archived_as is not None, archived_as, credentials is not None)
 
 
-def _write_followed(tx: Connection, account_id: int, found: Account, name: str, credentials: Credentials | None) -> None:
-    """Bring the file of a followed account in step, before the transaction commits: if it cannot be written, nothing changed."""
-    old = Path(found.source_path or "")
-    new = old.with_name(name + names.FILE_SUFFIX)
-    with _writable(old.parent):
-        if new != old and os.path.lexists(new) and not (old.exists() and old.samefile(new)):
-            raise BadInput("name", f"there is already a file {new.name}")
-        if credentials is not None:
-            raw = auth_file.read_file(old) if old.exists() else None
-            write_private(old, auth_file.updated(raw, credentials))
-        if new != old and os.path.lexists(old):
-            old.rename(new)
-    written = {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
-    store.change(tx, account_id, source_path=str(new), **written)
+def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:
+    """A followed account's file with other credentials in it, whatever else it holds kept."""
+    if credentials is None:
+        return None
+    return auth_file.updated(auth_file.read_file(file) if file.exists() else None, credentials)
 
 
 def put(tx: Connection, sealer: Sealer, account_id: int, credentials: Credentials, now: int, *, only_access: bool = False) -> None:
@@ -214,14 +206,13 @@ def resume(name: str, now: int, actor: str, scope: Scope | None = None) -> None:
 
 def remove(name: str, now: int, actor: str, scope: Scope | None = None) -> str:
     """Remove an account, its credentials and, in the background, its history; a followed account's file goes too. Returns its name."""
-    with engine.transaction() as tx:
+    with file_acts.transaction() as (tx, files_after):
         found = store.by_name(tx, name, scope)
         store.mark_deleted(tx, found.id, now)
         events.add(tx, now, "account_deleted", actor, found.id, name=found.name)
         site.bump(tx, now)
         if found.origin == FOLLOWED and found.source_path:
-            with _writable(Path(found.source_path).parent):
-                Path(found.source_path).unlink(missing_ok=True)
+            files_after.remove(Path(found.source_path))
     return found.name
 
 
@@ -235,7 +226,7 @@ def export(sealer: Sealer, name: str, file: Path, now: int, actor: str, scope: S
         events.add(tx, now, "account_exported", actor, found.id, name=found.name)
     raw = _followed_file(found)
     with _writable(file.parent):
-        write_private(file, raw if raw is not None else auth_file.to_document(opened(sealer, found, sealed)))
+        files.write_private(file, raw if raw is not None else auth_file.to_document(opened(sealer, found, sealed)))
 
 
 def _followed_file(found: Account) -> bytes | None:
@@ -268,22 +259,6 @@ def opened(sealer: Sealer, found: Account, sealed: Sealed) -> Credentials:
 
 def _opened(sealer: Sealer, sealed: bytes | None) -> Secret | None:
     return sealer.open(sealed) if sealed is not None else None
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it or reads it who is not its owner. A symbolic link's target is written."""
-    target = file.resolve()
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync(target.parent)
 
 
 @contextmanager

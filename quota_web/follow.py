@@ -1,19 +1,21 @@
 """The act that brings the accounts of a folder in step with its `<name>.auth.json` files.
 
-Files are read before the transaction opens and never written. An account belongs to its file's absolute path: a file
-that is gone keeps its account and history, and another login in the same file starts a new history.
+Files are read before the transaction opens. Nothing is written to them but what an act has decided and left to do, and
+that is done first. An account belongs to its file's absolute path: a file that is gone keeps its account and history, and
+another login in the same file starts a new history.
 """
 
 import errno
 import hashlib
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from quota_web import accounts, names
+from quota_web import accounts, file_acts, names
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.errors import AccountNotFound, BadInput, CredentialsRefused
@@ -67,6 +69,8 @@ def folders(settled: Path, is_named: bool) -> list[Path]:
 
 def sync(sealer: Sealer, folder: Path, now: int) -> Report:
     """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
+    with suppress(OSError):
+        file_acts.resume(folder, now)
     found = _look(folder)
     if isinstance(found, Report):
         return found
@@ -104,8 +108,9 @@ def _look(folder: Path) -> tuple[list[_File], dict[str, Account], list[Problem]]
     except OSError as error:
         return Report(folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}")
     with engine.reading() as conn:
-        known = _followed(conn, folder)
-    files, problems = _read_all(listed, known)
+        held = file_acts.held(conn)
+        known = _followed(conn, folder, held)
+    files, problems = _read_all([path for path in listed if str(path) not in held], known)
     return files, known, problems
 
 
@@ -116,8 +121,9 @@ def _list(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: os.fsencode(path.name))
 
 
-def _followed(conn: Connection, folder: Path) -> dict[str, Account]:
-    followed = (a for a in store.every(conn) if a.origin == FOLLOWED and a.source_path)
+def _followed(conn: Connection, folder: Path, held: set[str]) -> dict[str, Account]:
+    """The accounts of the folder's files by path, but for those whose files are about to change."""
+    followed = (a for a in store.every(conn) if a.origin == FOLLOWED and a.source_path not in held)
     return {a.source_path: a for a in followed if a.source_path and Path(a.source_path).parent == folder}
 
 
@@ -207,10 +213,14 @@ class _Applied:
 
 def _apply(tx: Connection, sealer: Sealer, folder: Path, files: list[_File], now: int) -> _Applied:
     applied = _Applied([])
-    known = _followed(tx, folder)
-    for file in files:
+    held = file_acts.held(tx)
+    known = _followed(tx, folder, held)
+    for file in (f for f in files if str(f.path) not in held):
         found = known.pop(str(file.path), None) or _moved_here(tx, file, known)
         if found is None:
+            if not os.path.lexists(file.path):
+                # Removed or renamed since the folder was listed, by an act whose account is no longer this file's.
+                continue
             problem = _new(tx, sealer, file, now)
             applied.problems += [problem] if problem else []
             applied.changed |= problem is None
@@ -218,7 +228,7 @@ def _apply(tx: Connection, sealer: Sealer, folder: Path, files: list[_File], now
             _update(tx, sealer, file, found, now)
             applied.changed = True
     for found in known.values():
-        if found.source_gone_at is None:
+        if found.source_gone_at is None and not os.path.lexists(found.source_path or ""):
             store.set_fault(tx, found.id, GONE)
             store.change(tx, found.id, source_gone_at=now, source_hash=None)
             applied.changed = True

@@ -33,6 +33,7 @@ ROOMS = {
         "demo",
         "details",
         "doctor",
+        "file_acts",
         "follow",
         "guesses",
         "imports",

@@ -36,6 +36,12 @@ def setting_of(conn: Connection, key: str) -> str | None:
     return value
 
 
+def settings_beginning(conn: Connection, prefix: str) -> dict[str, str]:
+    """All settings whose keys begin with *prefix*, by key."""
+    query = select(setting.c.key, setting.c.value).where(setting.c.key.startswith(prefix, autoescape=True))
+    return {row.key: row.value for row in conn.execute(query)}
+
+
 def set_setting(conn: Connection, key: str, value: str) -> None:
     if conn.execute(update(setting).where(setting.c.key == key).values(value=value)).rowcount == 0:
         conn.execute(insert(setting).values(key=key, value=value))
