@@ -1,7 +1,7 @@
 """Acts on accounts: add, replace, rename, pause, remove, export.
 
-Two accounts are one login when their account ids are equal and no user id speaks against it. Another login never goes
-on with somebody's history: the old account keeps its own under another name, and the new one starts afresh.
+A login that is here already is updated under the name that it has. Another login never goes on with
+somebody's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from quota_web import file_acts, names, times
+from quota_web import file_acts, logins, names, times
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
@@ -22,10 +22,6 @@ from quota_web.store import accounts as store
 from quota_web.store import engine, events, files, site
 from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed
 from quota_web.store.sealing import Sealer, Unreadable
-
-
-class AccountFollowed(AccountExists):
-    """The account belongs to a file, which is where its credentials are changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +35,92 @@ class Saved:
     archived_as: str | None = None
     #: Whether it has new credentials, with which it is asked soon.
     is_due: bool = True
+    #: The name that was given, where the login is here already under the other one.
+    given_name: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What became of the login, in words."""
+        if self.is_new:
+            return "added"
+        done = "credentials replaced" if self.is_due else "kept: its file has this token or a newer one"
+        return f"here already, {done}" if self.given_name else done
 
 
 def same_login(found: Account, credentials: Credentials) -> bool:
     """Whether the credentials belong to the login whose history this account holds; an account that never knew any says yes."""
-    if found.chatgpt_account_id is None:
-        return True
-    users = {found.chatgpt_user_id, credentials.user_id} - {None}
-    return found.chatgpt_account_id == credentials.account_id and len(users) <= 1
+    return found.chatgpt_account_id is None or logins.may_be_same(found.login, credentials.login)
 
 
 def add(sealer: Sealer, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
-    """Store a managed account; one of the same name and login gets the new credentials.
+    """Store a managed account; a login that is here already gets the new credentials instead.
 
     Raises BadInput for the name and AccountExists where another login has it.
     """
     name = names.checked(name)
     with engine.transaction() as tx:
-        try:
-            found = store.by_name(tx, name)
-        except AccountNotFound:
+        found = _standing(tx, name, credentials)
+        if found is None:
             return _added(tx, sealer, name, credentials, now, actor)
-        if not same_login(found, credentials):
-            raise AccountExists(name, "another login")
-        if found.origin == DEMO:
-            raise AccountExists(name, "an invented account of the demo")
-        if found.origin == FOLLOWED:
-            raise AccountFollowed(name, f"the file {names.visible(found.source_path or '')}; change it there")
-        put(tx, sealer, found.id, credentials, now)
-        events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
-        site.bump(tx, now)
-        return Saved(found.name, False)
+        if found.origin != FOLLOWED:
+            put(tx, sealer, found.id, credentials, now)
+            events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
+            site.bump(tx, now)
+            return Saved(found.name, False, given_name=_other_name(name, found))
+        held = store.credentials(tx, [found.id]).get(found.id)
+    return _renew_followed(sealer, name, found, held, credentials, now, actor)
+
+
+def _standing(tx: Connection, name: str, credentials: Credentials) -> Account | None:
+    """The account of this login, or of this name where nothing speaks against it.
+
+    Raises AccountExists where the name is another login's and the login is not here yet.
+    """
+    try:
+        named = store.by_name(tx, name)
+    except AccountNotFound:
+        named = None
+    if named is not None and named.origin == DEMO:
+        raise AccountExists(name, "an invented account of the demo")
+    certain = store.of_login(tx, credentials.login, credentials.access_token.fingerprint())
+    if certain:
+        return next((found for found in certain if named is not None and found.id == named.id), certain[0])
+    if named is not None and not same_login(named, credentials):
+        raise AccountExists(name, "another login")
+    return named
+
+
+def _other_name(given: str, found: Account) -> str | None:
+    return given if names.key(given) != names.key(found.name) else None
+
+
+def _renew_followed(
+    sealer: Sealer,
+    name: str,
+    found: Account,
+    held: Sealed | None,
+    credentials: Credentials,
+    now: int,
+    actor: str,
+) -> Saved:
+    """Write a token into the file that the account follows, but only one that lasts longer than what is there.
+
+    The file's owner may have renewed it since: an older copy would take the sign-in away from it.
+    """
+    given = _other_name(name, found)
+    if held is not None and not _is_useless(found) and not _lasts_longer(credentials, held):
+        return Saved(found.name, False, is_due=False, given_name=given)
+    return replace(edit(sealer, found.name, found.name, credentials, now, actor), given_name=given)
+
+
+def _is_useless(found: Account) -> bool:
+    return found.last_status in (Status.INVALID_CREDENTIALS, Status.EXPIRED)
+
+
+def _lasts_longer(credentials: Credentials, held: Sealed) -> bool:
+    if held.access_fp == credentials.access_token.fingerprint():
+        return False
+    return (credentials.expires_at or 0) > (held.access_expires_at or 0)
 
 
 def _added(tx: Connection, sealer: Sealer, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
@@ -86,8 +137,6 @@ def add_under_free_name(sealer: Sealer, name: str, credentials: Credentials, now
         suffix = "" if number == 1 else f" {number}"
         try:
             return add(sealer, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor)
-        except AccountFollowed:
-            raise
         except AccountExists:
             continue
     raise AccountExists(name, "other logins, a hundred times over")
@@ -103,6 +152,8 @@ def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials
         found = store.by_name(tx, original_name)
         if found.origin == DEMO and credentials is not None:
             raise BadInput("name", f"{found.name} is an invented account of the demo; it takes no credentials")
+        if credentials is not None and not same_login(found, credentials):
+            _refuse_repeated(tx, credentials)
         archived_as = None
         if name != found.name:
             store.rename(tx, found.id, name)
@@ -120,6 +171,13 @@ def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials
         events.add(tx, now, "account_edited", actor, account_id, name=name, renamed_from=found.name, new_credentials=int(credentials is not None))
         site.bump(tx, now)
     return Saved(name, archived_as is not None, archived_as, credentials is not None)
+
+
+def _refuse_repeated(tx: Connection, credentials: Credentials) -> None:
+    certain = store.of_login(tx, credentials.login, credentials.access_token.fingerprint())
+    if certain:
+        holder = certain[0].name
+        raise BadInput("auth_json", f"this login is here already as {holder}; change it there")
 
 
 def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:

@@ -120,7 +120,7 @@ def accounts_add(name: str, file: Path | None) -> None:
     from quota_web import clock, imports
 
     saved = imports.add(_world_of_accounts().sealer, name, imports.read_input(file, sys.stdin.buffer), clock.now(), ACTOR)
-    click.echo(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}")
+    click.echo(f"{saved.name}: {saved.outcome}")
 
 
 @accounts_group.command("import")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quota_web import faults, reports
+from quota_web import faults, logins, reports
 from quota_web.codex import auth_file
 from quota_web.errors import CredentialsRefused
 from quota_web.faults import Fault
@@ -98,10 +98,8 @@ def _twin(account: Account, accounts: Sequence[Account]) -> str | None:
 
 
 def _is_twin(other: Account, account: Account) -> bool:
-    """Whether two accounts are one login: an equal user within an equal workspace. Unknown users are not called equal."""
-    if other.id == account.id or account.chatgpt_account_id is None or account.chatgpt_user_id is None:
-        return False
-    return (other.chatgpt_account_id, other.chatgpt_user_id) == (account.chatgpt_account_id, account.chatgpt_user_id)
+    """Whether the login of one account stands under the name of another as well."""
+    return other.id != account.id and logins.is_same(other.login, account.login)
 
 
 def credential_state(account: Account, sealed: Sealed | None, look_into_file: bool = False) -> CredentialState:

@@ -87,4 +87,4 @@ def import_raw(sealer: Sealer, raw: bytes, file_name: str, now: int, actor: str)
         except BadInput as error:
             yield Line(f"{names.visible(shown)}: {error}", False)
             continue
-        yield Line(f"{saved.name}: {'added' if saved.is_new else 'credentials replaced'}", True)
+        yield Line(f"{saved.name}: {saved.outcome}", True)

@@ -32,7 +32,8 @@ def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
 
     class Figures(Collector):
         def collect(self) -> Iterable[Any]:
-            yield from _of_accounts(seen.accounts, now)
+            yield from _of_accounts(seen.counted, now)
+            yield _of_repeated(seen)
             yield from _of_attempts(totals)
             yield from _of_site(seen, sizes, now)
 
@@ -69,6 +70,12 @@ def _of_accounts(accounts: Sequence[AccountReport], now: int) -> Iterator[Any]:
     yield _gauge("reading_age_seconds", "The same as an age.", ("account",), ((k, _age(a.account.taken_at, now)) for k, a in names))
 
 
+def _of_repeated(seen: Overview) -> Any:
+    """Accounts that repeat a login have no other figures, so that no sum counts it twice."""
+    rows = [((a.account.name, a.same_login_as), 1.0) for a in seen.accounts if a.same_login_as is not None]
+    return _gauge("same_login", "1 for an account whose login is measured under another name.", ("account", "same_login_as"), rows)
+
+
 def _age(at: int | None, now: int) -> int | None:
     """How long ago that was; a clock that was put back makes no negative ages."""
     return None if at is None else max(0, now - at)
@@ -90,7 +97,7 @@ def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:
     due = [a.account.next_due_at for a in seen.accounts if a.account.next_due_at is not None and a.account.paused_at is None]
     late = max((now - at for at in due if at <= now), default=0)
     single: tuple[tuple[str, str, float | None], ...] = (
-        ("accounts", "Accounts that are tracked.", len(seen.accounts)),
+        ("accounts", "Logins that are tracked.", len(seen.counted)),
         ("schedule_delay_seconds", "By how much the refresh that is due longest is late.", late),
         ("next_refresh_timestamp_seconds", "When the next one is due.", seen.next_refresh_at),
         ("address_blocked_until_timestamp_seconds", "Until when nobody is asked.", seen.site.address_blocked_until),

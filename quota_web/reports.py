@@ -3,7 +3,7 @@
 The number of queries does not depend on how many accounts there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -34,6 +34,8 @@ class AccountReport:
     windows: tuple[Reading, ...]
     block: Block
     stale: bool
+    #: The account that stands for this login in every count, where this one repeats it.
+    same_login_as: str | None = None
 
     def window(self, key: str) -> Reading | None:
         for window in self.windows:
@@ -59,6 +61,11 @@ class Overview:
     next_refresh_at: int | None
     #: When a `stale` or `blocked` flips by itself next; None if none will.
     flips_at: int | None
+
+    @property
+    def counted(self) -> tuple[AccountReport, ...]:
+        """Each login once: what is counted, summed and measured."""
+        return tuple(a for a in self.accounts if a.same_login_as is None)
 
     def only(self, accounts: Sequence[AccountReport]) -> "Overview":
         """The same of fewer accounts."""
@@ -94,7 +101,14 @@ def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: i
     made = sorted((_current(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts), key=attrgetter("order"))
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     flips_at = min((m.until for m in made if m.until is not None), default=None)
-    return Overview(state, tuple(m.report for m in made), min(due, default=None), flips_at)
+    repeated = store.repeated(accounts)
+    reports = tuple(_marked(m.report, repeated) for m in made)
+    return Overview(state, reports, min(due, default=None), flips_at)
+
+
+def _marked(report: AccountReport, repeated: Mapping[int, Account]) -> AccountReport:
+    holder = repeated.get(report.account.id)
+    return report if holder is None else replace(report, same_login_as=holder.name)
 
 
 def pick(accounts: Sequence[AccountReport], wanted: Sequence[str]) -> tuple[list[AccountReport], list[AccountNotFound]]:

@@ -59,6 +59,7 @@ def result(report: AccountReport) -> dict[str, Any]:
         "taken_at": iso(account.taken_at),
         "attempted_at": iso(account.attempted_at),
         "stale": report.stale,
+        "same_login_as": report.same_login_as,
     }
 
 

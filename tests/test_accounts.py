@@ -7,7 +7,6 @@ import stat
 import pytest
 
 from quota_web import accounts
-from quota_web.accounts import AccountFollowed
 from quota_web.codex import auth_file
 from quota_web.errors import AccountExists, AccountNotFound, BadInput
 from quota_web.quota import Status
@@ -94,14 +93,6 @@ def test_a_token_that_names_no_user_speaks_against_nobody(house):
 
     assert not add(house, "alice", "acct-1", None).is_new
     assert house.account("alice").chatgpt_user_id == "user-1"
-
-
-def test_the_name_of_a_followed_account_is_its_files(house):
-    path = house.file("alice", "acct-1", user_id="user-1")
-    house.follow()
-
-    with pytest.raises(AccountFollowed, match=f"taken by the file {path}; change it there"):
-        add(house, "alice", "acct-1", "user-1")
 
 
 def test_a_bad_name_is_refused_at_its_field(house):

@@ -108,7 +108,8 @@ def test_a_file_that_cannot_be_replaced_is_told(house, monkeypatch):
 
 def test_equal_users_in_an_equal_workspace_are_told_to_be_one_login(house):
     add(house, "alice")
-    add(house, "twin")
+    house.file("twin", "acct-1", user_id="user-1")
+    house.follow()
     add(house, "colleague", user_id="user-2")
     add(house, "elsewhere", account_id="acct-2")
     add(house, "nobody knows", user_id=None)

@@ -138,12 +138,14 @@ def test_logins_that_share_an_address_get_names_of_their_own(house, tmp_path):
 
 def test_an_account_that_a_file_has_already_is_not_taken_in_beside_it(house, tmp_path):
     path = house.file("alice", "acct-1", user_id="user-1")
+    before = path.read_bytes()
     put(tmp_path, "export.json", {"name": "Alice", "access_token": ALICE})
 
     out, err, code = lines(house.run("accounts", "import", str(tmp_path / "export.json")))
-    assert (out, code) == ([], 1)
-    assert err == [f"Alice: name already taken by the file {path}; change it there"]
+    assert (err, code) == ([], 0)
+    assert out == ["alice: kept: its file has this token or a newer one"]
     assert house.names() == ["alice"]
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_an_account_that_was_never_refreshed_is_all_null(house):
                 "five_hour_percent": None, "five_hour_reset_at": None, "weekly_percent": None, "weekly_reset_at": None,
                 "blocked": False, "blocked_until": None, "reached_type": None, "spend_reached": False,
                 "windows": [], "credits": None, "reset_credits": None,
-                "taken_at": None, "attempted_at": None, "stale": False,
+                "taken_at": None, "attempted_at": None, "stale": False, "same_login_as": None,
             }
         ],
     }  # fmt: skip
@@ -94,7 +94,7 @@ def test_everything_that_an_answer_holds_has_its_place(alice):
              "resets_at": "2026-11-30T12:00:00Z", "limit": "15000", "used": "3831.75", "unit": "credits"},
         ],
         "credits": {"has_credits": True, "unlimited": False, "balance": "12.50"}, "reset_credits": 2,
-        "taken_at": "2026-11-21T12:00:00Z", "attempted_at": "2026-11-21T12:00:00Z", "stale": False,
+        "taken_at": "2026-11-21T12:00:00Z", "attempted_at": "2026-11-21T12:00:00Z", "stale": False, "same_login_as": None,
     }  # fmt: skip
 
 

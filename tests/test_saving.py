@@ -130,7 +130,7 @@ def test_a_followed_accounts_name_is_its_files(house, save, refused):
     house.file("alice", "acct-1")
     house.follow()
 
-    assert "change it there" in refused(name="alice", pasted=text("acct-1", "user-acct-1"))["name"]
+    assert refused(name="alice", pasted=text("acct-2", "user-2")) == {"name": "alice: name already taken by another login"}
 
 
 # What cannot be used stands at its field

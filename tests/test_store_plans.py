@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from quota_web import reports
+from quota_web.logins import Login
 from quota_web.store import accounts as store
 from quota_web.store import engine, latest
 from quota_web.store.extension import db
@@ -98,3 +99,13 @@ def test_a_refresh_walks_through_no_history(busy_house):
 
     assert any("INSERT INTO reading" in statement for statement, _ in found) or len(found) > 5
     assert scans(found, HISTORY) == []
+
+
+def test_a_login_is_found_by_its_index(busy_house):
+    def act():
+        with engine.reading() as conn:
+            assert [a.name for a in store.of_login(conn, Login("acct-bob", "user-acct-bob"), "")] == ["bob"]
+
+    [(_, plan)] = plans(busy_house, act)
+    assert any("ix_account_chatgpt_account_id" in step for step in plan)
+    assert not any(step.startswith("SCAN") for step in plan)

@@ -7,7 +7,7 @@ import pytest
 
 from quota_web import accounts, clock
 from quota_web.codex import auth_file
-from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
+from tests.fakes import NOW, Scene, auth_document, usage_body
 from tests.pages import HOSTILE, Script, read, visiting
 
 HOUR = 3_600
@@ -115,7 +115,8 @@ def test_attempts_stand_with_status_and_duration(alice, browser, codex):
 
 def test_the_same_login_under_another_name_is_told(house, browser):
     for name in ("alice", "twin"):
-        accounts.add(house.world.sealer, name, auth_file.parse(auth_document("a", access_token=make_jwt("a", user_id="u"))), NOW, "test")
+        house.file(name, "a", user_id="u")
+    house.follow()
 
     assert "The same login is also here as twin" in words(browser.get("/accounts/alice").text)
 

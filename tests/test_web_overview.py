@@ -13,7 +13,15 @@ def row(name, five=None, weekly=None, **changes):
         for k, v, h in (("five_hour", five, 14), ("weekly", weekly, 20))
         if v is not None
     ]
-    entry = {"account": name, "status": "ok", "plan_type": "plus", "email": f"{name}@example.com", "windows": windows, "stale": False}
+    entry = {
+        "account": name,
+        "status": "ok",
+        "plan_type": "plus",
+        "email": f"{name}@example.com",
+        "windows": windows,
+        "stale": False,
+        "same_login_as": None,
+    }
     entry |= {
         "five_hour_percent": five,
         "weekly_percent": weekly,

@@ -20,6 +20,7 @@ from quota_web.codex.json_guard import JsonRefused, size_in_words
 from quota_web.codex.text import clean
 from quota_web.errors import CredentialsRefused
 from quota_web.faults import Fault
+from quota_web.logins import Login, may_be_same
 from quota_web.secret import Secret
 
 MAX_TOKEN = 16_384
@@ -47,6 +48,10 @@ class Credentials:
     fedramp: bool = False
     #: The program that the refresh token was issued to.
     client_id: str | None = None
+
+    @property
+    def login(self) -> Login:
+        return Login(self.account_id, self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +176,8 @@ def updated(raw: bytes | None, credentials: Credentials) -> bytes:
 
 def _is_same_login(before: Credentials, after: Credentials) -> bool:
     """Whether tokens of both may stand beside each other: one account id is shared by all users of a workspace."""
-    if before.access_token == after.access_token:
-        # Only the account id was corrected.
-        return True
-    users = {before.user_id, after.user_id} - {None}
-    return before.account_id == after.account_id and len(users) <= 1
+    # With the same token only the account id was corrected.
+    return before.access_token == after.access_token or may_be_same(before.login, after.login)
 
 
 def _write(entry: JsonObject, credentials: Credentials, same_login: bool) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from quota_web import faults, names
+from quota_web import faults, logins, names
 from quota_web.errors import AccountExists, AccountNotFound
 from quota_web.faults import Fault
+from quota_web.logins import Login
 from quota_web.quota import Status
 from quota_web.store.direct import Fixed
 from quota_web.store.models import account, credential, site_state
@@ -57,6 +58,10 @@ class Account:
     requested_at: int | None
     claim_id: int | None
     claimed_at: int | None
+
+    @property
+    def login(self) -> Login:
+        return Login(self.chatgpt_account_id, self.chatgpt_user_id)
 
     @property
     def status(self) -> Status:
@@ -112,6 +117,11 @@ _IDS: Any = bindparam("ids", expanding=True)
 _THERE = select(*_COLUMNS).where(account.c.deleted_at.is_(None))
 _EVERY = Fixed(_THERE.order_by(account.c.name_key))
 _BY_IDS = _THERE.where(account.c.id.in_(_IDS))
+_OF_LOGIN = (
+    _THERE.add_columns(credential.c.access_fp)
+    .join_from(account, credential, isouter=True)
+    .where(account.c.chatgpt_account_id == bindparam("account"))
+)
 _CREDENTIALS = select(*(credential.c[f] for f in Sealed.__slots__))
 _CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 
@@ -139,6 +149,26 @@ def by_id(conn: Connection, account_id: int) -> Account | None:
 
 def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
     return {row.id: _account(*row) for row in conn.execute(_BY_IDS, {"ids": list(ids)}).all()}
+
+
+def of_login(conn: Connection, login: Login, access_fp: str) -> list[Account]:
+    """The accounts that certainly hold this login, or this very token; first those that work."""
+    rows = conn.execute(_OF_LOGIN, {"account": login.account_id, "access_fp": access_fp}).all()
+    found = [(_account(*row[:-1]), row[-1]) for row in rows]
+    certain = [a for a, fp in found if logins.is_same(a.login, login) or fp == access_fp]
+    return sorted(certain, key=by_use)
+
+
+def by_use(found: Account) -> tuple[bool, bool, int]:
+    """Sorts accounts of one login: the one that stands for all is asked, answers, and came first."""
+    return (found.paused_at is not None, found.last_status is not Status.OK, found.id)
+
+
+def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
+    """The accounts whose login stands under another of these names already, by id, with that one."""
+    ordered = {a.id: a for a in sorted(accounts, key=by_use)}
+    found = logins.repeated((key, a.login) for key, a in ordered.items())
+    return {key: ordered[holder] for key, holder in found.items()}
 
 
 def _one(conn: Connection, condition: Any) -> Account | None:

@@ -65,14 +65,15 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
     wanted = asked(args)
     ordered = arranged(results)
     states = {row["account"]: state(row).group for row in results}
+    counted = [row for row in ordered if row["same_login_as"] is None]
     rows = [row for row in ordered if states[row["account"]] in SHOWS[wanted.show] and _matches(row, wanted.search)]
     rows = arranged(rows, wanted.sort, wanted.backwards)
     return {
         "rows": rows,
-        "total": len(results),
-        "groups": Counter(states.values()),
-        "sign_in": [row["account"] for row in results if row["status"] in NEED_SIGN_IN],
-        "best": max((row for row in ordered if states[row["account"]] == "usable"), key=_reserve, default=None),
+        "total": len(counted),
+        "groups": Counter(states[row["account"]] for row in counted),
+        "sign_in": [row["account"] for row in counted if row["status"] in NEED_SIGN_IN],
+        "best": max((row for row in counted if states[row["account"]] == "usable"), key=_reserve, default=None),
         "next_reset": next_reset(results, now),
         "other_windows": any(other_windows(row) for row in results),
         "sort": wanted.sort,

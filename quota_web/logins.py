@@ -1,0 +1,41 @@
+"""When two accounts are one ChatGPT login: the same user in the same workspace. The one place that decides it.
+
+A workspace's id is shared by all of its members, and some tokens name no user. So there are two
+questions: is it certain that two are one, and does nothing speak against it.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Whose tokens an account has; None where nothing said so."""
+
+    account_id: str | None
+    user_id: str | None
+
+    @property
+    def is_known(self) -> bool:
+        return self.account_id is not None and self.user_id is not None
+
+
+def is_same(one: Login, other: Login) -> bool:
+    """Whether two are certainly one login; an unknown user is nobody's."""
+    return one.is_known and one == other
+
+
+def may_be_same(one: Login, other: Login) -> bool:
+    """Whether the workspace is the same and no user id speaks against it."""
+    users = {one.user_id, other.user_id} - {None}
+    return one.account_id == other.account_id and len(users) <= 1
+
+
+def repeated(logins: Iterable[tuple[K, Login]]) -> dict[K, K]:
+    """Who repeats a login that came before, by key, with the key that had it first."""
+    first: dict[Login, K] = {}
+    found = {key: first.setdefault(login, key) for key, login in logins if login.is_known}
+    return {key: holder for key, holder in found.items() if key != holder}
