@@ -116,11 +116,9 @@ def _usage_url(value: str) -> str:
             value = value.rstrip("/") + USAGE_PATH
         elif path.endswith("/backend-api"):
             value = value.rstrip("/") + USAGE_PATH.removeprefix("/backend-api")
-        return config.usage_url(value)
+        return config.upstream_url(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{config.shown(value)} cannot be used; give an https address (plain http only to loopback and private addresses)"
-        ) from None
+        raise argparse.ArgumentTypeError(f"{config.shown(value)} cannot be used; give {config.UPSTREAM_WANTED}") from None
 
 
 def _whole(value: str) -> int:

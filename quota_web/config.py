@@ -6,19 +6,20 @@ A bad value raises BadSetting with one line that names the variable, what is wro
 import ipaddress
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from quota_web import urls
 from quota_web.errors import BadSetting, shortened
 from quota_web.secret import Secret
 from quota_web.version import __version__
 
 PROJECT = Path(__file__).resolve().parent.parent
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
+UPSTREAM_WANTED = "an https address; plain http only to localhost and private addresses"
 MIN_SECRET_KEY = 16
 #: In characters. Nobody types more; hashing megabytes would be work for nothing, and normalising them freezes the process.
 MAX_PASSWORD = 1000
@@ -87,7 +88,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=env.parsed(
             "QUOTA_DATABASE_URL", database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True
         ),
-        usage_url=env.parsed("QUOTA_USAGE_URL", usage_url, USAGE_URL, "an https address; plain http only to loopback and private addresses"),
+        usage_url=env.parsed("QUOTA_USAGE_URL", upstream_url, USAGE_URL, UPSTREAM_WANTED),
         user_agent=env.parsed("QUOTA_USER_AGENT", _header_text, f"codex-quota/{__version__}", "printable ASCII, at most 200 characters"),
         https_proxy=env.first_parsed(
             ("QUOTA_HTTPS_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _proxy_url, "http://HOST:PORT or socks5h://HOST:PORT", secret=True
@@ -221,28 +222,15 @@ def _bounded(name: str, value: str, pattern: str, low: float, high: float, what:
     return number
 
 
-def usage_url(value: str) -> str:
+def upstream_url(value: str) -> str:
     """The address as given, if tokens may be sent there; raises ValueError otherwise."""
-    parts = urllib.parse.urlsplit(value)
-    port_is_sane = parts.port is None or 0 < parts.port < 65_536
-    if not parts.hostname or "@" in parts.netloc or "#" in value or not port_is_sane or re.search(r"[^\x21-\x7e]|\\", value):
-        raise ValueError("no usable address")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_near(parts.hostname)):
-        raise ValueError("not https")
+    return _without(urls.check_upstream_url(value), value)
+
+
+def _without(problem: str | None, value: str) -> str:
+    if problem is not None:
+        raise ValueError(problem)
     return value
-
-
-def _is_near(host: str) -> bool:
-    """Whether a host is loopback or in a private range, by its spelling alone: a name could resolve anywhere."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    # Python calls every mapped address private, whatever stands behind it.
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or (address.is_private and not address.is_unspecified and not address.is_link_local)
 
 
 def database_url(value: str) -> str:
@@ -268,13 +256,7 @@ def _header_name(value: str) -> str:
 
 
 def _proxy_url(value: str) -> str:
-    parts = urllib.parse.urlsplit(value if "://" in value else f"http://{value}")
-    port_is_sane = parts.port is None or parts.port > 0
-    if parts.scheme not in ("http", "https", "socks5", "socks5h", "socks4", "socks4a") or not parts.hostname or not port_is_sane:
-        raise ValueError("no proxy address")
-    if re.search(r"[^\x21-\x7e]|\\", value):
-        raise ValueError("odd characters")
-    return parts.geturl()
+    return _without(urls.check_proxy_url(value), urls.with_scheme(value))
 
 
 def _existing(value: str) -> str:

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from quota_web.codex.address import check_proxy_url, check_usage_url, goes_past_proxy
+from quota_web import config
 from quota_web.codex.client import Answer, UsageClient
 from quota_web.errors import BadSetting
 from quota_web.quota import Status
 from quota_web.secret import Secret
+from quota_web.urls import check_proxy_url, check_upstream_url, goes_past_proxy
 from tests.fakes import NOW, FakeCodex, FakeProxy
 
 CANARY = "CANARY-51b8d0"
@@ -205,23 +206,34 @@ BAD_URLS += [
 ]
 BAD_URLS += ["http://localhost@evil.example/", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/"]
 BAD_URLS += ["http://[2001:db8::1]/", "https://h" + "x" * 3000]
+BAD_URLS += ["http://198.18.0.1/x", "http://169.254.169.254/", "http://[fe80::1]/", "http://240.0.0.1/"]
+BAD_URLS += ["http://100.64.0.1/", "http://192.0.2.1/", "http://[::ffff:8.8.8.8]/", "http://[::]/"]
 
 
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_a_token_may_go_to(url):
-    assert check_usage_url(url) is None
+    assert check_upstream_url(url) is None
 
 
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_a_token_may_not_go_to(url):
-    problem = check_usage_url(url)
+    problem = check_upstream_url(url)
 
     assert problem is not None
     assert problem.split()[0] in ("must", "is", "has")
 
 
+@pytest.mark.parametrize("url", [url for url in GOOD_URLS + BAD_URLS if url])
+def test_the_settings_take_what_the_client_takes(url):
+    if check_upstream_url(url) is None:
+        assert config.load({"QUOTA_USAGE_URL": url}).usage_url == url
+    else:
+        with pytest.raises(BadSetting, match=r"^QUOTA_USAGE_URL: "):
+            config.load({"QUOTA_USAGE_URL": url})
+
+
 def test_the_words_about_a_bad_address_do_not_repeat_it():
-    for check in (check_usage_url, check_proxy_url):
+    for check in (check_upstream_url, check_proxy_url):
         assert CANARY not in str(check(f"ftp://me:{CANARY}@h/")) + str(check(f"http://me:{CANARY}@/"))
 
 

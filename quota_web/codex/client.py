@@ -21,8 +21,8 @@ import certifi
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from quota_web import clock
-from quota_web.codex import address, payload, trouble, verdict
+from quota_web import clock, urls
+from quota_web.codex import payload, trouble, verdict
 from quota_web.codex.answer import Answer as Answer
 from quota_web.codex.cutting import Cut, CuttableConnection, Watch
 from quota_web.codex.verdict import MAX_BODY, Verdict
@@ -86,13 +86,13 @@ class UsageClient:
         stop: threading.Event | None = None,
     ) -> None:
         """*timeout* is for one request, whole; *stop* ends waits and lets nothing more be sent. Raises BadSetting for a bad address or CA bundle."""
-        _refuse("the address of the usage endpoint", address.check_usage_url(url))
-        _refuse("the address of the proxy", address.check_proxy_url(https_proxy) if https_proxy else None)
+        _refuse("the address of the usage endpoint", urls.check_upstream_url(url))
+        _refuse("the address of the proxy", urls.check_proxy_url(https_proxy) if https_proxy else None)
         self._url, parts = url, urlsplit(url)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         # Plain http goes to this machine or its neighbours only, never through a proxy that would read the token.
-        proxied = https_proxy and parts.scheme == "https" and not address.goes_past_proxy(url, no_proxy)
-        self._proxy = address.with_scheme(https_proxy) if proxied and https_proxy else None
+        proxied = https_proxy and parts.scheme == "https" and not urls.goes_past_proxy(url, no_proxy)
+        self._proxy = urls.with_scheme(https_proxy) if proxied and https_proxy else None
         self._tls = _tls_context(ca_bundle) if parts.scheme == "https" or self._proxy else None
         self._retries, self._retry_delay, self._timeout, self._pool_size = retries, retry_delay, timeout, pool_size
         self._headers = {

@@ -7,16 +7,25 @@ from urllib.parse import SplitResult, urlsplit
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\]")
 _BAD_CHARACTER = re.compile(r"[^\x21-\x7e]|\\")
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-_PRIVATE = [
+#: Where plain http may go beside localhost. Link-local addresses are none of these: a cloud's
+#: metadata service listens there.
+PLAIN_HTTP_NETWORKS = tuple(
     ipaddress.ip_network(text)
-    for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
-]
+    for text in (
+        "127.0.0.0/8",
+        "::1/128",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",
+    )
+)
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def check_usage_url(url: str) -> str | None:
-    """What is wrong with *url* as the address that tokens are sent to, in words; None if nothing is.
+def check_upstream_url(url: str) -> str | None:
+    """What is wrong with *url* as an address that tokens are sent to, in words; None if nothing is.
 
     https goes anywhere, plain http only to localhost and to private addresses written as such.
     """
@@ -75,7 +84,7 @@ def _is_near(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     address = _address(host)
-    return address is not None and any(address in network for network in _PRIVATE)
+    return address is not None and any(address in network for network in PLAIN_HTTP_NETWORKS)
 
 
 def _address(host: str) -> _Address | None:
