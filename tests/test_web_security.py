@@ -1,13 +1,19 @@
 """The one guard before every request: who gets where, from which page, under which name, and with which headers on the answer."""
 
 import re
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 
 from quota_web import api_tokens, sign_in
+from quota_web.errors import AccountExists
+from quota_web.factory import create_app
+from quota_web.store import accounts as store
+from quota_web.store import engine
 from quota_web.web import security
+from quota_web.web.sessions import COOKIE
 from tests.browser import PASSWORD, Browser, make_app, make_token
 from tests.fakes import NOW
 
@@ -121,6 +127,26 @@ def test_every_route_lets_in_exactly_whom_it_should(kind, instance_dir):
             wrong.append(f"{method} {path} → {asked.status_code} {asked.location or ''}")
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", LETS_IN)
+def test_the_first_request_of_a_fresh_app_gets_its_answer_whatever_it_is(kind, instance_dir):
+    broken, asks = [], caller(kind, instance_dir)
+    for _, method, path in routes(asks.app):
+        if method not in ("GET", "POST"):
+            continue
+        with asks.app.app_context(), suppress(AccountExists), engine.transaction() as conn:
+            store.add(conn, "nobody", store.MANAGED, NOW)
+        fresh = create_app(asks.app.config["SETTINGS"])
+        client = fresh.test_client()
+        if (cookie := asks.browser.client.get_cookie(COOKIE)) is not None:
+            client.set_cookie(COOKIE, cookie.value, domain="localhost")
+        answer = client.open(path, method=method, headers={"Origin": "http://localhost", **asks.headers}, environ_base=asks.browser.environ)
+        if answer.status_code == 500:
+            broken.append(f"{method} {path}")
+        answer.close()
+
+    assert broken == []
 
 
 def test_every_route_has_an_entry_here_and_the_same_in_the_code(instance_dir):

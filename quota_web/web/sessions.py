@@ -49,14 +49,15 @@ class KeySessions(SecureCookieSessionInterface):
     digest_method = staticmethod(hashlib.sha256)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if request.path in HEALTH or bearer() is not None:
+        if request.path in HEALTH:
             return self.session_class()
         try:
+            # Also for who brings a token instead of a cookie: pages print forms, and those are signed.
             unlock(app)
         except QuotaError as error:
             request.environ[FAULT] = error
             return self.session_class()
-        return super().open_session(app, request)
+        return self.session_class() if bearer() is not None else super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if app.secret_key and bearer() is None:
