@@ -22,6 +22,7 @@ from tests.servers import PROJECT, Server
 
 PASSWORD = "correct horse battery"
 ARGUMENTS = (
+    "--host-resolver-rules=MAP quota.test 127.0.0.1",
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 )  # fmt: skip

@@ -325,10 +325,11 @@ def test_a_form_of_a_few_words_is_not_read_beyond_them(instance_dir):
         ({"Origin": "http://example.org"}, 403),
         ({"Origin": "ftp://localhost"}, 403),
         ({"Origin": "localhost"}, 403),
-        ({"Origin": "null"}, 403),
+        ({"Origin": "null"}, 404),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "null"}, 403),
         ({"Origin": ""}, 403),
-        ({}, 403),
-        ({"Referer": "http://localhost/"}, 403),
+        ({}, 404),
+        ({"Referer": "http://localhost/"}, 404),
     ],
 )
 def test_what_changes_something_comes_from_our_own_pages(instance_dir, headers, status):
@@ -337,6 +338,31 @@ def test_what_changes_something_comes_from_our_own_pages(instance_dir, headers, 
     answer = browser.client.post("/auth/pause", data={"csrf_token": browser.csrf_token(), "name": "nobody"}, headers=headers)
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "null"}, {}])
+def test_without_a_word_on_where_it_came_from_the_token_decides(instance_dir, headers):
+    app = make_app(instance_dir)
+    browser, stranger = Browser(app).signed_in(), Browser(app)
+    fields = {"name": "nobody", "csrf_token": browser.csrf_token()}
+
+    assert browser.client.post("/auth/pause", data=fields, headers=headers).status_code == 404
+    assert browser.client.post("/auth/pause", data=fields | {"csrf_token": "wrong"}, headers=headers).status_code == 400
+    assert stranger.client.post("/login", data=fields | {"password": PASSWORD}, headers=headers).status_code == 400
+
+
+def test_what_is_refused_says_why(instance_dir):
+    browser = Browser(make_app(instance_dir)).signed_in()
+
+    elsewhere = browser.post("/auth/pause", headers={"Origin": "http://quota.example.org"}).text
+    led = browser.post("/auth/pause", headers={"Sec-Fetch-Site": "cross-site"}).text
+    no_cookie = browser.client.application.test_client().post("/login", headers={"Origin": "null"}).text
+
+    assert "The browser was at http://quota.example.org, and this was sent to localhost." in elsewhere
+    assert "Host header" in elsewhere
+    assert "came from another site" in led
+    assert "Host header" not in led
+    assert "The browser sent no cookie" in no_cookie
 
 
 @pytest.mark.parametrize("token", ["", "wrong", None])

@@ -69,6 +69,8 @@ UNAVAILABLE: dict[type[QuotaError], str] = {
     DatabaseFull: "Nothing can be stored: the disk is full",
     DatabaseReadOnly: "Nothing can be stored: the database is read-only",
 }
+EXPIRED = ("The form has expired", "Go back, load the page again and send the form once more.")
+NO_COOKIE = ("The browser sent no cookie", "Allow cookies for this address, load the page again and send the form once more.")
 #: What to do about one of these in particular.
 ADVICE = {"unknown_account": "Perhaps it was renamed or deleted."}
 BUSY_RETRY_S, BROKEN_RETRY_S = 2, 30
@@ -106,7 +108,7 @@ def _on_http(error: HTTPException) -> BaseResponse:
     if isinstance(error, Refusal):
         sentence, advice = error.message, error.advice
     elif isinstance(error, CSRFError):
-        sentence, advice = "The form has expired", "Go back, load the page again and send the form once more."
+        sentence, advice = EXPIRED if sessions.COOKIE in request.cookies else NO_COOKIE
     response = answer(error.code, words.code, sentence, advice)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

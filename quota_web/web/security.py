@@ -16,6 +16,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web import api_tokens, clock, reports, sign_in
+from quota_web.errors import shortened
 from quota_web.passwords import COST
 from quota_web.sign_in import Gate
 from quota_web.web import hosts, proxy, sessions
@@ -79,10 +80,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
-_CROSS_SITE_ADVICE = (
-    "Open the dashboard itself and do it there; scripts use an API token. "
-    "If this was the dashboard, its reverse proxy must hand on the Host header that the browser sends."
-)
+_CROSS_SITE_ADVICE = "Open the dashboard itself and do it there; scripts use an API token."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
@@ -317,15 +315,22 @@ def _forbidden_advice(who: Principal) -> str:
 
 
 def _check_origin() -> None:
-    """Refuse what another site's page sends with our user's cookie."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        if site in ("same-origin", "none"):
-            return
-    elif _origin_is_ours(request.headers.get("Origin", "")):
-        # Browsers leave Sec-Fetch-Site out on plain http, and send the Origin.
+    """Refuse what another site's page sends with our user's cookie. What says nothing about where it came from is left to the CSRF token."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
+    if site in ("same-origin", "none"):
         return
-    raise Refusal(403, "This came from another site", _CROSS_SITE_ADVICE)
+    if site is not None:
+        raise Refusal(403, "This came from another site", _CROSS_SITE_ADVICE)
+    # Browsers leave Sec-Fetch-Site out on plain http; under a strict Referrer-Policy, such as proxies like to set, their Origin is null there.
+    if origin != "null" and not _origin_is_ours(origin):
+        raise Refusal(403, "This came from another site", _other_origin_advice(origin))
+
+
+def _other_origin_advice(origin: str) -> str:
+    return (
+        f"The browser was at {shortened(origin)}, and this was sent to {request.headers.get('Host', '')}. {_CROSS_SITE_ADVICE} "
+        "If that was the dashboard, its reverse proxy must hand on the Host header that the browser sends."
+    )
 
 
 def _origin_is_ours(origin: str) -> bool:
