@@ -253,6 +253,17 @@ def test_outside_of_the_prefix_a_page_says_where_to_look(instance_dir):
     assert "QUOTA_URL_PREFIX" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("peer", "who"), [(PROXY, "X-Forwarded-Prefix: /quota."), (STRANGER, "X-Forwarded-Prefix: /quota from an address in QUOTA_TRUSTED_PROXIES.")]
+)
+def test_a_proxy_that_cuts_the_prefix_is_told_what_it_lacks(instance_dir, peer, who):
+    answer = Browser(make_app(instance_dir, QUOTA_URL_PREFIX="/quota", **TRUSTED), REMOTE_ADDR=peer).get("/login")
+
+    assert answer.status_code == 404
+    assert "its reverse proxy cuts /quota off the path" in answer.text
+    assert f"or send {who}" in answer.text
+
+
 def test_every_link_form_and_redirect_stays_below_the_prefix(instance_dir):
     browser = Browser(make_app(instance_dir, QUOTA_URL_PREFIX="/a/b"))
     assert browser.get("/a/b/").location == "/a/b/login"

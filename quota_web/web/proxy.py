@@ -51,16 +51,17 @@ class Door:
         self._user_header = "HTTP_" + settings.proxy_user_header.upper().replace("-", "_")
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        keep = _USED | {self._user_header} if is_trusted(environ.get("REMOTE_ADDR"), self._trusted) else frozenset()
+        believed = is_trusted(environ.get("REMOTE_ADDR"), self._trusted)
+        keep = _USED | {self._user_header} if believed else frozenset()
         drop(environ, keep, also=self._user_header)
         refused = _malformed(environ)
         if refused is not None:
             drop(environ, keep - _USED)
             environ[REFUSED] = (400, refused, "The reverse proxy must replace this header, not hand on or add to the visitor's.")
-        self._enter_prefix(environ)
+        self._enter_prefix(environ, believed)
         return self._fixed(environ, start_response)
 
-    def _enter_prefix(self, environ: "WSGIEnvironment") -> None:
+    def _enter_prefix(self, environ: "WSGIEnvironment", believed: bool) -> None:
         """Split the path into where the app lives and what is asked of it."""
         forwarded = environ.pop(_PREFIX, "").strip().rstrip("/")
         prefix, path = forwarded or self._prefix, environ.get("PATH_INFO", "")
@@ -72,7 +73,16 @@ class Door:
             environ["PATH_INFO"] = path.removeprefix(prefix) or "/"
         elif not forwarded:
             # A proxy that names the prefix has cut it off; without one, the path must have it.
-            environ.setdefault(REFUSED, (404, "There is nothing here", f"Codex Quota lives under {prefix}/ (QUOTA_URL_PREFIX)."))
+            environ.setdefault(REFUSED, (404, "There is nothing here", _cut_advice(prefix, believed)))
+
+
+def _cut_advice(prefix: str, believed: bool) -> str:
+    """What to do where a path comes without its prefix: at the address itself, if a proxy cut it off on the way."""
+    header = f"send {_spelled(_PREFIX)}: {prefix}" + ("" if believed else " from an address in QUOTA_TRUSTED_PROXIES")
+    return (
+        f"Codex Quota lives under {prefix}/ (QUOTA_URL_PREFIX). If that is where the browser is, "
+        f"its reverse proxy cuts {prefix} off the path: it must hand the path on whole, or {header}."
+    )
 
 
 def is_trusted(peer: str | None, trusted: tuple[Network, ...]) -> bool:
