@@ -101,7 +101,9 @@ def test_what_would_be_stored_is_refused_in_plain_words(switch, browser, caplog,
 def test_pages_say_so_until_it_is_over(switch, app, browser):
     browser.post("/auth/pause", name="alice")
     assert "nothing can be stored until" in browser.get("/").text
-    assert browser.get("/readyz").json["reason"] == "nothing can be stored (DatabaseReadOnly)"
+    told = browser.get("/readyz").json
+    assert told["reason"] == "storing"
+    assert "nothing can be stored (DatabaseReadOnly)" in told["message"]
     switch.read_only(False)
 
     assert browser.post("/auth/pause", name="alice").status_code == 303

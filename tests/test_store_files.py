@@ -267,6 +267,7 @@ def test_pages_and_readyz_say_that_nothing_can_be_stored(instance_dir):
 
         answer = browser.get("/readyz")
         assert (answer.status_code, "nothing can be stored (DatabaseFull)" in answer.text) == (503, True)
+        assert app.test_client().get("/readyz").json == {"status": "unavailable", "reason": "storing"}
         assert "the disk is full" in browser.get("/").text
         assert "the disk is full" not in app.test_client().get("/login").text
         engine.forget_troubles()

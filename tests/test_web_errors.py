@@ -258,6 +258,30 @@ def make_app_on_broken_database(instance_dir):
     )
 
 
+def test_strangers_learn_the_kind_of_trouble_and_the_log_its_words_once(instance_dir, caplog):
+    fresh = make_app_on_broken_database(instance_dir)
+
+    told = [fresh.test_client().get("/readyz").get_json() for _ in range(3)]
+
+    assert told == [{"status": "unavailable", "reason": "database"}] * 3
+    said = [record.getMessage() for record in caplog.records if "readyz" in record.getMessage()]
+    assert len(said) == 1
+    assert "broken.sqlite" in said[0]
+
+
+@pytest.mark.parametrize(("who", "is_told"), [("stranger", False), ("session", True), ("token", True)])
+def test_who_is_signed_in_is_told_what_is_wrong_with_the_schedule(instance_dir, who, is_told):
+    app = make_app(instance_dir)
+    browser, headers = Browser(app), make_token(app) if who == "token" else {}
+    if who == "session":
+        browser.signed_in()
+
+    answer = browser.client.get("/readyz", headers=headers)
+
+    assert (answer.status_code, answer.get_json()["reason"]) == (503, "schedule")
+    assert answer.get_json().get("message") == ("the schedule does not run here" if is_told else None)
+
+
 def test_a_key_that_cannot_be_read_is_503_and_health_answers(instance_dir):
     app = make_app(instance_dir)
     (instance_dir / "secret.key").write_text("short\n")

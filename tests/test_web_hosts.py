@@ -59,12 +59,14 @@ def test_foreign_names_are_refused_everywhere_in_every_mode(instance_dir, settin
     assert answer.status_code == 400
 
 
-def test_the_line_to_add_keeps_the_names_that_are_there(instance_dir):
+def test_a_foreign_name_is_told_the_setting_and_none_of_the_names_in_it(instance_dir):
     app = make_app(instance_dir, QUOTA_TRUSTED_HOSTS="one.example, .two.example")
 
     answer = app.test_client().get("/", headers={"Host": "three.example"})
 
-    assert "QUOTA_TRUSTED_HOSTS=one.example,.two.example,three.example" in answer.text
+    assert "QUOTA_TRUSTED_HOSTS=three.example" in answer.text
+    assert "one.example" not in answer.text
+    assert "two.example" not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`/healthz` and `/readyz`: whether the process answers, and whether it can do its work. Nobody has to sign in for them."""
 
+from dataclasses import dataclass
+
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from quota_web import jobs, reports
@@ -8,6 +10,8 @@ from quota_web.web import security
 from quota_web.world import world
 
 blueprint = Blueprint("health", __name__)
+#: Where the kind of trouble that was logged last is kept.
+_LOGGED = "quota_readyz_logged"
 
 
 def init_app(app: Flask) -> None:
@@ -29,18 +33,42 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """503 with the reason when the database or the schedule does not work."""
-    reason = _database() or jobs.health(current_app)
-    return (jsonify(status="ok"), 200) if reason == "ok" else (jsonify(status="unavailable", reason=reason), 503)
+    """503 with the kind of trouble when the database or the schedule does not work; who is signed in is told the words, too."""
+    found = _database() or _schedule()
+    _log_a_change(found)
+    if found is None:
+        return jsonify(status="ok"), 200
+    told = {"status": "unavailable", "reason": found.kind}
+    return jsonify(told | ({"message": found.words} if security.is_known() else {})), 503
 
 
-def _database() -> str | None:
-    """What is wrong with the database, without the paths that only the log may name."""
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why the work cannot be done: the kind (`database`, `storing`, `schedule`) is for everybody, the words are not."""
+
+    kind: str
+    words: str
+
+
+def _database() -> Trouble | None:
     try:
         world().ready()
         reports.version()
     except QuotaError as error:
-        current_app.logger.error("readyz: %s", error)
-        return f"the database cannot be used ({type(error).__name__})"
+        return Trouble("database", f"the database cannot be used ({type(error).__name__}): {error}")
     trouble = reports.trouble()
-    return f"nothing can be stored ({type(trouble).__name__})" if trouble is not None else None
+    return None if trouble is None else Trouble("storing", f"nothing can be stored ({type(trouble).__name__}): {trouble}")
+
+
+def _schedule() -> Trouble | None:
+    words = jobs.health(current_app)
+    return None if words == "ok" else Trouble("schedule", words)
+
+
+def _log_a_change(found: Trouble | None) -> None:
+    """Say what is wrong once, not at every look of whoever looks every few seconds."""
+    kind = found.kind if found is not None else None
+    if current_app.extensions.get(_LOGGED) != kind:
+        current_app.extensions[_LOGGED] = kind
+        if found is not None:
+            current_app.logger.error("readyz: %s: %s", found.kind, found.words)

@@ -38,11 +38,6 @@ def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
     return any(host == name.lstrip(".") or (name.startswith(".") and host.endswith(name)) for name in trusted)
 
 
-def line_to_add(host: str, trusted: tuple[str, ...]) -> str:
-    """The setting that would let a refused name in."""
-    return f"QUOTA_TRUSTED_HOSTS={','.join((*trusted, host))}"
-
-
 def _is_address(host: str, version: int | None = None) -> bool:
     try:
         found = ipaddress.ip_address(host).version

@@ -16,7 +16,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web import api_tokens, clock, reports, sign_in
-from quota_web.errors import shortened
+from quota_web.errors import QuotaError, shortened
 from quota_web.passwords import COST
 from quota_web.sign_in import Gate
 from quota_web.web import hosts, proxy, sessions
@@ -162,6 +162,14 @@ def may_see_credentials() -> bool:
     return principal().may(SESSION)
 
 
+def is_known() -> bool:
+    """Whether somebody who has signed in, or has a token, asks an endpoint that answers everybody, whatever works. A visitor is nobody."""
+    try:
+        return _find_principal().kind not in ("stranger", "visitor")
+    except QuotaError:
+        return False
+
+
 def data_version() -> tuple[str, int]:
     """The data's version when the request came in; read together with what says whether its session counts."""
     return reports.version(g.get("site"))
@@ -239,7 +247,8 @@ def _check_ways() -> None:
     if host is None:
         raise Refusal(400, "The Host header is malformed")
     if not hosts.is_trusted(host, trusted):
-        advice = f"If {host} is yours, start the service with {hosts.line_to_add(host, trusted)}"
+        # Which names there are already is nothing for who comes under another.
+        advice = f"If {host} is yours, start the service with QUOTA_TRUSTED_HOSTS={host}; beside other names, after a comma."
         raise Refusal(400, "This name is not one of QUOTA_TRUSTED_HOSTS", advice)
 
 

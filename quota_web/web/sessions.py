@@ -15,7 +15,7 @@ COOKIE = "codex_quota_session"
 LIFETIME_S = 30 * 86_400
 #: Where a fault that kept the cookie closed is left for `security`, which turns it into a page.
 FAULT = "quota.session_fault"
-#: These answer whatever state the keys are in.
+#: These answer whatever state the keys are in, and lie at the root whatever the prefix is.
 HEALTH = frozenset({"/healthz", "/readyz"})
 
 
@@ -49,7 +49,7 @@ class KeySessions(SecureCookieSessionInterface):
     digest_method = staticmethod(hashlib.sha256)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if request.path in HEALTH:
+        if request.path == "/healthz":
             return self.session_class()
         try:
             # Also for who brings a token instead of a cookie: pages print forms, and those are signed.
