@@ -8,14 +8,15 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from quota_web import rotation, times
 from quota_web.errors import BadDatabase, BadInput, BadSetting
 from quota_web.store import backup as store
 from quota_web.store import engine, files, schema
 from quota_web.store.backup import Content
 from quota_web.store.files import Presence
+from quota_web.store.sealing import Sealer
 
 #: A copy needs as much room as the database, and SQLite some for its work.
 ROOM_TO_SPARE = 32 * 1024 * 1024
@@ -30,6 +31,10 @@ class Restored:
     aside: Path | None
     #: The version that the backup was at, where it was older than this program.
     migrated_from: str | None
+    #: Accounts whose tokens were sealed with another key than the present one, and are now sealed with that.
+    resealed: int
+    #: Accounts whose tokens no key here opens; they need theirs from a person.
+    without_tokens: tuple[str, ...]
 
 
 def backup(target: Path, *, overwrite: bool = False) -> Content:
@@ -54,10 +59,18 @@ def backup(target: Path, *, overwrite: bool = False) -> Content:
     return content
 
 
-def restore(source: Path, now: int, actor: str) -> Restored:
+def restore(
+    source: Path,
+    sealer: Sealer,
+    now: int,
+    actor: str,
+    *,
+    without_tokens: bool = False,
+) -> Restored:
     """Put a backup in the database's place: taken in, judged and brought up to date beside it first.
 
-    Raises BadInput where *source* is no backup of ours, DatabaseTooNew, DatabaseDamaged, and BadDatabase while a service runs.
+    Raises BadInput where *source* is no backup of ours, or where no key here opens its tokens and
+    that is not wanted; DatabaseTooNew, DatabaseDamaged; and BadDatabase while a service runs.
     """
     file = _sqlite_file("restore it with pg_restore")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,25 +80,54 @@ def restore(source: Path, now: int, actor: str) -> Restored:
         if not presence.alone():
             raise files.in_use(file)
         with _writing(file.parent), _temporary(file) as part:
-            return _put_back(source, file, part, now, actor)
+            _require_room(file.parent, 2 * files.size_of(source))
+            _take_in(source, part)
+            found = store.judged(part)
+            schema.bring_up(f"sqlite:///{part}")
+            resealed, lost = _adopt(part, sealer)
+            if lost and not without_tokens:
+                raise BadInput("file", _closed(source, sealer, lost))
+            content, aside = _put_in_place(part, file, now, actor)
+            older = found.version if found.version != content.version else None
+            return Restored(content, aside, older, resealed, lost)
     finally:
         presence.leave()
 
 
-def _put_back(source: Path, file: Path, part: Path, now: int, actor: str) -> Restored:
-    _require_room(file.parent, 2 * files.size_of(source))
-    _take_in(source, part)
-    found = store.judged(part)
-    schema.bring_up(f"sqlite:///{part}")
+def _adopt(part: Path, sealer: Sealer) -> tuple[int, tuple[str, ...]]:
+    with engine.elsewhere(f"sqlite:///{part}", write=True) as conn:
+        resealed, lost = rotation.adopt(conn, sealer)
+    return resealed, tuple(account.name for account in lost)
+
+
+def _put_in_place(part: Path, file: Path, now: int, actor: str) -> tuple[Content, Path | None]:
+    """Returns what is in place now, and where the database from before is."""
     epoch = store.quiet(file) if os.path.exists(file) else 0
     store.renew(part, now, epoch, actor)
     content = store.judged(part)
     files.sync(part)
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = _free_name(files.beside(file, f".before-restore-{stamp}")) if os.path.exists(file) else None
+    aside = None
+    if os.path.exists(file):
+        aside = files.free_name(files.beside(file, f".before-restore-{times.compact(now)}"))
     store.swap(part, file, aside)
     files.sync(file.parent)
-    return Restored(content, aside, found.version if found.version != content.version else None)
+    return content, aside
+
+
+def _closed(source: Path, sealer: Sealer, names: tuple[str, ...]) -> str:
+    """One line: whose tokens cannot be opened, and the three things that may help."""
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    if sealer.is_missing:
+        mend = f"put the key of that time back as {sealer.file} first"
+    elif sealer.is_from_file:
+        mend = f"add the key of that time as a further line of {sealer.file}"
+    else:
+        mend = "set QUOTA_SECRET_KEY_OLD to the key of that time"
+    return (
+        f"{source}: no key here opens the tokens of {shown}; nothing was changed. "
+        f"To have them, {mend}, and restore again. Without that key, --without-tokens "
+        "brings the history back, and these accounts are given their tokens again"
+    )
 
 
 def _take_in(source: Path, part: Path) -> None:
@@ -95,14 +137,6 @@ def _take_in(source: Path, part: Path) -> None:
         if error.filename is None or Path(error.filename) != source:
             raise
         raise BadInput("file", f"{source}: cannot be read: {error.strerror}") from None
-
-
-def _free_name(path: Path) -> Path:
-    """*path*, or with a number where a restore of the same second has it."""
-    number, name = 1, path
-    while os.path.lexists(name):
-        number, name = number + 1, files.beside(path, f"-{number}")
-    return name
 
 
 def _sqlite_file(instead: str) -> Path:

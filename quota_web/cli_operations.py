@@ -49,16 +49,22 @@ def backup(file: Path, force: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def restore(file: Path, yes: bool) -> None:
+@click.option("--without-tokens", is_flag=True, help="Restore what there is where no key opens the tokens.")
+def restore(file: Path, yes: bool, without_tokens: bool) -> None:
     """Put the backup FILE in the database's place; stop the service first. What is there now is kept beside it."""
     from quota_web import backup as act
 
     if not yes and sys.stdin.isatty():
         click.confirm("Put the backup in the place of the present database?", abort=True)
-    done = act.restore(file.absolute(), clock.now(), ACTOR)
+    sealer, source = world().sealer, file.absolute()
+    done = act.restore(source, sealer, clock.now(), ACTOR, without_tokens=without_tokens)
     rows = done.content.rows
     older = f" (brought up from version {done.migrated_from})" if done.migrated_from else ""
     click.echo(f"{file}: in place{older}: {rows['account']:,} accounts, {rows['reading']:,} readings")
+    if done.resealed:
+        click.echo(f"The tokens of {done.resealed} account(s) are sealed with the present key now.")
+    for name in done.without_tokens:
+        click.echo(f"{name}: no key opens its tokens; save the account again", err=True)
     if done.aside is not None:
         click.echo(f"The database from before is {done.aside}; delete it when you are sure.")
     click.echo("All sessions have ended. API tokens and the password are those of the backup: revoke what was revoked since.", err=True)
@@ -94,9 +100,13 @@ def rotate_key() -> None:
     for name in done.unreadable:
         click.echo(f"{name}: no key opens its tokens; save the account again", err=True)
     if not done.is_from_file:
-        click.echo("Take QUOTA_SECRET_KEY_OLD away now; a secret.key from before is of no use any more.", err=True)
-    elif done.old_keys_dropped:
-        click.echo("The old key is gone from secret.key. Older backups need it: keep a copy as long as you keep those.", err=True)
+        click.echo(
+            "Take QUOTA_SECRET_KEY_OLD away now; older backups need that key, or a secret.key from before: keep it as long as you keep those.",
+            err=True,
+        )
+    elif done.old_keys is not None:
+        click.echo(f"The old key is kept as {done.old_keys}:", err=True)
+        click.echo("older backups need it, and a restore finds it there. Delete it with them.", err=True)
     click.echo("Restart the service, so that it signs cookies with the new key; everybody signs in again then.", err=True)
 
 

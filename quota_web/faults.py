@@ -27,6 +27,7 @@ FAULTS: dict[str, tuple[Status, str]] = {
     "bad_access_token": (_INVALID, "access_token {reason}"),
     "bad_account_id": (_INVALID, "account_id {reason}"),
     "sealed_unreadable": (_INVALID, "the stored token cannot be opened with the present key; save the account again or restore the key"),
+    "token_lost": (_INVALID, "the token was lost with the key that sealed it; save the account again"),
     "token_expired": (Status.EXPIRED, "access token expired at {at}; sign in again"),
     "unauthorized": (Status.EXPIRED, "HTTP 401: {reason}; sign in again"),
     "deactivated": (Status.DEACTIVATED, "HTTP {http_status}: the {subject} is deactivated; nothing is sent until you refresh it by hand"),

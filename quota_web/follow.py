@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -71,7 +71,7 @@ def sync(sealer: Sealer, folder: Path, now: int) -> Report:
     """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
     with suppress(OSError):
         file_acts.resume(folder, now)
-    found = _look(folder)
+    found = _look(folder, sealer)
     if isinstance(found, Report):
         return found
     files, known, problems = found
@@ -97,7 +97,7 @@ def look(folder: Path) -> Report:
     return Report((*problems, *taken))
 
 
-def _look(folder: Path) -> tuple[list[_File], dict[str, Account], list[Problem]] | Report:
+def _look(folder: Path, sealer: Sealer | None = None) -> tuple[list[_File], dict[str, Account], list[Problem]] | Report:
     """The folder's files beside what is known of them; a Report where it cannot be read."""
     shown = names.visible(str(folder))
     try:
@@ -110,6 +110,12 @@ def _look(folder: Path) -> tuple[list[_File], dict[str, Account], list[Problem]]
     with engine.reading() as conn:
         held = file_acts.held(conn)
         known = _followed(conn, folder, held)
+        sealed_with = store.key_ids(conn, [a.id for a in known.values()]) if sealer else {}
+    if sealer and sealed_with:
+        # What cannot be opened any more is read from its file again before anybody asks with it.
+        ours = sealer.key_ids
+        closed = {account_id for account_id, key_id in sealed_with.items() if key_id not in ours}
+        known = {p: replace(a, source_hash=None) if a.id in closed else a for p, a in known.items()}
     files, problems = _read_all([path for path in listed if str(path) not in held], known)
     return files, known, problems
 
@@ -287,7 +293,8 @@ def _update(tx: Connection, sealer: Sealer, file: _File, found: Account, now: in
 def _put(tx: Connection, sealer: Sealer, account_id: int, file: _File, credentials: Credentials, now: int) -> None:
     """Store new credentials. A file that was only written anew with the same token changes nothing: what the upstream said of it still holds."""
     sealed, found = store.credentials(tx, [account_id]).get(account_id), store.by_id(tx, account_id)
-    is_new = sealed is None or sealed.access_fp != credentials.access_token.fingerprint()
+    is_same = sealed is not None and sealed.access_fp == credentials.access_token.fingerprint()
+    is_new = sealed is None or not is_same or not sealer.opens(sealed.access_sealed)
     if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
         accounts.put(tx, sealer, account_id, credentials, now, only_access=True)
     store.change(tx, account_id, source_hash=file.hash, source_gone_at=None)

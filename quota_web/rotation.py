@@ -1,14 +1,17 @@
 """Act: change the key that seals tokens. Everything is sealed anew, in small pieces; interrupted, it goes on where it was."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from quota_web.errors import BadInput
+from quota_web.faults import Fault
 from quota_web.store import accounts as store
 from quota_web.store import engine, events
-from quota_web.store.accounts import Sealed
+from quota_web.store.accounts import Account, Sealed
 from quota_web.store.sealing import Sealer, Unreadable
 
 CHUNK = 20
@@ -27,7 +30,8 @@ class Rotated:
     resealed: int
     #: Accounts whose tokens no key opens; they stay as they are.
     unreadable: tuple[str, ...]
-    old_keys_dropped: int
+    #: Where the keys lie that are no longer used; backups from before need them. None where there was none to take away.
+    old_keys: Path | None
     is_from_file: bool
 
 
@@ -60,17 +64,41 @@ def rotate(sealer: Sealer, now: int, actor: str) -> Rotated:
 def _finish(tx: Connection, sealer: Sealer, every: Sequence[Sealed], is_new: bool, resealed: int, now: int, actor: str) -> Rotated:
     lost = [sealed.account_id for sealed in every if not _is_readable(sealer, sealed)]
     names = tuple(a.name for a in store.by_ids(tx, lost).values())
-    dropped = sealer.drop_old_keys()
+    old_keys = sealer.drop_old_keys(now)
     events.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
-    return Rotated(is_new, resealed, names, dropped, sealer.is_from_file)
+    return Rotated(is_new, resealed, names, old_keys, sealer.is_from_file)
 
 
 def _reseal(tx: Connection, sealer: Sealer, ids: Sequence[int]) -> int:
     stale = [sealed for sealed in store.credentials(tx, ids).values() if _is_stale(sealer, sealed)]
     for sealed in stale:
-        access, refresh, identity = (sealer.seal(sealer.open(part)) if part is not None else None for part in _parts(sealed))
-        store.reseal(tx, replace(sealed, access_sealed=access or b"", refresh_sealed=refresh, id_sealed=identity, key_id=sealer.key_id))
+        store.reseal(tx, _resealed(sealer, sealed))
     return len(stale)
+
+
+def adopt(tx: Connection, sealer: Sealer) -> tuple[int, list[Account]]:
+    """Seal what came from elsewhere with the present key, whichever of our keys opens it, those kept from before a change included.
+
+    What none opens is taken away, so that it is read from the account's file again. Returns how many were sealed anew, and
+    the accounts that have no such file: they need their tokens from a person.
+    """
+    every = store.all_credentials(tx)
+    wide = None if sealer.is_missing else sealer.with_kept_keys()
+    stale = [sealed for sealed in every if wide is not None and _is_stale(wide, sealed)]
+    for sealed in stale:
+        store.reseal(tx, _resealed(wide or sealer, sealed))
+    lost = [sealed.account_id for sealed in every if wide is None or not _is_readable(wide, sealed)]
+    store.drop_credentials(tx, lost)
+    found = store.by_ids(tx, lost).values()
+    for account in found:
+        store.set_fault(tx, account.id, Fault("token_lost"))
+        store.change(tx, account.id, source_hash=None)
+    return len(stale), [a for a in found if not (a.source_path and os.path.exists(a.source_path))]
+
+
+def _resealed(sealer: Sealer, sealed: Sealed) -> Sealed:
+    access, refresh, identity = (sealer.seal(sealer.open(part)) if part is not None else None for part in _parts(sealed))
+    return replace(sealed, access_sealed=access or b"", refresh_sealed=refresh, id_sealed=identity, key_id=sealer.key_id)
 
 
 def _parts(sealed: Sealed) -> tuple[bytes, bytes | None, bytes | None]:

@@ -18,6 +18,11 @@ def iso_text(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def compact(at: int) -> str:
+    """`20261121T120500Z`, for names of files."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
 def local(at: int, zone: tzinfo | None) -> str:
     """`2026-11-21 20:05:00 CST` in *zone*; None is the machine's own."""
     return _in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")

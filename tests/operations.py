@@ -101,3 +101,11 @@ def environment(instance: Path, **settings: str) -> Mapping[str, str]:
         "PATH": "/usr/bin:/bin",
         **settings,
     }
+
+
+def leave() -> None:
+    """What a process that ends does: lets go of the database."""
+    presence = world().presence
+    assert presence is not None
+    presence.leave()
+    engine.forget_troubles()

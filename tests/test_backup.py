@@ -14,7 +14,7 @@ from quota_web.store import backup as store
 from quota_web.store import engine, files, models, schema, site
 from quota_web.world import world
 from tests.fakes import NOW
-from tests.operations import CANARY, environment, fill, make_app, opened, record, rows, run
+from tests.operations import CANARY, environment, fill, leave, make_app, opened, record, rows, run
 
 
 @pytest.fixture
@@ -134,21 +134,13 @@ def test_a_postgresql_is_left_to_its_own_tools(instance_dir, postgres_url, tmp_p
             assert "pg_restore" in run(app, "restore", str(tmp_path / "b"), "--yes").stderr
 
 
-def leave(app):
-    """What a process that ends does: lets go of the database."""
-    presence = world().presence
-    assert presence is not None
-    presence.leave()
-    engine.forget_troubles()
-
-
 def test_a_restore_brings_back_what_was_and_keeps_what_is(filled, made, instance_dir):
     with engine.reading() as conn:
         before = site.read(conn)
     record(1, NOW + 60)
-    leave(filled)
+    leave()
 
-    done = backup.restore(made, NOW + 100, "test")
+    done = backup.restore(made, world().sealer, NOW + 100, "test")
 
     assert rows(models.reading) == 96
     assert done.aside is not None
@@ -168,9 +160,9 @@ def test_sessions_of_the_replaced_database_end_too(filled, made, instance_dir):
         for _ in range(5):
             site.end_sessions(tx)
         epoch = site.read(tx).session_epoch
-    leave(filled)
+    leave()
 
-    backup.restore(made, NOW, "test")
+    backup.restore(made, world().sealer, NOW, "test")
 
     with engine.reading() as conn:
         assert site.read(conn).session_epoch > epoch
@@ -179,19 +171,21 @@ def test_sessions_of_the_replaced_database_end_too(filled, made, instance_dir):
 def test_the_backup_itself_stays_as_it_is(filled, made):
     before = made.read_bytes(), made.stat().st_mtime_ns
     made.chmod(0o400)
-    leave(filled)
+    leave()
 
-    backup.restore(made, NOW, "test")
+    backup.restore(made, world().sealer, NOW, "test")
 
     assert (made.read_bytes(), made.stat().st_mtime_ns) == before
     assert list(made.parent.glob(f"{made.name}-*")) == []
 
 
-def test_a_restore_into_an_empty_folder_needs_no_database(made, tmp_path):
-    (tmp_path / "new").mkdir()
-    app = make_app(tmp_path / "new" / "instance")
+def test_a_restore_into_an_empty_folder_needs_no_database(made, instance_dir, tmp_path):
+    elsewhere = tmp_path / "new" / "instance"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "secret.key").write_bytes((instance_dir / "secret.key").read_bytes())
+    app = make_app(elsewhere)
     with app.app_context():
-        done = backup.restore(made, NOW, "test")
+        done = backup.restore(made, world().sealer, NOW, "test")
 
         assert done.aside is None
         assert rows(models.account) == 2
@@ -209,21 +203,21 @@ def test_nothing_is_restored_under_a_running_service(filled, made, instance_dir)
 
 
 def test_nothing_is_restored_under_a_program_of_another_kind(filled, made, instance_dir):
-    leave(filled)
+    leave()
     other = sqlite3.connect(instance_dir / "quota.sqlite")
     other.execute("SELECT count(*) FROM account").fetchall()
     try:
         with pytest.raises(BadDatabase, match="in use"):
-            backup.restore(made, NOW, "test")
+            backup.restore(made, world().sealer, NOW, "test")
     finally:
         other.close()
 
 
 def test_an_older_backup_is_brought_up_to_date(filled, made, instance_dir):
     change(made, "DROP TABLE login_failure", "DROP TABLE api_token", "UPDATE alembic_version SET version_num = '0002'")
-    leave(filled)
+    leave()
 
-    done = backup.restore(made, NOW, "test")
+    done = backup.restore(made, world().sealer, NOW, "test")
 
     assert done.migrated_from == "0002"
     assert rows(models.reading) == 96
@@ -246,18 +240,18 @@ def test_an_older_backup_is_brought_up_to_date(filled, made, instance_dir):
 )
 def test_what_is_not_ours_or_not_whole_is_refused(filled, made, instance_dir, statements, error, words):
     change(made, *statements)
-    leave(filled)
+    leave()
     before = (instance_dir / "quota.sqlite").stat().st_ino
 
     with pytest.raises(error, match=words):
-        backup.restore(made, NOW, "test")
+        backup.restore(made, world().sealer, NOW, "test")
 
     assert (instance_dir / "quota.sqlite").stat().st_ino == before
     assert [name for name in os.listdir(instance_dir) if "part" in name or "restore" in name] == []
 
 
 def test_odd_files_are_refused(filled, made, instance_dir, tmp_path):
-    leave(filled)
+    leave()
     (tmp_path / "text").write_text("hello")
     (tmp_path / "empty").touch()
     os.mkfifo(tmp_path / "pipe")
@@ -272,20 +266,20 @@ def test_odd_files_are_refused(filled, made, instance_dir, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_refused(filled, made, monkeypatch):
-    leave(filled)
+    leave()
     monkeypatch.setattr(store, "MAX_SIZE", 50_000)
 
     with pytest.raises(BadInput, match="larger than"):
-        backup.restore(made, NOW, "test")
+        backup.restore(made, world().sealer, NOW, "test")
 
 
 def test_a_damaged_database_can_be_replaced_and_is_kept_byte_by_byte(filled, made, instance_dir):
-    leave(filled)
+    leave()
     live = instance_dir / "quota.sqlite"
     live.write_bytes(b"no database at all" * 500)
     (instance_dir / "quota.sqlite-wal").write_bytes(b"a log of something")
 
-    done = backup.restore(made, NOW, "test")
+    done = backup.restore(made, world().sealer, NOW, "test")
 
     assert done.aside is not None
     assert done.aside.read_bytes() == b"no database at all" * 500
@@ -295,9 +289,9 @@ def test_a_damaged_database_can_be_replaced_and_is_kept_byte_by_byte(filled, mad
 
 
 def test_two_restores_of_one_second_keep_both_databases(filled, made, instance_dir):
-    leave(filled)
+    leave()
 
-    first, second = backup.restore(made, NOW, "test"), backup.restore(made, NOW, "test")
+    first, second = backup.restore(made, world().sealer, NOW, "test"), backup.restore(made, world().sealer, NOW, "test")
 
     assert first.aside != second.aside
     assert len(list(instance_dir.glob("quota.sqlite.before-restore-*"))) == 2

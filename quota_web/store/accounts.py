@@ -247,7 +247,7 @@ def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
 
 def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
     """Take an account out of sight, free its name and forget its credentials; its history goes later, in chunks."""
-    conn.execute(credential.delete().where(credential.c.account_id == account_id))
+    drop_credentials(conn, [account_id])
     change(conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None)
 
 
@@ -264,6 +264,12 @@ def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, Sealed]:
     return {row.account_id: Sealed(*row) for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()}
 
 
+def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Which key these accounts' credentials are sealed with, by account id."""
+    query = select(credential.c.account_id, credential.c.key_id)
+    return {row.account_id: row.key_id for row in conn.execute(query.where(credential.c.account_id.in_(ids)))}
+
+
 def all_credentials(conn: Connection, *, alone: bool = False) -> list[Sealed]:
     """Every account's sealed credentials; with *alone*, nobody else changes any until the transaction ends."""
     if alone and conn.dialect.name == "postgresql":
@@ -275,6 +281,12 @@ def reseal(conn: Connection, sealed: Sealed) -> None:
     """Store the same tokens under another key."""
     values = {f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")}
     conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values))
+
+
+def drop_credentials(conn: Connection, ids: Sequence[int]) -> None:
+    """Forget these accounts' credentials."""
+    for account_id in ids:
+        conn.execute(credential.delete().where(credential.c.account_id == account_id))
 
 
 def count(conn: Connection) -> int:

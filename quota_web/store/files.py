@@ -114,6 +114,14 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def free_name(path: Path) -> Path:
+    """*path*, or with a number where something of the same second has that name."""
+    number, name = 1, path
+    while os.path.lexists(name):
+        number, name = number + 1, beside(path, f"-{number}")
+    return name
+
+
 def require_writable(file: Path) -> None:
     """Raise BadSetting with the line that helps where SQLite could not work: it needs the file and its folder writable.
 

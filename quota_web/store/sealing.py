@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quota_web import times
 from quota_web.errors import BadSetting, KeyMissing
 from quota_web.secret import Secret
 from quota_web.store import files
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
 KEY_FILE = "secret.key"
+_KEPT = f"{KEY_FILE}.before-"
 _SEALING = b"codex-quota: seal tokens"
 _COOKIES = b"codex-quota: sign cookies"
 
@@ -38,8 +40,8 @@ class Sealer:
     has known go on opening what it read before that.
     """
 
-    def __init__(self, instance_dir: Path, secret_key: Secret | None = None, older_key: Secret | None = None) -> None:
-        self._instance_dir, self._given, self._older = instance_dir, secret_key, older_key
+    def __init__(self, instance_dir: Path, secret_key: Secret | None = None, older_key: Secret | None = None, *, kept: bool = False) -> None:
+        self._instance_dir, self._given, self._older, self._with_kept = instance_dir, secret_key, older_key, kept
         self._masters: list[bytes] | None = None
         self._boxes: list[Fernet] = []
         self._known: list[Fernet] = []
@@ -70,6 +72,14 @@ class Sealer:
         self._keys()
         return _opened([*self._boxes, *self._known], sealed)
 
+    def opens(self, sealed: bytes) -> bool:
+        """Whether one of the keys fits."""
+        try:
+            self.open(sealed)
+        except Unreadable:
+            return False
+        return True
+
     def is_present(self, sealed: bytes) -> bool:
         """Whether these bytes are sealed with the present key, whatever the database says about them."""
         self._keys()
@@ -85,32 +95,49 @@ class Sealer:
 
     def add_key(self) -> None:
         """Put a new key in front of those in the file; from now on it seals."""
-        _replace(self._file, [secrets.token_urlsafe(32).encode(), *self._keys()])
+        _replace(self.file, [secrets.token_urlsafe(32).encode(), *self._keys()])
 
-    def drop_old_keys(self) -> int:
-        """Take all keys but the present one out of the file; returns how many went."""
+    def drop_old_keys(self, now: int) -> Path | None:
+        """Take all keys but the present one out of the file, and put them beside it.
+
+        Only a restore looks there: backups of that time can be opened with these alone.
+        Returns where they are; None where there was none to take out.
+        """
         present, *old = self._keys()
-        if old and self.is_from_file:
-            _replace(self._file, [present])
-        return len(old)
+        if not old or not self.is_from_file:
+            return None
+        aside = files.free_name(self.file.with_name(f"{_KEPT}{times.compact(now)}"))
+        _replace(aside, old)
+        _replace(self.file, [present])
+        return aside
+
+    def with_kept_keys(self) -> "Sealer":
+        """One that opens also what was sealed with keys that were changed since, and kept beside the present one."""
+        return Sealer(self._instance_dir, self._given, self._older, kept=True)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no key yet, or no more; the first use would make one."""
+        return self._given is None and not self.file.exists()
 
     def require_key(self) -> None:
         """Refuse to go on when tokens were sealed here before and their key is gone, rather than make a new one."""
-        if self._given is None and not self._file.exists():
+        if self.is_missing:
             raise KeyMissing(
-                f"{self._file} is missing, and the database holds tokens sealed with it; put it back, or set QUOTA_SECRET_KEY if that was used before"
+                f"{self.file} is missing, and the database holds tokens sealed with it; put it back, or set QUOTA_SECRET_KEY if that was used before"
             )
 
     @property
-    def _file(self) -> Path:
+    def file(self) -> Path:
+        """Where the key is, unless it is given."""
         return self._instance_dir / KEY_FILE
 
     def _keys(self) -> list[bytes]:
         with self._lock:
-            stamp = _stamp(self._file)
+            stamp = _stamp(self.file)
             if self._masters is None or stamp != self._read_at:
                 self._masters = self._read()
-                self._read_at = _stamp(self._file)
+                self._read_at = _stamp(self.file)
                 # Imported where it is used: it is slow to load, and most commands seal nothing.
                 from cryptography.fernet import Fernet
 
@@ -120,11 +147,14 @@ class Sealer:
 
     def _read(self) -> list[bytes]:
         """The present key, then older ones: what was given with it, and what the file held before one was given."""
+        return self._present_and_older() + (_kept(self._instance_dir) if self._with_kept else [])
+
+    def _present_and_older(self) -> list[bytes]:
         if self._given is None:
-            return _read_or_make(self._file)
+            return _read_or_make(self.file)
         given = [key.reveal().encode() for key in (self._given, self._older) if key is not None]
         try:
-            return given + (_lines(self._file) if self._file.exists() else [])
+            return given + (_lines(self.file) if self.file.exists() else [])
         except OSError:
             return given
 
@@ -172,6 +202,12 @@ def _read_or_make(file: Path) -> list[bytes]:
 
 def _lines(file: Path) -> list[bytes]:
     return [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
+
+
+def _kept(folder: Path) -> list[bytes]:
+    """Keys from before a change, the newest first."""
+    found = sorted(folder.glob(f"{_KEPT}*"), reverse=True)
+    return [line for file in found if file.is_file() for line in _lines(file)]
 
 
 def _make(file: Path) -> None:

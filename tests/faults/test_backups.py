@@ -41,7 +41,7 @@ def test_backups(figures, instance_dir, tmp_path):
         other = make_app(tmp_path / "other" / "instance")
         with other.app_context():
             for number, (count, _, _) in enumerate(contents):
-                backup.restore(tmp_path / f"{number}.sqlite", NOW + number, "test")
+                backup.restore(tmp_path / f"{number}.sqlite", world().sealer, NOW + number, "test")
                 wrong += rows(models.reading) != count
             engine.forget_troubles()
     figures.record("backups made under writes, and restored", of=total, bad=wrong, bad_is="were no committed state", writes=len(written))

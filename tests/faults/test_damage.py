@@ -108,7 +108,7 @@ def test_restore_of_anything(figures, whole, tmp_path):
             file = tmp_path / "candidate"
             file.write_bytes(forged(good, chance, tmp_path))
             try:
-                backup.restore(file, NOW, "test")
+                backup.restore(file, world().sealer, NOW, "test")
                 # Whole and ours: then it is what the backup was, or was never harmful.
                 wrong += (rows(models.account), rows(models.reading)) != counts
                 forget_kept(instance)
