@@ -297,6 +297,8 @@ def _outcome(tx: Connection, asked: _Asked, known: Sequence[KnownWindow], pace: 
             # The upstream may ask for longer than we are ready to wait; people are told when we do ask.
             fault = replace(fault, data={**fault.data, "at": due_at})
         return Outcome(found, now, None, fault, answer.duration_ms, failures, found.interval_s or pace.idle, due_at)
+    readings = quota.with_known_keys(snapshot.readings, [w.reading for w in known])
+    snapshot = replace(snapshot, readings=readings)
     block = quota.block_state(snapshot.facts, snapshot.readings, now, now)
     interval_s, due_at = due.after_success(found.id, pace, _rose_at(snapshot, known, now), [r.resets_at for r in snapshot.readings], block, now)
     return Outcome(found, now, snapshot, None, answer.duration_ms, 0, interval_s, due_at)

@@ -3,8 +3,10 @@
 Pure: imports the standard library alone, and every decision takes `now`. Times are epoch seconds, UTC.
 """
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
@@ -17,6 +19,9 @@ UNKNOWN = "unknown"
 SPEND = "spend"
 MODEL_PREFIX = "model:"
 CODE_REVIEW_PREFIX = "code_review:"
+#: Stands between a feature and the name of one of the limits that meter it; in neither of the two.
+_APART = "~"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 #: How the kinds of a reached limit end that no credits of the account's own lift.
 _BEYOND_CREDITS = ("_credits_depleted", "_usage_limit_reached")
@@ -155,6 +160,43 @@ def key_for_length(seconds: int) -> str:
 def is_own(key: str) -> bool:
     """Whether a key names one of the account's own windows: no model's, no code review's, no spend limit."""
     return key != SPEND and not key.startswith((MODEL_PREFIX, CODE_REVIEW_PREFIX))
+
+
+def model_prefix(feature: str, name: str | None = None) -> str:
+    """What the keys of a model's limit begin with.
+
+    *name* tells it apart from another limit that meters the same feature.
+    """
+    if name is None:
+        return f"{MODEL_PREFIX}{feature}:"
+    part = _NOT_IN_NAMES.sub("_", name)[:32]
+    if part != name:
+        part = f"{part[:23]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{MODEL_PREFIX}{feature}{_APART}{part}:"
+
+
+def with_known_keys(readings: Sequence[Reading], known: Iterable[Reading]) -> tuple[Reading, ...]:
+    """The readings of an answer, each model's under the key that its limit had before.
+
+    Whether a key holds the limit's name depends on which others stand in the answer; a limit that
+    comes and goes must not split another one's history. *known* are the account's windows.
+    """
+    keys = {_limit_of(w): w.key for w in sorted(known, key=lambda w: _APART in w.key)}
+    taken = {r.key for r in readings}
+    found = []
+    for reading in readings:
+        key = keys.get(_limit_of(reading), reading.key) if reading.upstream_name else reading.key
+        if key not in taken:
+            taken.add(key)
+            reading = replace(reading, key=key)
+        found.append(reading)
+    return tuple(found)
+
+
+def _limit_of(window: Reading) -> tuple[str, str, str | None]:
+    """What a window limits, whichever of its keys it goes by: feature, word and name."""
+    prefix, _, word = window.key.removeprefix(MODEL_PREFIX).partition(":")
+    return prefix.partition(_APART)[0], word, window.upstream_name
 
 
 @lru_cache(maxsize=256)

@@ -58,6 +58,14 @@ WINDOWS: dict[str, tuple[object, dict[str, tuple[float, int | None, int | None]]
     "empty object": (limits({}), {}),
     "window a number": (limits(12, "x"), {}),
     "placeholder": (limits(window(64, WEEK, LATER), window(0, 0, 0, reset_after_seconds=0)), {"weekly": (64, LATER, WEEK)}),
+    "switched off, a week ahead": (limits(window(12), window(0, 0, NOW + WEEK)), {"five_hour": (12, SOON, 18_000)}),
+    "switched off, due now": (limits(window(12), window(0, 0, NOW)), {"five_hour": (12, SOON, 18_000)}),
+    "switched off, half used": (limits(window(50, 0, LATER)), {}),
+    "negative length": (limits(window(0, -1, LATER)), {}),
+    "length 0 as text": (limits(window(0, "0", LATER)), {}),
+    "length of no minutes": ({"rate_limits": {"primary": {"used_percent": 0, "window_minutes": 0, "resets_at": LATER}}}, {}),
+    "switched off, whatever its name": ({"rate_limit": None, "weekly_limit": window(7, 0, LATER)}, {}),
+    "length 0, and one in minutes": (limits(window(7, 0, SOON, window_minutes=300)), {"five_hour": (7, SOON, 18_000)}),
     "bare zero": (limits({"used_percent": 0}), {}),
     "placeholder with a name": ({"five_hour_limit": window(0, 0, 0), "rate_limit": None}, {}),
     "untouched but real": (limits(window(0, 18_000, None)), {"five_hour": (0, None, 18_000)}),
@@ -184,6 +192,105 @@ def test_the_local_app_servers_answer_reads_the_same():
     assert keyed({"id": 3, "result": {"rateLimitsByLimitId": by_id}}) == expected
     facts = parse({"result": {"rateLimits": own}}, NOW).facts
     assert (facts.plan, facts.credits) == ("plus", Credits(True, False, "5.50"))
+
+
+SPARK = {
+    "limitId": "codex_x",
+    "limitName": "Spark",
+    "primary": {"usedPercent": 2, "windowDurationMins": 300, "resetsAt": SOON},
+}
+OWN = {
+    "limitId": "codex",
+    "primary": {"usedPercent": 93, "windowDurationMins": 10_080, "resetsAt": LATER},
+    "planType": "pro",
+    "allowed": False,
+}
+ONLY_SPARK: dict[str, object] = {"model:codex_x:five_hour": (2, SOON, 18_000)}
+BOTH = {**ONLY_SPARK, "weekly": (93, LATER, WEEK)}
+#: Answers in which a section names the limit that it is of.
+NAMED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "another limit first": (
+        {"rateLimits": SPARK, "rateLimitsByLimitId": {"codex_x": SPARK, "codex": OWN}},
+        BOTH,
+    ),
+    "another limit alone": ({"rateLimits": SPARK}, ONLY_SPARK),
+    "the own one in the other section": ({"rate_limit": SPARK, "rate_limits": OWN}, BOTH),
+    "the own one in the list of additional ones": (
+        {"rate_limit": SPARK, "additional_rate_limits": [OWN]},
+        BOTH,
+    ),
+    "the same as a map": ({"rate_limit": SPARK, "additional_rate_limits": {"a": OWN}}, BOTH),
+    "an item that is not what its name in the list says": (
+        {"rateLimitsByLimitId": {"codex": SPARK, "other": OWN}},
+        BOTH,
+    ),
+    "an item that names itself inside": (
+        {"rateLimits": OWN, "additional_rate_limits": [{"rate_limit": SPARK, "limit_name": "Spark"}]},
+        BOTH,
+    ),
+    "no wrapping at all": (dict(SPARK), ONLY_SPARK),
+    "the own one twice": ({"rateLimits": OWN, "rateLimitsByLimitId": {"codex": OWN, "codex_x": SPARK}}, BOTH),
+    "a name that is no text": (
+        {"rate_limit": {**OWN, "limitId": 7}, "additional_rate_limits": [SPARK]},
+        BOTH,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_a_section_that_names_another_limit_is_not_the_accounts_own(case):
+    document, expected = NAMED[case]
+    found = parse(document, NOW)
+
+    assert keyed(document) == expected
+    assert found.facts.allowed is (False if "weekly" in expected else None)
+    spark = next(r for r in found.readings if r.key == "model:codex_x:five_hour")
+    assert spark.upstream_name == "Spark"
+
+
+def meters(*limits: tuple[object, float], feature: object = "base") -> dict[str, object]:
+    """An answer with limits of these names and used percents that all meter one feature."""
+    return {
+        "additional_rate_limits": [
+            {
+                "limit_name": name,
+                "metered_feature": feature,
+                "rate_limit": {"primary_window": window(used, WEEK, LATER)},
+            }
+            for name, used in limits
+        ]
+    }
+
+
+def by_key(document: object) -> dict[str, float]:
+    return {r.key: r.used_percent for r in parse(document, NOW).readings}
+
+
+def test_two_limits_of_one_feature_are_both_kept_in_whichever_order():
+    expected = {"model:base~GPT-6-Astra:weekly": 100, "model:base~gpt-reserve:weekly": 0}
+
+    for pair in ([("GPT-6-Astra", 100), ("gpt-reserve", 0)], [("gpt-reserve", 0), ("GPT-6-Astra", 100)]):
+        assert by_key(meters(*pair)) == expected
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("A" * 40 + "1", "A" * 40 + "2"),
+        ("a b", "a/b"),
+        ("é", "ü"),
+    ],
+)
+def test_names_that_read_alike_in_a_key_are_told_apart(pair):
+    found = by_key(meters((pair[0], 1), (pair[1], 2), feature="f" * 90))
+
+    assert sorted(found.values()) == [1, 2]
+    assert all(len(key) <= 120 - len("window:315705600") + len("weekly") for key in found)
+
+
+@pytest.mark.parametrize("names", [("gpt-reserve", "gpt-reserve"), ("gpt-reserve", None), (None, None)])
+def test_two_entries_of_one_limit_are_one(names):
+    assert by_key(meters(*((name, 7) for name in names))) == {"model:base:weekly": 7}
 
 
 SPENDS: dict[str, tuple[dict[str, object], tuple[float, Spend] | None, bool]] = {

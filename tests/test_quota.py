@@ -69,6 +69,39 @@ def test_a_key_reads_as_words(key, name, label):
     assert quota.label(key, name) == label
 
 
+ASTRA, RESERVE = "GPT-6-Astra", "gpt-reserve"
+ALONE, ASTRA_KEY, RESERVE_KEY = "model:b:weekly", "model:b~GPT-6-Astra:weekly", "model:b~gpt-reserve:weekly"
+
+
+@pytest.mark.parametrize(
+    ("known", "answer", "keys"),
+    [
+        ([], [(ALONE, RESERVE)], [ALONE]),
+        ([], [(ASTRA_KEY, ASTRA), (RESERVE_KEY, RESERVE)], [ASTRA_KEY, RESERVE_KEY]),
+        # It was alone, and another one came.
+        ([(ALONE, RESERVE)], [(ASTRA_KEY, ASTRA), (RESERVE_KEY, RESERVE)], [ASTRA_KEY, ALONE]),
+        # There were two, and one went.
+        ([(ASTRA_KEY, ASTRA), (RESERVE_KEY, RESERVE)], [(ALONE, RESERVE)], [RESERVE_KEY]),
+        ([(ASTRA_KEY, ASTRA), (ALONE, RESERVE)], [(ALONE, ASTRA)], [ASTRA_KEY]),
+        # It is called something else now.
+        ([(ALONE, "Spark")], [(ALONE, "Spark 2")], [ALONE]),
+        # Another word, another feature, and no name at all.
+        ([("model:b:five_hour", ASTRA)], [(ASTRA_KEY, ASTRA)], [ASTRA_KEY]),
+        ([("model:c:weekly", ASTRA)], [(ASTRA_KEY, ASTRA)], [ASTRA_KEY]),
+        ([(ALONE, None), ("weekly", None)], [(ALONE, None), ("weekly", None)], [ALONE, "weekly"]),
+        # Never two readings under one key.
+        ([(ALONE, RESERVE)], [(RESERVE_KEY, RESERVE), (ALONE, None)], [RESERVE_KEY, ALONE]),
+    ],
+)
+def test_a_models_limit_keeps_its_key_while_others_come_and_go(known, answer, keys):
+    def readings(windows):
+        return [Reading(key, 7, upstream_name=name) for key, name in windows]
+
+    found = quota.with_known_keys(readings(answer), readings(known))
+
+    assert [r.key for r in found] == keys
+
+
 @pytest.mark.parametrize(("used", "remaining"), [(0, 100), (12, 88), (37.5, 62.5), (100, 0), (107, 0), (-3, 100)])
 def test_what_remains_is_kept_between_nothing_and_all(used, remaining):
     assert quota.remaining(used) == remaining

@@ -272,6 +272,32 @@ def test_a_failure_is_a_value_and_keeps_the_last_reading(house, codex, scene, st
     assert house.rows("SELECT count(*) FROM attempt WHERE status = :status", status=status) == [(1,)]
 
 
+def test_a_models_history_goes_on_when_another_limit_of_its_feature_comes_and_goes(house, codex):
+    def limit(name: str, used: float) -> dict[str, object]:
+        window = {"used_percent": used, "limit_window_seconds": 604_800}
+        limits = {"primary_window": window}
+        return {"limit_name": name, "metered_feature": "base", "rate_limit": limits}
+
+    answers = (
+        [limit("reserve", 1)],
+        [limit("Astra", 100), limit("reserve", 2)],
+        [limit("Astra", 99)],
+    )
+    house.file("alice")
+    codex.answers("acct-alice", *(Scene(body=usage_body(additional_rate_limits=a)) for a in answers))
+    seen = []
+    for _ in answers:
+        house.refresh()
+        seen.append({key: used for key, used in house.used("alice").items() if ":" in key})
+        house.now += 60
+
+    assert seen == [
+        {"model:base:weekly": 1},
+        {"model:base:weekly": 2, "model:base~Astra:weekly": 100},
+        {"model:base~Astra:weekly": 99},
+    ]
+
+
 def test_failures_count_up_and_a_success_ends_them(house, codex):
     house.file("alice")
     codex.answers("acct-alice", refused(500), refused(500), Scene(body=usage_body()))

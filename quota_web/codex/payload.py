@@ -5,11 +5,12 @@ The rules that matter most: windows are named by their length, never by the slot
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from quota_web import quota
 from quota_web.codex import values
@@ -17,6 +18,7 @@ from quota_web.codex.text import clean
 from quota_web.quota import Credits, Facts, Identity, Reading, Snapshot, Spend
 
 MAX_READINGS = 64
+_MOST_LIMITS = 256
 
 #: More than this is no percentage of anything; spend limits have been seen at 107.
 _MOST_PERCENT = 1_000_000.0
@@ -30,7 +32,7 @@ _LENGTH_MINUTES = ("window_duration_mins", "window_minutes")
 _RESET_AT = ("reset_at", "resets_at", "reset_time_ms", "reset_time")
 _RESET_AFTER = ("reset_after_seconds", "resets_in_seconds")
 
-#: The first of these in an answer is the account's own section.
+#: The first of these in an answer is the account's own section, unless it names another limit.
 _OWN_SECTIONS = ("rate_limit", "rate_limits")
 _OTHER_SECTIONS = ("additional_rate_limits", "rate_limits_by_limit_id")
 _SECTIONS = (*_OWN_SECTIONS, *_OTHER_SECTIONS, "code_review_rate_limit", "credits", "spend_control")
@@ -56,20 +58,58 @@ def parse(document: object, fetched_at: int) -> Snapshot:
         raise BadPayload("the answer is not a JSON object")
     top = _fields(document)
     top = _fields(top.get("result")) or top
-    own = _own_section(top)
+    limits = list(islice(_limits(top), _MOST_LIMITS))
+    own = next((limit.section for limit in limits if limit.id == _OWN_LIMIT_ID), _NOTHING)
     windows = list(_windows(top))
     if not windows and not any(_is_section(top, name) for name in _SECTIONS):
         raise BadPayload("the answer holds no quota")
     spend = _fields(_first(top, own, "spend_control"))
-    limit = _spend_reading(spend, own, fetched_at)
-    found = [*_readings([*_windows(own), *windows], fetched_at), *([limit] if limit else []), *_other_readings(top, own, fetched_at)]
-    return Snapshot(_merged(found), _facts(top, own, spend, limit), _identity(top))
+    spend_limit = _spend_reading(spend, own, fetched_at)
+    found = [
+        *_readings([*_windows(own), *(() if _names_another(top) else windows)], fetched_at),
+        *([spend_limit] if spend_limit else []),
+        *_other_readings(top, limits, fetched_at),
+    ]
+    return Snapshot(_merged(found), _facts(top, own, spend, spend_limit), _identity(top))
 
 
-def _own_section(top: Fields) -> Fields:
-    """The section of the account's own limits, which a list of all limits has under its id."""
-    by_id = _fields(top.get("rate_limits_by_limit_id"))
-    return next((part for part in (_fields(top.get(name)) for name in _OWN_SECTIONS) if part), _fields(by_id.get(_OWN_LIMIT_ID)))
+class _Limit(NamedTuple):
+    """One limit of an answer."""
+
+    #: What it names itself, or is named in a list of limits; None for one that has no such name.
+    id: str | None
+    #: What describes it: names and feature.
+    fields: Fields
+    #: What holds its windows and flags, often the same.
+    section: Fields
+
+
+def _limits(top: Fields) -> Iterator[_Limit]:
+    """Every limit of an answer; the account's own go by the id `codex`, the first of them counts."""
+    for name in _OWN_SECTIONS:
+        if section := _fields(top.get(name)):
+            own_id = _limit_id(section) or _limit_id(top) or _OWN_LIMIT_ID
+            yield _Limit(own_id, section, section)
+    if _names_another(top):
+        yield _Limit(_limit_id(top), top, top)
+    for listed in (top.get(name) for name in _OTHER_SECTIONS):
+        named = _items(listed) if isinstance(listed, dict) else ()
+        yield from (_listed(name, _fields(item)) for name, item in named)
+        yield from (_listed(None, _fields(i)) for i in (listed if isinstance(listed, list) else ()))
+
+
+def _listed(name: str | None, item: Fields) -> _Limit:
+    section = _fields(item.get("rate_limit") or item.get("rate_limits")) or item
+    return _Limit(_limit_id(item) or _limit_id(section) or clean(name), item, section)
+
+
+def _limit_id(section: Fields) -> str | None:
+    return clean(section.get("limit_id"))
+
+
+def _names_another(section: Fields) -> bool:
+    """Whether a section says of itself that it is not the account's own."""
+    return _limit_id(section) not in (None, _OWN_LIMIT_ID)
 
 
 def _is_section(top: Fields, name: str) -> bool:
@@ -124,26 +164,28 @@ def _readings(windows: Iterable[tuple[str, Fields]], fetched_at: int, prefix: st
             yield replace(reading, key=prefix + reading.key, upstream_name=name) if prefix else reading
 
 
-def _other_readings(top: Fields, own: Fields, fetched_at: int) -> Iterator[Reading]:
+def _other_readings(top: Fields, limits: Sequence[_Limit], fetched_at: int) -> Iterator[Reading]:
     """The readings of limits that are not the account's own: single models and code review."""
-    yield from _readings(_windows(_fields(top.get("code_review_rate_limit"))), fetched_at, quota.CODE_REVIEW_PREFIX)
-    for feature, item in islice(_additional(top, own), MAX_READINGS):
-        name = clean(item.get("limit_name"))
-        named = clean(item.get("metered_feature")) or clean(item.get("limit_id")) or clean(feature) or name or "other"
-        prefix = f"{quota.MODEL_PREFIX}{_NOT_IN_KEYS.sub('_', named)[:64]}:"
-        yield from _readings(_windows(_fields(item.get("rate_limit") or item.get("rate_limits")) or item), fetched_at, prefix, name)
+    review = _windows(_fields(top.get("code_review_rate_limit")))
+    yield from _readings(review, fetched_at, quota.CODE_REVIEW_PREFIX)
+    others = [(limit, _feature(limit), _name(limit)) for limit in limits if limit.id != _OWN_LIMIT_ID]
+    sharing: dict[str, set[str]] = {}
+    for _, feature, name in others:
+        sharing.setdefault(feature, set()).update([name] if name else [])
+    for limit, feature, name in others:
+        # Several limits may meter one feature; then each also goes by its name.
+        told_apart = name if len(sharing[feature]) > 1 else None
+        prefix = quota.model_prefix(feature, told_apart)
+        yield from _readings(_windows(limit.section), fetched_at, prefix, name)
 
 
-def _additional(top: Fields, own: Fields) -> Iterator[tuple[str | None, Fields]]:
-    """The limits beside the account's own, which come as a list or by name; a list of all limits has the own one too."""
-    extra, by_id = (top.get(section) for section in _OTHER_SECTIONS)
-    if isinstance(extra, list):
-        yield from ((None, _fields(item)) for item in extra)
-    elif isinstance(extra, dict):
-        yield from ((name, _fields(item)) for name, item in _items(extra))
-    if isinstance(by_id, dict):
-        own_id = clean(own.get("limit_id")) or _OWN_LIMIT_ID
-        yield from ((name, _fields(item)) for name, item in _items(by_id) if name != own_id)
+def _feature(limit: _Limit) -> str:
+    said = clean(limit.fields.get("metered_feature")) or limit.id or _name(limit) or "other"
+    return _NOT_IN_KEYS.sub("_", said)[:64]
+
+
+def _name(limit: _Limit) -> str | None:
+    return clean(limit.fields.get("limit_name")) or clean(limit.fields.get("normal_model_slug"))
 
 
 def _windows(section: Fields) -> Iterator[tuple[str, Fields]]:
@@ -166,6 +208,8 @@ def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
     if used is None:
         return None
     length, resets_at = _length(window), _resets_at(window, fetched_at)
+    if length == 0:
+        return None
     says = _SAYING_NAME.match(name)
     if used == 0 and length is None and resets_at is None and (not says or any(n in window for n in (*_LENGTH_SECONDS, *_LENGTH_MINUTES))):
         return None
@@ -190,12 +234,19 @@ def _used_percent(window: Fields) -> float | None:
 
 
 def _length(window: Fields) -> int | None:
+    """A window's length in seconds; 0 for one that is given and not positive, None without any.
+
+    A window of length 0 is one that is switched off, whatever its reset says.
+    """
+    found = None
     for names, factor in ((_LENGTH_SECONDS, 1), (_LENGTH_MINUTES, 60)):
         for name in names:
             value = values.number(window.get(name))
             if value is not None and 1 <= value * factor <= _LONGEST_WINDOW:
                 return round(value * factor)
-    return None
+            if value is not None and value * factor < 1:
+                found = 0
+    return found
 
 
 def _resets_at(window: Fields, fetched_at: int) -> int | None:
