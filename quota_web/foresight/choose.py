@@ -52,7 +52,13 @@ class Choice:
     reasons: tuple[Reason, ...]
 
 
-def choose(candidates: Sequence[Candidate], now: int, current: str | None, need: float, exchange: float) -> Choice:
+def choose(
+    candidates: Sequence[Candidate],
+    now: int,
+    current: str | None,
+    need: float,
+    exchange: float,
+) -> Choice:
     """Choose among *candidates*.
 
     *need* is what the next quarter of an hour may take, in percent of a Plus five-hour window;
@@ -74,7 +80,11 @@ def choose(candidates: Sequence[Candidate], now: int, current: str | None, need:
     return Choice(chosen.name, (Reason.CARRIES, reason))
 
 
-def _among_able(able: Sequence[Candidate], now: int, current: str | None) -> tuple[Candidate, Reason]:
+def _among_able(
+    able: Sequence[Candidate],
+    now: int,
+    current: str | None,
+) -> tuple[Candidate, Reason]:
     unstarted = [c for c in able if c.weekly_resets_at is None]
     if unstarted:
         largest = max(unstarted, key=lambda c: (c.capacity, -c.weekly_used))

@@ -1,0 +1,206 @@
+"""The forecast of one window: whether it lasts until its reset, when it runs out, what is left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from enum import StrEnum
+
+from quota_web.foresight.chance import LEAST, run_out_chance
+from quota_web.foresight.distribution import Distribution
+from quota_web.foresight.history import (
+    DAY,
+    HOUR,
+    UNTOUCHED_S,
+    Past,
+    State,
+    WindowHistory,
+    length_of,
+    settle,
+)
+from quota_web.foresight.paths import Ahead, Path, past_paths
+from quota_web.foresight.slots import make_demand, make_grid
+from quota_web.foresight.straight import straight_paths
+from quota_web.foresight.tuning import tuning_for
+
+#: Older readings say nothing of now, unless the caller has another limit.
+STALE_AFTER_S = 12 * HOUR
+#: Before that much history no chance is said.
+LEAST_HISTORY_S = DAY
+#: Readings from so long before the first slot tell what rose into it.
+LEAD_S = 2 * DAY
+
+NONE = Distribution()
+AT_ZERO = Distribution.of([(0.0, 1.0)])
+
+
+class ForecastState(StrEnum):
+    """What can be said of a window; the words are part of the outside contract."""
+
+    FORECAST = "forecast"
+    FEW_DATA = "few_data"
+    NOT_STARTED = "not_started"
+    EXHAUSTED = "exhausted"
+    #: The last reading is too old, or its reset has passed.
+    STALE = "stale"
+    #: The last reading contradicts those before, and none confirms it yet.
+    FLAPPING = "flapping"
+    NO_RESET = "no_reset"
+    #: Another window is exhausted beyond this one's reset.
+    BLOCKED_BY = "blocked_by"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What is used, beside what an even use up to the reset would have taken by now."""
+
+    used_percent: float
+    even_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What comes of one window. Quantiles take q between 0 and 1."""
+
+    key: str
+    state: ForecastState
+    #: The moment that is *now*, in epoch seconds.
+    at: int
+    length_s: int
+    resets_at: int | None = None
+    days_of_history: float = 0.0
+    pace: Pace | None = None
+    #: The key of the exhausted window.
+    blocked_by: str | None = None
+    #: Before the reset; None where the state says why there is none.
+    run_out_probability: float | None = None
+    #: Seconds until the run-out, among the paths that run out.
+    crossings: Distribution = NONE
+    #: Percent left at the reset, over all paths.
+    rest: Distribution = NONE
+
+    def run_out_in(self, q: float) -> float | None:
+        """Seconds from now over all paths; None where that quantile is not before the reset."""
+        if self.run_out_probability is None or q > self.run_out_probability:
+            return None
+        return self.crossings.quantile(q / self.run_out_probability)
+
+    def if_runs_out(self, q: float) -> float | None:
+        """Seconds from now among the paths that run out; None without any."""
+        return self.crossings.quantile(q)
+
+    def remaining_at_reset(self, q: float) -> float | None:
+        """Percent that will be left at the reset."""
+        return self.rest.quantile(q)
+
+
+def forecast(
+    window: WindowHistory,
+    siblings: Sequence[WindowHistory],
+    now: int,
+    zone: tzinfo | None,
+    stale_after_s: int = STALE_AFTER_S,
+) -> Forecast:
+    """What comes of *window*; *siblings* are the account's other windows.
+
+    Days and hours are those of *zone*; None is the machine's own.
+    """
+    length = length_of(window)
+    since = now - tuning_for(length).days_back * DAY - LEAD_S
+    past = settle(window, length, since)
+    if not past or past.last.resets_at - now > length + UNTOUCHED_S:
+        return Forecast(window.key, ForecastState.NO_RESET, now, length)
+    said = Forecast(
+        window.key,
+        _state(past, length, now, stale_after_s),
+        now,
+        length,
+        resets_at=past.last.resets_at,
+        days_of_history=(now - window.taken_at[0]) / DAY,
+        pace=_pace(past.last, length, now),
+    )
+    if said.state is ForecastState.EXHAUSTED:
+        return replace(said, run_out_probability=1.0, crossings=AT_ZERO, rest=AT_ZERO)
+    if said.state is not ForecastState.FORECAST:
+        return said
+    pasts = {sibling.key: settle(sibling, length_of(sibling), since) for sibling in siblings}
+    others = {key: other for key, other in pasts.items() if other}
+    blocker, free_at = _blocked_until(others, now)
+    if free_at >= past.last.resets_at:
+        return _blocked(said, blocker, past.last.used)
+    if now - past.first_at < LEAST_HISTORY_S:
+        return replace(said, state=ForecastState.FEW_DATA)
+    return _with_chance(said, past, tuple(others.values()), free_at, zone)
+
+
+def _state(past: Past, length: int, now: int, stale_after_s: int) -> ForecastState:
+    """The state as far as the window's own readings tell it."""
+    last = past.last
+    if past.is_flapping:
+        return ForecastState.FLAPPING
+    if last.resets_at <= now or now - last.at > stale_after_s:
+        return ForecastState.STALE
+    if last.used >= 100:
+        return ForecastState.EXHAUSTED
+    if last.is_untouched(length):
+        return ForecastState.NOT_STARTED
+    return ForecastState.FORECAST
+
+
+def _pace(last: State, length: int, now: int) -> Pace:
+    elapsed = length - (last.resets_at - now)
+    return Pace(last.used, 100 * min(length, max(0, elapsed)) / length)
+
+
+def _blocked_until(others: Mapping[str, Past], now: int) -> tuple[str | None, int]:
+    """The exhausted window that blocks the account longest, and until when; else None and now."""
+    ends = {key: past.last.resets_at for key, past in others.items() if past.last.used >= 100}
+    key = max(ends, key=ends.__getitem__, default=None)
+    return (None, now) if key is None or ends[key] <= now else (key, ends[key])
+
+
+def _blocked(said: Forecast, blocker: str | None, used: float) -> Forecast:
+    """Nothing can be used before the reset, so what is left stays."""
+    return replace(
+        said,
+        state=ForecastState.BLOCKED_BY,
+        blocked_by=blocker,
+        run_out_probability=LEAST,
+        rest=Distribution.of([(100 - used, 1.0)]),
+    )
+
+
+def _with_chance(
+    said: Forecast,
+    past: Past,
+    others: Sequence[Past],
+    free_at: int,
+    zone: tzinfo | None,
+) -> Forecast:
+    """The forecast by past paths and straight lines, which start when the account is free."""
+    now, length, tuning, last = said.at, said.length_s, tuning_for(said.length_s), past.last
+    ahead = Ahead(last.resets_at - now, standstill=free_at - now, left=100 - last.used)
+    grid = make_grid(now, past.first_at, last.resets_at, zone, tuning)
+    demand = make_demand(past, others, grid, length, tuning)
+    known, days = past_paths(demand, ahead, tuning)
+    share = tuning.straight_days / (days + tuning.straight_days)
+    paths = [path._replace(weight=path.weight * (1 - share)) for path in known]
+    straight = straight_paths(ahead, length, tuning)
+    paths += [path._replace(weight=path.weight * share) for path in straight]
+    raw = sum(path.weight for path in paths if path.crosses_in is not None)
+    chance = run_out_chance(raw, last.used, 1 - ahead.seconds / length, tuning)
+    crossings = ((p.crosses_in, p.weight) for p in paths if p.crosses_in is not None)
+    return replace(
+        said,
+        run_out_probability=chance,
+        crossings=Distribution.of(crossings),
+        rest=_rest(paths, raw, chance, ahead.left),
+    )
+
+
+def _rest(paths: Sequence[Path], raw: float, chance: float, left: float) -> Distribution:
+    """What is left at the reset, with the paths that run out weighed to add up to *chance*."""
+    runs_out = chance / raw if raw else 0.0
+    lasts = (1 - chance) / (1 - raw) if raw < 1 else 0.0
+    factors = (lasts if path.crosses_in is None else runs_out for path in paths)
+    pairs = zip(paths, factors, strict=True)
+    return Distribution.of((max(0.0, left - path.use), path.weight * f) for path, f in pairs)
