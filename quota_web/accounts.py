@@ -4,7 +4,8 @@ A login that is here already is updated under the name that it has. Another logi
 somebody's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -20,7 +21,7 @@ from quota_web.quota import Status
 from quota_web.secret import Secret
 from quota_web.store import accounts as store
 from quota_web.store import engine, events, files, site
-from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed
+from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed, Shown
 from quota_web.store.sealing import Sealer, Unreadable
 
 
@@ -142,14 +143,14 @@ def add_under_free_name(sealer: Sealer, name: str, credentials: Credentials, now
     raise AccountExists(name, "other logins, a hundred times over")
 
 
-def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials | None, now: int, actor: str) -> Saved:
+def edit(sealer: Sealer, original_name: str, name: str, credentials: Credentials | None, now: int, actor: str, shown: Shown | None = None) -> Saved:
     """Rename an account or give it other credentials, or both; a followed account's file changes with it.
 
-    Raises AccountNotFound, BadInput, AccountExists.
+    Raises AccountNotFound, Outdated, BadInput, AccountExists.
     """
     name = names.checked(name)
     with file_acts.transaction() as (tx, files_after):
-        found = store.by_name(tx, original_name)
+        found = store.as_shown(tx, original_name, shown)
         if found.origin == DEMO and credentials is not None:
             raise BadInput("name", f"{found.name} is an invented account of the demo; it takes no credentials")
         if credentials is not None and not same_login(found, credentials):
@@ -242,30 +243,36 @@ def _is_taken(tx: Connection, name: str) -> bool:
     return True
 
 
-def pause(name: str, now: int, actor: str, scope: Scope | None = None) -> None:
+def shown_by(form: Mapping[str, str]) -> Shown:
+    """What the page of a form showed of its account, where the form says it; what is no number was shown on none."""
+    said = {field: form[field] for field in ("id", "version") if form.get(field)}
+    return Shown(**{field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1 for field, value in said.items()})
+
+
+def pause(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> None:
     """Stop asking for an account until a person resumes it."""
     with engine.transaction() as tx:
-        found = store.by_name(tx, name, scope)
+        found = store.as_shown(tx, name, shown, scope)
         if found.paused_at is None:
             store.change(tx, found.id, paused_at=now)
             events.add(tx, now, "account_paused", actor, found.id, name=found.name)
             site.bump(tx, now)
 
 
-def resume(name: str, now: int, actor: str, scope: Scope | None = None) -> None:
+def resume(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> None:
     """Ask for an account again, starting now."""
     with engine.transaction() as tx:
-        found = store.by_name(tx, name, scope)
+        found = store.as_shown(tx, name, shown, scope)
         if found.paused_at is not None:
             store.change(tx, found.id, paused_at=None, next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now)
             events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
             site.bump(tx, now)
 
 
-def remove(name: str, now: int, actor: str, scope: Scope | None = None) -> str:
+def remove(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
     """Remove an account, its credentials and, in the background, its history; a followed account's file goes too. Returns its name."""
     with file_acts.transaction() as (tx, files_after):
-        found = store.by_name(tx, name, scope)
+        found = store.as_shown(tx, name, shown, scope)
         store.mark_deleted(tx, found.id, now)
         events.add(tx, now, "account_deleted", actor, found.id, name=found.name)
         site.bump(tx, now)

@@ -5,7 +5,7 @@ import re
 import secrets
 from contextlib import suppress
 
-from quota_web.errors import BadDatabase, BadInput
+from quota_web.errors import BadDatabase, BadInput, Outdated
 from quota_web.secret import Secret
 from quota_web.store import engine, events
 from quota_web.store import sign_in as store
@@ -31,12 +31,16 @@ def create(name: str, can_write: bool, now: int, actor: str) -> tuple[str, Secre
     return name, Secret(token)
 
 
-def revoke(name: str, now: int, actor: str) -> str:
-    """Make a token worthless at once. Raises BadInput where there is none of that name."""
+def revoke(name: str, now: int, actor: str, created_at: int | None = None) -> str:
+    """Make a token worthless at once. Raises BadInput where there is none of that name, Outdated where it was not made *created_at*."""
     name = name.strip()[: MAX_NAME + 1]
     with engine.transaction() as conn:
-        if not store.remove_token(conn, name):
+        found = store.token_by_name(conn, name)
+        if found is None:
             raise BadInput("token_name", f"There is no token {name}.")
+        if created_at not in (None, found.created_at):
+            raise Outdated(f"token {name}")
+        store.remove_token(conn, name)
         events.add(conn, now, "token_revoked", actor, name=name)
     return name
 

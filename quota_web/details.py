@@ -29,6 +29,8 @@ class CredentialState:
     updated_at: int | None
     is_stored: bool
     has_refresh_token: bool
+    #: Grows with every change of what is stored; 0 while nothing is.
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def credential_state(account: Account, sealed: Sealed | None, look_into_file: bo
         updated_at=sealed.updated_at if sealed else None,
         is_stored=sealed is not None,
         has_refresh_token=has_refresh,
+        version=sealed.version if sealed else 0,
     )
 
 

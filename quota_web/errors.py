@@ -11,6 +11,7 @@ QuotaError
 │   └── KeyMissing       sealed tokens without the key that sealed them
 ├── AccountNotFound      no account of that name
 ├── AccountExists        the name is taken by another login
+├── Outdated             an account or token is no longer the one that the page showed
 ├── BadInput             something a person gave cannot be used; names its field
 │   └── BadQuery         a word of an address makes no sense
 ├── TooManyTries         too many wrong passwords; says when to try again
@@ -78,6 +79,14 @@ class AccountExists(QuotaError):
     def __init__(self, name: str, holder: str) -> None:
         self.name, self.holder = name, holder
         super().__init__(f"{name}: name already taken by {holder}")
+
+
+class Outdated(QuotaError):
+    """A form was sent for something that is another, or has changed, since its page was loaded."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{shortened(name)}: has changed since that page was loaded")
 
 
 class BadInput(QuotaError):

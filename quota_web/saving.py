@@ -1,7 +1,7 @@
 """The act behind the account form: what was typed, pasted or uploaded becomes accounts, or errors at their fields."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from quota_web import accounts, names
 from quota_web.accounts import Saved
@@ -11,7 +11,7 @@ from quota_web.errors import AccountExists, BadInput, CredentialsRefused, QuotaE
 from quota_web.faults import Fault
 from quota_web.store import accounts as store
 from quota_web.store import engine
-from quota_web.store.accounts import Account, Scope, Sealed
+from quota_web.store.accounts import Account, Scope, Sealed, Shown
 from quota_web.store.sealing import Sealer
 
 #: Faults that belong to the account id's field where that was typed.
@@ -30,6 +30,8 @@ class Typed:
     files: tuple[tuple[str, bytes], ...] = ()
     access_token: str = ""
     account_id: str = ""
+    #: What the page of the form showed of the edited account.
+    shown: Shown = field(default_factory=Shown)
 
     def __repr__(self) -> str:
         return f"Typed(name={self.name!r}, original_name={self.original_name!r})"
@@ -60,7 +62,7 @@ def save(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> li
 
 def _edit(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> Saved:
     with engine.reading() as conn:
-        found = store.by_name(conn, typed.original_name, scope)
+        found = store.as_shown(conn, typed.original_name, typed.shown, scope)
         sealed = store.credentials(conn, [found.id]).get(found.id)
     entries = _entries(typed, found.chatgpt_account_id)
     if len(entries) > 1:
@@ -71,7 +73,7 @@ def _edit(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> S
     elif typed.account_id and typed.account_id != found.chatgpt_account_id:
         credentials = replace(_stored(sealer, found, sealed), account_id=_checked_id(typed))
     try:
-        return accounts.edit(sealer, found.name, typed.name or found.name, credentials, now, actor)
+        return accounts.edit(sealer, found.name, typed.name or found.name, credentials, now, actor, typed.shown)
     except (BadInput, AccountExists) as error:
         raise FormRefused({_field(error): str(error)}) from None
     except CredentialsRefused as refused:

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from quota_web import faults, logins, names
-from quota_web.errors import AccountExists, AccountNotFound
+from quota_web.errors import AccountExists, AccountNotFound, Outdated
 from quota_web.faults import Fault
 from quota_web.logins import Login
 from quota_web.quota import Status
 from quota_web.store.direct import Fixed
-from quota_web.store.models import account, credential, site_state
+from quota_web.store.models import account, credential, event, site_state
 
 FOLLOWED = "followed"
 MANAGED = "managed"
@@ -132,6 +132,32 @@ def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
     return found if scope is None or scope == _ALL else [a for a in found if scope.holds(a)]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The account that a page showed, beside its name; None means not said. The version is that of its credentials, 0 for none."""
+
+    id: int | None = None
+    version: int | None = None
+
+
+def as_shown(conn: Connection, name: str, shown: Shown | None, scope: Scope | None = None) -> Account:
+    """The account of that name, if it is the one that the page showed. Raises AccountNotFound, and Outdated where it is not."""
+    shown = shown or Shown()
+    try:
+        found = by_name(conn, name, scope)
+    except AccountNotFound:
+        if shown.id is not None and by_id(conn, shown.id) is not None:
+            raise Outdated(name) from None
+        raise
+    if shown.id not in (None, found.id) or shown.version not in (None, _version(conn, found.id)):
+        raise Outdated(name)
+    return found
+
+
+def _version(conn: Connection, account_id: int) -> int:
+    return conn.execute(select(credential.c.version).where(credential.c.account_id == account_id)).scalar() or 0
+
+
 def by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
     """The account of that name, whatever the case; raises AccountNotFound."""
     if len(name) > names.MAX_NAME or not name.isprintable():
@@ -199,12 +225,24 @@ def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str 
         "source_path": source_path,
         "failures": 0,
     }
+    if conn.dialect.name == "sqlite":
+        # SQLite gives its highest id a second time once the row is gone; pages and events that name it would mean the new account.
+        values["id"] = conn.execute(_FREE_ID).scalar_one()
     try:
         with conn.begin_nested():
             result = conn.execute(insert(account).values(**values, next_due_at=now if next_due_at is None else next_due_at))
     except IntegrityError:
         raise AccountExists(name, "another account") from None
     return new_id(result)
+
+
+_FREE_ID = select(
+    1
+    + func.max(
+        select(func.coalesce(func.max(account.c.id), 0)).scalar_subquery(),
+        select(func.coalesce(func.max(event.c.account_id), 0)).scalar_subquery(),
+    )
+)
 
 
 def new_id(result: Any) -> int:

@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
 def show(name: str) -> str:
     present, now = world(), clock.now()
     found = details.details(present.scope, name, now, present.settings.refresh_interval)
-    row = results.result(found.report) | {"origin": found.report.account.origin, "spark": None}
+    row = results.result(found.report) | {"id": found.report.account.id, "origin": found.report.account.origin, "spark": None}
     return render_template(
         "accounts/show.html",
         row=row,

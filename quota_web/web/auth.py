@@ -44,7 +44,7 @@ def _row(one: Listed) -> dict[str, Any]:
     told = credentials(one.credentials, one.report.status, one.report.fault)
     words = told.pop("state")
     told["credentials_state"] = words[:1].upper() + words[1:]
-    return results.result(one.report) | told | {"identity_twin": one.twin}
+    return results.result(one.report) | told | {"id": one.report.account.id, "identity_twin": one.twin}
 
 
 @blueprint.get("/auth/new")
@@ -69,6 +69,8 @@ def _form(found: details.Details | None, values: dict[str, str], errors: dict[st
         told = found.credentials
         editing = {
             "account": found.report.account.name,
+            "id": found.report.account.id,
+            "version": told.version,
             "origin": told.origin,
             "source_path": told.source_path,
             "file_read_only": told.file_read_only,
@@ -122,6 +124,7 @@ def _typed() -> Typed:
         files=files,
         access_token=form.get("access_token", "").strip(),
         account_id=form.get("account_id", "").strip(),
+        shown=accounts.shown_by(form),
     )
 
 
@@ -131,26 +134,31 @@ def delete_confirm() -> str:
     told = found.credentials
     # What is not there needs no writing.
     stays = told.file_read_only and found.report.account.source_gone_at is None
-    row = results.result(found.report) | {"origin": told.origin, "source_path": told.source_path, "file_read_only": stays}
+    row = results.result(found.report) | {
+        "id": found.report.account.id,
+        "origin": told.origin,
+        "source_path": told.source_path,
+        "file_read_only": stays,
+    }
     return render_template("auth/delete.html", row=row, history_size=history_size(found))
 
 
 @blueprint.post("/auth/delete")
 def delete() -> BaseResponse:
-    name = accounts.remove(_named(), clock.now(), security.actor(), world().scope)
+    name = accounts.remove(_named(), clock.now(), security.actor(), world().scope, accounts.shown_by(request.form))
     flash(f"Deleted {name}.", "ok")
     return redirect(url_for("auth.index"), 303)
 
 
 @blueprint.post("/auth/pause")
 def pause() -> BaseResponse:
-    accounts.pause(_named(), clock.now(), security.actor(), world().scope)
+    accounts.pause(_named(), clock.now(), security.actor(), world().scope, accounts.shown_by(request.form))
     return _back()
 
 
 @blueprint.post("/auth/resume")
 def resume() -> BaseResponse:
-    accounts.resume(_named(), clock.now(), security.actor(), world().scope)
+    accounts.resume(_named(), clock.now(), security.actor(), world().scope, accounts.shown_by(request.form))
     _wake()
     return _back()
 

@@ -21,6 +21,7 @@ from quota_web.errors import (
     DatabaseBusy,
     DatabaseFull,
     DatabaseReadOnly,
+    Outdated,
     QuotaError,
     TooManyTries,
     shortened,
@@ -43,6 +44,7 @@ WORDS = {
     403: Words("forbidden", "That is not allowed here"),
     404: Words("not_found", "There is no such page", "Check the address, or start at the dashboard."),
     405: Words("method_not_allowed", "That cannot be done this way", "The address is right, the request method is not."),
+    409: Words("changed", "That has changed meanwhile", "Load the page again, look, and do it once more if it is still what you want."),
     413: Words("too_large", "That is too large", "Send at most 2 MiB; an auth.json has a few KiB."),
     415: Words("unsupported_media_type", "That kind of content is not understood here"),
     422: Words("bad_input", "That cannot be used"),
@@ -55,6 +57,7 @@ WORDS = {
 ANSWERS: dict[type[QuotaError], tuple[int, str]] = {
     AccountNotFound: (404, "unknown_account"),
     AccountExists: (422, "name_taken"),
+    Outdated: (409, "changed"),
     BadInput: (422, "bad_input"),
     BadQuery: (400, "bad_request"),
     CredentialsRefused: (422, "credentials_refused"),
@@ -123,7 +126,7 @@ def _on_ours(error: QuotaError) -> BaseResponse:
     status, code = ANSWERS[kind]
     words = WORDS[status]
     if status != 503:
-        response = answer(status, code, str(error), ADVICE.get(code, words.advice if status == 429 else None))
+        response = answer(status, code, str(error), ADVICE.get(code, words.advice if status in (409, 429) else None))
         if isinstance(error, TooManyTries):
             response.headers["Retry-After"] = str(error.retry_after)
         return response

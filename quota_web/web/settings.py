@@ -56,7 +56,7 @@ def token_create() -> str | tuple[str, int]:
 @blueprint.post("/tokens/revoke")
 def token_revoke() -> BaseResponse | tuple[str, int]:
     try:
-        name = api_tokens.revoke(request.form.get("name", ""), clock.now(), security.actor())
+        name = api_tokens.revoke(request.form.get("name", ""), clock.now(), security.actor(), request.form.get("created_at", type=int))
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     flash(f"Token {name} is revoked.", "ok")
