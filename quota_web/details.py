@@ -11,7 +11,7 @@ from quota_web.errors import CredentialsRefused
 from quota_web.faults import Fault
 from quota_web.reports import AccountReport
 from quota_web.store import accounts as store
-from quota_web.store import engine, history, latest
+from quota_web.store import attempts, engine, history, latest
 from quota_web.store.accounts import FOLLOWED, Account, Scope, Sealed
 from quota_web.store.history import Attempts, Size
 
@@ -73,10 +73,11 @@ def details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
     with engine.reading() as conn:
         found = store.by_name(conn, name, scope)
         known, facts = latest.windows(conn, [found.id]), latest.facts(conn, [found.id])
+        failing = attempts.failing_since(conn, [found.id])
         sealed = store.credentials(conn, [found.id]).get(found.id)
         runs, size = history.attempts(conn, found.id), history.size(conn, found.id)
         twins = [a.name for a in store.every(conn, scope) if _is_twin(a, found)]
-    report = reports.report(found, facts.get(found.id), known.get(found.id, []), now, interval_s)
+    report = reports.report(found, facts.get(found.id), known.get(found.id, []), failing.get(found.id), now, interval_s)
     return Details(report, credential_state(found, sealed, look_into_file=True), tuple(_attempt(r) for r in runs), size, tuple(twins))
 
 
@@ -91,7 +92,8 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
         accounts = store.every(conn, scope)
         ids = [a.id for a in accounts]
         known, facts, sealed = latest.windows(conn, ids), latest.facts(conn, ids), store.credentials(conn, ids)
-    told = {a.id: reports.report(a, facts.get(a.id), known.get(a.id, []), now, interval_s) for a in accounts}
+        failing = attempts.failing_since(conn)
+    told = {a.id: reports.report(a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts}
     return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts)) for a in accounts]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import lru_cache
 
 FIVE_HOUR = "five_hour"
 DAILY = "daily"
@@ -32,8 +31,6 @@ NETWORK, CACHE = "network", "cache"
 #: Lengths that have a word, in seconds; a window counts as one when it is within 5 % of it.
 NAMED_LENGTHS = {FIVE_HOUR: 18_000, DAILY: 86_400, WEEKLY: 604_800, MONTHLY: 2_592_000}
 LENGTH_TOLERANCE = 0.05
-
-WORD_LABELS = {FIVE_HOUR: "5 hours", DAILY: "Daily", WEEKLY: "Weekly", MONTHLY: "Monthly", UNKNOWN: "Unknown length", SPEND: "Spend"}
 
 
 class Status(StrEnum):
@@ -197,28 +194,6 @@ def _limit_of(window: Reading) -> tuple[str, str, str | None]:
     """What a window limits, whichever of its keys it goes by: feature, word and name."""
     prefix, _, word = window.key.removeprefix(MODEL_PREFIX).partition(":")
     return prefix.partition(_APART)[0], word, window.upstream_name
-
-
-@lru_cache(maxsize=256)
-def label(key: str, upstream_name: str | None = None) -> str:
-    """A key in words, such as `5 hours`, `30 minutes` or `GPT-5.3-Codex-Spark · Weekly`."""
-    if key.startswith(MODEL_PREFIX):
-        feature, _, word = key.removeprefix(MODEL_PREFIX).partition(":")
-        return f"{upstream_name or feature} · {label(word)}"
-    if key.startswith(CODE_REVIEW_PREFIX):
-        return f"Code review · {label(key.removeprefix(CODE_REVIEW_PREFIX))}"
-    if key.startswith("window:"):
-        return length_in_words(int(key.removeprefix("window:")))
-    return WORD_LABELS.get(key, key)
-
-
-def length_in_words(seconds: int) -> str:
-    """A length in the largest unit that divides it: `30 minutes`, `2 days`, `61 seconds`."""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{seconds} seconds"
 
 
 def usable_credits(facts: Facts) -> bool:

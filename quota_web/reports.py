@@ -4,20 +4,25 @@ The number of queries does not depend on how many accounts there are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from sqlalchemy import Connection
 
-from quota_web import names, quota
+from quota_web import names, quota, ranking
 from quota_web.errors import AccountNotFound, BadDatabase
 from quota_web.faults import Fault
 from quota_web.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
+from quota_web.ranking import Group, Order
 from quota_web.store import accounts as store
-from quota_web.store import engine, latest, site
+from quota_web.store import attempts, engine, latest, site
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.latest import KnownWindow
 from quota_web.store.site import Site
+
+#: How long a reading whose window has reset since keeps its account's group: the schedule asks
+#: for it first, and its numbers are only a little off.
+RESET_GRACE_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,15 @@ class AccountReport:
     stale: bool
     #: The account that stands for this login in every count, where this one repeats it.
     same_login_as: str | None = None
+    group: Group = Group.USABLE
+    #: The first attempt without a usable answer since the last one that had one; None where the
+    #: last attempt was answered, or nothing was sent because nothing could come of it.
+    failing_since: int | None = None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed for a reason that may pass by itself."""
+        return self.group is not Group.ATTENTION and ranking.is_failing(self.status)
 
     def window(self, key: str) -> Reading | None:
         for window in self.windows:
@@ -54,13 +68,15 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All accounts of a scope at one moment, in the order in which they should be used."""
+    """All accounts of a scope at one moment, in the order of `ranking`."""
 
     site: Site
     accounts: tuple[AccountReport, ...]
     next_refresh_at: int | None
-    #: When a `stale` or `blocked` flips by itself next; None if none will.
+    #: When a `stale`, `blocked` or `group` changes by itself next; None if none will.
     flips_at: int | None
+    #: Each account's place in the order of all, from 1, by its id.
+    ranks: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def counted(self) -> tuple[AccountReport, ...]:
@@ -97,13 +113,17 @@ def overview(scope: Scope, now: int, interval_s: int) -> Overview:
 
 
 def _overview(conn: Connection, state: Site, accounts: Sequence[Account], now: int, interval_s: int) -> Overview:
-    windows, facts = latest.windows(conn), latest.facts(conn)
-    made = sorted((_current(a, facts.get(a.id), windows.get(a.id, []), now, interval_s) for a in accounts), key=attrgetter("order"))
+    windows, facts, failing = latest.windows(conn), latest.facts(conn), attempts.failing_since(conn)
+    made = sorted(
+        (_current(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts),
+        key=attrgetter("order"),
+    )
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     flips_at = min((m.until for m in made if m.until is not None), default=None)
     repeated = store.repeated(accounts)
     reports = tuple(_marked(m.report, repeated) for m in made)
-    return Overview(state, reports, min(due, default=None), flips_at)
+    ranks = {m.account.id: place for place, m in enumerate(made, 1)}
+    return Overview(state, reports, min(due, default=None), flips_at, ranks)
 
 
 def _marked(report: AccountReport, repeated: Mapping[int, Account]) -> AccountReport:
@@ -121,9 +141,16 @@ def pick(accounts: Sequence[AccountReport], wanted: Sequence[str]) -> tuple[list
     return [r for r in accounts if names.key(r.account.name) in asked_for], missing
 
 
-def report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
+def report(
+    account: Account,
+    facts: Facts | None,
+    known: Sequence[KnownWindow],
+    failing_since: int | None,
+    now: int,
+    interval_s: int,
+) -> AccountReport:
     """What is known of one account at *now*."""
-    return _current(account, facts, known, now, interval_s).report
+    return _current(account, facts, known, failing_since, now, interval_s).report
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +163,30 @@ class _Made:
     account: Account
     facts: Facts | None
     known: Sequence[KnownWindow]
+    failing_since: int | None
     interval_s: int
     at: int
-    #: When a `stale` or `blocked` flips by itself next; None if none will.
+    #: When something in the report changes by itself next; None if nothing will.
     until: int | None
     report: AccountReport
-    order: tuple[float, float, float, str]
+    order: Order
 
-    def holds(self, account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> bool:
-        is_same = self.account is account and self.facts is facts and self.interval_s == interval_s and self.known == known
+    def holds(
+        self,
+        account: Account,
+        facts: Facts | None,
+        known: Sequence[KnownWindow],
+        failing_since: int | None,
+        now: int,
+        interval_s: int,
+    ) -> bool:
+        is_same = (
+            self.account is account
+            and self.facts is facts
+            and self.failing_since == failing_since
+            and self.interval_s == interval_s
+            and self.known == known
+        )
         return is_same and self.at <= now and (self.until is None or now < self.until)
 
 
@@ -152,34 +194,88 @@ class _Made:
 _made: dict[int, _Made] = {}
 
 
-def _current(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> _Made:
+def _current(
+    account: Account,
+    facts: Facts | None,
+    known: Sequence[KnownWindow],
+    failing_since: int | None,
+    now: int,
+    interval_s: int,
+) -> _Made:
     made = _made.get(account.id)
-    if made is None or not made.holds(account, facts, known, now, interval_s):
-        found = _report(account, facts, known, now, interval_s)
-        until = min(_flips(found, now, interval_s), default=None)
-        made = _made[account.id] = _Made(account, facts, known, interval_s, now, until, found, use_order(found))
+    if made is None or not made.holds(account, facts, known, failing_since, now, interval_s):
+        found, until = _report(account, facts, known, failing_since, now, interval_s)
+        order = ranking.order(found.group, found.status, found.block, found.windows, account.name)
+        made = _Made(account, facts, known, failing_since, interval_s, now, until, found, order)
+        _made[account.id] = made
     return made
 
 
-def _report(account: Account, facts: Facts | None, known: Sequence[KnownWindow], now: int, interval_s: int) -> AccountReport:
+def _report(
+    account: Account,
+    facts: Facts | None,
+    known: Sequence[KnownWindow],
+    failing_since: int | None,
+    now: int,
+    interval_s: int,
+) -> tuple[AccountReport, int | None]:
+    """The report at *now*, and the moment at which it is another one by itself."""
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
     windows = tuple(sorted(readings, key=_window_order))
-    block = quota.NOT_BLOCKED
-    if facts is not None and account.taken_at is not None:
-        block = quota.block_state(facts, windows, account.taken_at, now)
-    fault = account.fault if account.paused_at is None else None
-    return AccountReport(account, account.status, fault, _source(account), facts, windows, block, _is_stale(account, windows, block, now, interval_s))
+    block = _block(account, facts, windows, now)
+    validity = _validity(account, facts, windows, interval_s)
+    found = AccountReport(
+        account,
+        account.status,
+        account.fault if account.paused_at is None else None,
+        _source(account),
+        facts,
+        windows,
+        block,
+        validity is not None and now >= validity.stale_from,
+        group=ranking.group(account.status, block, validity is not None and now < validity.known_until),
+        failing_since=failing_since if ranking.is_failing(account.status) else None,
+    )
+    moments = [w.resets_at for w in windows if w.resets_at is not None]
+    moments += [validity.stale_from, validity.known_until] if validity else []
+    return found, min((at for at in moments if at > now), default=None)
 
 
-def use_order(report: AccountReport) -> tuple[float, float, float, str]:
-    """Sorts by what is left: five-hour (most first, none last), weekly likewise, then the sooner reset, then the name."""
-    five, week = report.five_hour, report.weekly
-    resets_at = week.resets_at if week and week.resets_at is not None else None
-    return (-_left(five), -_left(week), float("inf") if resets_at is None else resets_at, names.key(report.account.name))
+def _block(account: Account, facts: Facts | None, windows: Sequence[Reading], at: int) -> Block:
+    if facts is None or account.taken_at is None:
+        return quota.NOT_BLOCKED
+    return quota.block_state(facts, windows, account.taken_at, at)
 
 
-def _left(window: Reading | None) -> float:
-    return window.remaining_percent if window else -1.0
+@dataclass(frozen=True, slots=True)
+class _Validity:
+    """Until when readings say how things are."""
+
+    stale_from: int
+    #: A little longer than fresh: a window that has just reset takes nobody out of its group.
+    known_until: int
+
+
+def _validity(account: Account, facts: Facts | None, windows: Sequence[Reading], interval_s: int) -> _Validity | None:
+    """How long the readings of an account hold; None where it has none.
+
+    They are stale once older than twice the due interval (not while exhausted), or once a window
+    has reset. A reset that was past already when the answer was taken says nothing of its age.
+    """
+    taken_at = account.taken_at
+    if taken_at is None:
+        return None
+    ages_at = taken_at + 2 * due_interval(account, interval_s) + 1
+    resets = [w.resets_at for w in windows if w.resets_at is not None and w.resets_at > taken_at]
+    reset_at = min(resets, default=None)
+    block = _block(account, facts, windows, taken_at)
+    if block.blocked and block.until is not None:
+        stale_from, known_until = max(ages_at, block.until), block.until + RESET_GRACE_S
+    else:
+        stale_from, known_until = ages_at, ages_at
+        if reset_at is not None:
+            known_until = min(ages_at, reset_at + RESET_GRACE_S)
+    return _Validity(stale_from if reset_at is None else min(stale_from, reset_at), known_until)
 
 
 _FIRST = {FIVE_HOUR: 0, quota.DAILY: 1, WEEKLY: 2, quota.MONTHLY: 3}
@@ -197,26 +293,6 @@ def _source(account: Account) -> str | None:
     return NETWORK if account.attempted_at is not None else None
 
 
-def _is_stale(account: Account, windows: Sequence[Reading], block: Block, now: int, interval_s: int) -> bool:
-    """Whether the readings no longer say how things are: too old, or a window has reset since they were taken."""
-    taken_at = account.taken_at
-    if taken_at is None:
-        return False
-    # A reset that was past already when the answer was taken says nothing about its age.
-    if any(w.resets_at is not None and taken_at < w.resets_at <= now for w in windows):
-        return True
-    waits_for_reset = block.blocked and block.until is not None
-    return not waits_for_reset and now - taken_at > 2 * due_interval(account, interval_s)
-
-
 def due_interval(account: Account, interval_s: int) -> int:
     """The interval at which this account is due, in seconds."""
     return min(account.interval_s, interval_s) if account.interval_s else interval_s
-
-
-def _flips(report: AccountReport, now: int, interval_s: int) -> list[int]:
-    """Moments ahead at which something in a report changes without anybody writing it."""
-    moments = [w.resets_at for w in report.windows if w.resets_at is not None]
-    if report.account.taken_at is not None:
-        moments.append(report.account.taken_at + 2 * due_interval(report.account, interval_s) + 1)
-    return [at for at in moments if at > now]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from quota_web import quota
+from quota_web import labels
 from quota_web.quota import Credits, Reading
 from quota_web.reports import AccountReport, Overview
 from quota_web.times import iso, iso_text
@@ -14,7 +14,7 @@ def document(overview: Overview) -> dict[str, Any]:
     return {
         "updated_at": iso(overview.site.updated_at),
         "next_refresh_at": iso(overview.next_refresh_at),
-        "results": [_entry(report) for report in overview.accounts],
+        "results": [_entry(report) | {"rank": overview.ranks[report.account.id]} for report in overview.accounts],
     }
 
 
@@ -60,6 +60,8 @@ def result(report: AccountReport) -> dict[str, Any]:
         "attempted_at": iso(account.attempted_at),
         "stale": report.stale,
         "same_login_as": report.same_login_as,
+        "group": report.group,
+        "failing_since": iso(report.failing_since),
     }
 
 
@@ -67,7 +69,7 @@ def window(reading: Reading) -> dict[str, Any]:
     """One window's entry; a spend limit has its amounts beside."""
     entry = {
         "key": reading.key,
-        "label": quota.label(reading.key, reading.upstream_name),
+        "label": labels.window(reading.key, reading.upstream_name),
         "remaining_percent": number(reading.remaining_percent),
         "used_percent": number(reading.used_percent),
         "window_seconds": reading.length_s,

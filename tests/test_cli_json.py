@@ -53,6 +53,10 @@ def test_the_document_has_the_shape_of_the_contract(house, codex):
                 "taken_at": "2026-11-21T12:00:00Z",
                 "attempted_at": "2026-11-21T12:00:00Z",
                 "stale": False,
+                "group": "usable",
+                "rank": 1,
+                "failing_since": None,
+                "same_login_as": None,
             }
         ],
     }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quota_web import quota
+from quota_web import labels, quota
 from quota_web.codex.payload import MAX_READINGS, BadPayload, parse
 from quota_web.quota import Credits, Identity, Reading, Spend
 from tests.fakes import NOW, usage_body
@@ -445,7 +445,7 @@ def test_no_document_raises_anything_but_bad_payload(document, fetched_at):
     for reading in found.readings:
         assert 0 <= reading.used_percent <= 1e6
         assert reading.resets_at is None or fetched_at - DAY - 1 <= reading.resets_at <= fetched_at + 401 * DAY
-        assert quota.label(reading.key, reading.upstream_name)
+        assert labels.window(reading.key, reading.upstream_name)
     quota.block_state(found.facts, found.readings, fetched_at, fetched_at)
 
 

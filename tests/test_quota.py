@@ -48,27 +48,6 @@ def test_limits_of_models_reviews_and_spending_are_not_the_accounts_own(key, own
     assert quota.is_own(key) is own
 
 
-@pytest.mark.parametrize(
-    ("key", "name", "label"),
-    [
-        ("five_hour", None, "5 hours"),
-        ("weekly", None, "Weekly"),
-        ("spend", None, "Spend"),
-        ("unknown", None, "Unknown length"),
-        ("window:1800", None, "30 minutes"),
-        ("window:3600", None, "1 hour"),
-        ("window:172800", None, "2 days"),
-        ("window:61", None, "61 seconds"),
-        ("model:codex_bengalfox:weekly", "GPT-5.3-Codex-Spark", "GPT-5.3-Codex-Spark · Weekly"),
-        ("model:codex_bengalfox:window:1800", None, "codex_bengalfox · 30 minutes"),
-        ("code_review:weekly", None, "Code review · Weekly"),
-        ("of a later version", None, "of a later version"),
-    ],
-)
-def test_a_key_reads_as_words(key, name, label):
-    assert quota.label(key, name) == label
-
-
 ASTRA, RESERVE = "GPT-6-Astra", "gpt-reserve"
 ALONE, ASTRA_KEY, RESERVE_KEY = "model:b:weekly", "model:b~GPT-6-Astra:weekly", "model:b~gpt-reserve:weekly"
 

@@ -63,7 +63,7 @@ def test_every_write_shows(house, table, values):
     with engine.transaction() as tx:
         savepoint = tx.begin_nested()
         tx.execute(getattr(models, table).update().values(**values))
-        changed = [results.result(r) for r in reports._overview(tx, site.read(tx), store.every(tx), NOW, HOUR).accounts]
+        changed = results.document(reports._overview(tx, site.read(tx), store.every(tx), NOW, HOUR))["results"]
         savepoint.rollback()
 
     assert changed != before["results"]

@@ -69,7 +69,8 @@ def test_an_account_that_was_never_refreshed_is_all_null(house):
                 "five_hour_percent": None, "five_hour_reset_at": None, "weekly_percent": None, "weekly_reset_at": None,
                 "blocked": False, "blocked_until": None, "reached_type": None, "spend_reached": False,
                 "windows": [], "credits": None, "reset_credits": None,
-                "taken_at": None, "attempted_at": None, "stale": False, "same_login_as": None,
+                "taken_at": None, "attempted_at": None, "stale": False, "group": "unknown", "rank": 1, "failing_since": None,
+                "same_login_as": None,
             }
         ],
     }  # fmt: skip
@@ -94,7 +95,8 @@ def test_everything_that_an_answer_holds_has_its_place(alice):
              "resets_at": "2026-11-30T12:00:00Z", "limit": "15000", "used": "3831.75", "unit": "credits"},
         ],
         "credits": {"has_credits": True, "unlimited": False, "balance": "12.50"}, "reset_credits": 2,
-        "taken_at": "2026-11-21T12:00:00Z", "attempted_at": "2026-11-21T12:00:00Z", "stale": False, "same_login_as": None,
+        "taken_at": "2026-11-21T12:00:00Z", "attempted_at": "2026-11-21T12:00:00Z", "stale": False,
+        "group": "usable", "rank": 1, "failing_since": None, "same_login_as": None,
     }  # fmt: skip
 
 
@@ -213,4 +215,5 @@ def test_accounts_come_in_the_order_in_which_they_should_be_used(house, codex):
     house.file("Never", exp=NOW - 1)
     house.refresh()
 
-    assert [r["account"] for r in document(house)["results"]] == ["most", "week", "soon", "even-a", "even-b", "empty", "none", "Never"]
+    assert [r["account"] for r in document(house)["results"]] == ["none", "most", "week", "soon", "even-a", "even-b", "empty", "Never"]
+    assert [r["rank"] for r in document(house)["results"]] == [1, 2, 3, 4, 5, 6, 7, 8]

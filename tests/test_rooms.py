@@ -16,7 +16,23 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 #: Every module's room, by its name inside the package; a sub-package is one room. A new module needs a room before anything else.
 ROOMS = {
-    "core": ("clock", "due", "errors", "faults", "logins", "names", "quota", "secret", "series", "simulation", "times", "urls", "version"),
+    "core": (
+        "clock",
+        "due",
+        "errors",
+        "faults",
+        "labels",
+        "logins",
+        "names",
+        "quota",
+        "ranking",
+        "secret",
+        "series",
+        "simulation",
+        "times",
+        "urls",
+        "version",
+    ),
     "foresight": ("foresight",),
     "config": ("config",),
     "codex": ("codex",),

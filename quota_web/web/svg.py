@@ -10,7 +10,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from quota_web.quota import NAMED_LENGTHS, length_in_words
+from quota_web import labels
+from quota_web.quota import NAMED_LENGTHS
 
 Column = Sequence[float | None]
 
@@ -18,7 +19,6 @@ Column = Sequence[float | None]
 RESET_RISE = 3
 NEVER = 101
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
-WINDOW_TITLES = {"five_hour": "Five-hour", "weekly": "Weekly", "daily": "Daily", "monthly": "Monthly", "spend": "Spend"}
 
 PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 116, 40, 56, 14, 30, 26
 #: As wide as on a page, and as on a phone: scaled down from there its words could not be read.
@@ -66,7 +66,7 @@ def spark_gist(lines: Iterable[tuple[str, Column]]) -> str:
     for key, values in reversed(list(lines)):
         known = [v for v in values if v is not None]
         last = "unknown" if values[-1] is None else f"{values[-1]:g} %"
-        parts.append(f"{WINDOW_TITLES[key].lower()} lowest {min(known):g} %, now {last}")
+        parts.append(f"{labels.window_title(key).lower()} lowest {min(known):g} %, now {last}")
     return f"24 hours: {'; '.join(parts)}"
 
 
@@ -93,7 +93,7 @@ def panel_gist(one: Mapping[str, Any]) -> str:
     """What one panel shows, in words: `Five-hour: lowest 12 %, now 88 %`."""
     lows = [v for v in one.get("min") or one["remaining"] if v is not None]
     now = next((v for v in reversed(one["remaining"]) if v is not None), None)
-    name = WINDOW_TITLES.get(one["window"], one["window"])
+    name = labels.window_title(one["window"])
     return f"{name}: no readings" if not lows or now is None else f"{name}: lowest {min(lows):g} %, last {now:g} %"
 
 
@@ -123,11 +123,11 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 def _drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
     """A series as it is drawn: where a slot holds whole cycles of the window, its lowest value tells more than its last."""
-    title = WINDOW_TITLES.get(one["window"], one["window"])
+    title = labels.window_title(one["window"])
     length = NAMED_LENGTHS.get(one["window"].rpartition(":")[2])
     if length is None or step * 5 <= length:
         return {**one, "title": title, "line": one["remaining"], "rise": RESET_RISE}
-    return {**one, "title": f"{title}, lowest of each {length_in_words(step)}", "line": one["min"], "min": (), "max": (), "rise": NEVER}
+    return {**one, "title": f"{title}, lowest of each {labels.span(step)}", "line": one["min"], "min": (), "max": (), "rise": NEVER}
 
 
 def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], top: int, ink: Mapping[str, str], width: int) -> Iterator[str]:
