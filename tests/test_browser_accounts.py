@@ -71,7 +71,7 @@ def test_a_pasted_file_becomes_an_account_that_is_refreshed_at_once(page, server
     answered(server, "pasted")
     page.goto("/")
     expect(row_of(page, "pasted").locator("[data-label=Five-hour]")).to_contain_text("88\u202f%")
-    expect(row_of(page, "pasted")).to_contain_text("Usable")
+    expect(row_of(page, "pasted")).to_contain_text("Can be used")
 
 
 def test_a_file_names_its_account(page):
@@ -188,7 +188,7 @@ def test_the_refresh_of_all_names_who_did_not_answer(page, server, codex):
 
     page.click("#refresh button")
     expect(page.locator("#said")).to_contain_text("1 without an answer: otto.")
-    expect(row_of(page, "otto")).to_contain_text("Needs a sign-in")
+    expect(row_of(page, "otto")).to_contain_text("Needs sign-in")
     expect(page.locator(".facts")).to_contain_text("otto needs a sign-in")
 
 
@@ -197,7 +197,7 @@ def test_an_account_shows_its_first_answer_without_a_reload(page, codex):
     paste(page, "vera")
     page.goto("/")
 
-    expect(row_of(page, "vera")).to_contain_text("Not refreshed yet")
+    expect(row_of(page, "vera")).to_contain_text("Not read yet")
     expect(row_of(page, "vera")).to_contain_text("67\u202f%")
 
 

@@ -114,11 +114,11 @@ def test_a_page_at_the_door_too(chromium, server, state, axe, path):
 def test_every_state_is_said_in_words(chromium, server, state):
     with visit(chromium, server.url, storage_state=state) as page:
         page.goto("/")
-        said = {row.locator(".who a").inner_text(): row.locator(".status").inner_text() for row in page.locator("tbody tr").all()}
+        said = {row.locator(".who a").inner_text(): row.locator(".status").inner_text() for row in page.locator("tr[data-account]").all()}
 
     wanted = {
-        "alice": "Usable", "blocked": "Blocked until", "low": "Usable, little left", "failing": "ChatGPT has a fault", "expired": "Needs a sign-in",
-        "deactivated": "Deactivated", "odd": "Answer not understood", "broken": "Credentials unusable",
+        "alice": "Can be used", "blocked": "Used up until", "low": "Low", "failing": "ChatGPT has a fault since", "expired": "Needs sign-in",
+        "deactivated": "Deactivated", "odd": "Answer not understood since", "broken": "Needs credentials",
     }  # fmt: skip
     assert {name: said[name] for name, words in wanted.items() if not said[name].startswith(words)} == {}
 

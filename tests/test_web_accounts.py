@@ -37,7 +37,7 @@ def test_everything_that_is_known_stands_on_the_page(alice, browser):
     assert "<title>alice · Codex Quota</title>" in answer.text
     for told in (
         "Plus · alice@example.com",
-        "Usable",
+        "Can be used",
         "5 hours 88 % left",
         "Weekly 60 % left",
         "Credits none",
@@ -85,7 +85,7 @@ def test_an_account_that_was_never_asked_says_so(house, browser):
     house.follow()
     text = words(browser.get("/accounts/alice").text)
 
-    for told in ("Not refreshed yet", "never read", "No window has been read yet.", "None yet.", "State not tried yet", "0 readings"):
+    for told in ("Not read yet", "never read", "No window has been read yet.", "None yet.", "State not tried yet", "0 readings"):
         assert told in text, told
 
 
@@ -94,7 +94,7 @@ def test_a_fault_is_told_with_its_time_and_what_to_do(house, browser):
     house.refresh()
     page = browser.get("/accounts/alice").text
 
-    assert "Needs a sign-in" in page
+    assert "Needs sign-in" in page
     assert '<time datetime="2026-11-21T11:00:00Z" data-t="clock">19:00 CST</time>' in page
     assert 'href="/auth/edit?name=alice"' in page
 

@@ -40,7 +40,7 @@ def test_the_list_shows_where_credentials_are_and_how_they_do(alice, browser):
     rows = {name: re.sub(r"<[^>]+>", " ", row) for name, row in zip(["alice", "bob"], page.split("<tr role")[2:], strict=True)}
 
     assert all(words in rows["alice"] for words in ("a@example.com", "Plus", "Works", "token expires", "kept here, sealed", "Pause"))
-    assert all(words in rows["bob"] for words in ("Needs a sign-in", "bob.auth.json"))
+    assert all(words in rows["bob"] for words in ("Needs sign-in", "bob.auth.json"))
     assert read(page).dangers == []
 
 

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from flask import Flask, render_template_string
 
+from quota_web import labels, ranking
+from quota_web.quota import NOT_BLOCKED, Status
+from quota_web.ranking import GROUPS
 from quota_web.web import display
 
 NOW = 1_795_262_700  # 2026-11-21T12:05:00Z, a Saturday
@@ -20,6 +23,7 @@ def row(**changes):
     """An entry of /api/results about a healthy account."""
     healthy: dict[str, Any] = {"account": "alice", "status": "ok", "message": None, "blocked": False, "blocked_until": None, "reached_type": None}
     healthy |= {"spend_reached": False, "stale": False, "taken_at": "2026-11-21T12:00:00Z", "windows": [window(88)]}
+    healthy |= {"group": "usable", "failing_since": None, "credits": None}
     return healthy | changes
 
 
@@ -98,56 +102,81 @@ def test_amounts_read_as_numbers_where_they_are_numbers(value, text):
     assert display.amount(value) == text
 
 
-@pytest.mark.parametrize(
-    ("plan", "label"), [(None, "–"), ("plus", "Plus"), ("PRO", "Pro"), ("prolite", "Pro 5x"), ("some_new_plan", "Some new plan")]
-)
-def test_a_plan_that_is_not_known_yet_is_tidied(plan, label):
+@pytest.mark.parametrize(("plan", "label"), [(None, "–"), ("", "–"), ("plus", "Plus"), ("some_new_plan", "Some new plan")])
+def test_a_plan_has_a_name_or_a_dash(plan, label):
     assert display.plan_label(plan) == label
 
 
-def test_an_endless_plan_is_cut():
-    assert display.plan_label("p" * 90) == "P" + "p" * 38 + "…"
+CREDITS = {"has_credits": True, "unlimited": False, "balance": "41.50"}
+UNLIMITED = {"has_credits": False, "unlimited": True, "balance": None}
 
 
 @pytest.mark.parametrize(
-    ("changes", "group", "word"),
+    ("changes", "word", "is_failing"),
     [
-        ({}, "usable", "Usable"),
-        ({"windows": [window(9)]}, "usable", "Usable, little left"),
-        ({"windows": [window(88), window(0, "weekly")]}, "usable", "Usable on credits"),
-        ({"windows": [window(88), window(0, "model:x:weekly")]}, "usable", "Usable"),
-        ({"blocked": True}, "blocked", "Blocked"),
-        ({"status": "expired", "blocked": True}, "hand", "Needs a sign-in"),
-        ({"status": "invalid_credentials"}, "hand", "Credentials unusable"),
-        ({"status": "deactivated"}, "hand", "Deactivated"),
-        ({"status": "unreachable", "stale": True}, "trouble", "Unreachable"),
-        ({"status": "upstream_error", "taken_at": None}, "trouble", "ChatGPT has a fault"),
-        ({"status": "paused"}, "idle", "Paused"),
-        ({"status": "pending"}, "idle", "Not refreshed yet"),
-        ({"status": "something_new"}, "trouble", "Something new"),
+        ({}, "Can be used", False),
+        ({"windows": [window(9)]}, "Low", False),
+        ({"windows": [window(39, "monthly")]}, "Can be used", False),
+        ({"windows": [window(88), window(0, "weekly")], "credits": CREDITS}, "On credits", False),
+        ({"windows": [window(88), window(0, "model:x:weekly")]}, "Can be used", False),
+        ({"windows": [], "credits": CREDITS}, "On credits", False),
+        ({"windows": [], "credits": UNLIMITED}, "No limit", False),
+        ({"windows": [window(88)], "credits": UNLIMITED}, "Can be used", False),
+        ({"windows": []}, "Can be used", False),
+        ({"group": "blocked", "blocked": True}, "Used up", False),
+        ({"group": "attention", "status": "expired", "blocked": True}, "Needs sign-in", False),
+        ({"group": "attention", "status": "invalid_credentials"}, "Needs credentials", False),
+        ({"group": "attention", "status": "deactivated"}, "Deactivated", False),
+        ({"group": "unknown", "stale": True}, "Not known", False),
+        ({"group": "unknown", "status": "unreachable", "stale": True}, "Unreachable", True),
+        ({"group": "unknown", "status": "upstream_error", "taken_at": None}, "ChatGPT has a fault", True),
+        ({"group": "unknown", "status": "pending", "taken_at": None}, "Not read yet", False),
+        ({"group": "paused", "status": "paused"}, "Paused", False),
+        ({"group": "unknown", "status": "something_new"}, "Something new", True),
     ],
 )
-def test_state_says_what_to_make_of_an_account(changes, group, word):
+def test_state_says_what_to_make_of_an_account(changes, word, is_failing):
     found = display.state(row(**changes))
 
-    assert (found.group, found.word) == (group, word)
+    assert (found.group, found.word, found.is_failing) == (changes.get("group", "usable"), word, is_failing)
 
 
-def test_a_passing_fault_hides_behind_readings_that_are_still_fresh():
-    assert display.state(row(status="unreachable")).group == "usable"
+@pytest.mark.parametrize("status", ["rate_limited", "bad_response", "unreachable", "forbidden", "address_blocked", "upstream_error"])
+def test_a_failed_last_answer_shows_at_once_also_beside_a_fresh_reading(status):
+    found = display.state(row(status=status))
+
+    assert (found.group, found.word, found.is_failing) == ("usable", labels.status(status), True)
+    assert display.state(row(status=status, group="blocked", blocked=True)).is_failing
 
 
-def test_every_status_that_is_not_ok_says_what_to_do():
-    assert {s for s, found in display.STATES.items() if not found.advice} == set()
+def test_every_group_has_its_word_and_each_state_that_is_not_ok_says_what_to_do():
+    assert set(labels.GROUPS) == set(GROUPS)
+    for status in set(Status) - {Status.OK}:
+        group = ranking.group(status, NOT_BLOCKED, False)
+        assert display.state(row(status=status, group=group, taken_at=None)).advice, status
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"windows": [window(88), window(60, "weekly"), window(0, "model:x:weekly")]}, "88\u202f% / 60\u202f%"),
+        ({"windows": [window(39, "monthly")]}, "39\u202f%"),
+        ({"windows": [], "credits": UNLIMITED}, "no limit"),
+        ({"windows": [], "credits": CREDITS}, "on credits"),
+    ],
+)
+def test_what_is_left_is_said_in_short_of_whatever_an_account_has(changes, words):
+    assert display.left_in_short(row(**changes)) == words
 
 
 def test_a_block_without_an_end_says_what_to_do():
-    assert display.state(row(blocked=True)).advice == "ChatGPT names no end; refresh it later."
-    assert display.state(row(blocked=True, blocked_until="2026-11-22T00:00:00Z")).advice is None
+    blocked = {"group": "blocked", "blocked": True}
+    assert display.state(row(**blocked)).advice == "ChatGPT names no end; refresh it later."
+    assert display.state(row(**blocked, blocked_until="2026-11-22T00:00:00Z")).advice is None
 
 
 def test_a_reached_spend_limit_names_who_can_help():
-    assert "owner" in (display.state(row(blocked=True, spend_reached=True)).advice or "")
+    assert "owner" in (display.state(row(group="blocked", blocked=True, spend_reached=True)).advice or "")
 
 
 def test_times_on_a_page_carry_the_moment_for_the_script(app):

@@ -39,7 +39,15 @@ def _shown(now: int) -> dict[str, Any]:
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
     sparks: dict[int, Spark] = charts.sparks([r.account.id for r in seen.accounts], now, carry_s)
-    return [results.result(r) | {"spark": sparks.get(r.account.id), "origin": r.account.origin} for r in seen.accounts]
+    return [
+        results.result(r)
+        | {
+            "rank": seen.ranks[r.account.id],
+            "spark": sparks.get(r.account.id),
+            "origin": r.account.origin,
+        }
+        for r in seen.accounts
+    ]
 
 
 @blueprint.route("/refresh", methods=["GET", "POST"], endpoint="refresh")

@@ -17,8 +17,9 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app, url_for
 from markupsafe import Markup, escape
 
-from quota_web import clock
-from quota_web.quota import is_own
+from quota_web import clock, labels
+from quota_web.quota import Status, is_own
+from quota_web.ranking import Group
 from quota_web.times import iso_text
 from quota_web.version import __version__
 from quota_web.web import svg
@@ -33,39 +34,18 @@ ISO_TIME = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 #: The library file without which charts are drawn on the server only.
 CHART_LIBRARY = "vendor/uPlot.iife.min.js"
 
-PLAN_LABELS = {
-    "go": "Go", "plus": "Plus", "pro": "Pro", "prolite": "Pro 5x", "free": "Free", "free_workspace": "Free workspace", "guest": "Guest",
-    "team": "Team", "business": "Business", "self_serve_business_prolite": "Business Premium", "self_serve_business_usage_based": "Business, by use",
-    "enterprise": "Enterprise", "hc": "Enterprise", "ent26": "Enterprise", "enterprise_cbp_usage_based": "Enterprise, by use",
-    "enterprise_cbp_automation": "Enterprise automation", "edu": "Edu", "edu_plus": "Edu Plus", "edu_pro": "Edu Pro", "education": "Education",
-    "k12": "K-12", "quorum": "Quorum", "unknown": "Unknown",
-}  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a person should make of an account: a group to count it in, a word, and what to do about it."""
+    """What a person should make of an account: its group, a word, and what to do about it."""
 
-    #: usable, blocked, hand (needs a person), trouble (mends itself) or idle.
+    #: A group of `ranking`.
     group: str
     word: str
     advice: str | None = None
+    #: The last attempt gave no answer that could be used; what is shown was read before it.
+    is_failing: bool = False
 
-
-#: status → what it means for a person. `ok` is judged from the readings; temporary faults hide behind readings that are still fresh.
-STATES = {
-    "pending": State("idle", "Not refreshed yet", "The first refresh follows at once."),
-    "paused": State("idle", "Paused", "Resume it to refresh again."),
-    "expired": State("hand", "Needs a sign-in", "Sign in with Codex again and save the new auth.json."),
-    "invalid_credentials": State("hand", "Credentials unusable", "Edit the account and give a working auth.json."),
-    "deactivated": State("hand", "Deactivated", "Ask the workspace’s owner, then refresh it by hand."),
-    "forbidden": State("trouble", "Refused", "ChatGPT refuses this account; tried again at growing intervals."),
-    "address_blocked": State("trouble", "Address blocked", "This machine’s address is blocked, not the account: wait, or set a proxy."),
-    "rate_limited": State("trouble", "Asked too often", "Waits as long as ChatGPT said, then tries again."),
-    "upstream_error": State("trouble", "ChatGPT has a fault", "Tried again by itself."),
-    "unreachable": State("trouble", "Unreachable", "Check this machine’s network and proxy; tried again by itself."),
-    "bad_response": State("trouble", "Answer not understood", "Tried again by itself; a newer version may help."),
-}
 
 REACHED_ADVICE = {
     "workspace_owner_credits_depleted": "The workspace has no credits left; buy some or wait.",
@@ -77,21 +57,44 @@ REACHED_ADVICE = {
 
 def state(row: Row) -> State:
     """What a person should make of one entry of `/api/results`."""
-    fault = STATES.get(row["status"])
-    if fault is not None and fault.group in ("hand", "idle"):
-        return fault
-    if row.get("blocked"):
-        return State("blocked", "Blocked", _block_advice(row))
-    if fault is not None and (row.get("stale") or row.get("taken_at") is None):
-        return fault
-    if row["status"] not in ("ok", *STATES):
-        return State("trouble", tidy(row["status"]))
-    least = min((w["remaining_percent"] for w in row.get("windows", ()) if is_own(w["key"])), default=100)
-    if least <= 0:
-        return State("usable", "Usable on credits")
-    if least < LOW_PERCENT:
-        return State("usable", "Usable, little left")
-    return State("usable", "Usable", "No reading of late; refresh to be sure." if row.get("stale") else None)
+    group = row["group"]
+    words = labels.STATUSES.get(row["status"])
+    if group in (Group.ATTENTION, Group.PAUSED):
+        return State(group, labels.status(row["status"]), words.advice if words else None)
+    failing = is_failing(row)
+    if group == Group.BLOCKED:
+        return State(group, labels.GROUPS[group], _block_advice(row), failing)
+    if failing or row["taken_at"] is None:
+        return State(group, labels.status(row["status"]), words.advice if words else None, failing)
+    if group == Group.UNKNOWN:
+        return State(group, labels.GROUPS[group], "No reading of late; refresh to be sure.")
+    return State(group, _usable_word(row))
+
+
+def is_failing(row: Row) -> bool:
+    """Whether an account's last attempt failed for a reason that may pass by itself."""
+    quiet = (Status.OK, Status.PENDING, Status.PAUSED)
+    return row["group"] not in (Group.ATTENTION, Group.PAUSED) and row["status"] not in quiet
+
+
+def _usable_word(row: Row) -> str:
+    own = [w["remaining_percent"] for w in row["windows"] if is_own(w["key"])]
+    if is_unlimited(row):
+        return "No limit"
+    if not own or min(own) <= 0:
+        return "On credits" if row["credits"] and row["credits"]["has_credits"] else labels.GROUPS[Group.USABLE]
+    return "Low" if min(own) < LOW_PERCENT else labels.GROUPS[Group.USABLE]
+
+
+def is_unlimited(row: Row) -> bool:
+    """Whether an answer said that there is no limit: credits without end, and no window."""
+    return bool(row["credits"] and row["credits"]["unlimited"]) and not any(is_own(w["key"]) for w in row["windows"])
+
+
+def left_in_short(row: Row) -> str:
+    """What is left of an account's own windows, such as `88 % / 60 %`; for one that has none, what it lives on."""
+    own = [percent(w["remaining_percent"]) for w in row["windows"] if is_own(w["key"])]
+    return " / ".join(own) or _usable_word(row).lower()
 
 
 def _block_advice(row: Row) -> str | None:
@@ -103,21 +106,9 @@ def _block_advice(row: Row) -> str | None:
     return "ChatGPT names no end; refresh it later."
 
 
-def status_word(status: str) -> str:
-    """A status of an attempt in a word or three, such as `Needs a sign-in`."""
-    return "Answered" if status == "ok" else STATES[status].word if status in STATES else tidy(status)
-
-
 def plan_label(plan: str | None) -> str:
-    """A plan as people call it; one that is not known yet is tidied, never hidden."""
-    return NO_VALUE if not plan else PLAN_LABELS.get(plan.lower()) or tidy(plan)
-
-
-def tidy(word: str) -> str:
-    """A machine's word as text: `some_new_plan` → `Some new plan`, cut at 40 characters."""
-    text = " ".join(word.replace("_", " ").split())
-    text = text if len(text) <= 40 else f"{text[:39]}…"
-    return text[:1].upper() + text[1:]
+    """A plan as people call it; a dash where none is known."""
+    return labels.plan(plan) or NO_VALUE
 
 
 def percent(value: float | None) -> str:
@@ -142,7 +133,7 @@ def amount(value: str | None) -> str:
     try:
         number = Decimal(value) if value else None
     except InvalidOperation:
-        return tidy(str(value))
+        return labels.tidy(str(value))
     if number is None or not number.is_finite():
         return NO_VALUE
     if abs(number) >= 10**15:
@@ -290,11 +281,12 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
     times = _Times(zone)
     parts = app.extensions["quota_kept"] = Kept()
     app.jinja_env.filters.update(
-        percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=status_word,
+        percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=labels.status,
+        is_failing=is_failing, left_in_short=left_in_short, is_unlimited=is_unlimited,
         ms=milliseconds, plural=plural, iso=iso, epoch=epoch, span=span,
         clock=times.clock, countdown=times.countdown, ago=times.ago, with_times=times.within,
     )  # fmt: skip
-    app.jinja_env.globals.update(asset=_Assets(app), sparkline=svg.sparkline, bar=svg.bar, keep=parts.block, version=__version__)
+    app.jinja_env.globals.update(asset=_Assets(app), labels=labels, sparkline=svg.sparkline, bar=svg.bar, keep=parts.block, version=__version__)
     app.context_processor(lambda: {"now": clock.now(), "charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()})
 
 

@@ -1,32 +1,38 @@
 """The dashboard's table: what is counted, filtered and sorted, all of it said in the address so that it survives a reload.
 
-Pure: rows are the entries of `/api/results`, arguments are the query's.
+Pure: rows are the entries of `/api/results` in their order, arguments are the query's.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+from quota_web import labels
 from quota_web.charts import DEFAULT_RANGE, RANGES
-from quota_web.quota import is_own
-from quota_web.web.display import Row, epoch, plan_label, state
+from quota_web.quota import SPEND, Status, is_own
+from quota_web.ranking import GROUPS, Group
+from quota_web.web.display import Row, epoch, is_failing, plan_label, state
 
-GROUP_ORDER = ("hand", "trouble", "blocked", "usable", "idle")
 #: sort → key of a row. A missing number sorts last in either direction, also backwards.
 SORTS: dict[str, Callable[[Row], Any]] = {
+    "rank": lambda row: row["rank"],
     "five_hour": lambda row: _down(row["five_hour_percent"]),
     "weekly": lambda row: _down(row["weekly_percent"]),
     "account": lambda row: row["account"].casefold(),
     "plan": lambda row: plan_label(row["plan_type"]).casefold(),
-    "status": lambda row: GROUP_ORDER.index(state(row).group),
+    "status": lambda row: (is_failing(row), state(row).word),
 }
-#: show → the groups it lets through.
-SHOWS = {"all": frozenset(GROUP_ORDER), "usable": frozenset({"usable"}), "blocked": frozenset({"blocked"}), "hand": frozenset({"hand", "trouble"})}
-#: Whose lines are drawn at first, where there are too many for all.
-FIRST_LINES = {"usable": 0, "blocked": 1}
-NEED_SIGN_IN = ("expired", "invalid_credentials")
-DEFAULT_SORT = "five_hour"
+DEFAULT_SORT = "rank"
+#: show → whether it lets a row through.
+SHOWS: dict[str, Callable[[Row], bool]] = {
+    "all": lambda row: True,
+    "failing": is_failing,
+    **{group: lambda row, group=group: row["group"] == group for group in GROUPS},  # type: ignore[misc]
+}
+#: What addresses said before.
+OLD_SHOWS = {"hand": "attention"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,19 @@ class NextReset:
     account: str
     at: str
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows under one heading; the heading is None where groups are not wanted."""
+
+    group: str | None
+    heading: str | None
+    rows: list[Row]
+
+    @property
+    def count(self) -> int:
+        return len(_counted(self.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +64,68 @@ class Asked:
     show: str
     search: str
     range: str
+    #: Whether rows stand in their groups; sorted are they inside of them then.
+    grouped: bool
 
 
 def asked(args: Mapping[str, str]) -> Asked:
     """The query's words as an Asked."""
     word = args.get("sort", "")
     sort, backwards = word.removeprefix("-"), word.startswith("-")
+    show = OLD_SHOWS.get(args.get("show", ""), args.get("show", ""))
     return Asked(
         sort=sort if sort in SORTS else DEFAULT_SORT,
         backwards=backwards and sort in SORTS,
-        show=args["show"] if args.get("show") in SHOWS else "all",
+        show=show if show in SHOWS else "all",
         search=args.get("q", "").strip()[:80],
         range=args["range"] if args.get("range") in RANGES else DEFAULT_RANGE,
+        grouped=args.get("group") != "none",
     )
 
 
 def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str, Any]:
     """Everything `dashboard/index.html` shows of the accounts: rows as asked for, counts, and what was asked."""
     wanted = asked(args)
-    ordered = arranged(results)
-    states = {row["account"]: state(row).group for row in results}
-    counted = [row for row in ordered if row["same_login_as"] is None]
-    rows = [row for row in ordered if states[row["account"]] in SHOWS[wanted.show] and _matches(row, wanted.search)]
-    rows = arranged(rows, wanted.sort, wanted.backwards)
+    shown = [row for row in results if SHOWS[wanted.show](row) and _matches(row, wanted.search)]
+    sections = _sections(arranged(shown, wanted.sort, wanted.backwards), wanted.grouped)
+    rows = [row for section in sections for row in section.rows]
     return {
+        "sections": sections,
         "rows": rows,
-        "total": len(counted),
-        "groups": Counter(states[row["account"]] for row in counted),
-        "sign_in": [row["account"] for row in counted if row["status"] in NEED_SIGN_IN],
-        "best": max((row for row in counted if states[row["account"]] == "usable"), key=_reserve, default=None),
-        "next_reset": next_reset(results, now),
         "other_windows": any(other_windows(row) for row in results),
         "sort": wanted.sort,
         "backwards": wanted.backwards,
         "show": wanted.show,
         "search": wanted.search,
         "range": wanted.range,
-        "first": [row["account"] for row in sorted(rows or ordered, key=lambda row: FIRST_LINES.get(states[row["account"]], 2))],
+        "grouped": wanted.grouped,
+        "first": [row["account"] for row in sorted(rows or results, key=lambda row: row["rank"])],
         "names": sorted((row["account"] for row in results), key=str.casefold),
+        **counts(results, now),
     }
 
 
+def counts(results: Sequence[Row], now: int) -> dict[str, Any]:
+    """What is said of all accounts together, whatever is shown; each login counts once."""
+    counted = _counted(results)
+    return {
+        "total": len(counted),
+        "groups": Counter(row["group"] for row in counted),
+        "sign_in": [row["account"] for row in counted if row["status"] == Status.EXPIRED],
+        "failing": [row for row in counted if is_failing(row)],
+        "best": next((row for row in counted if row["group"] == Group.USABLE), None),
+        "next_reset": next_reset(counted, now),
+    }
+
+
+def _counted(rows: Iterable[Row]) -> list[Row]:
+    """Each login once: a row that repeats one is shown, but counted nowhere."""
+    return [row for row in rows if row["same_login_as"] is None]
+
+
 def arranged(rows: Iterable[Row], sort: str = DEFAULT_SORT, backwards: bool = False) -> list[Row]:
-    """Rows in the order of the table: most five-hour left first, then weekly, then the earlier reset, then the name."""
-    base = sorted(rows, key=lambda r: (_down(r["five_hour_percent"]), _down(r["weekly_percent"]), _reset(r), r["account"].casefold()))
-    ordered = base if sort == DEFAULT_SORT else sorted(base, key=SORTS[sort])
+    """Rows by a column; equal ones in the order of all."""
+    ordered = sorted(sorted(rows, key=SORTS[DEFAULT_SORT]), key=SORTS[sort])
     if not backwards:
         return ordered
     column = f"{sort}_percent"
@@ -97,15 +133,23 @@ def arranged(rows: Iterable[Row], sort: str = DEFAULT_SORT, backwards: bool = Fa
     return known[::-1] + ordered[len(known) :]
 
 
+def _sections(rows: Sequence[Row], grouped: bool) -> list[Section]:
+    if not grouped:
+        return [Section(None, None, list(rows))] if rows else []
+    by_group = sorted(rows, key=lambda row: GROUPS.index(row["group"]))
+    return [Section(group, labels.GROUPS[group], list(those)) for group, those in groupby(by_group, key=lambda row: row["group"])]
+
+
 def next_reset(results: Iterable[Row], now: int) -> NextReset | None:
     """The window that comes back first among those of which something is used; accounts that wait for it go first."""
     waiting: list[tuple[bool, int, NextReset]] = []
     for row in results:
-        if state(row).group not in ("usable", "blocked"):
+        if row["group"] not in (Group.USABLE, Group.BLOCKED):
             continue
         for window in row["windows"]:
             at = window["resets_at"]
-            if at and epoch(at) > now and window["used_percent"] > 0 and ":" not in window["key"]:
+            counts = is_own(window["key"]) or window["key"] == SPEND
+            if counts and at and epoch(at) > now and window["used_percent"] > 0:
                 waiting.append((not row["blocked"], epoch(at), NextReset(row["account"], at, window["label"])))
     return min(waiting, key=lambda w: w[:2])[2] if waiting else None
 
@@ -115,9 +159,9 @@ def other_windows(row: Row) -> list[Mapping[str, Any]]:
     return [w for w in row["windows"] if w["key"] not in ("five_hour", "weekly")]
 
 
-def _reserve(row: Row) -> float:
-    """What is left of the fullest-used of an account's own windows: how far one gets with it."""
-    return min((w["remaining_percent"] for w in row["windows"] if is_own(w["key"])), default=0)
+def own_windows(row: Row) -> list[Mapping[str, Any]]:
+    """An account's own windows: no model's, no code review's, no spend limit."""
+    return [w for w in row["windows"] if is_own(w["key"])]
 
 
 def _matches(row: Row, search: str) -> bool:
@@ -127,7 +171,3 @@ def _matches(row: Row, search: str) -> bool:
 
 def _down(value: float | None) -> tuple[bool, float]:
     return (value is None, -(value or 0))
-
-
-def _reset(row: Row) -> str:
-    return row["five_hour_reset_at"] or row["weekly_reset_at"] or "~"

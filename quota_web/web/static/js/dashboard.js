@@ -18,7 +18,7 @@ function go(address) {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("#live .tabs a, #live thead a, #live .facts .is-hand a, #live .nothing a");
+  const link = event.target.closest("#live .tabs a, #live thead a, #live .facts a[data-here], #live .nothing a, #grouping");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   go(link.href);

@@ -53,7 +53,7 @@ async function replace() {
   document.dispatchEvent(new Event("swapped"));
 }
 
-const rows = () => [...live().querySelectorAll("tbody tr")].map((row) => [row.querySelector(".who")?.textContent, row]);
+const rows = () => [...live().querySelectorAll("tr[data-account]")].map((row) => [row.dataset.account, row]);
 const texts = () => new Map(rows().map(([who, row]) => [who, row.textContent]));
 
 function remember() {
