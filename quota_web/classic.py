@@ -57,7 +57,14 @@ def _refresh(options: argparse.Namespace) -> int:
         present = world()
         scope = Scope(folder=present.settings.account_dir, managed=False) if options.account_dir else present.scope
         names = (options.account_name,) if options.account_name else ()
-        wanted = Wanted(scope, names, options.refresh, raw_headers=options.raw_headers, raw_json=options.raw_json)
+        wanted = Wanted(
+            scope,
+            names,
+            options.refresh,
+            raw_headers=options.raw_headers,
+            raw_json=options.raw_json,
+            classic=True,
+        )
         return run_refresh(present, wanted)
 
 

@@ -13,6 +13,8 @@ from quota_web.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.world import World, world
 
 ACTOR = "command line"
+#: In which forms `status` prints.
+FORMATS = ("table", "oneline", "json")
 
 
 class QuotaGroup(AppGroup):
@@ -92,14 +94,23 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 
 @quota.command()
 @click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print the /api/results document.")
-@click.option("--oneline", is_flag=True, help="Print one line, for a shell prompt or a status bar.")
-def status(names: tuple[str, ...], as_json: bool, oneline: bool) -> None:
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@click.option("--oneline", "form", flag_value="oneline", help="The same as --format oneline.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="A table, one line for a shell prompt or a status bar, or the /api/results document.",
+)
+@click.option("--max", "most", metavar="N", type=click.IntRange(1), help="At most N accounts, the usable ones first.")
+def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     """Show what is known, from the database; nothing is sent."""
     from quota_web import status
 
     present = world()
-    sys.exit(status.run(present, present.scope, names, as_json, oneline))
+    sys.exit(status.run(present, present.scope, names, form, most))
 
 
 @accounts_group.command("list")

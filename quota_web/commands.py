@@ -1,16 +1,17 @@
 """Door: what `flask quota refresh`, the classic command and services share: follow, refresh, print."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 import orjson
 
-from quota_web import clock, follow, names, refresh, reports, results, terminal
+from quota_web import clock, follow, names, ranking, refresh, reports, results, terminal
 from quota_web.due import Pace
 from quota_web.quota import CACHE, NETWORK, Status
 from quota_web.refresh import Crew, Result
-from quota_web.reports import Overview
+from quota_web.reports import AccountReport, Overview
 from quota_web.store import files
 from quota_web.store.accounts import DEMO, Account, Scope
 from quota_web.world import World
@@ -28,6 +29,8 @@ class Wanted:
     as_json: bool = False
     raw_headers: bool = False
     raw_json: bool = False
+    #: The classic command: its own order, and no row for an account that failed.
+    classic: bool = False
 
 
 def crew(world: World, keep_raw: bool = False, by_button: bool = False) -> Crew:
@@ -86,7 +89,7 @@ def run_refresh(world: World, wanted: Wanted) -> int:
     found = _refreshed(world, wanted, chosen)
     _print(world, wanted, found)
     for error in missing:
-        terminal.complain(f"{error}: auth file not found or invalid")
+        terminal.complain(f"{error}: auth file not found or invalid" if wanted.classic else str(error))
         status = max(status, terminal.UNUSABLE)
     return max([status, write_state_file(world), *(terminal.exit_status(r.fault) for r in found)])
 
@@ -110,12 +113,14 @@ def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
     by_id = {r.account_id: r for r in found}
     seen = overview(world, wanted.scope)
     shown = [r for r in seen.accounts if r.account.id in by_id]
+    if wanted.classic:
+        shown.sort(key=lambda r: ranking.classic_order(r.windows, r.account.name))
     if wanted.as_json:
         print(results.text(seen.only(shown)))
     elif shown:
         _print_raw(wanted, [by_id[r.account.id] for r in shown])
         if not wanted.raw_json:
-            print("\n".join(terminal.table([r for r in shown if _has_row(by_id[r.account.id])], zone)))
+            print("\n".join(_table(wanted, shown, by_id, zone)))
     for report in shown:
         result = by_id[report.account.id]
         if result.fault is not None:
@@ -128,8 +133,19 @@ def _print(world: World, wanted: Wanted, found: Sequence[Result]) -> None:
         terminal.complain("Nothing is sent for demo accounts; what they show is invented.")
 
 
+def _table(
+    wanted: Wanted,
+    shown: Sequence[AccountReport],
+    by_id: Mapping[int, Result],
+    zone: tzinfo | None,
+) -> list[str]:
+    if wanted.classic:
+        return terminal.table([r for r in shown if _has_row(by_id[r.account.id])], zone)
+    return terminal.status_table(shown, clock.now(), zone)
+
+
 def _has_row(result: Result) -> bool:
-    """A failed account has no row after a refresh: its old numbers would look fresh."""
+    """A failed account has no row in the classic table: its old numbers would look fresh."""
     return result.status is Status.OK and result.source in (NETWORK, CACHE)
 
 

@@ -7,18 +7,25 @@ from quota_web.store.accounts import Scope
 from quota_web.world import World
 
 
-def run(world: World, scope: Scope, names: Sequence[str], as_json: bool, one_line: bool) -> int:
-    """Print what the database says and return the exit status."""
+def run(
+    world: World,
+    scope: Scope,
+    names: Sequence[str],
+    form: str,
+    most: int | None = None,
+) -> int:
+    """Print what the database says, of at most so many accounts, and return the exit status."""
     world.ready()
     settings, now = world.settings, clock.now()
     seen = reports.overview(scope, now, settings.refresh_interval)
-    shown, missing = reports.pick(seen.accounts, names)
-    if as_json:
+    chosen, missing = reports.pick(seen.accounts, names)
+    shown = chosen[:most]
+    if form == "json":
         print(results.text(seen.only(shown)))
-    elif one_line:
+    elif form == "oneline":
         print(terminal.oneline(shown, now, settings.timezone))
     elif shown:
-        print("\n".join(terminal.table(shown, settings.timezone)))
+        print("\n".join(terminal.status_table(shown, now, settings.timezone)))
     elif not missing:
         terminal.complain("No auth files found.")
     for report in shown:

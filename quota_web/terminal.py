@@ -10,8 +10,10 @@ from datetime import tzinfo
 from io import TextIOWrapper
 from typing import NoReturn, Protocol
 
+from quota_web import labels
 from quota_web.faults import Fault
-from quota_web.quota import Reading, Status
+from quota_web.quota import FIVE_HOUR, SPEND, WEEKLY, Reading, Status, is_own
+from quota_web.ranking import Group
 from quota_web.reports import AccountReport
 from quota_web.times import local, short
 
@@ -19,6 +21,10 @@ from quota_web.times import local, short
 OK, UNUSABLE, UNREACHABLE, BAD_ANSWER, BAD_SETTING = range(5)
 
 HEADER = ("account", "five_hour%", "weekly%", "weekly_reset", "source")
+#: Columns with numbers, which stand on the right.
+_NUMBERS = frozenset({"five_hour%", "weekly%"})
+#: No column of times is narrower than one with a time in it.
+_LEAST = {"weekly_reset": 23}
 #: A refresh that takes longer than this shows how far it is.
 PROGRESS_AFTER = 1.0
 
@@ -40,12 +46,67 @@ def exit_status(fault: Fault | None) -> int:
 
 def table(reports: Iterable[AccountReport], zone: tzinfo | None) -> list[str]:
     """The classic table, a line each, the header first; columns as wide as what stands in them."""
-    rows = [HEADER, *(_row(r, zone) for r in reports)]
-    widths = [max(_width(row[i]) for row in rows) for i in range(len(HEADER))]
-    return [
-        "  ".join((_left(row[0], widths[0]), _right(row[1], widths[1]), _right(row[2], widths[2]), _left(row[3], max(widths[3], 23)), row[4]))
-        for row in rows
+    return _lines(HEADER, [_row(r, zone) for r in reports])
+
+
+def status_table(
+    reports: Iterable[AccountReport],
+    now: int,
+    zone: tzinfo | None,
+) -> list[str]:
+    """The same with what can be made of each account, and what it has beside the two windows."""
+    rows = [[*_row(r, zone), state(r, now, zone), other(r)] for r in reports]
+    header = [*HEADER, "state", "other"]
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    return _lines(header, rows)
+
+
+def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(_LEAST.get(title, 0), *(_width(row[i]) for row in (header, *rows))) for i, title in enumerate(header)]
+    sides = [_right if title in _NUMBERS else _left for title in header]
+    return ["  ".join(side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True)).rstrip() for row in (header, *rows)]
+
+
+def state(report: AccountReport, now: int, zone: tzinfo | None) -> str:
+    """What can be made of an account: `usable`, `blocked until 11:00`, `needs sign-in`, `failing since 12:12`."""
+    if report.group in (Group.ATTENTION, Group.PAUSED):
+        return labels.STATUSES[report.status].short
+    words = []
+    if report.group is Group.BLOCKED:
+        until = report.block.until
+        words.append("blocked" if until is None else f"blocked until {short(until, now, zone)}")
+    if report.is_failing:
+        since = report.failing_since
+        words.append("failing" if since is None else f"failing since {short(since, now, zone)}")
+    if not words:
+        never = report.account.taken_at is None
+        words.append(labels.STATUSES[Status.PENDING].short if never else report.group)
+    return ", ".join(words)
+
+
+def other(report: AccountReport) -> str:
+    """What an account has beside the two windows that have columns: `monthly 39, credits unlimited`."""
+    words = [
+        f"{labels.window(w.key).lower()} {w.remaining_percent:g}"
+        for w in report.windows
+        if w.key == SPEND or (is_own(w.key) and w.key not in (FIVE_HOUR, WEEKLY))
     ]
+    credits = report.facts.credits if report.facts else None
+    if credits is not None and credits.unlimited:
+        words.append("credits unlimited")
+    elif credits is not None and credits.has_credits:
+        words.append(f"credits {_amount(credits.balance)}" if credits.balance else "credits shared")
+    if report.same_login_as is not None:
+        words.append(f"same login as {report.same_login_as}")
+    return ", ".join(words)
+
+
+def _amount(balance: str) -> str:
+    try:
+        return f"{float(balance):g}" if float(balance) < 1e6 else f"{float(balance):.0f}"
+    except ValueError:
+        return balance
 
 
 def _row(report: AccountReport, zone: tzinfo | None) -> tuple[str, str, str, str, str]:
@@ -64,13 +125,29 @@ def oneline(reports: Iterable[AccountReport], now: int, zone: tzinfo | None) -> 
 
 
 def _in_short(report: AccountReport, now: int, zone: tzinfo | None) -> str:
-    left = "/".join("-" if w is None else f"{w.remaining_percent:g}%" for w in (report.five_hour, report.weekly))
-    words = [report.account.name, left]
+    words = [report.account.name, _windows_in_short(report)]
     if report.status is not Status.OK:
         words.append(report.status)
     elif report.block.blocked:
-        words.append(f"until {short(report.block.until, now, zone)}" if report.block.until is not None else "blocked")
+        until = report.block.until
+        words.append(f"until {short(until, now, zone)}" if until is not None else "blocked")
     return " ".join(words)
+
+
+def _windows_in_short(report: AccountReport) -> str:
+    """The two usual windows; of an account that has neither, whatever it has instead."""
+    if report.five_hour is None and report.weekly is None and (instead := _instead(report)):
+        return instead
+    usual = (report.five_hour, report.weekly)
+    return "/".join("-" if w is None else f"{w.remaining_percent:g}%" for w in usual)
+
+
+def _instead(report: AccountReport) -> str | None:
+    own = [w for w in report.windows if is_own(w.key)]
+    if own:
+        return " ".join(f"{labels.window(w.key).lower()} {w.remaining_percent:g}%" for w in own)
+    credits = report.facts.credits if report.facts else None
+    return "unlimited" if credits is not None and credits.unlimited else None
 
 
 def fault_line(name: str, fault: Fault, zone: tzinfo | None) -> str:

@@ -40,6 +40,21 @@ def test_a_folder_of_accounts_is_shown(house, run):
     assert run() == ([HEADER, ALICE, ALICE.replace("alice", "bob  ")], [], 0)
 
 
+def test_rows_stand_in_the_order_of_old_and_a_failed_account_has_none(house, codex, run):
+    left = {"d": (50, 40), "c": (50, 50), "b": (90, 90), "a": (None, 5), "f": (50, None), "e": (100, 0)}
+    for name, (five, week) in left.items():
+        house.file(name)
+        codex.answers(f"acct-{name}", Scene(body=usage_body(five, week)))
+    house.file("broken")
+    codex.answers("acct-broken", Scene(body=usage_body()), Scene(503, body={}))
+    assert [line.split()[0] for line in run()[0]] == ["account", "broken", "d", "c", "f", "b", "e", "a"]
+
+    out, err, code = run("--refresh")
+    assert [line.split()[0] for line in out] == ["account", "d", "c", "f", "b", "e", "a"]
+    assert out[0] == HEADER
+    assert ([line.split(": ")[0] for line in err], code) == (["broken"], 3)
+
+
 def test_one_account_can_be_named(house, codex, run):
     house.file("alice")
     house.file("bob")

@@ -11,6 +11,8 @@ from quota_web.codex import auth_file
 from tests.fakes import NOW, Scene, auth_document, make_jwt, usage_body
 
 HEADER = "account  five_hour%  weekly%  weekly_reset             source"
+STATES = f"{HEADER}   state"
+UNREAD = "alice             -        -  -                        network  "
 
 
 def lines(ran):
@@ -28,9 +30,9 @@ def test_a_refresh_prints_the_table(house, codex):
 
     assert lines(house.run("refresh")) == (
         [
-            HEADER,
-            "alice            88       60  2026-11-25 07:20:00 CST  network",
-            "bob               -        0  2026-11-25 07:20:00 CST  network",
+            STATES,
+            "alice            88       60  2026-11-25 07:20:00 CST  network  usable",
+            "bob               -        0  2026-11-25 07:20:00 CST  network  blocked until Wed 07:20",
         ],
         [],
         0,
@@ -42,8 +44,9 @@ def test_a_cached_account_says_so_and_force_asks_it(house, codex):
     codex.answers("acct-bob", Scene(body=usage_body(None, 100)))
     house.run("refresh")
 
-    assert lines(house.run("refresh")) == ([HEADER, "bob               -        0  2026-11-25 07:20:00 CST  cache"], [], 0)
-    assert lines(house.run("refresh", "--force"))[0][1].endswith("network")
+    cached = "bob               -        0  2026-11-25 07:20:00 CST  cache   blocked until Wed 07:20"
+    assert lines(house.run("refresh")) == ([f"{HEADER}  state", cached], [], 0)
+    assert "network" in lines(house.run("refresh", "--force"))[0][1]
     assert len(codex.seen) == 2
 
 
@@ -57,17 +60,26 @@ def test_rows_are_sorted_by_what_is_left(house, codex):
     codex.answers("acct-c", Scene(body=body))
 
     # c and d differ in their reset alone; f has no weekly window, a no five-hour one.
-    assert [line.split()[0] for line in house.run("refresh").stdout.splitlines()[1:]] == ["d", "c", "e", "f", "b", "a"]
+    refreshed, status = house.run("refresh").stdout, house.run("status").stdout
+    assert [line.split()[0] for line in refreshed.splitlines()[1:]] == ["a", "d", "c", "e", "f", "b"]
+    assert status == refreshed
+    document = json.loads(house.run("status", "--json").stdout)
+    assert [entry["account"] for entry in document["results"]] == ["a", "d", "c", "e", "f", "b"]
 
 
-def test_a_failed_account_has_a_line_and_no_row(house, codex):
+def test_a_failed_account_has_a_line_and_keeps_its_last_reading_with_its_state(house, codex):
     house.file("alice")
     house.file("bob")
+    codex.answers("acct-bob", Scene(body=usage_body(1, 1)), refused(503))
     house.run("refresh")
-    codex.answers("acct-bob", refused(503))
+    house.now = NOW + 300
 
     out, err, code = lines(house.run("refresh"))
-    assert [line.split()[0] for line in out] == ["account", "alice"]
+    assert out == [
+        STATES,
+        "alice            88       60  2026-11-25 07:20:00 CST  network  usable",
+        "bob              99       99  2026-11-25 07:20:00 CST  network  failing since 20:05",
+    ]
     assert err == ["bob: upstream_error: HTTP 503: no"]
     assert code == 3
 
@@ -110,7 +122,14 @@ def test_each_failure_has_its_line_and_its_exit_status(house, codex, case):
     if scene:
         codex.answers("acct-alice", scene)
 
-    assert lines(house.run("refresh")) == ([HEADER], [line], code)
+    group = {"expired": "needs sign-in", "deactivated": "deactivated"}
+    state = group.get(line.split(": ")[1], "failing since 20:00")
+    out, err, status = lines(house.run("refresh"))
+    assert (err, status) == ([line], code)
+    if scene:
+        assert out == [STATES, UNREAD + state]
+    else:
+        assert out[1].split(None, 5)[1:] == ["-", "-", "-", "-", state]
 
 
 FILES = {
@@ -129,7 +148,8 @@ def test_each_useless_file_has_its_line(house, codex, words):
     house.raw_file("alice", json.dumps(FILES[words]).encode())
 
     out, [line], code = lines(house.run("refresh"))
-    assert (out, code) == ([HEADER], 1)
+    assert [row.split(None, 5) for row in out[1:]] == [["alice", "-", "-", "-", "-", "needs credentials"]]
+    assert code == 1
     assert line.startswith(f"alice: invalid_credentials: {words}")
     assert codex.seen == []
 
@@ -150,7 +170,9 @@ def test_a_paused_account_is_all_well(house, codex):
     house.follow()
     accounts.pause("alice", NOW, "test")
 
-    assert lines(house.run("refresh")) == ([HEADER], ["alice: paused: not refreshed"], 0)
+    out, err, code = lines(house.run("refresh"))
+    assert (err, code) == (["alice: paused: not refreshed"], 0)
+    assert out[1].split() == ["alice", "-", "-", "-", "-", "paused"]
 
 
 def test_the_stored_status_counts_where_nothing_was_sent(house, codex):
@@ -172,7 +194,7 @@ def test_unknown_accounts_are_named_and_the_others_refreshed(house, codex):
     out, err, code = lines(house.run("refresh", "nobody", "alice", "ALICE"))
 
     assert [line.split()[0] for line in out] == ["account", "alice"]
-    assert (err, code) == (["nobody: unknown account: auth file not found or invalid"], 1)
+    assert (err, code) == (["nobody: unknown account"], 1)
     assert lines(house.run("refresh", "nobody")) == ([], err, 1)
     assert lines(house.run("status", "nobody")) == ([], ["nobody: unknown account"], 1)
 
@@ -205,7 +227,9 @@ def test_an_account_that_another_process_asks_for_too_long_is_said(house, codex,
     house.follow()
     house.execute("UPDATE account SET claim_id = 1, claimed_at = :now", now=NOW)
 
-    assert lines(house.run("refresh")) == ([HEADER], ["alice: pending: another process is asking for it at this moment"], 0)
+    out, err, code = lines(house.run("refresh"))
+    assert (err, code) == (["alice: pending: another process is asking for it at this moment"], 0)
+    assert out[1].split(None, 5) == ["alice", "-", "-", "-", "-", "not read yet"]
 
 
 # status
@@ -217,8 +241,8 @@ def test_status_sends_nothing_and_shows_the_last_reading(house, codex):
     house.run("refresh")
     house.run("refresh")
 
-    row = "alice            88       60  2026-11-25 07:20:00 CST  network"
-    assert lines(house.run("status")) == ([HEADER, row], ["alice: upstream_error: HTTP 500: no"], 0)
+    row = "alice            88       60  2026-11-25 07:20:00 CST  network  failing since 20:00"
+    assert lines(house.run("status")) == ([STATES, row], ["alice: upstream_error: HTTP 500: no"], 0)
     assert len(codex.seen) == 2
 
 
@@ -230,6 +254,50 @@ def test_status_of_one_on_one_line(house, codex):
 
     assert lines(house.run("status", "--oneline")) == (["alice 88%/60% · bob -/0% until Wed 07:20"], [], 0)
     assert lines(house.run("status", "--oneline", "BOB")) == (["bob -/0% until Wed 07:20"], [], 0)
+
+
+@pytest.mark.parametrize(("form", "same"), [("oneline", ["--oneline"]), ("json", ["--json"]), ("table", [])])
+def test_each_form_of_the_status_has_its_name(house, codex, form, same):
+    house.file("alice")
+    house.run("refresh")
+
+    assert house.run("status", "--format", form).stdout == house.run("status", *same).stdout
+
+
+def test_of_many_accounts_the_usable_ones_are_shown_first(house, codex):
+    for name, used in (("out", 100), ("little", 90), ("much", 5)):
+        house.file(name)
+        codex.answers(f"acct-{name}", Scene(body=usage_body(used, 40)))
+    house.run("refresh")
+
+    assert house.run("status", "--oneline", "--max", "2").stdout == "much 95%/60% · little 10%/60%\n"
+    assert [line.split()[0] for line in house.run("status", "--max", "1").stdout.splitlines()] == ["account", "much"]
+    assert len(json.loads(house.run("status", "--json", "--max", "2").stdout)["results"]) == 2
+
+
+def monthly_body(used):
+    body = usage_body(None, used)
+    body["rate_limit"]["primary_window"]["limit_window_seconds"] = 2_592_000  # type: ignore[index]
+    return body
+
+
+def test_what_an_account_has_beside_the_two_windows_has_a_column(house, codex):
+    unlimited = usage_body(None, None, plan="enterprise", credits={"has_credits": True, "unlimited": True, "balance": None})
+    for name, body in (("alice", usage_body()), ("frank", monthly_body(61)), ("mia", unlimited)):
+        house.file(name)
+        codex.answers(f"acct-{name}", Scene(body=body))
+
+    assert lines(house.run("refresh")) == (
+        [
+            f"{HEADER}   state   other",
+            "alice            88       60  2026-11-25 07:20:00 CST  network  usable",
+            "frank             -        -  -                        network  usable  monthly 39",
+            "mia               -        -  -                        network  usable  credits unlimited",
+        ],
+        [],
+        0,
+    )
+    assert house.run("status", "--oneline").stdout == "alice 88%/60% · frank monthly 39% · mia unlimited\n"
 
 
 # The state file
