@@ -296,10 +296,11 @@ def export(sealer: Sealer, name: str, file: Path, now: int, actor: str, scope: S
 
 def _followed_file(found: Account) -> bytes | None:
     """A followed account's file as it stands: it has what is not stored here, such as the refresh token."""
-    if found.origin != FOLLOWED or not found.source_path:
+    path = Path(found.source_path or "")
+    if found.origin != FOLLOWED or not file_acts.is_auth_file(path):
         return None
     try:
-        return auth_file.read_file(Path(found.source_path))
+        return auth_file.read_file(path)
     except CredentialsRefused:
         return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from quota_web import rotation, times
 from quota_web.errors import BadDatabase, BadInput, BadSetting
 from quota_web.store import backup as store
-from quota_web.store import engine, files, schema
+from quota_web.store import backup_rows, engine, files, schema
 from quota_web.store.backup import Content
 from quota_web.store.files import Presence
 from quota_web.store.sealing import Sealer
@@ -35,6 +35,10 @@ class Restored:
     resealed: int
     #: Accounts whose tokens no key here opens; they need theirs from a person.
     without_tokens: tuple[str, ...]
+    #: Accounts that followed a file in no folder of ours; they follow none now.
+    no_longer_followed: tuple[str, ...]
+    #: Names of the API tokens that came along.
+    api_tokens: tuple[str, ...]
 
 
 def backup(target: Path, *, overwrite: bool = False) -> Content:
@@ -62,12 +66,15 @@ def backup(target: Path, *, overwrite: bool = False) -> Content:
 def restore(
     source: Path,
     sealer: Sealer,
+    folder: Path,
     now: int,
     actor: str,
     *,
     without_tokens: bool = False,
 ) -> Restored:
     """Put a backup in the database's place: taken in, judged and brought up to date beside it first.
+
+    Its accounts go on following files of *folder*, and of those that the present database follows.
 
     Raises BadInput where *source* is no backup of ours, or where no key here opens its tokens and
     that is not wanted; DatabaseTooNew, DatabaseDamaged; and BadDatabase while a service runs.
@@ -84,25 +91,48 @@ def restore(
             _take_in(source, part)
             found = store.judged(part)
             schema.bring_up(f"sqlite:///{part}")
-            resealed, lost = _adopt(part, sealer)
-            if lost and not without_tokens:
-                raise BadInput("file", _closed(source, sealer, lost))
-            content, aside = _put_in_place(part, file, now, actor)
+            present = store.quiet(file) if os.path.exists(file) else store.Present()
+            rows = _judge_rows(part, source, sealer, [folder, *present.folders])
+            if rows.lost and not without_tokens:
+                raise BadInput("file", _closed(source, sealer, rows.lost))
+            content, aside = _put_in_place(part, file, present.session_epoch, now, actor)
             older = found.version if found.version != content.version else None
-            return Restored(content, aside, older, resealed, lost)
+            return Restored(
+                content,
+                aside,
+                older,
+                rows.resealed,
+                rows.lost,
+                rows.no_longer_followed,
+                rows.api_tokens,
+            )
     finally:
         presence.leave()
 
 
-def _adopt(part: Path, sealer: Sealer) -> tuple[int, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What came of the rows of a backup; the fields are those of `Restored`."""
+
+    resealed: int
+    lost: tuple[str, ...]
+    no_longer_followed: tuple[str, ...]
+    api_tokens: tuple[str, ...]
+
+
+def _judge_rows(part: Path, source: Path, sealer: Sealer, folders: list[Path]) -> _Rows:
+    """Make the rows of a copy fit for this place. Raises BadInput where some are not ours."""
     with engine.elsewhere(f"sqlite:///{part}", write=True) as conn:
+        backup_rows.require_ours(conn, source)
+        backup_rows.leave_behind(conn)
+        kept = backup_rows.settle_files(conn, folders)
         resealed, lost = rotation.adopt(conn, sealer)
-    return resealed, tuple(account.name for account in lost)
+        tokens = backup_rows.token_names(conn)
+    return _Rows(resealed, tuple(a.name for a in lost), tuple(kept), tuple(tokens))
 
 
-def _put_in_place(part: Path, file: Path, now: int, actor: str) -> tuple[Content, Path | None]:
+def _put_in_place(part: Path, file: Path, epoch: int, now: int, actor: str) -> tuple[Content, Path | None]:
     """Returns what is in place now, and where the database from before is."""
-    epoch = store.quiet(file) if os.path.exists(file) else 0
     store.renew(part, now, epoch, actor)
     content = store.judged(part)
     files.sync(part)

@@ -1,18 +1,19 @@
 """Door: the commands that look after the database: backup, restore, prune, rotate-key, doctor, copy-to."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quota_web import clock, times
+from quota_web import clock, names, times
 from quota_web.errors import BadInput
 from quota_web.terminal import BAD_SETTING, columns_of
 from quota_web.world import World, world
 
 if TYPE_CHECKING:
+    from quota_web.backup import Restored
     from quota_web.doctor import Finding
 
 ACTOR = "command line"
@@ -56,18 +57,35 @@ def restore(file: Path, yes: bool, without_tokens: bool) -> None:
 
     if not yes and sys.stdin.isatty():
         click.confirm("Put the backup in the place of the present database?", abort=True)
-    sealer, source = world().sealer, file.absolute()
-    done = act.restore(source, sealer, clock.now(), ACTOR, without_tokens=without_tokens)
+    done = act.restore(
+        file.absolute(),
+        world().sealer,
+        world().settings.account_dir,
+        clock.now(),
+        ACTOR,
+        without_tokens=without_tokens,
+    )
     rows = done.content.rows
     older = f" (brought up from version {done.migrated_from})" if done.migrated_from else ""
     click.echo(f"{file}: in place{older}: {rows['account']:,} accounts, {rows['reading']:,} readings")
     if done.resealed:
         click.echo(f"The tokens of {done.resealed} account(s) are sealed with the present key now.")
-    for name in done.without_tokens:
-        click.echo(f"{name}: no key opens its tokens; save the account again", err=True)
     if done.aside is not None:
         click.echo(f"The database from before is {done.aside}; delete it when you are sure.")
-    click.echo("All sessions have ended. API tokens and the password are those of the backup: revoke what was revoked since.", err=True)
+    for line in _consequences(done):
+        click.echo(line, err=True)
+
+
+def _consequences(done: "Restored") -> Iterator[str]:
+    """What a person should know, or do, after a restore."""
+    for name in done.without_tokens:
+        yield f"{name}: no key opens its tokens; save the account again"
+    for name in done.no_longer_followed:
+        yield f"{name}: followed a file in no folder of this installation; it follows none now"
+    yield "All sessions have ended. The password is that of the backup."
+    if done.api_tokens:
+        listed = ", ".join(names.visible(name) for name in done.api_tokens)
+        yield f"API tokens of the backup are good again: {listed}. Revoke those that you do not know."
 
 
 @click.command()

@@ -52,14 +52,19 @@ class Plan:
         self._acts: dict[str, FileAct] = {}
 
     def remove(self, path: Path) -> None:
-        """Remove a file after the commit. Raises BadInput where that could not be done."""
-        if os.path.lexists(path):
+        """Remove a file after the commit. Raises BadInput where that could not be done.
+
+        What is no auth file stays: a row that names one was not written by us.
+        """
+        if is_auth_file(path) and os.path.lexists(path):
             with _writable(path.parent):
                 _require_changeable(path)
             self._note(FileAct(str(path), None, signature(path)))
 
     def change(self, path: Path, moved_to: Path, content: bytes | None) -> None:
         """Write a file, or rename it, or both, after the commit. Raises BadInput where that could not be done."""
+        if not is_auth_file(path):
+            raise BadInput("", f"{names.visible(str(path))} is no auth file; it is left alone")
         with _writable(path.parent):
             if moved_to != path and os.path.lexists(moved_to) and not _is_same(path, moved_to):
                 raise BadInput("name", f"there is already a file {moved_to.name}")
@@ -141,7 +146,12 @@ def _sweep(folder: Path, staged: set[str | None], now: int) -> None:
 def _is_within(act: FileAct, folder: Path) -> bool:
     """Whether all that it names are auth files of this folder; a note may come from a backup of anybody's."""
     paths = [Path(path) for path in (act.path, act.moved_to) if path is not None]
-    return all(path.parent == folder and path.name.endswith(names.FILE_SUFFIX) for path in paths)
+    return all(path.parent == folder and is_auth_file(path) for path in paths)
+
+
+def is_auth_file(path: Path) -> bool:
+    """Whether a file may be one that an account follows."""
+    return path.name.endswith(names.FILE_SUFFIX) and not path.name.startswith(".")
 
 
 def signature(path: Path) -> Signature | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import func, select
 
-from quota_web import accounts, clock, config
+from quota_web import accounts, backup, clock, config
+from quota_web.backup import Restored
 from quota_web.codex import auth_file
 from quota_web.factory import create_app
 from quota_web.quota import Facts, Reading, Snapshot
@@ -109,3 +110,9 @@ def leave() -> None:
     assert presence is not None
     presence.leave()
     engine.forget_troubles()
+
+
+def restored(file: Path, now: int = NOW, actor: str = "test") -> Restored:
+    """Restore *file* as the command does."""
+    present = world()
+    return backup.restore(file, present.sealer, present.settings.account_dir, now, actor)

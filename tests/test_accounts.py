@@ -288,9 +288,10 @@ def test_removing_a_followed_account_removes_its_file(house):
 
 
 def test_an_account_whose_file_cannot_be_removed_stays(house):
-    house.file("alice")
+    path = house.file("alice")
     house.follow()
-    house.execute("UPDATE account SET source_path = '/proc/version'")
+    path.unlink()
+    (path / "in the way").mkdir(parents=True)
 
     with pytest.raises(BadInput, match="cannot be written"):
         accounts.remove("alice", NOW, BY)

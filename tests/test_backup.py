@@ -12,9 +12,8 @@ from quota_web import backup, reports
 from quota_web.errors import BadDatabase, BadInput, BadSetting, DatabaseDamaged, DatabaseTooNew
 from quota_web.store import backup as store
 from quota_web.store import engine, files, models, schema, site
-from quota_web.world import world
 from tests.fakes import NOW
-from tests.operations import CANARY, environment, fill, leave, make_app, opened, record, rows, run
+from tests.operations import CANARY, environment, fill, leave, make_app, opened, record, restored, rows, run
 
 
 @pytest.fixture
@@ -140,7 +139,7 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(filled, made, instance
     record(1, NOW + 60)
     leave()
 
-    done = backup.restore(made, world().sealer, NOW + 100, "test")
+    done = restored(made, NOW + 100, "test")
 
     assert rows(models.reading) == 96
     assert done.aside is not None
@@ -162,7 +161,7 @@ def test_sessions_of_the_replaced_database_end_too(filled, made, instance_dir):
         epoch = site.read(tx).session_epoch
     leave()
 
-    backup.restore(made, world().sealer, NOW, "test")
+    restored(made)
 
     with engine.reading() as conn:
         assert site.read(conn).session_epoch > epoch
@@ -173,7 +172,7 @@ def test_the_backup_itself_stays_as_it_is(filled, made):
     made.chmod(0o400)
     leave()
 
-    backup.restore(made, world().sealer, NOW, "test")
+    restored(made)
 
     assert (made.read_bytes(), made.stat().st_mtime_ns) == before
     assert list(made.parent.glob(f"{made.name}-*")) == []
@@ -185,7 +184,7 @@ def test_a_restore_into_an_empty_folder_needs_no_database(made, instance_dir, tm
     (elsewhere / "secret.key").write_bytes((instance_dir / "secret.key").read_bytes())
     app = make_app(elsewhere)
     with app.app_context():
-        done = backup.restore(made, world().sealer, NOW, "test")
+        done = restored(made)
 
         assert done.aside is None
         assert rows(models.account) == 2
@@ -208,7 +207,7 @@ def test_nothing_is_restored_under_a_program_of_another_kind(filled, made, insta
     other.execute("SELECT count(*) FROM account").fetchall()
     try:
         with pytest.raises(BadDatabase, match="in use"):
-            backup.restore(made, world().sealer, NOW, "test")
+            restored(made)
     finally:
         other.close()
 
@@ -217,7 +216,7 @@ def test_an_older_backup_is_brought_up_to_date(filled, made, instance_dir):
     change(made, "DROP TABLE login_failure", "DROP TABLE api_token", "UPDATE alembic_version SET version_num = '0002'")
     leave()
 
-    done = backup.restore(made, world().sealer, NOW, "test")
+    done = restored(made)
 
     assert done.migrated_from == "0002"
     assert rows(models.reading) == 96
@@ -244,7 +243,7 @@ def test_what_is_not_ours_or_not_whole_is_refused(filled, made, instance_dir, st
     before = (instance_dir / "quota.sqlite").stat().st_ino
 
     with pytest.raises(error, match=words):
-        backup.restore(made, world().sealer, NOW, "test")
+        restored(made)
 
     assert (instance_dir / "quota.sqlite").stat().st_ino == before
     assert [name for name in os.listdir(instance_dir) if "part" in name or "restore" in name] == []
@@ -270,7 +269,7 @@ def test_a_file_that_is_too_large_is_refused(filled, made, monkeypatch):
     monkeypatch.setattr(store, "MAX_SIZE", 50_000)
 
     with pytest.raises(BadInput, match="larger than"):
-        backup.restore(made, world().sealer, NOW, "test")
+        restored(made)
 
 
 def test_a_damaged_database_can_be_replaced_and_is_kept_byte_by_byte(filled, made, instance_dir):
@@ -279,7 +278,7 @@ def test_a_damaged_database_can_be_replaced_and_is_kept_byte_by_byte(filled, mad
     live.write_bytes(b"no database at all" * 500)
     (instance_dir / "quota.sqlite-wal").write_bytes(b"a log of something")
 
-    done = backup.restore(made, world().sealer, NOW, "test")
+    done = restored(made)
 
     assert done.aside is not None
     assert done.aside.read_bytes() == b"no database at all" * 500
@@ -291,7 +290,7 @@ def test_a_damaged_database_can_be_replaced_and_is_kept_byte_by_byte(filled, mad
 def test_two_restores_of_one_second_keep_both_databases(filled, made, instance_dir):
     leave()
 
-    first, second = backup.restore(made, world().sealer, NOW, "test"), backup.restore(made, world().sealer, NOW, "test")
+    first, second = restored(made), restored(made)
 
     assert first.aside != second.aside
     assert len(list(instance_dir.glob("quota.sqlite.before-restore-*"))) == 2

@@ -11,7 +11,7 @@ from quota_web.store import accounts as store
 from quota_web.store import engine, models
 from quota_web.world import world
 from tests.fakes import NOW, auth_document, make_jwt
-from tests.operations import CANARY, add_account, leave, make_app, opened, rows, run
+from tests.operations import CANARY, add_account, leave, make_app, opened, restored, rows, run
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ def test_the_advice_helps(app, made, key_file):
     old = key_file.read_text()
     key_file.write_text("another key, of another machine\n")
     with pytest.raises(BadInput):
-        backup.restore(made, world().sealer, NOW, "test")
+        restored(made)
 
     key_file.write_text("another key, of another machine\n" + old)
-    assert backup.restore(made, world().sealer, NOW, "test").resealed == 2
+    assert restored(made).resealed == 2
     key_file.write_text("another key, of another machine\n")
     assert tokens() == [f"{CANARY}-1", f"{CANARY}-2"]
 
@@ -154,7 +154,7 @@ def test_an_account_whose_file_is_there_needs_no_key(app, made, instance_dir, tm
     backup.backup(tmp_path / "with-file.sqlite")
     (instance_dir / "secret.key").write_text("another key, of another machine\n")
 
-    done = backup.restore(tmp_path / "with-file.sqlite", world().sealer, NOW, "test")
+    done = restored(tmp_path / "with-file.sqlite")
 
     assert done.without_tokens == ()
     follow.sync(world().sealer, folder, NOW)

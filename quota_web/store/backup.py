@@ -35,6 +35,15 @@ class Content:
     rows: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a restore wants to know of the database that it replaces."""
+
+    session_epoch: int = 0
+    #: The folders whose files its accounts follow.
+    folders: tuple[Path, ...] = ()
+
+
 def data_version() -> int:
     with engine.reading() as conn:
         return site.read(conn).data_version
@@ -107,6 +116,8 @@ def _content(file: Path, connection: sqlite3.Connection, version: str) -> Conten
     state = connection.execute("SELECT data_version, session_epoch FROM site_state WHERE id = 1").fetchone()
     if state is None:
         raise DatabaseDamaged(f"{file}: is damaged (the row of the site's state is missing)")
+    if not all(isinstance(value, int) for value in state):
+        raise BadInput("file", f"{file}: table site_state holds what this program never writes")
     return Content(version, files.size_of(file), int(state[0]), int(state[1]), rows)
 
 
@@ -147,29 +158,32 @@ def renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
         site.bump(conn, now)
 
 
-def quiet(file: Path) -> int:
-    """Make sure that no other program has the database open, and move its log into it; returns its session epoch, 0 where that is unreadable.
+def quiet(file: Path) -> Present:
+    """Make sure that no other program has the database open, and move its log into it.
 
-    Raises BadDatabase where somebody has it open. A damaged one is left as it is.
+    Returns what it says, as far as that can be read. Raises BadDatabase where somebody has it open. A damaged one is left as it is.
     """
     # Whatever connections this process has: none may be open when the file is looked into by hand.
     engine.forget_troubles()
     if _head(file) != MAGIC:
         # SQLite would throw away the log of what it does not take for a database.
-        return 0
+        return Present()
     connection = sqlite3.connect(file, timeout=1, isolation_level=None)
     try:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return int(connection.execute("SELECT session_epoch FROM site_state WHERE id = 1").fetchone()[0])
+        (epoch,) = connection.execute("SELECT session_epoch FROM site_state WHERE id = 1").fetchone()
+        followed = "SELECT source_path FROM account WHERE origin = 'followed' AND deleted_at IS NULL"
+        folders = {Path(path).parent for (path,) in connection.execute(followed) if path}
+        return Present(int(epoch), tuple(sorted(folders)))
     except sqlite3.Error as error:
         if isinstance(plain := engine.plain_driver_error(error), BadDatabase) and "BUSY" in getattr(error, "sqlite_errorname", ""):
             raise files.in_use(file) from plain
-        return 0
-    except TypeError:  # no such row
-        return 0
+        return Present()
+    except (TypeError, ValueError):  # no such row, or nothing that we wrote
+        return Present()
     finally:
         connection.close()
 

@@ -1,5 +1,6 @@
 """Backups made while others write: each can be restored, and each is a state that was committed."""
 
+import shutil
 import threading
 
 from quota_web import backup, clock
@@ -7,7 +8,7 @@ from quota_web.store import engine, models
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.faults.figures import runs
-from tests.operations import add_account, make_app, record, rows
+from tests.operations import add_account, make_app, record, restored, rows
 
 
 def test_backups(figures, instance_dir, tmp_path):
@@ -38,10 +39,12 @@ def test_backups(figures, instance_dir, tmp_path):
             engine.forget_troubles()
         wrong = sum(not low <= count <= high or count % 2 for count, low, high in contents)
         (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "instance").mkdir()
+        shutil.copy(instance_dir / "secret.key", tmp_path / "other" / "instance")
         other = make_app(tmp_path / "other" / "instance")
         with other.app_context():
             for number, (count, _, _) in enumerate(contents):
-                backup.restore(tmp_path / f"{number}.sqlite", world().sealer, NOW + number, "test")
+                restored(tmp_path / f"{number}.sqlite", NOW + number, "test")
                 wrong += rows(models.reading) != count
             engine.forget_troubles()
     figures.record("backups made under writes, and restored", of=total, bad=wrong, bad_is="were no committed state", writes=len(written))

@@ -13,7 +13,7 @@ from quota_web.store import condition, engine, models
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.faults.figures import runs
-from tests.operations import fill, make_app, rows
+from tests.operations import fill, make_app, restored, rows
 
 PAGE = 4096
 
@@ -95,6 +95,8 @@ def test_restore_of_anything(figures, whole, tmp_path):
     folder, counts = whole
     good, chance = (folder / "backup.sqlite").read_bytes(), random.Random(5)
     instance, wrong, refused, total = tmp_path / "instance", 0, 0, runs(80, 2_000)
+    instance.mkdir(mode=0o700)
+    shutil.copy(folder / "instance" / "secret.key", instance)
     app = make_app(instance)
     with app.app_context(), clock.frozen(NOW):
         world().ready()
@@ -108,7 +110,7 @@ def test_restore_of_anything(figures, whole, tmp_path):
             file = tmp_path / "candidate"
             file.write_bytes(forged(good, chance, tmp_path))
             try:
-                backup.restore(file, world().sealer, NOW, "test")
+                restored(file)
                 # Whole and ours: then it is what the backup was, or was never harmful.
                 wrong += (rows(models.account), rows(models.reading)) != counts
                 forget_kept(instance)
