@@ -98,6 +98,18 @@ class Credits:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """Whether an account may use one model."""
+
+    model: str
+    available: bool
+    #: Epoch seconds from which it may; None where that is not told, or where it may already.
+    available_at: int | None = None
+    #: Whether credits would make it available before; None where the answer does not say.
+    credits_would_enable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What an answer says beside its windows; kept again only when it changes."""
 
@@ -110,6 +122,8 @@ class Facts:
     credits: Credits | None = None
     #: Banked resets; None where the answer does not count them.
     reset_credits: int | None = None
+    #: By model's name; empty where the answer names none.
+    model_usage: tuple[ModelUsage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +263,11 @@ def _says_blocked(facts: Facts, windows: Sequence[Reading]) -> bool:
     if facts.allowed is True and facts.limit_reached is False:
         return False
     return bool(exhausted_own(windows))
+
+
+def unavailable_models(facts: Facts, now: int) -> list[ModelUsage]:
+    """The models that the account may not use at *now*."""
+    return [model for model in facts.model_usage if not model.available and (model.available_at is None or model.available_at > now)]
 
 
 def cached_until(

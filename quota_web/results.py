@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from quota_web import labels
-from quota_web.quota import Credits, Reading
+from quota_web.quota import Credits, ModelUsage, Reading
 from quota_web.reports import AccountReport, Overview
 from quota_web.times import iso, iso_text
 
@@ -56,6 +56,7 @@ def result(report: AccountReport) -> dict[str, Any]:
         "windows": [window(w) for w in report.windows],
         "credits": _credits(facts.credits) if facts and facts.credits else None,
         "reset_credits": facts.reset_credits if facts else None,
+        "model_usage": [_model(usage) for usage in facts.model_usage] if facts else [],
         "taken_at": iso(account.taken_at),
         "attempted_at": iso(account.attempted_at),
         "stale": report.stale,
@@ -88,6 +89,15 @@ def number(value: float) -> float | int:
     """A whole number without its `.0`, anything else to two places."""
     rounded = round(value, 2)
     return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _model(usage: ModelUsage) -> dict[str, Any]:
+    return {
+        "model": usage.model,
+        "available": usage.available,
+        "available_at": iso(usage.available_at),
+        "credits_would_enable": usage.credits_would_enable,
+    }
 
 
 def _credits(credits: Credits) -> dict[str, Any]:

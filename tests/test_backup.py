@@ -213,7 +213,13 @@ def test_nothing_is_restored_under_a_program_of_another_kind(filled, made, insta
 
 
 def test_an_older_backup_is_brought_up_to_date(filled, made, instance_dir):
-    change(made, "DROP TABLE login_failure", "DROP TABLE api_token", "UPDATE alembic_version SET version_num = '0002'")
+    change(
+        made,
+        "ALTER TABLE account_fact DROP COLUMN model_usage",
+        "DROP TABLE login_failure",
+        "DROP TABLE api_token",
+        "UPDATE alembic_version SET version_num = '0002'",
+    )
     leave()
 
     done = restored(made)

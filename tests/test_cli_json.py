@@ -50,6 +50,7 @@ def test_the_document_has_the_shape_of_the_contract(house, codex):
                 ],
                 "credits": {"has_credits": False, "unlimited": False, "balance": "0"},
                 "reset_credits": 2,
+                "model_usage": [],
                 "taken_at": "2026-11-21T12:00:00Z",
                 "attempted_at": "2026-11-21T12:00:00Z",
                 "stale": False,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quota_web import labels, quota
 from quota_web.codex.payload import MAX_READINGS, BadPayload, parse
-from quota_web.quota import Credits, Identity, Reading, Spend
+from quota_web.quota import Credits, Identity, ModelUsage, Reading, Spend
 from tests.fakes import NOW, usage_body
 
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
@@ -363,6 +363,23 @@ RESET_CREDITS = [({"available_count": 2}, 2), ({"available_count": "3"}, 3), ({"
 @pytest.mark.parametrize(("value", "count"), RESET_CREDITS)
 def test_reset_credits(value, count):
     assert parse({"rate_limit": None, "rate_limit_reset_credits": value}, NOW).facts.reset_credits == count
+
+
+def test_which_models_may_be_used():
+    usage = {
+        "gpt-6-nova": {"available": False, "available_at": "soon"},
+        "gpt-6-luna": {"available": True, "available_at": LATER},
+        "GPT-6-Astra": {"available": False, "availableAt": SOON, "credits_would_enable": True},
+        "not told": {"available": "perhaps"},
+        "no object": 5,
+    }
+
+    assert parse({**usage_body(), "model_usage": usage}, NOW).facts.model_usage == (
+        ModelUsage("GPT-6-Astra", False, SOON, True),
+        ModelUsage("gpt-6-luna", True),
+        ModelUsage("gpt-6-nova", False),
+    )
+    assert parse({**usage_body(), "model_usage": ["x"]}, NOW).facts.model_usage == ()
 
 
 def test_it_says_whom_the_answer_speaks_of():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quota_web import quota
-from quota_web.quota import Block, Credits, Facts, Reading
+from quota_web.quota import Block, Credits, Facts, ModelUsage, Reading
 
 NOW = 1_795_262_400
 HOUR = 3_600
@@ -237,6 +237,18 @@ def test_a_block_ends_by_itself_at_the_last_reset():
 )
 def test_asking_is_pointless_only_until_a_blocking_window_resets(facts, windows, until):
     assert quota.cached_until(facts, windows, TAKEN, NOW, 72 * HOUR) == until
+
+
+def test_a_model_is_unavailable_until_its_moment():
+    models = (
+        ModelUsage("later", False, NOW + 1),
+        ModelUsage("by now", False, NOW),
+        ModelUsage("who knows when", False),
+        ModelUsage("usable", True),
+    )
+    found = quota.unavailable_models(Facts(model_usage=models), NOW)
+
+    assert [usage.model for usage in found] == ["later", "who knows when"]
 
 
 @pytest.mark.parametrize(

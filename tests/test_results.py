@@ -27,6 +27,13 @@ EVERYTHING = usage_body(
     },
     credits={"has_credits": True, "unlimited": False, "balance": "12.50"},
     rate_limit_reset_credits={"available_count": 2},
+    model_usage={
+        "gpt-6-astra": {
+            "available": False,
+            "available_at": NOW + 7_200,
+            "credits_would_enable": True,
+        }
+    },
 )
 
 
@@ -68,7 +75,7 @@ def test_an_account_that_was_never_refreshed_is_all_null(house):
                 "account": "alice", "status": "pending", "message": None, "source": None, "plan_type": None, "email": "alice@example.com",
                 "five_hour_percent": None, "five_hour_reset_at": None, "weekly_percent": None, "weekly_reset_at": None,
                 "blocked": False, "blocked_until": None, "reached_type": None, "spend_reached": False,
-                "windows": [], "credits": None, "reset_credits": None,
+                "windows": [], "credits": None, "reset_credits": None, "model_usage": [],
                 "taken_at": None, "attempted_at": None, "stale": False, "group": "unknown", "rank": 1, "failing_since": None,
                 "same_login_as": None,
             }
@@ -95,6 +102,7 @@ def test_everything_that_an_answer_holds_has_its_place(alice):
              "resets_at": "2026-11-30T12:00:00Z", "limit": "15000", "used": "3831.75", "unit": "credits"},
         ],
         "credits": {"has_credits": True, "unlimited": False, "balance": "12.50"}, "reset_credits": 2,
+        "model_usage": [{"model": "gpt-6-astra", "available": False, "available_at": "2026-11-21T14:00:00Z", "credits_would_enable": True}],
         "taken_at": "2026-11-21T12:00:00Z", "attempted_at": "2026-11-21T12:00:00Z", "stale": False,
         "group": "usable", "rank": 1, "failing_since": None, "same_login_as": None,
     }  # fmt: skip

@@ -30,15 +30,21 @@ def migrate(house: House, *arguments: str) -> str:
 
 
 def fill(house: House) -> None:
-    """Three rows in each table that the present revision has, parents before children; sealed ones with their key."""
+    """Three rows in each table that the present revision has, parents before children; sealed ones with their key.
+
+    Columns of later revisions are left out.
+    """
     assert house.world.sealer.key_id
     with engine.transaction() as tx:
         there = set(tx.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars())
         for table in db.metadata.sorted_tables:
             if table.name not in there or table.name == "site_state":
                 continue
+            known = {column["name"] for column in inspect(tx).get_columns(table.name)}
+            columns = [c for c in table.columns if c.name in known]
             for number in (1, 2, 3):
-                tx.execute(table.insert().values({c.name: value_for(c, number) for c in table.columns}))
+                values = {c.name: value_for(c, number) for c in columns}
+                tx.execute(table.insert().values(values))
 
 
 def value_for(column, number):

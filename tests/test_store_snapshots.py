@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from quota_web.faults import Fault
-from quota_web.quota import Credits, Facts, Identity, Reading, Snapshot, Status
+from quota_web.quota import Credits, Facts, Identity, ModelUsage, Reading, Snapshot, Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, latest, rollups, snapshots
 from quota_web.store.models import limit_window, reading, rollup
@@ -133,6 +133,13 @@ def test_facts_are_kept_again_only_when_they_change(house, account_id):
 
     assert house.rows("SELECT since, plan FROM account_fact ORDER BY since") == [(NOW, "plus"), (NOW + 2, "pro"), (NOW + 4, "plus")]
     assert house.report("alice").facts == FACTS
+
+
+def test_which_models_may_be_used_is_kept(house, account_id):
+    models = (ModelUsage("gpt-6-astra", False, NOW + 7_200, True), ModelUsage("gpt-6-luna", True))
+    record(account_id, NOW, five(1), facts=replace(FACTS, model_usage=models))
+
+    assert house.report("alice").facts.model_usage == models
 
 
 def test_a_window_that_is_gone_from_the_answer_has_no_value_any_more(house, account_id):

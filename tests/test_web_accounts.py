@@ -68,6 +68,27 @@ def test_credits_are_told_as_they_are(house, browser, codex, credits, told):
     assert "Banked resets 3" in text
 
 
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        ({"available": False}, "gpt-6-astra not available"),
+        (
+            {"available": False, "available_at": NOW + 7_200, "credits_would_enable": True},
+            "gpt-6-astra not available until 22:00 CST (credits would enable it)",
+        ),
+        ({"available": False, "available_at": NOW - 60}, None),
+        ({"available": True}, None),
+    ],
+)
+def test_a_model_that_may_not_be_used_is_named(house, browser, codex, usage, told):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(body=usage_body(model_usage={"gpt-6-astra": usage})))
+    house.refresh()
+    text = words(browser.get("/accounts/alice").text)
+
+    assert told in text if told else "gpt-6-astra" not in text
+
+
 def test_every_window_has_its_place_and_a_spend_limit_its_amounts(house, browser, codex):
     spend = {"individual_limit": {"limit": "15000", "used": "3831.75", "used_percent": 26, "reset_at": NOW + 864_000, "unit": "credits"}}
     extra = [{"limit_name": "Spark", "metered_feature": "x", "rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000}}}]

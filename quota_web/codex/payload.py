@@ -15,10 +15,11 @@ from typing import NamedTuple
 from quota_web import quota
 from quota_web.codex import values
 from quota_web.codex.text import clean
-from quota_web.quota import Credits, Facts, Identity, Reading, Snapshot, Spend
+from quota_web.quota import Credits, Facts, Identity, ModelUsage, Reading, Snapshot, Spend
 
 MAX_READINGS = 64
 _MOST_LIMITS = 256
+_MOST_MODELS = 64
 
 #: More than this is no percentage of anything; spend limits have been seen at 107.
 _MOST_PERCENT = 1_000_000.0
@@ -70,7 +71,11 @@ def parse(document: object, fetched_at: int) -> Snapshot:
         *([spend_limit] if spend_limit else []),
         *_other_readings(top, limits, fetched_at),
     ]
-    return Snapshot(_merged(found), _facts(top, own, spend, spend_limit), _identity(top))
+    facts = replace(
+        _facts(top, own, spend, spend_limit),
+        model_usage=_model_usage(top.get("model_usage"), fetched_at),
+    )
+    return Snapshot(_merged(found), facts, _identity(top))
 
 
 class _Limit(NamedTuple):
@@ -143,6 +148,20 @@ def _reached_type(value: object) -> str | None:
 
 def _reset_credits(value: object) -> int | None:
     return values.whole(_fields(value).get("available_count") if isinstance(value, dict) else value, 1_000_000)
+
+
+def _model_usage(value: object, fetched_at: int) -> tuple[ModelUsage, ...]:
+    """Which models may be used, sorted by name: an object of objects by model."""
+    found = []
+    for name, item in islice(_items(value), _MOST_MODELS) if isinstance(value, dict) else ():
+        part, model = _fields(item), clean(name)
+        available = values.flag(part.get("available"))
+        if model is None or available is None:
+            continue
+        at = None if available else values.moment(part.get("available_at"), fetched_at)
+        credits_would = values.flag(part.get("credits_would_enable"))
+        found.append(ModelUsage(model, available, at, credits_would))
+    return tuple(sorted(found, key=lambda usage: usage.model))
 
 
 def _credits(value: object) -> Credits | None:

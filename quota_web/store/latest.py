@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from quota_web.quota import Credits, Facts, Reading, Spend
+from quota_web.quota import Credits, Facts, ModelUsage, Reading, Spend
 from quota_web.store.direct import Fixed
 from quota_web.store.models import account, account_fact, limit_window
 
@@ -56,9 +56,17 @@ def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[in
 
 @lru_cache(maxsize=256)
 def _facts_of(said: tuple[Any, ...]) -> Facts:
-    plan, allowed, limit_reached, reached_type, spend_reached, credits, reset_credits = said
-    kept = Credits(**json.loads(credits)) if credits else None
-    return Facts(plan, _truth(allowed), _truth(limit_reached), reached_type, bool(spend_reached), kept, reset_credits)
+    plan, allowed, limit_reached, reached_type, spend_reached, credits, reset_credits, models = said
+    return Facts(
+        plan,
+        _truth(allowed),
+        _truth(limit_reached),
+        reached_type,
+        bool(spend_reached),
+        Credits(**json.loads(credits)) if credits else None,
+        reset_credits,
+        tuple(ModelUsage(**model) for model in json.loads(models)) if models else (),
+    )
 
 
 def _truth(flag: object) -> bool | None:
@@ -78,7 +86,7 @@ def _windows() -> Select[Any]:
 def _facts() -> Select[Any]:
     f, every = account_fact.c, account_fact.alias()
     newest = select(func.max(every.c.since)).where(every.c.account_id == account.c.id).scalar_subquery()
-    columns = (f.account_id, f.plan, f.allowed, f.limit_reached, f.reached_type, f.spend_reached, f.credits, f.reset_credits)
+    columns = (f.account_id, f.plan, f.allowed, f.limit_reached, f.reached_type, f.spend_reached, f.credits, f.reset_credits, f.model_usage)
     joined = account.join(account_fact, (f.account_id == account.c.id) & (f.since == newest))
     return select(*columns).select_from(joined)
 

@@ -136,6 +136,8 @@ account_fact = Table(
     #: JSON: {"has_credits", "unlimited", "balance", "overage_limit_reached"}.
     Column("credits", Text),
     Column("reset_credits", Integer),
+    #: JSON: a list of {"model", "available", "available_at", "credits_would_enable"}.
+    Column("model_usage", Text),
     sqlite_with_rowid=False,
 )
 

@@ -19,8 +19,8 @@ from quota_web.store.files import Presence
 from quota_web.store.sealing import Sealer
 
 #: The newest migration; a test compares it with the folder.
-HEAD = "0003"
-KNOWN = ("0001", "0002", "0003")
+HEAD = "0004"
+KNOWN = ("0001", "0002", "0003", "0004")
 MIGRATIONS = PROJECT / "migrations"
 #: Any number that no other program on the same PostgreSQL uses for its own lock.
 POSTGRES_LOCK = 0x636F6465785F7130

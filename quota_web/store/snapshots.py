@@ -177,7 +177,10 @@ def _code(fault: Fault | None) -> str | None:
 def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
     """Facts as a row that counts from *since* on."""
     values = {f: getattr(facts, f) for f in ("plan", "allowed", "limit_reached", "reached_type", "spend_reached", "reset_credits")}
-    return {"account_id": account_id, "since": since, **values, "credits": json.dumps(asdict(facts.credits)) if facts.credits else None}
+    credits = json.dumps(asdict(facts.credits)) if facts.credits else None
+    models = json.dumps([asdict(m) for m in facts.model_usage]) if facts.model_usage else None
+    said = {"credits": credits, "model_usage": models}
+    return {"account_id": account_id, "since": since, **values, **said}
 
 
 # Made once: putting a statement together costs as much as running it.
