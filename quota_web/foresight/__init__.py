@@ -4,17 +4,36 @@ No database, no Flask, no clock and no pages belong here: callers pass readings 
 """
 
 from quota_web.foresight.choose import Candidate, Choice, Reason, choose
+from quota_web.foresight.events import (
+    AccountHistory,
+    Cycle,
+    Event,
+    How,
+    Judgement,
+    Kind,
+    WindowReadings,
+)
 from quota_web.foresight.forecast import Forecast, ForecastState, Pace, forecast
 from quota_web.foresight.history import WindowHistory
+from quota_web.foresight.judging import Judge, judge
 
 __all__ = [
+    "AccountHistory",
     "Candidate",
     "Choice",
+    "Cycle",
+    "Event",
     "Forecast",
     "ForecastState",
+    "How",
+    "Judge",
+    "Judgement",
+    "Kind",
     "Pace",
     "Reason",
     "WindowHistory",
+    "WindowReadings",
     "choose",
     "forecast",
+    "judge",
 ]
