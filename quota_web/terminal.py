@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol
 
 from quota_web import labels
 from quota_web.faults import Fault
-from quota_web.quota import FIVE_HOUR, SPEND, WEEKLY, Reading, Status, is_own
+from quota_web.quota import FIVE_HOUR, SPEND, WEEKLY, Reading, Status, is_own, unavailable_models
 from quota_web.ranking import Group
 from quota_web.reports import AccountReport
 from quota_web.times import local, short
@@ -55,7 +55,7 @@ def status_table(
     zone: tzinfo | None,
 ) -> list[str]:
     """The same with what can be made of each account, and what it has beside the two windows."""
-    rows = [[*_row(r, zone), state(r, now, zone), other(r)] for r in reports]
+    rows = [[*_row(r, zone), state(r, now, zone), other(r, now, zone)] for r in reports]
     header = [*HEADER, "state", "other"]
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
@@ -85,7 +85,7 @@ def state(report: AccountReport, now: int, zone: tzinfo | None) -> str:
     return ", ".join(words)
 
 
-def other(report: AccountReport) -> str:
+def other(report: AccountReport, now: int, zone: tzinfo | None) -> str:
     """What an account has beside the two windows that have columns: `monthly 39, credits unlimited`."""
     words = [
         f"{labels.window(w.key).lower()} {w.remaining_percent:g}"
@@ -97,6 +97,9 @@ def other(report: AccountReport) -> str:
         words.append("credits unlimited")
     elif credits is not None and credits.has_credits:
         words.append(f"credits {_amount(credits.balance)}" if credits.balance else "credits shared")
+    for model in unavailable_models(report.facts, now) if report.facts else ():
+        until = "" if model.available_at is None else f" until {short(model.available_at, now, zone)}"
+        words.append(f"no {model.model}{until}")
     if report.same_login_as is not None:
         words.append(f"same login as {report.same_login_as}")
     return ", ".join(words)

@@ -283,7 +283,14 @@ def monthly_body(used):
 
 def test_what_an_account_has_beside_the_two_windows_has_a_column(house, codex):
     unlimited = usage_body(None, None, plan="enterprise", credits={"has_credits": True, "unlimited": True, "balance": None})
-    for name, body in (("alice", usage_body()), ("frank", monthly_body(61)), ("mia", unlimited)):
+    astra = {"gpt-6-astra": {"available": False, "available_at": NOW + 7_200}, "gpt-6-luna": {"available": True}}
+    bodies = {
+        "alice": usage_body(),
+        "frank": monthly_body(61),
+        "mia": unlimited,
+        "zoe": usage_body(model_usage=astra),
+    }
+    for name, body in bodies.items():
         house.file(name)
         codex.answers(f"acct-{name}", Scene(body=body))
 
@@ -291,13 +298,14 @@ def test_what_an_account_has_beside_the_two_windows_has_a_column(house, codex):
         [
             f"{HEADER}   state   other",
             "alice            88       60  2026-11-25 07:20:00 CST  network  usable",
+            "zoe              88       60  2026-11-25 07:20:00 CST  network  usable  no gpt-6-astra until 22:00",
             "frank             -        -  -                        network  usable  monthly 39",
             "mia               -        -  -                        network  usable  credits unlimited",
         ],
         [],
         0,
     )
-    assert house.run("status", "--oneline").stdout == "alice 88%/60% · frank monthly 39% · mia unlimited\n"
+    assert house.run("status", "--oneline").stdout == "alice 88%/60% · zoe 88%/60% · frank monthly 39% · mia unlimited\n"
 
 
 # The state file
