@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import MAX_TOKEN, Credentials
-from quota_web.codex.auth_shapes import MAX_FILE
+from quota_web.codex.auth_text import MAX_FILE
 from quota_web.errors import CredentialsRefused
 from quota_web.secret import Secret
 from tests.fakes import NOW, auth_document, make_jwt

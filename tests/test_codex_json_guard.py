@@ -17,7 +17,7 @@ REFUSED = {
     "blank": (b" \r\n\t", "empty"),
     "only a mark": (b"\xef\xbb\xbf", "empty"),
     "not UTF-8": (b'{"a": "\xff"}', "not UTF-8 text"),
-    "UTF-16": ('{"a": 1}'.encode("utf-16"), "not UTF-8 text"),
+    "cut UTF-16": ('{"a": 1}'.encode("utf-16")[:-1], "not UTF-8 text"),
     "cut": (b'{"a": "' + CANARY.encode(), "not valid JSON (line 1)"),
     "on line 3": (b'{\n"a": 1,\n"b": }', "not valid JSON (line 3)"),
     "two documents": (b"{} {}", "not valid JSON (line 1)"),

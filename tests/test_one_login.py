@@ -31,7 +31,11 @@ def test_a_login_that_is_here_gets_the_new_tokens_under_the_name_it_has(house, c
     house.ask()
     saved = add(house, "work", access_token=NEWER)
 
-    assert (saved.name, saved.is_new, saved.outcome) == ("alice", False, "here already, credentials replaced")
+    assert (saved.name, saved.is_new, saved.outcome) == (
+        "alice",
+        False,
+        "here already, credentials replaced",
+    )
     assert house.names() == ["alice"]
     assert stored(house, "alice").access_token.reveal() == NEWER
     assert house.used("alice") == {"five_hour": 12, "weekly": 40}

@@ -10,48 +10,27 @@ import re
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from quota_web.codex import auth_shapes, claims
-from quota_web.codex.auth_shapes import MAX_ENTRIES, MAX_FILE, BrokenLine, Found, JsonObject, first_text
+from quota_web.codex import auth_shapes, auth_text, claims
+from quota_web.codex import credentials as credentials_of
+from quota_web.codex.auth_shapes import Found, JsonObject, first_text
+from quota_web.codex.auth_text import MAX_ENTRIES, MAX_FILE
+from quota_web.codex.credentials import MAX_TOKEN, Credentials, refused
 from quota_web.codex.json_guard import JsonRefused, size_in_words
 from quota_web.codex.text import clean
 from quota_web.errors import CredentialsRefused
 from quota_web.faults import Fault
-from quota_web.logins import Login, may_be_same
+from quota_web.logins import may_be_same
 from quota_web.secret import Secret
 
-MAX_TOKEN = 16_384
+__all__ = ["MAX_TOKEN", "Credentials", "Entry", "entries", "parse", "read", "read_file", "read_path", "read_whole", "to_document", "updated"]
+
 MAX_NAME = 80
 #: Waits before the next try to read a file that its owner is just writing (the Codex CLI truncates it in place): a second in all.
 READ_WAITS_S = (0.05, 0.1, 0.2, 0.3, 0.35)
-
-_TOKEN = re.compile(r"[\x21-\x7e]+")
-_ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What is needed to ask for one account's quota, with what its tokens and its file say of whose it is."""
-
-    access_token: Secret
-    refresh_token: Secret | None
-    id_token: Secret | None
-    account_id: str
-    user_id: str | None = None
-    email: str | None = None
-    plan: str | None = None
-    #: Epoch seconds; None where the access token does not say.
-    expires_at: int | None = None
-    fedramp: bool = False
-    #: The program that the refresh token was issued to.
-    client_id: str | None = None
-
-    @property
-    def login(self) -> Login:
-        return Login(self.account_id, self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +40,21 @@ class Entry:
     name: str | None
     credentials: Credentials | None
     fault: Fault | None
+    #: False for what stands among accounts, or in a file, and has nothing to do with signing in.
+    is_sign: bool = True
 
 
 def parse(document: object) -> Credentials:
-    """The credentials of the one account in *document* (decoded JSON, or a bare token). Raises CredentialsRefused."""
-    return _credentials(_only(document))
+    """The credentials of the one login in *document* (decoded JSON, or a bare token). Raises CredentialsRefused."""
+    return _only(_split(document))[1]
 
 
 def read(raw: bytes) -> Credentials:
-    """The credentials of a file of one account, given as bytes. Raises CredentialsRefused."""
+    """The credentials of a file of one login, given as bytes. Raises CredentialsRefused."""
     try:
         return parse(_document(raw))
     except JsonRefused as error:
-        raise _refused("file_unreadable", str(error)) from None
+        raise refused("file_unreadable", str(error)) from None
 
 
 def entries(raw: bytes, file_name: str) -> list[Entry]:
@@ -81,15 +62,15 @@ def entries(raw: bytes, file_name: str) -> list[Entry]:
 
     Names come from the entry, else the e-mail address, else *file_name*.
     """
+    stem = _file_stem(file_name)
     try:
-        found = [item for document in auth_shapes.documents(raw) for item in auth_shapes.split(document)]
+        found = [item for document in auth_text.documents(raw) for item in auth_shapes.split(document)]
     except JsonRefused as error:
-        return [Entry(_file_stem(file_name), None, Fault("file_unreadable", {"reason": str(error)}))]
+        return [Entry(stem, None, Fault("file_unreadable", {"reason": str(error)}))]
     if not found or len(found) > MAX_ENTRIES:
         reason = "no account in it" if not found else f"more than {MAX_ENTRIES} accounts"
-        return [Entry(_file_stem(file_name), None, Fault("file_unreadable", {"reason": reason}))]
-    stem = _file_stem(file_name)
-    alone = sum(item.other_platform is None for item in found) < 2
+        return [Entry(stem, None, Fault("file_unreadable", {"reason": reason}), is_sign=bool(found))]
+    alone = sum(item.service is None or item.service.kind != "other" for item in found) < 2
     return [_entry(item, stem if alone else f"{stem}-{number}") for number, item in enumerate(found, 1)]
 
 
@@ -102,17 +83,17 @@ def read_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _refused("file_unreadable", "not a regular file")
+                raise refused("file_unreadable", "not a regular file")
             raw = file.read(MAX_FILE + 1)
     except FileNotFoundError:
         raise CredentialsRefused(Fault("file_gone")) from None
     except IsADirectoryError:
-        raise _refused("file_unreadable", "not a regular file") from None
+        raise refused("file_unreadable", "not a regular file") from None
     except (OSError, ValueError) as error:
         words = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else "not a usable file name"
-        raise _refused("file_unreadable", words) from None
+        raise refused("file_unreadable", words) from None
     if len(raw) > MAX_FILE:
-        raise _refused("file_unreadable", f"larger than {size_in_words(MAX_FILE)}")
+        raise refused("file_unreadable", f"larger than {size_in_words(MAX_FILE)}")
     return raw
 
 
@@ -132,7 +113,7 @@ def read_whole(path: Path, sleep: Callable[[float], object] = time.sleep) -> tup
             return raw, parse(_document(raw))
         except JsonRefused as error:
             if not error.incomplete or wait is None:
-                raise _refused("file_unreadable", str(error)) from None
+                raise refused("file_unreadable", str(error)) from None
         sleep(wait)
     raise AssertionError("the last try returns or raises")
 
@@ -157,21 +138,34 @@ def updated(raw: bytes | None, credentials: Credentials) -> bytes:
     """The file *raw* with the tokens of *credentials* in the places that its shape has for them; unknown fields are kept.
 
     Tokens that *credentials* lacks stay as they are, unless the file held another login: then they are emptied.
-    A file that is missing or no JSON is replaced by a new one; one of several accounts or of another service raises CredentialsRefused.
+    A file that is missing or no JSON is replaced by a new one; one of several logins or of another service raises CredentialsRefused.
     """
     try:
         document = _document(raw or b"")
     except JsonRefused:
         return to_document(credentials)
-    entry = _only(document)
-    if not isinstance(entry, dict):
+    if not isinstance(document, dict | list):
         return to_document(credentials)
-    try:
-        same_login = _is_same_login(_credentials(entry), credentials)
-    except CredentialsRefused:
-        same_login = False
-    _write(entry, credentials, same_login)
+    items = _split(document)
+    places, same_login = _places(items, credentials)
+    if any(item.in_text or not (item.where or item.among) for item in places):
+        raise refused("file_unreadable", "its tokens are kept in a text; import it instead")
+    for item in places:
+        _write(item, credentials, same_login)
     return _dumped(document)
+
+
+def _places(items: list[Found], credentials: Credentials) -> tuple[list[Found], bool]:
+    """Where the tokens of the one login stand, and whether it is the login of *credentials*."""
+    try:
+        chosen, before = _only(items)
+    except CredentialsRefused:
+        own = [item for item in items if _foreign(item) is None]
+        usable = [item for item in own if not isinstance(_outcome(item), Fault)]
+        if len(usable) > 1 or not own:
+            raise
+        return [next((item for item in own if item.where), own[0])], False
+    return [item for item in items if item is chosen or _outcome(item) == before], _is_same_login(before, credentials)
 
 
 def _is_same_login(before: Credentials, after: Credentials) -> bool:
@@ -180,27 +174,36 @@ def _is_same_login(before: Credentials, after: Credentials) -> bool:
     return before.access_token == after.access_token or may_be_same(before.login, after.login)
 
 
-def _write(entry: JsonObject, credentials: Credentials, same_login: bool) -> None:
+def _write(item: Found, credentials: Credentials, same_login: bool) -> None:
     """Put the tokens where the entry keeps them, and its expiry in step with them."""
-    if auth_shapes.holds_agent_identity(entry) or _access_fault(entry) == "api_key":
-        entry["auth_mode"], entry["tokens"] = "chatgpt", {}
-    where = auth_shapes.layers(entry)
-    home = _holder(where, auth_shapes.ACCESS) or where[0]
+    where = list(item.where)
+    if not where:
+        among = item.among or []
+        among[among.index(item.bare)] = json.loads(to_document(credentials))
+        return
+    if auth_shapes.holds_agent_identity(where) or (item.access is None and auth_shapes.holds_api_key(where)):
+        where[-1].update({"auth_mode": "chatgpt", "tokens": {}})
+        where = [where[-1]["tokens"], where[-1]]  # type: ignore[list-item]
+    home = where[0]
     for names, value in ((auth_shapes.REFRESH, credentials.refresh_token), (auth_shapes.ID, credentials.id_token)):
         holder = _holder(where, names)
         if value is not None or (holder is not None and not same_login):
             _put(holder or home, names, _revealed(value) or "")
-    _put(home, auth_shapes.ACCESS, credentials.access_token.reveal())
-    if first_text(where, auth_shapes.ACCOUNT_ID) is not None or auth_shapes.web_account_id(entry) != credentials.account_id:
-        _put(_holder(where, auth_shapes.ACCOUNT_ID) or home, auth_shapes.ACCOUNT_ID, credentials.account_id)
+    _put_access(home, item.access, credentials.access_token.reveal())
+    if credentials_of.named_account_id(item) is not None or auth_shapes.web_account_id(where) != credentials.account_id:
+        _put(_holder([home, *item.beside, *where[1:]], auth_shapes.ACCOUNT_ID) or home, auth_shapes.ACCOUNT_ID, credentials.account_id)
     if credentials.expires_at is not None:
-        for part in where:
-            part.update({name: _moment_like(part[name], credentials.expires_at) for name in auth_shapes.EXPIRY if part.get(name)})
+        for part in where[:2]:
+            part.update({name: _moment_like(part[name], credentials.expires_at) for name in auth_shapes.EXPIRY if _is_moment(part.get(name))})
 
 
-def _access_fault(entry: JsonObject) -> str | None:
-    fault = _fault_of(entry)
-    return fault.code if fault else None
+def _put_access(home: JsonObject, access: str | None, token: str) -> None:
+    """Put an access token where the last one was; under a name that says so where it would not be found there again."""
+    name = access or next((name for name in auth_shapes.ACCESS[:2] if name in home), auth_shapes.ACCESS[0])
+    home[name] = token
+    if auth_shapes.access_field(home) != name:
+        del home[name]
+        home[auth_shapes.ACCESS[0]] = token
 
 
 def _holder(where: list[JsonObject], names: tuple[str, ...]) -> JsonObject | None:
@@ -210,6 +213,10 @@ def _holder(where: list[JsonObject], names: tuple[str, ...]) -> JsonObject | Non
 
 def _put(part: JsonObject, names: tuple[str, ...], value: str) -> None:
     part[next((name for name in names if name in part), names[0])] = value
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and bool(value)
 
 
 def _moment_like(old: object, at: int) -> object:
@@ -224,44 +231,61 @@ def _dumped(document: object) -> bytes:
 
 
 def _document(raw: bytes) -> object:
-    found = auth_shapes.documents(raw)
+    found = auth_text.documents(raw, whole=True)
     return found[0] if len(found) == 1 else found
 
 
-def _only(document: object) -> object:
-    """The one entry of a document that is ChatGPT's."""
-    found = list(auth_shapes.split(document))
-    own = [item for item in found if item.other_platform is None]
-    if len(own) > 1:
-        usable = [item for item in own if _fault_of(item.entry) is None]
-        if len(usable) > 1:
-            raise _refused("file_unreadable", f"holds {len(usable)} accounts; import it instead")
-        own = usable or own
-    if not own:
-        raise CredentialsRefused(_other(found[0])) if found else _refused("file_unreadable", "no account in it")
-    return own[0].entry
-
-
-def _fault_of(entry: object) -> Fault | None:
+def _split(document: object) -> list[Found]:
     try:
-        _credentials(entry)
-    except CredentialsRefused as refused:
-        return refused.fault
-    return None
+        return auth_shapes.split(document)
+    except JsonRefused as error:
+        raise refused("file_unreadable", str(error)) from None
+
+
+def _only(items: list[Found]) -> tuple[Found, Credentials]:
+    """The one login of a document: where it stands, and its credentials. Of several tokens of it the one that lasts longest."""
+    own = [item for item in items if _foreign(item) is None]
+    if not own:
+        nothing = Fault("file_unreadable", {"reason": "no account in it"})
+        raise CredentialsRefused(next((fault for item in items if (fault := _foreign(item))), nothing))
+    usable = [(item, made) for item in own if isinstance(made := _outcome(item), Credentials)]
+    if not usable:
+        raise CredentialsRefused(next(made for item in own if isinstance(made := _outcome(item), Fault)))
+    logins = {made.login if made.login.is_known else (made.access_token, made.account_id) for _, made in usable}
+    if len(logins) > 1:
+        raise refused("file_unreadable", f"holds {len(logins)} accounts; import it instead")
+    return max(usable, key=lambda found: found[1].expires_at or 0)
+
+
+def _outcome(item: Found) -> Credentials | Fault:
+    try:
+        return credentials_of.read(item)
+    except CredentialsRefused as error:
+        return error.fault
 
 
 def _entry(item: Found, file_stem: str) -> Entry:
-    if item.other_platform is not None:
-        return Entry(_usable_name(item.name) or file_stem, None, _other(item))
-    try:
-        credentials = _credentials(item.entry)
-    except CredentialsRefused as refused:
-        return Entry(_usable_name(item.name) or file_stem, None, refused.fault)
-    return Entry(_usable_name(item.name) or _usable_name(credentials.email) or file_stem, credentials, None)
+    name = _usable_name(item.name)
+    if fault := _foreign(item):
+        email = clean(first_text(item.where, auth_shapes.EMAIL))
+        return Entry(name or _usable_name(email or item.key) or file_stem, None, fault, item.is_sign)
+    made = _outcome(item)
+    key = item.key if item.key and not auth_shapes.is_service(item.key) else None
+    if isinstance(made, Fault):
+        return Entry(name or _usable_name(key) or file_stem, None, made, item.is_sign)
+    return Entry(name or _usable_name(made.email) or _usable_name(key) or file_stem, made, None)
 
 
-def _other(item: Found) -> Fault:
-    return Fault("other_platform", {"platform": item.other_platform or "?"})
+def _foreign(item: Found) -> Fault | None:
+    """That an account is another service's. A name that is not known here counts only where the token is not OpenAI's."""
+    service = item.service
+    if service is None or service.kind == "own":
+        return None
+    if service.kind == "unknown":
+        tokens = [first_text(item.where[:1], (item.access or "", *auth_shapes.ID)), item.bare]
+        if any(isinstance(token, str) and claims.read(token).account_id for token in tokens):
+            return None
+    return Fault("other_platform", {"platform": service.word})
 
 
 def _file_stem(file_name: str) -> str:
@@ -277,100 +301,5 @@ def _usable_name(name: str | None) -> str | None:
     return clean(re.sub(r"[/\\]", "-", name).lstrip("."), MAX_NAME) if name else None
 
 
-def _credentials(entry: object) -> Credentials:
-    """The credentials in a single entry. Raises CredentialsRefused."""
-    if isinstance(entry, BrokenLine):
-        raise _refused("file_unreadable", f"not valid JSON (line {entry.number})")
-    if isinstance(entry, str):
-        entry = {"refresh_token" if auth_shapes.is_refresh_token(auth_shapes.strip_bearer(entry)) else "access_token": entry}
-    if not isinstance(entry, dict):
-        raise _refused("file_unreadable", "not a JSON object")
-    where = auth_shapes.layers(entry)
-    access = _access_token(entry, where)
-    id_value = first_text(where, auth_shapes.ID)
-    id_token, refresh_token = _optional_token(id_value), _optional_token(first_text(where, auth_shapes.REFRESH))
-    id_claims = claims.of(id_value) if isinstance(id_value, dict) else claims.read(id_token)
-    access_claims = claims.read(access)
-    found = Credentials(
-        access_token=Secret(access),
-        refresh_token=Secret(refresh_token) if refresh_token else None,
-        id_token=Secret(id_token) if id_token else None,
-        account_id=_account_id(entry, where, id_claims, access_claims),
-        expires_at=access_claims.expires_at,
-        fedramp=id_claims.fedramp or access_claims.fedramp,
-    )
-    return _with_owner(found, entry, where, id_claims, access_claims)
-
-
-def _with_owner(found: Credentials, entry: JsonObject, where: list[JsonObject], of_id: claims.Claims, of_access: claims.Claims) -> Credentials:
-    """Add whose the credentials are: the tokens' claims first, since files get copied and edited."""
-    user = auth_shapes.web_user(entry)
-    return replace(
-        found,
-        user_id=of_id.user_id or of_access.user_id or clean(first_text(where, auth_shapes.USER_ID)) or clean(user.get("id")),
-        email=of_id.email or of_access.email or clean(first_text([*where, user], auth_shapes.EMAIL)),
-        plan=of_id.plan or of_access.plan or clean(first_text(where, auth_shapes.PLAN)),
-        client_id=clean(first_text(where, auth_shapes.CLIENT_ID)) or of_access.client_id or of_id.client_id,
-    )
-
-
-def _access_token(entry: JsonObject, where: list[JsonObject]) -> str:
-    if auth_shapes.holds_agent_identity(entry):
-        raise CredentialsRefused(Fault("agent_identity"))
-    value = first_text(where, auth_shapes.ACCESS)
-    if value is None:
-        if auth_shapes.holds_api_key(entry):
-            raise CredentialsRefused(Fault("api_key"))
-        if first_text(where, auth_shapes.REFRESH) is not None:
-            raise CredentialsRefused(Fault("refresh_token_only"))
-        raise CredentialsRefused(Fault("missing_access_token"))
-    if not isinstance(value, str):
-        raise _refused("bad_access_token", "is not text")
-    return _checked_token(auth_shapes.strip_bearer(value))
-
-
-def _checked_token(token: str) -> str:
-    if not token:
-        raise CredentialsRefused(Fault("missing_access_token"))
-    if token.startswith("sess-"):
-        raise CredentialsRefused(Fault("session_token"))
-    if token.startswith("sk-"):
-        raise CredentialsRefused(Fault("api_key"))
-    if auth_shapes.is_refresh_token(token):
-        raise CredentialsRefused(Fault("refresh_token_only"))
-    if len(token) > MAX_TOKEN:
-        raise _refused("bad_access_token", f"is longer than {MAX_TOKEN} characters")
-    if not _TOKEN.fullmatch(token):
-        raise _refused("bad_access_token", "has characters that no token has (spaces, line breaks or non-ASCII)")
-    if token.count(".") == 4:
-        raise CredentialsRefused(Fault("encrypted_token"))
-    return token
-
-
-def _optional_token(value: object) -> str | None:
-    """A refresh or id token if it is one; a broken one is as good as none, for nothing here depends on it."""
-    token = auth_shapes.strip_bearer(value) if isinstance(value, str) else ""
-    return token if len(token) <= MAX_TOKEN and _TOKEN.fullmatch(token) else None
-
-
-def _account_id(entry: JsonObject, where: list[JsonObject], of_id: claims.Claims, of_access: claims.Claims) -> str:
-    """The account id that the file names, else the id token's, else the access token's."""
-    value = first_text(where, auth_shapes.ACCOUNT_ID) or auth_shapes.web_account_id(entry)
-    if value is not None:
-        if not isinstance(value, str):
-            raise _refused("bad_account_id", "is not text")
-        if not _ACCOUNT_ID.fullmatch(value.strip()):
-            raise _refused("bad_account_id", "may hold letters, digits, _ and - only, 128 at most")
-        return value.strip()
-    for claim in (of_id.account_id, of_access.account_id):
-        if claim and _ACCOUNT_ID.fullmatch(claim):
-            return claim
-    raise CredentialsRefused(Fault("missing_account_id"))
-
-
 def _revealed(secret: Secret | None) -> str | None:
     return secret.reveal() if secret is not None else None
-
-
-def _refused(code: str, reason: str) -> CredentialsRefused:
-    return CredentialsRefused(Fault(code, {"reason": reason}))

@@ -1,17 +1,22 @@
-"""The shapes that auth files come in, taken apart into single entries, and where an entry keeps which field.
+"""Where the accounts are in a document of whatever shape, and where each of them keeps which field.
 
-Entries are the document's own objects, so that an edit of one is an edit of the document.
+No tool's shape is known by name: the document is walked, and every object that holds an access token is
+an account. What it is called, whose it is and which service it belongs to is said by the object itself
+or by the nearest around it. The objects are the document's own, so an edit of one edits the document.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from quota_web.codex.json_guard import JsonRefused, load_json
+from quota_web.codex.auth_text import MAX_FILE, is_bare_token, is_refresh_token
+from quota_web.codex.json_guard import BrokenPart, JsonRefused, load_json
 from quota_web.codex.text import clean
 
-MAX_FILE = 2 << 20
-MAX_ENTRIES = 1000
+MAX_DEPTH = 8
+#: More objects than a thousand accounts have in any known shape.
+MAX_OBJECTS = 20_000
 
 #: Names that a field has in one shape or another, the Codex CLI's own first.
 ACCESS = ("access_token", "accessToken", "access", "token", "personal_access_token")
@@ -23,102 +28,310 @@ EMAIL = ("email",)
 PLAN = ("plan_type", "planType", "chatgpt_plan_type")
 CLIENT_ID = ("client_id", "clientId")
 EXPIRY = ("expires", "expired", "expires_at", "expiresAt")
+_NAME = ("name", "label", "alias", "nickname", "display_name", "displayName")
 _API_KEY = ("OPENAI_API_KEY", "api_key", "apiKey", "bedrock_api_key")
+_MODE = ("auth_mode", "authMode", "auth_type", "authType", "type")
+_API_KEY_MODES = ("api", "apikey", "bedrockapikey")
+#: Names that other things have as well: a token only if it looks like one or stands beside one of these.
+_COMMON = ("access", "token")
+_BESIDE_TOKENS = (*REFRESH, *ID, *ACCOUNT_ID, *_MODE, "platform", "provider")
 
-_REFRESH_PREFIXES = ("rt_", "rt.", "oaistb_rt_")
-_OPENCODE_PROVIDERS = ("openai", "codex", "chatgpt", "opencode")
-_OTHER_PROVIDERS = ("anthropic", "claude", "github-copilot", "google", "gemini", "openrouter", "xai", "groq", "mistral", "deepseek")
-_OWN_WORDS = ("openai", "codex", "chatgpt", "opencode")
-
-_BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
+_OWN = ("openai", "codex", "chatgpt", "opencode")
+_OTHERS = (
+    *(
+        "anthropic",
+        "claude",
+        "copilot",
+        "github",
+        "google",
+        "gemini",
+        "antigravity",
+        "openrouter",
+        "xai",
+        "grok",
+        "groq",
+    ),
+    *(
+        "mistral",
+        "deepseek",
+        "qwen",
+        "kimi",
+        "moonshot",
+        "iflow",
+        "cursor",
+        "windsurf",
+        "kiro",
+        "bedrock",
+        "vertex",
+    ),
+    *("azure", "minimax", "zai"),
+)
+#: Words that stand beside a service's in a key, such as `openai-codex:default`, `claude_code_oauth`.
+_BESIDE = ("", "ai", "api", "auth", "cli", "code", "oauth", "provider", "web")
+#: Objects whose keys are services, and objects whose keys are people's own words.
+BY_SERVICE = ("providers", "credential_pool")
+BY_NAME = ("accounts",)
+#: Lists whose items are accounts, also those that hold no token.
+LISTS = ("accounts", "data", "credentials")
+_FOREIGN_TOKENS = {
+    "sk-ant-": "anthropic",
+    "ya29.": "google",
+    "gho_": "github",
+    "ghu_": "github",
+    "ghp_": "github",
+    "xai-": "xai",
+}
 
 JsonObject = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """Whose an account is as far as words around it say: ChatGPT's, another known service's, or of an unknown name."""
+
+    kind: Literal["own", "other", "unknown"]
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """One entry of a document: the object (or bare token) itself, the name beside it, and whose it is if not ChatGPT's."""
+    """One account of a document, or what stands in its place."""
 
-    entry: object
+    #: The objects that its fields stand in, the one with the token first; empty for a bare token.
+    where: tuple[JsonObject, ...] = ()
+    #: The field of the first of them that holds the access token.
+    access: str | None = None
+    #: A bare token, or what is no account at all.
+    bare: object = None
+    #: The list that a bare token stands in.
+    among: list[object] | None = None
+    #: Why this part of the document could not be read.
+    problem: str | None = None
     name: str | None = None
-    other_platform: str | None = None
+    #: The key that it has among others.
+    key: str | None = None
+    service: Service | None = None
+    #: The account id that an object around several accounts names.
+    shared_account_id: object = None
+    #: Whether it lies in a text inside the document, where nothing can be written.
+    in_text: bool = False
+    #: Whether anything in it has to do with signing in.
+    is_sign: bool = True
+    #: Whether the next object around it may still be its own.
+    is_open: bool = True
+
+    @property
+    def beside(self) -> list[JsonObject]:
+        """Objects inside the one with the token, which may say whose it is."""
+        return [child for part in self.where[:1] for child in part.values() if isinstance(child, dict)]
 
 
-def documents(raw: bytes) -> list[object]:
-    """The JSON documents in a file: one, one a line (JSON Lines), or bare tokens, one a line. Raises JsonRefused."""
-    try:
-        return [load_json(raw, MAX_FILE)]
-    except JsonRefused as error:
-        refused = error
-    lines = [line.strip() for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
-    if len(raw) > MAX_FILE or not lines:
-        raise refused
-    if len(lines) > MAX_ENTRIES:
-        raise JsonRefused(f"more than {MAX_ENTRIES} accounts")
-    if all(_is_bare_token(line) for line in lines):
-        return [line.decode("ascii") for line in lines]
-    if len(lines) > 1 and _reads(lines[0]) and any(_reads(line) for line in lines[1:]):
-        return [_line(line, number) for number, line in enumerate(lines, 1)]
-    raise refused
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a walk is, with what the keys and objects above say."""
+
+    depth: int = 0
+    key: str = ""
+    #: The key of what is around it.
+    above: str = ""
+    service: Service | None = None
+    account_id: object = None
+    in_text: bool = False
+    #: Whether each item of a list here should be an account.
+    lists_accounts: bool = True
 
 
-def split(document: object, depth: int = 0) -> Iterator[Found]:
-    """Every entry in a document, of whatever shape, in the order of the file."""
-    if isinstance(document, list):
-        for item in document:
-            yield from split(item, depth + 1)
-    elif isinstance(document, dict) and depth < 8:
-        yield from _split_object(document, depth)
-    else:
-        yield Found(document)
+def split(document: object) -> list[Found]:
+    """Every account in a document, in the order of the file. Raises JsonRefused where it has too many objects."""
+    if isinstance(document, BrokenPart):
+        return [Found(problem=f"not valid JSON (line {document.line})")]
+    if not isinstance(document, dict | list):
+        return [Found(bare=document)]
+    walk = _Walk()
+    found = walk.walk(document, _Place())
+    if walk.is_cut:
+        found.append(Found(problem=f"nested deeper than {MAX_DEPTH} levels", is_sign=False))
+    if not found and isinstance(document, dict):
+        return [Found((document,), name=_own_name(document), is_sign=False)]
+    return found
 
 
-def _split_object(document: JsonObject, depth: int) -> Iterator[Found]:
-    accounts, data, providers = document.get("accounts"), document.get("data"), document.get("providers")
-    if isinstance(accounts, list):
-        yield from split(accounts, depth + 1)
-    elif isinstance(accounts, dict) and any(isinstance(value, dict) for value in accounts.values()):
-        for name, value in accounts.items():
-            yield Found(value, clean(name))
-    elif isinstance(data, dict | list) and first_text(layers(document), ACCESS) is None:
-        yield from split(data, depth + 1)
-    elif isinstance(providers, dict):
-        yield from _by_provider(providers)
-    elif any(isinstance(document.get(name), dict) for name in (*_OPENCODE_PROVIDERS, *_OTHER_PROVIDERS)) and not _is_entry(document):
-        yield from _by_provider(document)
-    else:
-        yield Found(document, _own_name(document), _platform(document))
+class _Walk:
+    """One walk through one document."""
+
+    def __init__(self) -> None:
+        self._objects = 0
+        #: Whether something lay deeper than it goes.
+        self.is_cut = False
+
+    def walk(self, value: object, place: _Place) -> list[Found]:
+        if isinstance(value, str):
+            return self._text(value, place)
+        if not isinstance(value, dict | list) or not value:
+            return []
+        if place.depth > MAX_DEPTH:
+            self.is_cut = True
+            return []
+        if isinstance(value, list):
+            return self._list(value, place)
+        self._objects += 1
+        if self._objects > MAX_OBJECTS:
+            raise JsonRefused(f"more than {MAX_OBJECTS} objects; split it")
+        return self._object(value, place)
+
+    def _object(self, value: JsonObject, place: _Place) -> list[Found]:
+        service = _by_fields(value) or place.service
+        around = replace(place, service=service, account_id=first_text([value], ACCOUNT_ID) or place.account_id)
+        below = [(key, found) for key, child in value.items() for found in self.walk(child, _inside(around, key))]
+        if place.key in BY_NAME:
+            below = [(key, replace(found, name=found.name or clean(key)) if found.is_open else found) for key, found in below]
+        access = access_field(value, has_more=bool(below))
+        if access is None and len(below) == 1:
+            return [_around(found, value) for _, found in below]
+        closed = [replace(found, key=clean(key), is_open=False) if found.is_open else found for key, found in below]
+        if access is None and (below or not _is_sign(value, place)):
+            return closed
+        service = _by_token(value.get(access or "")) or service
+        own = Found(
+            (value,),
+            access,
+            name=_own_name(value),
+            service=service,
+            shared_account_id=place.account_id,
+            in_text=place.in_text,
+        )
+        return [own, *closed]
+
+    def _list(self, value: list[object], place: _Place) -> list[Found]:
+        inside = replace(place, depth=place.depth + 1, key="", above=place.key, lists_accounts=True)
+        inner = [self.walk(item, inside) for item in value]
+        if not place.lists_accounts and not any(inner):
+            return []
+        several = [found or [_no_account(item, inside)] for item, found in zip(value, inner, strict=True)]
+        return [replace(found, is_open=False, among=found.among or value) for items in several for found in items]
+
+    def _text(self, text: str, place: _Place) -> list[Found]:
+        """A bare token in a list, and JSON that somebody put into a text."""
+        text = text.strip()
+        if not place.key and (text.startswith("eyJ") or place.above in BY_NAME) and is_bare_token(text):
+            return [
+                Found(
+                    bare=text,
+                    service=place.service,
+                    shared_account_id=place.account_id,
+                    in_text=place.in_text,
+                )
+            ]
+        if text[:1] not in ("{", "["):
+            return []
+        try:
+            inner = load_json(text.encode("utf-8", "surrogatepass"), MAX_FILE)
+        except JsonRefused:
+            is_sign = any(f'"{name}"' in text for name in (*ACCESS[:2], *REFRESH[:2]))
+            return [Found(problem="a text in it is cut or no JSON")] if is_sign else []
+        return self.walk(inner, replace(place, depth=place.depth + 1, in_text=True, lists_accounts=False))
 
 
-def _by_provider(providers: Mapping[str, object]) -> Iterator[Found]:
-    for name, value in providers.items():
-        if isinstance(value, dict):
-            own = any(word in name.lower() for word in _OWN_WORDS)
-            yield Found(value, _own_name(value), None if own else (clean(name, 40) or "another service"))
+def _inside(around: _Place, key: str) -> _Place:
+    service = _by_key(key, around.key, around.service)
+    return replace(
+        around,
+        depth=around.depth + 1,
+        key=key,
+        above=around.key,
+        service=service,
+        lists_accounts=key in LISTS,
+    )
 
 
-def _platform(entry: JsonObject) -> str | None:
-    """The platform that an entry names if it is another one."""
-    platform = clean(entry.get("platform") or entry.get("provider"), 40)
-    if platform is None or any(word in platform.lower() for word in _OWN_WORDS):
+def _around(found: Found, outer: JsonObject) -> Found:
+    """The same account, with what the object around it says that has no other."""
+    if not found.is_open or not found.where:
+        return found
+    return replace(found, where=(*found.where, outer), name=found.name or _own_name(outer))
+
+
+def _no_account(item: object, place: _Place) -> Found:
+    """What stands among accounts and holds no token."""
+    if isinstance(item, dict):
+        return Found((item,), name=_own_name(item), service=_by_fields(item) or place.service, is_sign=False)
+    return Found(bare=item, is_sign=False)
+
+
+def access_field(part: JsonObject, has_more: bool = False) -> str | None:
+    """The field of an object that holds an access token, if one does; *has_more* if there are accounts further inside."""
+    for name in ACCESS:
+        token = part.get(name)
+        if token is None or (isinstance(token, str) and not token.strip()):
+            continue
+        if name == "personal_access_token" and has_more:
+            continue
+        if name in _COMMON and not (isinstance(token, str) and (is_bare_token(token) or any(n in part for n in _BESIDE_TOKENS))):
+            continue
+        if has_more and isinstance(token, dict | list):
+            continue
+        return name
+    return None
+
+
+def _is_sign(part: JsonObject, place: _Place) -> bool:
+    """Whether an object without an access token is a sign-in all the same, of a kind that has to be named."""
+    refresh = part.get("refresh")
+    is_refresh = first_text([part], REFRESH[:2]) is not None or (isinstance(refresh, str) and is_refresh_token(refresh))
+    is_service = place.above in BY_SERVICE or (place.service is not None and _known(_head(place.key)) and any(n in part for n in _MODE))
+    return is_refresh or is_service or holds_api_key([part]) or holds_agent_identity([part])
+
+
+def _by_fields(part: JsonObject) -> Service | None:
+    """The service that an object names."""
+    for name in ("platform", "provider"):
+        if word := clean(part.get(name), 40):
+            return _known(word) or Service("unknown", word)
+    return _known(clean(part.get("type"), 40) or "")
+
+
+def _by_key(key: str, above: str, around: Service | None) -> Service | None:
+    """The service that a key names, else the one around it."""
+    if above in BY_NAME:
+        return around
+    if found := _known(_head(key)):
+        return found
+    is_news = above in BY_SERVICE and (around is None or around.kind == "unknown")
+    return Service("unknown", clean(key, 40) or "another service") if is_news else around
+
+
+def _head(key: str) -> str:
+    """The part of a key that can be a service's: `openai-codex` of `openai-codex:default`; nothing of a person's word."""
+    head = re.split("[:/]", key.lower(), maxsplit=1)[0]
+    words = [word for word in re.split("[^a-z0-9]+", head) if word not in _BESIDE]
+    return head if words and all(word in (*_OWN, *_OTHERS) for word in words) else ""
+
+
+def _known(word: str) -> Service | None:
+    """A service that is known here, in a word that names one."""
+    lower = word.lower()
+    if any(own in lower for own in _OWN):
+        return Service("own", word)
+    return Service("other", word) if any(other in re.split("[^a-z0-9]+", lower) for other in _OTHERS) else None
+
+
+def _by_token(token: object) -> Service | None:
+    """The service that issues tokens of this beginning, where that is another one."""
+    if not isinstance(token, str):
         return None
-    return platform
+    return next(
+        (Service("other", word) for start, word in _FOREIGN_TOKENS.items() if token.startswith(start)),
+        None,
+    )
 
 
-def _own_name(entry: JsonObject) -> str | None:
-    return clean(entry.get("name")) or clean(entry.get("label"))
+def is_service(key: str) -> bool:
+    """Whether a key names a service rather than an account."""
+    return bool(_head(key))
 
 
-def _is_entry(document: JsonObject) -> bool:
-    return any(key in document for key in ("tokens", "credentials", "auth_mode", *ACCESS[:2], *_API_KEY))
-
-
-def layers(entry: JsonObject) -> list[JsonObject]:
-    """The objects of an entry that fields may stand in, the most specific first."""
-    inner = [entry.get("tokens"), entry.get("credentials")]
-    found: list[JsonObject] = [part for part in inner if isinstance(part, dict)]
-    nested = [part["tokens"] for part in found if isinstance(part.get("tokens"), dict)]
-    return [part for part in nested if isinstance(part, dict)] + found + [entry]
+def _own_name(part: JsonObject) -> str | None:
+    return clean(first_text([part], _NAME))
 
 
 def first_text(where: Sequence[JsonObject], names: Sequence[str]) -> object:
@@ -131,69 +344,31 @@ def first_text(where: Sequence[JsonObject], names: Sequence[str]) -> object:
     return None
 
 
-def web_account_id(entry: JsonObject) -> object:
+def web_account_id(where: Sequence[JsonObject]) -> object:
     """The account id in a web session's document, which has it as `account.id`."""
-    account = entry.get("account")
-    return first_text([account], ("id", *ACCOUNT_ID)) if isinstance(account, dict) else None
+    inner = [part["account"] for part in where if isinstance(part.get("account"), dict)]
+    return first_text([part for part in inner if isinstance(part, dict)], ("id", *ACCOUNT_ID))
 
 
-def web_user(entry: JsonObject) -> JsonObject:
-    """The user object of a web session's document."""
-    user = entry.get("user")
-    return user if isinstance(user, dict) else {}
+def web_user_id(where: Sequence[JsonObject]) -> object:
+    """The user id in a web session's document."""
+    inner = [part["user"] for part in where if isinstance(part.get("user"), dict)]
+    return first_text([part for part in inner if isinstance(part, dict)], ("id",))
 
 
-def holds_api_key(entry: JsonObject) -> bool:
-    """Whether an entry has an API key, or says that it is one."""
-    where = layers(entry)
-    mode = entry.get("auth_mode")
-    return first_text(where, _API_KEY) is not None or entry.get("type") == "api" or mode in ("apikey", "bedrockApiKey")
+def holds_api_key(where: Sequence[JsonObject]) -> bool:
+    """Whether there is an API key, or the word that there is one."""
+    keys = [part.get("key") for part in where]
+    is_key = any(isinstance(key, str) and key.startswith("sk-") for key in keys)
+    return is_key or first_text(where, _API_KEY) is not None or any(mode in _API_KEY_MODES for mode in _modes(where))
 
 
-def holds_agent_identity(entry: JsonObject) -> bool:
-    """Whether an entry signs its requests as an agent instead of carrying a bearer token."""
-    for part in layers(entry):
-        if str(part.get("auth_mode")).replace("_", "").lower() == "agentidentity":
-            return True
-    return bool(entry.get("agent_identity")) and first_text(layers(entry), ACCESS) is None
+def holds_agent_identity(where: Sequence[JsonObject]) -> bool:
+    """Whether requests are signed as an agent instead of carrying a bearer token."""
+    has_key = any(part.get("agent_identity") or part.get("agent_private_key") for part in where)
+    is_bearer = any(access_field(part) for part in where)
+    return "agentidentity" in _modes(where) or (has_key and not is_bearer)
 
 
-def is_refresh_token(token: str) -> bool:
-    """Whether a token says by its beginning that it is a refresh token."""
-    return token.startswith(_REFRESH_PREFIXES)
-
-
-def strip_bearer(token: str) -> str:
-    """A token without the spaces around it and the word that stands before it in a header."""
-    return _BEARER.sub("", token.strip(), count=1)
-
-
-def _is_bare_token(line: bytes) -> bool:
-    """Whether a line of text can be nothing but a token: one word with the marks of one, no JSON."""
-    if not line.isascii():
-        return False
-    token = strip_bearer(line.decode("ascii"))
-    looks = token.startswith(("eyJ", "at-", "sess-", "sk-")) or is_refresh_token(token) or token.count(".") in (2, 4)
-    return looks and len(token.split()) == 1 and len(token) >= 8 and token[0] not in "{[\"'<"
-
-
-def _reads(line: bytes) -> bool:
-    try:
-        return isinstance(load_json(line, MAX_FILE), dict)
-    except JsonRefused:
-        return False
-
-
-def _line(line: bytes, number: int) -> object:
-    """One line of JSON Lines; a broken one stands for itself, so that it can be reported with the others."""
-    try:
-        return load_json(line, MAX_FILE)
-    except JsonRefused:
-        return BrokenLine(number)
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenLine:
-    """A line of JSON Lines that does not parse."""
-
-    number: int
+def _modes(where: Sequence[JsonObject]) -> list[str]:
+    return [str(part[name]).replace("_", "").lower() for part in where for name in _MODE if name in part]
