@@ -135,5 +135,5 @@ def test_no_figure_of_a_repeated_login_is_summed_twice(twins):
 def test_the_dashboard_counts_a_repeated_login_once_and_says_so(twins, browser):
     page = browser.get("/").text
 
-    assert "2 of 2 usable" in page.replace('<span class="big">2</span>', "2")
+    assert "2 of 2 can be used" in page.replace('<span class="big">2</span>', "2")
     assert "same login as alice" in page
