@@ -120,8 +120,10 @@ class WindowJudge(WindowMemory):
         elif self.odd and segment.is_state_of(reading):
             in_time = segment.untouched or reading.at < segment.resets_at
             if in_time and reading.at - self.odd_since <= RETURN_S:
-                self._flap(self.odd_since, self.odd[0].used, self.odd[0].resets_at, reading.at)
+                self._flap(self.odd_since, self.odd[0], reading.at)
+            is_fresh = segment.fresh
             self._believe(segment, reading)
+            segment.fresh = is_fresh
         elif self._falls_back(segment, reading) or self._returns(segment, reading):
             return
         elif not self._agrees(segment, reading):
@@ -198,7 +200,8 @@ class WindowJudge(WindowMemory):
         """Start the cycle: the reset stopped sliding, where it was or some way on."""
         start = min(reading.at, reading.resets_at - self.length_s)
         segment.started_at = segment.since = start
-        segment.untouched, segment.first_at, segment.readings = False, reading.at, 0
+        segment.untouched, segment.doubtful_until = False, 0
+        segment.first_at, segment.readings = reading.at, 0
         segment.peak, segment.step, segment.ran_out_at, segment.zero_s = reading.used, 0, None, 0
         self.rises = []
 
@@ -241,6 +244,8 @@ class WindowJudge(WindowMemory):
         new = self._begin(reading, since=due, otherwise=due)
         new.stale, new.fresh = is_stale, not is_stale
         new.lags_until = 0 if fell else due + LAG_S
+        if self._looks_like_the_flap(reading):
+            new.doubtful_until = reading.at + RETURN_S
         self._note_exhaustion(new, due, reading.at)
 
     def _wait(self, reading: Reading) -> None:
@@ -266,20 +271,28 @@ class WindowJudge(WindowMemory):
 
     def _adopt(self, segment: Segment, first: Reading, second: Reading) -> None:
         """Believe the state that two readings agree on."""
-        same = segment.same_reset(first)
         fell = segment.used - first.used
-        if segment.fresh or (same and fell > 0 and first.at <= segment.lags_until):
-            # Nothing but the scheduled reset that was told already.
-            since = segment.since
-            new = self._begin(first, since, since)
+        to_nothing = first.used <= UNTOUCHED_USED < segment.used
+        turn = Turn.RESET if fell >= FALL or to_nothing else Turn.MOVED
+        if self._completes_reset(segment, first, turn):
+            new = self._begin(first, segment.since, segment.since)
         else:
-            to_nothing = first.used <= UNTOUCHED_USED < segment.used
-            turn = Turn.RESET if fell >= FALL or to_nothing else Turn.MOVED
             self._break(turn, segment, first.at, first, second.at)
             new = self._begin(first, since=segment.at, otherwise=first.at)
         new.sliding = not first.untouched and second.resets_at - first.resets_at > SAME_RESET_S
         self._note_exhaustion(new, first.at, second.at)
         self._believe(new, second)
+
+    def _completes_reset(self, segment: Segment, first: Reading, turn: Turn) -> bool:
+        """Whether the new state is what the scheduled reset that was just told has led to."""
+        if turn is Turn.RESET and segment.same_reset(first):
+            return first.at <= segment.lags_until
+        if not segment.fresh and first.at > segment.doubtful_until:
+            return False
+        # A cycle that can have started since the reset may have been real, and fallen early.
+        start = segment.resets_at - self.length_s
+        can_be = segment.since - SAME_RESET_S <= start <= segment.first_at + UNTOUCHED_S
+        return turn is Turn.MOVED or not (segment.untouched or can_be)
 
     # ------------------------------------------------------------------------------ returning
 
@@ -296,7 +309,9 @@ class WindowJudge(WindowMemory):
             on_line = rise.before.used - BELOW <= reading.used <= rise.before.used + ABOVE
             # What fell must be what jumped: use by many ordinary steps is no flap.
             if reading.at - rise.at <= RETURN_S and on_line and jump >= fall / 2:
-                self._flap(rise.at, rise.before.used + rise.points, segment.resets_at, reading.at)
+                used = rise.before.used + rise.points
+                odd = Reading(rise.at, used, segment.resets_at, False)
+                self._flap(rise.at, odd, reading.at)
                 self._restore(rise.before, self.rises[:index], rise.at, reading)
                 return True
         return False
@@ -314,7 +329,7 @@ class WindowJudge(WindowMemory):
             if broke.turn is Turn.SCHEDULED or not in_time:
                 continue
             if old.is_state_of(reading) and self._jumps(segment, reading):
-                self._flap(since, broke.first.used, broke.first.resets_at, reading.at)
+                self._flap(since, broke.first, reading.at)
                 for gone in self.breaks[index:]:
                     gone.withdrawn_at = reading.at
                 self.withdrawn += self.breaks[index:]
@@ -341,11 +356,20 @@ class WindowJudge(WindowMemory):
 
     # ------------------------------------------------------------------------------ noting
 
-    def _flap(self, since: int, used: float, resets_at: int, told_at: int) -> None:
+    def _flap(self, since: int, odd: Reading, told_at: int) -> None:
         if self.flapped_at is None or since - self.flapped_at > RETURN_S:
-            data = {"used": used, "resets_at": resets_at}
+            data = {"used": odd.used, "resets_at": odd.resets_at}
             self.notes.append(Note(Kind.FLAPPING, since, told_at, data))
-        self.flapped_at = self.last_at()
+        self.flapped_at, self.flap = self.last_at(), odd
+
+    def _looks_like_the_flap(self, reading: Reading) -> bool:
+        """Whether *reading* shows what odd readings of the last hours showed."""
+        flap = self.flap
+        if flap is None or self.flapped_at is None or reading.at - self.flapped_at > RETURN_S:
+            return False
+        same = abs(reading.resets_at - flap.resets_at) <= SAME_RESET_S
+        near = flap.used - BELOW <= reading.used <= flap.used + ABOVE
+        return (flap.untouched and reading.untouched) or (same and near)
 
     def _note_exhaustion(self, segment: Segment, at: int, told_at: int) -> None:
         if segment.used >= 100:

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from quota_web.foresight.causes import AccountJudge, Cause
 from quota_web.foresight.cycles import WindowJudge
-from quota_web.foresight.events import AccountHistory, Cycle, Event, How, Judgement, Kind
+from quota_web.foresight.events import (
+    AccountHistory,
+    Cycle,
+    Event,
+    How,
+    Judgement,
+    Kind,
+    WindowReadings,
+)
 from quota_web.foresight.memory import HOUR
 from quota_web.foresight.provider_resets import (
     EarlyReset,
@@ -129,9 +137,15 @@ def judge(accounts: Mapping[str, AccountHistory], now: int) -> Judgement:
             if since <= now:
                 account.feed_credits(since, count)
         for key, window in history.windows.items():
-            readings = (reading for reading in window.readings if reading[0] <= now)
-            account.window(key, window.length_s).feed(readings)
+            account.window(key, window.length_s).feed(_until(now, window))
     return whole.judgement(now)
+
+
+def _until(now: int, window: WindowReadings) -> Iterator[tuple[int, float | None, int | None]]:
+    for at, used, *rest in window.readings:
+        if at <= now:
+            # A reset that is missing altogether is an empty one.
+            yield at, used, rest[0] if rest else None
 
 
 def _early_reset(key: Key, broke: Break) -> EarlyReset:

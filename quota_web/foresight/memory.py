@@ -39,8 +39,9 @@ class WindowMemory:
         self.last_odd_at = 0
         self.absent_since = 0
         self.absences = 0
-        #: The last odd reading of the last flap.
+        #: When the last flap's last odd reading was taken, and what its first one said.
         self.flapped_at: int | None = None
+        self.flap: Reading | None = None
         #: The usual distance of the readings in seconds, from the last cycle that had enough.
         self.usual_s: float | None = None
         self.breaks: list[Break] = []
@@ -67,6 +68,7 @@ class WindowMemory:
             _values(self.segment),
             _values(self.carried),
             odd,
+            self.flap,
             [*scalars, self.flapped_at, self.usual_s],
             *([item.values() for item in items] for items in lists),
         ]
@@ -77,9 +79,10 @@ class WindowMemory:
         values: Any = json.loads(text)
         if not isinstance(values, list) or not values or values[0] != VERSION:
             raise ValueError("the stored state is of another version; judge the readings again")
-        _, self.length_s, segment, carried, odd, scalars, *lists = values
+        _, self.length_s, segment, carried, odd, flap, scalars, *lists = values
         self.segment, self.carried = _segment(segment), _segment(carried)
         self.odd = [Reading(*reading) for reading in odd]
+        self.flap = None if flap is None else Reading(*flap)
         self.odd_since, self.last_odd_at, self.absent_since, self.absences = scalars[:4]
         self.flapped_at, self.usual_s = scalars[4:]
         rises, breaks, withdrawn, notes, runs = lists

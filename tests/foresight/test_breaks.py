@@ -275,6 +275,39 @@ def test_hardly_used_may_seem_untouched_now_and_then():
     assert told(story).events == [("flapping", 10)]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_states_in_turn_over_a_due_moment_hide_no_reset_and_make_none(first):
+    # Each may be the first to answer after it.
+    story = week(95, used=73)
+    for _ in range(5):
+        story.one(90, 140).one(73, DUE)
+    if first:
+        story.one(90, 140)
+    for _ in range(5):
+        story.full().one(90, 140)
+    story.untouched(5)
+
+    assert told(story).events == [("flapping", 95), ("reset_scheduled", DUE)]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_nothing_used_in_turn_with_the_truth_over_a_due_moment_makes_no_reset(times):
+    story = week(98, used=73)
+    for _ in range(2):
+        story.full().one(73, DUE)
+    for _ in range(times):
+        story.full()
+    story.use(5, 4, DUE + 168, rate=1)
+
+    assert told(story).events == [("flapping", 98), ("reset_scheduled", DUE)]
+
+
+def test_one_reading_of_a_new_cycle_is_enough_to_see_it_fall_early():
+    story = Story(5, 1).use(5, 20, 5).one(12, 10).untouched(4)
+
+    assert told(story, "five_hour").events == [("reset_scheduled", 5), ("reset_early", 6)]
+
+
 def test_an_untouched_window_may_flap():
     story = Story().untouched(10)
     for _ in range(5):

@@ -135,6 +135,14 @@ def test_used_without_a_reset_is_no_reading(used, empty):
     assert result.open().readings == 30
 
 
+def test_a_reset_may_be_missing_altogether():
+    story = week(used=60)
+    story.rows.append((moment(10), 0))  # type: ignore[arg-type]
+    story.gap(0.5)
+
+    assert told(story.use(5, 60, DUE)).events == []
+
+
 def test_a_series_may_begin_with_placeholders_and_absences():
     story = Story().absent(3).add(0, None).add(50, 0).use(5, 60, DUE)
 
