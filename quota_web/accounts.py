@@ -22,7 +22,7 @@ from quota_web.secret import Secret
 from quota_web.store import accounts as store
 from quota_web.store import engine, events, files, site
 from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, Scope, Sealed, Shown
-from quota_web.store.sealing import Sealer, Unreadable
+from quota_web.store.sealing import ACCESS, IDENTITY, REFRESH, Sealer, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +198,9 @@ def put(tx: Connection, sealer: Sealer, account_id: int, credentials: Credential
         tx,
         Sealed(
             account_id=account_id,
-            access_sealed=sealer.seal(credentials.access_token),
-            refresh_sealed=sealer.seal(refresh) if refresh else None,
-            id_sealed=sealer.seal(identity) if identity else None,
+            access_sealed=sealer.seal(credentials.access_token, account_id, ACCESS),
+            refresh_sealed=sealer.seal(refresh, account_id, REFRESH) if refresh else None,
+            id_sealed=sealer.seal(identity, account_id, IDENTITY) if identity else None,
             access_expires_at=credentials.expires_at,
             access_fp=credentials.access_token.fingerprint(),
             refresh_fp=refresh.fingerprint() if refresh else None,
@@ -309,9 +309,9 @@ def opened(sealer: Sealer, found: Account, sealed: Sealed) -> Credentials:
     """An account's stored credentials in the clear. Raises BadInput where the present key does not open them."""
     try:
         return Credentials(
-            access_token=sealer.open(sealed.access_sealed),
-            refresh_token=_opened(sealer, sealed.refresh_sealed),
-            id_token=_opened(sealer, sealed.id_sealed),
+            access_token=sealer.open(sealed.access_sealed, found.id, ACCESS),
+            refresh_token=_opened(sealer, sealed.refresh_sealed, found.id, REFRESH),
+            id_token=_opened(sealer, sealed.id_sealed, found.id, IDENTITY),
             account_id=found.chatgpt_account_id or "",
             user_id=found.chatgpt_user_id,
             email=found.email,
@@ -323,8 +323,8 @@ def opened(sealer: Sealer, found: Account, sealed: Sealed) -> Credentials:
         raise BadInput("name", f"{found.name}: the stored token cannot be opened with the present key") from None
 
 
-def _opened(sealer: Sealer, sealed: bytes | None) -> Secret | None:
-    return sealer.open(sealed) if sealed is not None else None
+def _opened(sealer: Sealer, sealed: bytes | None, owner: int, kind: str) -> Secret | None:
+    return sealer.open(sealed, owner, kind) if sealed is not None else None
 
 
 @contextmanager

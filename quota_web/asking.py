@@ -27,7 +27,7 @@ from quota_web.store import accounts as store
 from quota_web.store import engine, holders, latest, site, snapshots
 from quota_web.store.accounts import Account, Sealed
 from quota_web.store.latest import KnownWindow
-from quota_web.store.sealing import Sealer, Unreadable
+from quota_web.store.sealing import ACCESS, Sealer, Unreadable
 from quota_web.store.snapshots import Outcome
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class Run:
         """Runs in a thread of the pool."""
         crew = self._crew
         try:
-            token = crew.sealer.open(sealed.access_sealed)
+            token = crew.sealer.open(sealed.access_sealed, found.id, ACCESS)
             answer = crew.client.fetch(found.chatgpt_account_id or "", token, sealed.fedramp, now=crew.now, keep_raw=crew.keep_raw)
             self._done.put(_Asked(found, answer))
         except Unreadable:

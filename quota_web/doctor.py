@@ -151,7 +151,7 @@ def _key(patient: Patient, content: condition.Content) -> Iterator[Finding]:
         yield Finding(what, verdict, f"{file}: is not there" + ("" if content.sealed_with else " yet"), advice)
         return
     try:
-        known = patient.sealer.key_ids
+        known = patient.sealer.opened_ids
     except BadSetting as error:
         yield Finding(what, Verdict.BAD, str(error), "see the line above")
         return

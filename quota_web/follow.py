@@ -24,7 +24,7 @@ from quota_web.quota import Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, events, site
 from quota_web.store.accounts import FOLLOWED, Account
-from quota_web.store.sealing import Sealer
+from quota_web.store.sealing import ACCESS, Sealer
 
 GONE = Fault("file_gone")
 #: The stored token is of no use; the file has it still.
@@ -113,7 +113,7 @@ def _look(folder: Path, sealer: Sealer | None = None) -> tuple[list[_File], dict
         sealed_with = store.key_ids(conn, [a.id for a in known.values()]) if sealer else {}
     if sealer and sealed_with:
         # What cannot be opened any more is read from its file again before anybody asks with it.
-        ours = sealer.key_ids
+        ours = sealer.opened_ids
         closed = {account_id for account_id, key_id in sealed_with.items() if key_id not in ours}
         known = {p: replace(a, source_hash=None) if a.id in closed else a for p, a in known.items()}
     files, problems = _read_all([path for path in listed if str(path) not in held], known)
@@ -294,7 +294,7 @@ def _put(tx: Connection, sealer: Sealer, account_id: int, file: _File, credentia
     """Store new credentials. A file that was only written anew with the same token changes nothing: what the upstream said of it still holds."""
     sealed, found = store.credentials(tx, [account_id]).get(account_id), store.by_id(tx, account_id)
     is_same = sealed is not None and sealed.access_fp == credentials.access_token.fingerprint()
-    is_new = sealed is None or not is_same or not sealer.opens(sealed.access_sealed)
+    is_new = sealed is None or not is_same or not sealer.opens(sealed.access_sealed, account_id, ACCESS)
     if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
         accounts.put(tx, sealer, account_id, credentials, now, only_access=True)
     store.change(tx, account_id, source_hash=file.hash, source_gone_at=None)

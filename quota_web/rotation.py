@@ -1,9 +1,10 @@
 """Act: change the key that seals tokens. Everything is sealed anew, in small pieces; interrupted, it goes on where it was."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -11,10 +12,12 @@ from quota_web.errors import BadInput
 from quota_web.faults import Fault
 from quota_web.store import accounts as store
 from quota_web.store import engine, events
+from quota_web.store import sign_in as settings
 from quota_web.store.accounts import Account, Sealed
-from quota_web.store.sealing import Sealer, Unreadable
+from quota_web.store.sealing import ACCESS, BOUND, IDENTITY, REFRESH, Sealer
 
 CHUNK = 20
+_COLUMNS = {"access_sealed": ACCESS, "refresh_sealed": REFRESH, "id_sealed": IDENTITY}
 GIVEN_KEY = (
     "the key comes from QUOTA_SECRET_KEY, and everything is sealed with it. To change it: set QUOTA_SECRET_KEY to a new key and "
     "QUOTA_SECRET_KEY_OLD to the present one, for the service and here, run this command, then take QUOTA_SECRET_KEY_OLD away again"
@@ -39,7 +42,8 @@ def rotate(sealer: Sealer, now: int, actor: str) -> Rotated:
     """Seal all tokens with a new key and forget the old ones. Raises BadInput where the key is not ours to change."""
     # Under the write lock: nobody is sealing at the moment at which another key becomes the present one.
     with engine.transaction() as tx:
-        is_new = not any(_is_stale(sealer, sealed) for sealed in store.all_credentials(tx))
+        every = store.all_credentials(tx)
+        is_new = not any(_is_stale(sealer, sealed, or_alone=True) for sealed in every)
         if is_new and not sealer.is_from_file:
             raise BadInput("key", GIVEN_KEY)
         if is_new:
@@ -65,6 +69,8 @@ def _finish(tx: Connection, sealer: Sealer, every: Sequence[Sealed], is_new: boo
     lost = [sealed.account_id for sealed in every if not _is_readable(sealer, sealed)]
     names = tuple(a.name for a in store.by_ids(tx, lost).values())
     old_keys = sealer.drop_old_keys(now)
+    if not lost:
+        settings.set_setting(tx, BOUND, "1")
     events.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
     return Rotated(is_new, resealed, names, old_keys, sealer.is_from_file)
 
@@ -83,7 +89,8 @@ def adopt(tx: Connection, sealer: Sealer) -> tuple[int, list[Account]]:
     the accounts that have no such file: they need their tokens from a person.
     """
     every = store.all_credentials(tx)
-    wide = None if sealer.is_missing else sealer.with_kept_keys()
+    only_bound = settings.setting_of(tx, BOUND) is not None
+    wide = None if sealer.is_missing else sealer.with_kept_keys(only_bound)
     stale = [sealed for sealed in every if wide is not None and _is_stale(wide, sealed)]
     for sealed in stale:
         store.reseal(tx, _resealed(wide or sealer, sealed))
@@ -93,29 +100,59 @@ def adopt(tx: Connection, sealer: Sealer) -> tuple[int, list[Account]]:
     for account in found:
         store.set_fault(tx, account.id, Fault("token_lost"))
         store.change(tx, account.id, source_hash=None)
+    settings.set_setting(tx, BOUND, "1")
     return len(stale), [a for a in found if not (a.source_path and os.path.exists(a.source_path))]
 
 
+def bind(sealer: Sealer) -> int:
+    """Seal tokens from before 1.1 anew with their account and kind, and end the acceptance of others.
+
+    In pieces; several processes may do it at once, and interrupted it goes on at the next start.
+    While there is a token that no key opens, nobody can tell how it was sealed, and older ones are
+    accepted on. Returns how many accounts were sealed anew.
+    """
+    with engine.reading() as conn:
+        is_done = settings.setting_of(conn, BOUND) is not None
+        ids = [] if is_done else [sealed.account_id for sealed in store.all_credentials(conn)]
+    done = 0
+    for start in range(0, len(ids), CHUNK):
+        with engine.transaction() as tx:
+            done += _reseal(tx, sealer, ids[start : start + CHUNK])
+    if not is_done:
+        with engine.transaction() as tx:
+            every = store.all_credentials(tx, alone=True)
+            done += _reseal(tx, sealer, [sealed.account_id for sealed in every])
+            is_done = all(_is_readable(sealer, sealed) for sealed in every)
+            if is_done:
+                settings.set_setting(tx, BOUND, "1")
+    sealer.only_bound = is_done
+    return done
+
+
 def _resealed(sealer: Sealer, sealed: Sealed) -> Sealed:
-    access, refresh, identity = (sealer.seal(sealer.open(part)) if part is not None else None for part in _parts(sealed))
-    return replace(sealed, access_sealed=access or b"", refresh_sealed=refresh, id_sealed=identity, key_id=sealer.key_id)
+    """The same tokens, sealed with the present key."""
+    owner = sealed.account_id
+    tokens = {column: (sealer.open(part, owner, kind), kind) for column, part, kind in _parts(sealed)}
+    new: dict[str, Any] = {c: sealer.seal(token, owner, kind) for c, (token, kind) in tokens.items()}
+    return replace(sealed, **new, key_id=sealer.key_id)
 
 
-def _parts(sealed: Sealed) -> tuple[bytes, bytes | None, bytes | None]:
-    return sealed.access_sealed, sealed.refresh_sealed, sealed.id_sealed
+def _parts(sealed: Sealed) -> Iterator[tuple[str, bytes, str]]:
+    """Column, content and kind of each token."""
+    for column, kind in _COLUMNS.items():
+        if (part := getattr(sealed, column)) is not None:
+            yield column, part, kind
 
 
-def _is_stale(sealer: Sealer, sealed: Sealed) -> bool:
-    """Whether another key than the present one opens it."""
-    is_present = all(sealer.is_present(part) for part in _parts(sealed) if part is not None)
-    return not is_present and _is_readable(sealer, sealed)
+def _is_stale(sealer: Sealer, sealed: Sealed, *, or_alone: bool = False) -> bool:
+    """Whether it is to be sealed anew: another key than the present one opens it, or it was sealed alone.
+
+    With *or_alone* the latter does not count.
+    """
+    owner = sealed.account_id
+    present = (sealer.is_present(part, owner, kind, or_alone=or_alone) for _, part, kind in _parts(sealed))
+    return not all(present) and _is_readable(sealer, sealed)
 
 
 def _is_readable(sealer: Sealer, sealed: Sealed) -> bool:
-    try:
-        for part in _parts(sealed):
-            if part is not None:
-                sealer.open(part)
-    except Unreadable:
-        return False
-    return True
+    return all(sealer.opens(part, sealed.account_id, kind) for _, part, kind in _parts(sealed))

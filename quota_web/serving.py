@@ -9,9 +9,9 @@ import time
 
 from flask import Flask
 
-from quota_web import clock, jobs, logs, sign_in
+from quota_web import clock, jobs, logs, rotation, sign_in
 from quota_web.config import Settings
-from quota_web.errors import DatabaseBusy
+from quota_web.errors import BadDatabase, DatabaseBusy
 from quota_web.sign_in import Gate
 from quota_web.store import condition
 from quota_web.world import World
@@ -31,6 +31,7 @@ def start(app: Flask) -> None:
         _ready(app)
         # Once a process: a damaged page is better met here than by a write years later.
         condition.check()
+        _bind_tokens(app)
     jobs.start(app)
     # What is loaded stays. Without this the collector goes through all of it whenever the thousands of points of a long chart wake it:
     # that doubled what such a chart takes.
@@ -46,6 +47,15 @@ def _ready(app: Flask) -> None:
             if not tries_left:
                 raise
             time.sleep(0.2)
+
+
+def _bind_tokens(app: Flask) -> None:
+    """Seal tokens from before 1.1 anew. Where nothing can be stored at present, the next start does."""
+    try:
+        if done := rotation.bind(_world(app).sealer):
+            logger.info("the tokens of %d accounts were sealed anew, each for its account", done)
+    except BadDatabase as error:
+        logger.warning("tokens from before 1.1 are still to be sealed anew: %s", error)
 
 
 def begin_to_stop(app: Flask) -> None:

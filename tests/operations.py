@@ -1,9 +1,13 @@
 """What the tests of backup, restore and the like share: an app with accounts whose tokens are canaries, and readings to count."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -15,7 +19,7 @@ from quota_web.quota import Facts, Reading, Snapshot
 from quota_web.secret import Secret
 from quota_web.store import accounts as store
 from quota_web.store import engine, latest, snapshots
-from quota_web.store.sealing import Sealer
+from quota_web.store.sealing import ACCESS, Sealer
 from quota_web.store.snapshots import Outcome
 from quota_web.world import world
 from tests.fakes import NOW, auth_document, make_jwt
@@ -87,7 +91,8 @@ def run(app: Flask, *arguments: str, **options):
 
 def opens(sealer: Sealer, account_id: int) -> Secret:
     with engine.reading() as conn:
-        return sealer.open(store.credentials(conn, [account_id])[account_id].access_sealed)
+        sealed = store.credentials(conn, [account_id])[account_id].access_sealed
+    return sealer.open(sealed, account_id, ACCESS)
 
 
 def environment(instance: Path, **settings: str) -> Mapping[str, str]:
@@ -116,3 +121,11 @@ def restored(file: Path, now: int = NOW, actor: str = "test") -> Restored:
     """Restore *file* as the command does."""
     present = world()
     return backup.restore(file, present.sealer, present.settings.account_dir, now, actor)
+
+
+def sealed_alone(key_file: Path, token: str) -> bytes:
+    """A token as 1.0 sealed it: without its account and kind."""
+    master = key_file.read_bytes().split()[0]
+    purpose = b"codex-quota: seal tokens"
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(master)
+    return Fernet(base64.urlsafe_b64encode(key)).encrypt(token.encode())

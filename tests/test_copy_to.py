@@ -70,7 +70,7 @@ def test_the_new_place_is_ready_for_work(app, target, instance_dir):
         new = add_account("carol", 9)
         record(new, NOW + 60)
         record(1, NOW + 60)
-        assert world().sealer.open(engine_credentials(1)).reveal()
+        assert world().sealer.open(engine_credentials(1), 1, "access").reveal()
         assert rows(models.account) == 3
         assert [row.claim_id for row in _accounts()] == [None] * 3
 

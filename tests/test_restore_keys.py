@@ -9,6 +9,7 @@ from quota_web.errors import BadInput
 from quota_web.quota import Status
 from quota_web.store import accounts as store
 from quota_web.store import engine, models
+from quota_web.store.sealing import REFRESH
 from quota_web.world import world
 from tests.fakes import NOW, auth_document, make_jwt
 from tests.operations import CANARY, add_account, leave, make_app, opened, restored, rows, run
@@ -38,7 +39,8 @@ def key_file(instance_dir):
 def tokens():
     with engine.reading() as conn:
         every = store.all_credentials(conn)
-    return sorted(world().sealer.open(s.refresh_sealed or b"").reveal() for s in every)
+    opened = [world().sealer.open(s.refresh_sealed or b"", s.account_id, REFRESH) for s in every]
+    return sorted(token.reveal() for token in opened)
 
 
 def followed(folder, name="carol"):

@@ -10,7 +10,7 @@ from quota_web.errors import BadInput
 from quota_web.secret import Secret
 from quota_web.store import accounts as store
 from quota_web.store import engine
-from quota_web.store.sealing import Sealer, Unreadable
+from quota_web.store.sealing import ACCESS, REFRESH, Sealer, Unreadable
 from quota_web.world import world
 from tests.fakes import NOW
 from tests.operations import CANARY, add_account, make_app, run
@@ -34,7 +34,8 @@ def key_file(instance_dir):
 
 def refresh_tokens(sealer):
     with engine.reading() as conn:
-        return [sealer.open(sealed.refresh_sealed).reveal() for sealed in store.all_credentials(conn)]
+        every = store.all_credentials(conn)
+    return [sealer.open(s.refresh_sealed, s.account_id, REFRESH).reveal() for s in every]
 
 
 TOKENS = [f"{CANARY}-{number}" for number in (1, 2, 3)]
@@ -68,14 +69,14 @@ def test_the_old_key_opens_nothing_any_more(app, key_file, tmp_path):
 
 def test_a_service_that_runs_meanwhile_notices(app, instance_dir):
     service = Sealer(instance_dir)
-    before = service.seal(Secret("sealed before"))
+    before = service.seal(Secret("sealed before"), 1, REFRESH)
 
     rotation.rotate(world().sealer, NOW, "test")
 
     assert sorted(refresh_tokens(service)) == TOKENS
     assert service.key_id == world().sealer.key_id
     # What it had read before the change, it still opens: somebody is being asked with it at this moment.
-    assert service.open(before).reveal() == "sealed before"
+    assert service.open(before, 1, REFRESH).reveal() == "sealed before"
 
 
 @pytest.mark.parametrize("stops_after", range(1, 4))
@@ -131,7 +132,7 @@ def test_what_no_key_opens_is_named_and_left_alone(app, instance_dir):
     with engine.transaction() as tx:
         (sealed, *_) = store.all_credentials(tx)
         stranger = Sealer(instance_dir / "nowhere", Secret("a key that nobody has here"))
-        access = stranger.seal(Secret("lost"))
+        access = stranger.seal(Secret("lost"), sealed.account_id, ACCESS)
         store.reseal(tx, store.Sealed(**{f: getattr(sealed, f) for f in store.Sealed.__slots__} | {"access_sealed": access}))
 
     result = run(app, "rotate-key")

@@ -7,7 +7,8 @@ import pytest
 
 from quota_web.errors import BadSetting, KeyMissing
 from quota_web.secret import Secret
-from quota_web.store.sealing import Sealer, Unreadable
+from quota_web.store.sealing import ACCESS, IDENTITY, REFRESH, Sealer, Unreadable
+from tests.operations import sealed_alone
 
 TOKEN = Secret("eyJ.CANARY-71b2.sig")
 
@@ -18,16 +19,16 @@ def sealer(tmp_path):
 
 
 def test_a_sealed_token_opens_again_and_shows_nothing(sealer):
-    sealed = sealer.seal(TOKEN)
+    sealed = sealer.seal(TOKEN, 1, ACCESS)
 
-    assert sealer.open(sealed) == TOKEN
+    assert sealer.open(sealed, 1, ACCESS) == TOKEN
     assert b"CANARY" not in sealed
-    assert sealer.seal(TOKEN) != sealed
+    assert sealer.seal(TOKEN, 1, ACCESS) != sealed
 
 
 def test_the_key_is_made_at_first_use_and_is_private(sealer, tmp_path):
     assert not (tmp_path / "instance").exists()
-    sealer.seal(TOKEN)
+    sealer.seal(TOKEN, 1, ACCESS)
     file = tmp_path / "instance" / "secret.key"
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -37,9 +38,9 @@ def test_the_key_is_made_at_first_use_and_is_private(sealer, tmp_path):
 
 
 def test_another_process_uses_the_same_key(sealer, tmp_path):
-    sealed = sealer.seal(TOKEN)
+    sealed = sealer.seal(TOKEN, 1, ACCESS)
 
-    assert Sealer(tmp_path / "instance").open(sealed) == TOKEN
+    assert Sealer(tmp_path / "instance").open(sealed, 1, ACCESS) == TOKEN
     assert Sealer(tmp_path / "instance").key_id == sealer.key_id
 
 
@@ -56,37 +57,57 @@ def test_all_who_start_at_once_end_up_with_one_key(tmp_path):
 
 def test_a_given_key_makes_no_file(tmp_path):
     sealer = Sealer(tmp_path / "instance", Secret("a key of more than 16"))
-    sealed = sealer.seal(TOKEN)
+    sealed = sealer.seal(TOKEN, 1, ACCESS)
 
     assert not (tmp_path / "instance").exists()
-    assert Sealer(tmp_path / "elsewhere", Secret("a key of more than 16")).open(sealed) == TOKEN
+    assert Sealer(tmp_path / "elsewhere", Secret("a key of more than 16")).open(sealed, 1, ACCESS) == TOKEN
 
 
 @pytest.mark.parametrize(
     "change", [b"", b"not sealed", b"gAAAAA", lambda sealed: sealed[:-1], lambda sealed: sealed[:20] + bytes([sealed[20] ^ 1]) + sealed[21:]]
 )
 def test_changed_bytes_do_not_open(sealer, change):
-    sealed = sealer.seal(TOKEN)
+    sealed = sealer.seal(TOKEN, 1, ACCESS)
 
     with pytest.raises(Unreadable):
-        sealer.open(change(sealed) if callable(change) else change)
+        sealer.open(change(sealed) if callable(change) else change, 1, ACCESS)
+
+
+@pytest.mark.parametrize(("owner", "kind"), [(2, ACCESS), (11, ACCESS), (1, REFRESH), (1, IDENTITY)])
+def test_a_token_opens_in_its_own_place_alone(sealer, owner, kind):
+    sealed = sealer.seal(TOKEN, 1, ACCESS)
+
+    assert not sealer.opens(sealed, owner, kind)
+    with pytest.raises(Unreadable):
+        sealer.open(sealed, owner, kind)
+
+
+def test_a_token_that_was_sealed_alone_opens_until_there_are_none_left(sealer, tmp_path):
+    assert sealer.key_id
+    sealed = sealed_alone(tmp_path / "instance" / "secret.key", TOKEN.reveal())
+
+    assert sealer.open(sealed, 1, ACCESS) == TOKEN
+    assert not sealer.is_present(sealed, 1, ACCESS)
+    sealer.only_bound = True
+    assert not sealer.opens(sealed, 1, ACCESS)
+    assert sealer.opens(sealer.seal(TOKEN, 1, ACCESS), 1, ACCESS)
 
 
 def test_another_key_does_not_open(sealer, tmp_path):
     with pytest.raises(Unreadable):
-        Sealer(tmp_path / "other").open(sealer.seal(TOKEN))
+        Sealer(tmp_path / "other").open(sealer.seal(TOKEN, 1, ACCESS), 1, ACCESS)
 
 
 def test_older_keys_in_the_file_go_on_opening(tmp_path):
     old = Sealer(tmp_path / "a")
-    sealed, old_id = old.seal(TOKEN), old.key_id
+    sealed, old_id = old.seal(TOKEN, 1, ACCESS), old.key_id
     file = tmp_path / "a" / "secret.key"
     file.write_bytes(b"a newer key of 16 or more\n" + file.read_bytes())
     new = Sealer(tmp_path / "a")
 
-    assert new.open(sealed) == TOKEN
+    assert new.open(sealed, 1, ACCESS) == TOKEN
     assert new.key_ids[1:] == [old_id]
-    assert not new.is_present(sealed)
+    assert not new.is_present(sealed, 1, ACCESS)
 
 
 def test_cookies_and_tokens_have_keys_of_their_own(sealer):
@@ -102,7 +123,7 @@ def test_a_key_file_without_a_key_is_refused_and_kept(tmp_path, content):
     file.write_bytes(content)
 
     with pytest.raises(BadSetting, match=r"secret\.key: holds no usable key"):
-        Sealer(tmp_path).seal(TOKEN)
+        Sealer(tmp_path).seal(TOKEN, 1, ACCESS)
     assert file.read_bytes() == content
 
 
@@ -110,7 +131,7 @@ def test_a_key_file_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "secret.key").mkdir()
 
     with pytest.raises(BadSetting, match=r"secret\.key"):
-        Sealer(tmp_path).seal(TOKEN)
+        Sealer(tmp_path).seal(TOKEN, 1, ACCESS)
 
 
 def test_a_missing_key_is_told_apart_from_a_first_start(tmp_path):

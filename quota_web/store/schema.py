@@ -16,7 +16,8 @@ from quota_web.config import PROJECT
 from quota_web.errors import BadDatabase, BadSetting, DatabaseTooNew
 from quota_web.store import engine, files
 from quota_web.store.files import Presence
-from quota_web.store.sealing import Sealer
+from quota_web.store.sealing import BOUND, Sealer
+from quota_web.store.sign_in import setting_of
 
 #: The newest migration; a test compares it with the folder.
 HEAD = "0004"
@@ -44,6 +45,7 @@ def ensure(sealer: Sealer) -> Presence | None:
             _upgrade(_url(), keep_copy=True)
         with engine.reading() as conn:
             sealed = conn.execute(text("SELECT 1 FROM credential LIMIT 1")).first()
+            sealer.only_bound = setting_of(conn, BOUND) is not None
     if sealed:
         sealer.require_key()
     return presence

@@ -3,6 +3,10 @@
 The key is `QUOTA_SECRET_KEY`, else the first line of `secret.key` in the instance folder. Older keys still open what they
 sealed: `QUOTA_SECRET_KEY_OLD` beside the former, further lines in the latter. From the key HKDF derives one key to sign
 cookies and one to seal tokens, so that neither says anything about the other.
+
+Sealed with a token are its account and its kind: moved to another row or column it opens no more.
+Until 1.0 tokens were sealed alone, with a key derived for that. Such ones are accepted until a
+service has sealed all of them anew (`rotation.bind`).
 """
 
 import base64
@@ -25,12 +29,19 @@ if TYPE_CHECKING:
 
 KEY_FILE = "secret.key"
 _KEPT = f"{KEY_FILE}.before-"
-_SEALING = b"codex-quota: seal tokens"
+_SEALING = b"codex-quota: seal tokens of accounts"
+_SEALING_ALONE = b"codex-quota: seal tokens"
 _COOKIES = b"codex-quota: sign cookies"
 
 
+#: The setting that says that no token is sealed alone any more.
+BOUND = "tokens_bound"
+#: Kinds of tokens.
+ACCESS, REFRESH, IDENTITY = "access", "refresh", "identity"
+
+
 class Unreadable(Exception):
-    """A sealed token cannot be opened with any of the keys."""
+    """A sealed token cannot be opened with any of the keys, or belongs to another place."""
 
 
 class Sealer:
@@ -43,9 +54,11 @@ class Sealer:
     def __init__(self, instance_dir: Path, secret_key: Secret | None = None, older_key: Secret | None = None, *, kept: bool = False) -> None:
         self._instance_dir, self._given, self._older, self._with_kept = instance_dir, secret_key, older_key, kept
         self._masters: list[bytes] | None = None
-        self._boxes: list[Fernet] = []
-        self._known: list[Fernet] = []
+        self._boxes: list[_Box] = []
+        self._known: list[_Box] = []
         self._read_at: tuple[int, int, int] | None = None
+        #: No token is sealed alone any more, so one that is was put there by somebody else.
+        self.only_bound = False
         self._lock = threading.Lock()
 
     @property
@@ -59,32 +72,43 @@ class Sealer:
         return [_key_id(key) for key in self._keys()]
 
     @property
+    def opened_ids(self) -> list[str]:
+        """The same, and behind them the names under which tokens were sealed alone, if accepted."""
+        alone = [] if self.only_bound else [_key_id(key, _SEALING_ALONE) for key in self._keys()]
+        return [*self.key_ids, *alone]
+
+    @property
     def is_from_file(self) -> bool:
         """Whether the present key is the one in the instance folder."""
         return self._given is None
 
-    def seal(self, token: Secret) -> bytes:
+    def seal(self, token: Secret, owner: int, kind: str) -> bytes:
+        """Seal a token of the account with the id *owner*."""
         self._keys()
-        return self._boxes[0].encrypt(token.reveal().encode("ascii"))
+        return self._boxes[0].seal(token, owner, kind)
 
-    def open(self, sealed: bytes) -> Secret:
-        """The token; raises Unreadable where no key fits or the bytes were changed."""
+    def open(self, sealed: bytes, owner: int, kind: str) -> Secret:
+        """The token; raises Unreadable where no key fits, or it is not that account's and kind."""
         self._keys()
-        return _opened([*self._boxes, *self._known], sealed)
+        boxes = [*self._boxes, *self._known]
+        return _opened(boxes, sealed, owner, kind, self.only_bound)
 
-    def opens(self, sealed: bytes) -> bool:
-        """Whether one of the keys fits."""
+    def opens(self, sealed: bytes, owner: int, kind: str) -> bool:
+        """Whether `open` would."""
         try:
-            self.open(sealed)
+            self.open(sealed, owner, kind)
         except Unreadable:
             return False
         return True
 
-    def is_present(self, sealed: bytes) -> bool:
-        """Whether these bytes are sealed with the present key, whatever the database says about them."""
+    def is_present(self, sealed: bytes, owner: int, kind: str, *, or_alone: bool = False) -> bool:
+        """Whether it is sealed with the present key, whatever the database says.
+
+        One that was sealed alone counts only with *or_alone*.
+        """
         self._keys()
         try:
-            _opened(self._boxes[:1], sealed)
+            _opened(self._boxes[:1], sealed, owner, kind, self.only_bound or not or_alone)
         except Unreadable:
             return False
         return True
@@ -111,9 +135,11 @@ class Sealer:
         _replace(self.file, [present])
         return aside
 
-    def with_kept_keys(self) -> "Sealer":
-        """One that opens also what was sealed with keys that were changed since, and kept beside the present one."""
-        return Sealer(self._instance_dir, self._given, self._older, kept=True)
+    def with_kept_keys(self, only_bound: bool) -> "Sealer":
+        """One that opens also what was sealed with keys from before a change, kept beside."""
+        wide = Sealer(self._instance_dir, self._given, self._older, kept=True)
+        wide.only_bound = only_bound
+        return wide
 
     @property
     def is_missing(self) -> bool:
@@ -138,11 +164,8 @@ class Sealer:
             if self._masters is None or stamp != self._read_at:
                 self._masters = self._read()
                 self._read_at = _stamp(self.file)
-                # Imported where it is used: it is slow to load, and most commands seal nothing.
-                from cryptography.fernet import Fernet
-
                 self._known = [*self._boxes, *self._known]
-                self._boxes = [Fernet(base64.urlsafe_b64encode(_derive(key, _SEALING))) for key in self._masters]
+                self._boxes = [_Box(key) for key in self._masters]
             return self._masters
 
     def _read(self) -> list[bytes]:
@@ -159,16 +182,58 @@ class Sealer:
             return given
 
 
-def _key_id(master: bytes) -> str:
-    return hashlib.sha256(_derive(master, _SEALING)).hexdigest()[:16]
+def _key_id(master: bytes, purpose: bytes = _SEALING) -> str:
+    return hashlib.sha256(_derive(master, purpose)).hexdigest()[:16]
 
 
-def _opened(boxes: Sequence["Fernet"], sealed: bytes) -> Secret:
+class _Box:
+    """What one key opens."""
+
+    def __init__(self, master: bytes) -> None:
+        # Imported where it is used: it is slow to load, and most commands seal nothing.
+        from cryptography.fernet import Fernet
+
+        self._bound, self._alone = (Fernet(base64.urlsafe_b64encode(_derive(master, purpose))) for purpose in (_SEALING, _SEALING_ALONE))
+
+    def seal(self, token: Secret, owner: int, kind: str) -> bytes:
+        return self._bound.encrypt(_place(owner, kind) + token.reveal().encode("ascii"))
+
+    def open(self, sealed: bytes, owner: int, kind: str) -> Secret | None:
+        """None where this key did not seal it; raises Unreadable where it did, for another place."""
+        content = _decrypted(self._bound, sealed)
+        if content is None:
+            return None
+        place = _place(owner, kind)
+        if not content.startswith(place):
+            raise Unreadable
+        return Secret(content.removeprefix(place).decode("ascii"))
+
+    def open_alone(self, sealed: bytes) -> Secret | None:
+        content = _decrypted(self._alone, sealed)
+        return None if content is None else Secret(content.decode("ascii"))
+
+
+def _place(owner: int, kind: str) -> bytes:
+    # No token holds a blank, and no kind, so one place is never the beginning of another.
+    return f"{owner} {kind} ".encode("ascii")
+
+
+def _decrypted(cipher: "Fernet", sealed: bytes) -> bytes | None:
     from cryptography.fernet import InvalidToken
 
+    try:
+        return cipher.decrypt(bytes(sealed))
+    except InvalidToken:
+        return None
+
+
+def _opened(boxes: Sequence[_Box], sealed: bytes, owner: int, kind: str, only_bound: bool) -> Secret:
     for box in boxes:
-        with contextlib.suppress(InvalidToken):
-            return Secret(box.decrypt(bytes(sealed)).decode("ascii"))
+        if (found := box.open(sealed, owner, kind)) is not None:
+            return found
+    for box in () if only_bound else boxes:
+        if (found := box.open_alone(sealed)) is not None:
+            return found
     raise Unreadable
 
 

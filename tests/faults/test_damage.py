@@ -30,7 +30,7 @@ def whole(tmp_path_factory):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         engine.forget_troubles()
         content = backup.backup(folder / "backup.sqlite")
-        world().sealer.seal(Secret("makes the key"))
+        world().sealer.seal(Secret("makes the key"), 1, "access")
         engine.forget_troubles()
     return folder, (content.rows["account"], content.rows["reading"])
 

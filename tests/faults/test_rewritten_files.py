@@ -58,5 +58,5 @@ def test_rewritten_files(figures, house):
 
 
 def stored(house):
-    (row,) = house.rows("SELECT access_sealed FROM credential c JOIN account a ON a.id = c.account_id WHERE a.name = 'alice'")
-    return house.world.sealer.open(row[0]).reveal()
+    (row,) = house.rows("SELECT access_sealed, a.id FROM credential c JOIN account a ON a.id = c.account_id WHERE a.name = 'alice'")
+    return house.world.sealer.open(row[0], row[1], "access").reveal()
