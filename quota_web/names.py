@@ -1,7 +1,10 @@
 """What an account may be called, and when two names are the same."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import count
 
 from quota_web.errors import BadInput
 
@@ -50,3 +53,19 @@ def checked(name: str) -> str:
     if len((name + FILE_SUFFIX).encode("utf-8")) > MAX_FILE_NAME_BYTES or len(key(name)) > MAX_KEY:
         raise BadInput("name", "a name this long in these characters is no file name; give a shorter one")
     return name
+
+
+#: What a name may hold that says who somebody is, or opens something: an address, a token, an id.
+_TELLS = re.compile(
+    r"@|eyJ|\b(?:sk|sess|at|rt|user|org|acc|account)[-_.](?=[\w.-]*\d)[\w.-]{12,}"
+    r"|[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}",
+    re.IGNORECASE,
+)
+
+
+def shareable(names: Iterable[str]) -> dict[str, str]:
+    """Each name as strangers may read it: one that holds an address, id or token is `account 1`."""
+    names = list(names)
+    taken = {key(name) for name in names}
+    numbers = (word for n in count(1) if (word := f"account {n}") not in taken)
+    return {name: next(numbers) if _TELLS.search(name) else name for name in names}

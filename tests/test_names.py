@@ -67,3 +67,14 @@ def test_what_is_too_long_for_a_name_is_no_names_key_and_never_folded(normalised
     assert len(keys) == 3
     assert all(len(key) <= names.MAX_NAME + 1 for key in keys)
     assert max(normalised) <= names.MAX_NAME
+
+
+def test_a_name_that_tells_who_somebody_is_is_shared_as_a_number():
+    shown = names.shareable(["work", "a@b.c", "Account 1", "c@d.e", "rt_0123456789abcdef"])
+
+    assert list(shown.values()) == ["work", "account 2", "Account 1", "account 3", "account 4"]
+
+
+@pytest.mark.parametrize("name", ["at-work-laptop", "user-research", "account 7", "org_2"])
+def test_a_name_of_plain_words_is_shared_as_it_is(name):
+    assert names.shareable([name]) == {name: name}
