@@ -1,11 +1,13 @@
 """Act: the brake on guessing passwords. It is in the database, so it holds across processes and restarts.
 
 A guess is counted before it is looked at, and taken back if it was right: that way a burst of guesses at once cannot get
-past the limits. An address that guesses slows down itself alone; only very many addresses together slow down everybody,
-and then `flask quota password` on the host opens the way again.
+past the limits. An address that guesses slows down itself alone; only very many addresses together slow down all strangers.
+Whom we know they cannot slow down: a running session, a browser or an address that signed in before, and this machine
+itself have pots of their own. `flask quota password` on the host opens the way for everybody.
 """
 
 import ipaddress
+import json
 
 from sqlalchemy import Connection
 
@@ -16,23 +18,61 @@ from quota_web.store import sign_in as store
 MINUTE, HOUR = 60, 3600
 PER_MINUTE = 5
 PER_HOUR = 20
-#: From all addresses together.
+#: From all strangers together.
 ALL_PER_HOUR = 100
+#: How long an address that somebody signed in from is known, and how many are.
+KNOWN_FOR_S, MOST_KNOWN = 90 * 86_400, 20
+#: What fits the column.
+MAX_POT = 64
 #: How far clocks of hosts that share a database may differ.
 CLOCK_SLACK_S = 60
 
 
-def take(address: str | None, now: int) -> int:
-    """Count a guess from *address* and return its number. Raises TooManyTries, and then counts nothing."""
-    key = address_key(address)
-    # First without the write lock: whoever keeps on guessing must not hold up the rest.
+def check(address: str | None, now: int, own: str | None = None) -> bool:
+    """Whether a guess would come out of a pot of its own; raises TooManyTries where that pot, or everybody's, is used up.
+
+    Reads only: whoever keeps on guessing must not hold up the rest.
+    """
     with engine.reading() as conn:
-        _check(conn, key, now)
+        pot = _pot(conn, address, now, own)
+        _check(conn, pot, now)
+    return _is_own(pot)
+
+
+def take(address: str | None, now: int, own: str | None = None) -> int:
+    """Count a guess from *address*, or out of the *own* pot of whom we know, and return its number. Raises TooManyTries, and then counts nothing."""
+    check(address, now, own)
     with engine.transaction() as conn:
         store.hold(conn)
-        _check(conn, key, now)
+        pot = _pot(conn, address, now, own)
+        _check(conn, pot, now)
         store.forget_failures(conn, before=now - HOUR, after=now + CLOCK_SLACK_S)
-        return store.add_failure(conn, key, now)
+        return store.add_failure(conn, pot, now)
+
+
+def remember(conn: Connection, address: str | None, now: int) -> None:
+    """Note that somebody signed in from *address*: the next guess from there has a pot of its own."""
+    known = _known(conn, now) | {address_key(address): now}
+    newest = sorted(known.items(), key=lambda item: -item[1])[:MOST_KNOWN]
+    store.set_setting(conn, store.KNOWN_ADDRESSES, json.dumps(dict(newest)))
+
+
+def _known(conn: Connection, now: int) -> dict[str, int]:
+    """When somebody last signed in from the addresses that are known, as far as that counts."""
+    stored: dict[str, int] = json.loads(store.setting_of(conn, store.KNOWN_ADDRESSES) or "{}")
+    return {address: at for address, at in stored.items() if now - at < KNOWN_FOR_S}
+
+
+def _pot(conn: Connection, address: str | None, now: int, own: str | None) -> str:
+    """What a guess is counted under."""
+    key = address_key(address)
+    if own is None and key not in _known(conn, now):
+        return key
+    return f"{store.OWN}{own or key}"[:MAX_POT]
+
+
+def _is_own(pot: str) -> bool:
+    return pot.startswith(store.OWN)
 
 
 def address_key(address: str | None) -> str:
@@ -40,7 +80,7 @@ def address_key(address: str | None) -> str:
     try:
         ip = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
-        return "local" if not address else address[:64]
+        return "local" if not address else address[:MAX_POT]
     if isinstance(ip, ipaddress.IPv6Address):
         return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
     return str(ip)
@@ -48,7 +88,7 @@ def address_key(address: str | None) -> str:
 
 def _check(conn: Connection, key: str, now: int) -> None:
     own = store.failures_of(conn, key, now - HOUR, PER_HOUR)
-    everybody = store.all_failures(conn, now - HOUR, ALL_PER_HOUR)
+    everybody = [] if _is_own(key) else store.strangers_failures(conn, now - HOUR, ALL_PER_HOUR)
     waits = (_wait(own, PER_MINUTE, MINUTE, now), _wait(own, PER_HOUR, HOUR, now), _wait(everybody, ALL_PER_HOUR, HOUR, now))
     if max(waits) > 0:
         raise TooManyTries(retry_after=max(waits))

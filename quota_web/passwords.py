@@ -1,6 +1,7 @@
 """Passwords: what one must be, how it is hashed (Argon2id) and compared. No database here.
 
-Each hash takes tens of megabytes and a good part of a second on purpose, so only a few are made at once in a process.
+Each hash takes tens of megabytes and a good part of a second on purpose, so only a few are made at once in a process,
+and each in a turn that somebody took before.
 """
 
 import hashlib
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 MIN_LENGTH = 12
 MAX_LENGTH = config.MAX_PASSWORD
 AT_ONCE = 2
-#: How long a sign-in waits for its turn, in seconds.
+#: The other turn is for whom we know, so that he waits for no stranger.
+STRANGERS_AT_ONCE = 1
+#: How long one waits for a turn, in seconds.
 PATIENCE_S = 10.0
-
-_turns = threading.BoundedSemaphore(AT_ONCE)
+#: How many strangers wait for theirs at once: fewer than a server has threads.
+MOST_WAITING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,22 @@ def checked(new: str, again: str | None = None) -> str:
 
 
 def hashed(password: str, cost: Cost) -> str:
-    """The hash to store; it says by itself how it was made."""
-    with _turn():
-        return _hasher(cost).hash(_bytes(password))
+    """The hash to store; it says by itself how it was made. Whoever calls this has a turn."""
+    return _hasher(cost).hash(_bytes(password))
 
 
 def fits(stored: str | None, guess: str, cost: Cost) -> bool:
-    """Whether *guess* is the password behind a stored hash. Without one it takes as long and is never right."""
+    """Whether *guess* is the password behind a stored hash. Without one it takes as long and is never right. Whoever calls this has a turn."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    with _turn():
-        hasher = _hasher(cost)
-        if stored is None or not _is_typed(guess):
-            hasher.hash(b"somebody guesses")
-            return False
-        try:
-            return hasher.verify(stored, _bytes(guess))
-        except (VerificationError, InvalidHashError):
-            return False
+    hasher = _hasher(cost)
+    if stored is None or not _is_typed(guess):
+        hasher.hash(b"somebody guesses")
+        return False
+    try:
+        return hasher.verify(stored, _bytes(guess))
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def same(known: str, guess: str) -> bool:
@@ -97,11 +98,50 @@ def _hasher(cost: Cost) -> "PasswordHasher":
     return PasswordHasher(time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes)
 
 
+class _Turns:
+    """So many at once, of which strangers never have all; only a few of them may wait: all others would hold the server's threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._taken = self._taken_by_strangers = self._waiting = self._strangers_waiting = 0
+
+    def take(self, first: bool) -> bool:
+        """Wait for a turn and take it; False where there is none within reason."""
+        with self._changed:
+            if not first and self._strangers_waiting >= MOST_WAITING:
+                return False
+            self._waiting, self._strangers_waiting = self._waiting + 1, self._strangers_waiting + (not first)
+            got = self._changed.wait_for(lambda: self._is_free(first), PATIENCE_S)
+            self._waiting, self._strangers_waiting = self._waiting - 1, self._strangers_waiting - (not first)
+            self._taken, self._taken_by_strangers = self._taken + got, self._taken_by_strangers + (got and not first)
+            return got
+
+    def _is_free(self, first: bool) -> bool:
+        return self._taken < AT_ONCE and (first or self._taken_by_strangers < STRANGERS_AT_ONCE)
+
+    def give_back(self, first: bool) -> None:
+        with self._changed:
+            self._taken, self._taken_by_strangers = self._taken - 1, self._taken_by_strangers - (not first)
+            self._changed.notify_all()
+
+    def waiting(self) -> int:
+        return self._waiting
+
+
+_turns = _Turns()
+
+
+def waiting() -> int:
+    """How many wait for a turn at this moment."""
+    return _turns.waiting()
+
+
 @contextmanager
-def _turn() -> Iterator[None]:
-    if not _turns.acquire(timeout=PATIENCE_S):
+def turn(first: bool = False) -> Iterator[None]:
+    """A turn to hash or compare one password; *first* for who was here before. Raises TooManyTries where too many wait."""
+    if not _turns.take(first):
         raise TooManyTries(retry_after=5)
     try:
         yield
     finally:
-        _turns.release()
+        _turns.give_back(first)

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ LINK_MARK = "/login#setup="
 MAX_CODE = 100
 #: Who a signed-in person is in the audit: there is one password, so there is one name.
 SESSION_ACTOR = "password session"
+#: How long a proxy on this machine is remembered, and how exactly it is known when it was seen last.
+PROXY_KNOWN_FOR_S, NOTE_PROXY_EVERY_S = 30 * 86_400, 86_400
 NOT_THE_PASSWORD = "That is not the password."
 NOT_THE_CODE = "That is not the code of the link."
 
@@ -59,11 +61,15 @@ def has_password(gate: Gate) -> bool:
     return gate.fixed_password is not None or _stored_hash() is not None
 
 
-def sign_in(gate: Gate, guess: str, address: str | None, now: int) -> int | None:
-    """Compare a guess and return the epoch for the session, or None if it is wrong. Raises TooManyTries."""
+def sign_in(gate: Gate, guess: str, address: str | None, now: int, own: str | None = None) -> int | None:
+    """Compare a guess and return the epoch for the session, or None if it is wrong. Raises TooManyTries.
+
+    *own* names the pot of whom we know otherwise than by the address (see guesses.py); here and below.
+    """
     stored = _stored_hash()
-    ticket = guesses.take(address, now)
-    right = _is_password(gate, stored, guess)
+    with _turn(gate, guesses.check(address, now, own)):
+        ticket = guesses.take(address, now, own)
+        right = _is_password(gate, stored, guess)
     with engine.transaction() as conn:
         store.hold(conn)
         # A password that was replaced while we compared the old one lets nobody in.
@@ -71,6 +77,7 @@ def sign_in(gate: Gate, guess: str, address: str | None, now: int) -> int | None
             events.add(conn, now, "sign_in_failed", "stranger", address=guesses.address_key(address))
             return None
         store.take_back(conn, ticket)
+        guesses.remember(conn, address, now)
         events.add(conn, now, "signed_in", SESSION_ACTOR, address=guesses.address_key(address))
         return site.read(conn).session_epoch
 
@@ -82,6 +89,21 @@ def sign_out(now: int, actor: str) -> None:
         events.add(conn, now, "signed_out", actor)
 
 
+def remember_local_proxy(now: int) -> None:
+    """Note that strangers reach this machine through itself: for some weeks, who comes from here is one of them."""
+    with engine.reading() as conn:
+        is_fresh = 0 <= now - int(store.setting_of(conn, store.LOCAL_PROXY) or 0) < NOTE_PROXY_EVERY_S
+    if not is_fresh:
+        with engine.transaction() as conn:
+            store.set_setting(conn, store.LOCAL_PROXY, str(now))
+
+
+def has_local_proxy(now: int) -> bool:
+    """Whether a proxy on this machine was seen lately, by whichever process."""
+    with engine.reading() as conn:
+        return now - int(store.setting_of(conn, store.LOCAL_PROXY) or 0) < PROXY_KNOWN_FOR_S
+
+
 @dataclass(frozen=True, slots=True)
 class NewPassword:
     """A new password as a person typed it, twice."""
@@ -90,14 +112,15 @@ class NewPassword:
     again: str | None = None
 
 
-def choose_first(gate: Gate, code: str, new: NewPassword, address: str | None, now: int) -> int:
+def choose_first(gate: Gate, code: str, new: NewPassword, address: str | None, now: int, own: str | None = None) -> int:
     """Set the first password with the code of the set-up link and return the epoch. Raises BadInput or TooManyTries."""
     passwords.checked(new.password, new.again)
-    ticket = guesses.take(address, now)
+    ticket = guesses.take(address, now, own)
     if not _is_code(code):
         _note_failure(now, "setup_code_refused", address)
         raise BadInput("code", NOT_THE_CODE)
-    password_hash = passwords.hashed(new.password, gate.cost)
+    with passwords.turn(first=True):
+        password_hash = passwords.hashed(new.password, gate.cost)
     with engine.transaction() as conn:
         store.hold(conn)
         # The link is good for one use, also when two use it at the same time.
@@ -109,16 +132,19 @@ def choose_first(gate: Gate, code: str, new: NewPassword, address: str | None, n
     return reached
 
 
-def change_password(gate: Gate, present: str, new: NewPassword, address: str | None, now: int, actor: str = SESSION_ACTOR) -> int:
+def change_password(
+    gate: Gate, present: str, new: NewPassword, address: str | None, now: int, actor: str = SESSION_ACTOR, own: str | None = None
+) -> int:
     """Replace the password by who knows the present one, end all sessions, and return the new epoch. Raises BadInput or TooManyTries."""
     _require_changeable(gate)
     passwords.checked(new.password, new.again)
-    ticket = guesses.take(address, now)
     stored = _stored_hash()
-    if not passwords.fits(stored, present, gate.cost):
+    with passwords.turn(guesses.check(address, now, own)):
+        ticket = guesses.take(address, now, own)
+        password_hash = passwords.hashed(new.password, gate.cost) if passwords.fits(stored, present, gate.cost) else None
+    if password_hash is None:
         _note_failure(now, "password_change_refused", address, actor)
         raise BadInput("current_password", NOT_THE_PASSWORD)
-    password_hash = passwords.hashed(new.password, gate.cost)
     with engine.transaction() as conn:
         store.hold(conn)
         if store.setting_of(conn, store.PASSWORD) != stored:
@@ -130,7 +156,9 @@ def change_password(gate: Gate, present: str, new: NewPassword, address: str | N
 def set_password(gate: Gate, new: NewPassword, now: int, actor: str) -> None:
     """Set the password by who is on the host: no present one is asked for, and the brake on guessing is let go. Raises BadInput."""
     _require_changeable(gate)
-    password_hash = passwords.hashed(passwords.checked(new.password, new.again), gate.cost)
+    passwords.checked(new.password, new.again)
+    with passwords.turn(first=True):
+        password_hash = passwords.hashed(new.password, gate.cost)
     with engine.transaction() as conn:
         store.hold(conn)
         store.forget_all_failures(conn)
@@ -163,6 +191,11 @@ def setup_link(gate: Gate, base: str, now: int) -> str | None:
 def _stored_hash() -> str | None:
     with engine.reading() as conn:
         return store.setting_of(conn, store.PASSWORD)
+
+
+def _turn(gate: Gate, first: bool) -> AbstractContextManager[None]:
+    """A turn to compare a password; the fixed one is compared at once."""
+    return nullcontext() if gate.fixed_password is not None else passwords.turn(first)
 
 
 def _is_password(gate: Gate, stored: str | None, guess: str) -> bool:

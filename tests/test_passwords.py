@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from quota_web import passwords
-from quota_web.errors import BadInput
+from quota_web.errors import BadInput, TooManyTries
 from tests.browser import CHEAP, PASSWORD
+from tests.house import wait_until
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_at_most_two_are_hashed_at_once():
 
     def hash_one(_):
         nonlocal running, most
-        with passwords._turn():
+        with passwords.turn(first=True):
             with lock:
                 running += 1
                 most = max(most, running)
@@ -67,6 +68,31 @@ def test_at_most_two_are_hashed_at_once():
         list(pool.map(hash_one, range(24)))
 
     assert most == passwords.AT_ONCE
+
+
+def test_whom_we_know_is_served_before_strangers_and_few_strangers_wait():
+    said: list[str] = []
+
+    def wait() -> None:
+        try:
+            with passwords.turn():
+                said.append("stranger")
+        except TooManyTries:
+            said.append("stranger was refused")
+
+    with passwords.turn():
+        strangers = [threading.Thread(target=wait) for _ in range(passwords.MOST_WAITING + 5)]
+        for stranger in strangers:
+            stranger.start()
+        wait_until(lambda: len(said) == 5)
+        assert said == ["stranger was refused"] * 5
+        assert passwords.waiting() == passwords.MOST_WAITING
+        with passwords.turn(first=True):
+            said.append("owner")
+    for stranger in strangers:
+        stranger.join()
+
+    assert said[5:] == ["owner", *["stranger"] * passwords.MOST_WAITING]
 
 
 @pytest.mark.parametrize("letters", ["x" * 1001, "a" + "\u0301\u0323" * 200_000], ids=["just too long", "of accents"])

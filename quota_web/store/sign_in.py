@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, not_, or_, select, update
 
 from quota_web.store.accounts import new_id
 from quota_web.store.models import api_token, login_failure, setting, site_state
@@ -10,6 +10,12 @@ from quota_web.store.models import api_token, login_failure, setting, site_state
 #: Keys of stored settings.
 PASSWORD = "password_hash"
 SETUP_CODE = "setup_code_hash"
+#: JSON: when somebody last signed in, by the address.
+KNOWN_ADDRESSES = "known_addresses"
+#: When a proxy on this machine was last seen.
+LOCAL_PROXY = "local_proxy_at"
+#: What the pots of those whom we know begin with; no address does.
+OWN = "own:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,16 @@ def failures_of(conn: Connection, address: str, since: int, most: int) -> list[i
 
 
 def all_failures(conn: Connection, since: int, most: int) -> list[int]:
-    """The same from every address."""
-    return list(conn.execute(select(login_failure.c.at).where(login_failure.c.at > since).order_by(login_failure.c.at.desc()).limit(most)).scalars())
+    """The same from everybody."""
+    return list(conn.execute(_ALL_FAILURES, {"since": since, "most": most}).scalars())
+
+
+def strangers_failures(conn: Connection, since: int, most: int) -> list[int]:
+    """The same from every address but those with a pot of their own."""
+    return list(conn.execute(_ALL_FAILURES.where(not_(login_failure.c.address.startswith(OWN))), {"since": since, "most": most}).scalars())
+
+
+_ALL_FAILURES = select(login_failure.c.at).where(login_failure.c.at > bindparam("since")).order_by(login_failure.c.at.desc()).limit(bindparam("most"))
 
 
 def forget_failures(conn: Connection, before: int, after: int) -> None:

@@ -14,13 +14,16 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from quota_web.config import Network, Settings
-from quota_web.web.sessions import HEALTH
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: Where the (status, message, advice) of a refused request stands in its environment.
 REFUSED = "quota.refused"
+#: These lie at the root whatever the prefix is.
+HEALTH = frozenset({"/healthz", "/readyz"})
+#: Whether a request came from this machine itself, or through a proxy here; absent from elsewhere.
+FROM_HERE, ALONE, PROXIED = "quota.from_here", "alone", "proxied"
 #: A peer on a Unix socket has no address; whoever may open the socket is on this machine.
 LOCAL = "127.0.0.1"
 
@@ -28,7 +31,7 @@ _FOR, _PROTO, _HOST, _PREFIX = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO",
 _USED = frozenset({_FOR, _PROTO, _HOST, _PREFIX})
 #: Other spellings of the same; nothing here reads them, and nothing below should be tempted to.
 _ALSO_FORWARDED = frozenset(
-    {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_CONNECTING_IP", "HTTP_X_SCRIPT_NAME"}
+    {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_CONNECTING_IP", "HTTP_X_SCRIPT_NAME", "HTTP_VIA"}
 )
 _SHAPES = {
     _PROTO: re.compile(r"https?", re.IGNORECASE),
@@ -48,9 +51,11 @@ class Door:
         self._app = app
         self._fixed = ProxyFix(app, x_for=1, x_proto=1, x_host=1)
         self._trusted, self._prefix = settings.trusted_proxies, settings.url_prefix
+        self._has_proxy_here = False
         self._user_header = "HTTP_" + settings.proxy_user_header.upper().replace("-", "_")
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        self._note_where_from(environ)
         believed = is_trusted(environ.get("REMOTE_ADDR"), self._trusted)
         keep = _USED | {self._user_header} if believed else frozenset()
         drop(environ, keep, also=self._user_header)
@@ -60,6 +65,13 @@ class Door:
             environ[REFUSED] = (400, refused, "The reverse proxy must replace this header, not hand on or add to the visitor's.")
         self._enter_prefix(environ, believed)
         return self._fixed(environ, start_response)
+
+    def _note_where_from(self, environ: "WSGIEnvironment") -> None:
+        """Mark what comes from this machine. Once a proxy here was seen, nothing from here is known to be the owner's: it may add no header."""
+        if not _is_loopback(environ.get("REMOTE_ADDR", "")):
+            return
+        self._has_proxy_here = self._has_proxy_here or any(_is_forwarded(name) for name in environ)
+        environ[FROM_HERE] = PROXIED if self._has_proxy_here else ALONE
 
     def _enter_prefix(self, environ: "WSGIEnvironment", believed: bool) -> None:
         """Split the path into where the app lives and what is asked of it."""
@@ -97,9 +109,21 @@ def is_trusted(peer: str | None, trusted: tuple[Network, ...]) -> bool:
     return any(address in network for network in trusted)
 
 
+def _is_loopback(peer: str) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _is_forwarded(name: str) -> bool:
+    return name.startswith("HTTP_X_FORWARDED_") or name in _ALSO_FORWARDED
+
+
 def drop(environ: "WSGIEnvironment", keep: frozenset[str], also: str | None = None) -> None:
     """Take every forwarded header away but those to *keep*; *also* names one more."""
-    for name in [key for key in environ if key.startswith("HTTP_X_FORWARDED_") or key in _ALSO_FORWARDED or key == also]:
+    for name in [key for key in environ if _is_forwarded(key) or key == also]:
         if name not in keep:
             del environ[name]
 

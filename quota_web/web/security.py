@@ -19,7 +19,7 @@ from quota_web import api_tokens, clock, reports, sign_in
 from quota_web.errors import QuotaError, shortened
 from quota_web.passwords import COST
 from quota_web.sign_in import Gate
-from quota_web.web import hosts, proxy, sessions
+from quota_web.web import hosts, known, proxy, sessions
 from quota_web.web.errors import Refusal, wants_json
 from quota_web.world import world
 
@@ -185,7 +185,13 @@ def start_session(epoch: int) -> None:
     session.clear()
     session.permanent = True
     session.update({_SIGNED_IN: True, _EPOCH: epoch, _SEEN: clock.now()})
+    known.remember_browser()
     g.pop("csrf_token", None)
+
+
+def own_pot() -> str | None:
+    """The pot out of which whoever asks guesses the password, where we know who it is; strangers cannot use that one up."""
+    return "session" if principal().kind == "session" else known.own_pot()
 
 
 def end_session() -> None:

@@ -9,14 +9,13 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 
 from quota_web import api_tokens
 from quota_web.errors import QuotaError
+from quota_web.web import known
 from quota_web.world import world
 
 COOKIE = "codex_quota_session"
 LIFETIME_S = 30 * 86_400
 #: Where a fault that kept the cookie closed is left for `security`, which turns it into a page.
 FAULT = "quota.session_fault"
-#: These answer whatever state the keys are in, and lie at the root whatever the prefix is.
-HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 def init_app(app: Flask) -> None:
@@ -62,6 +61,8 @@ class KeySessions(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if app.secret_key and bearer() is None:
             super().save_session(app, session, response)
+            # After the session's own: that is the one which whoever reads a single cookie must find.
+            known.save(app, response, self.get_cookie_path(app), self.get_cookie_secure(app))
 
     def get_cookie_path(self, app: Flask) -> str:
         # Another app on the same host must not see the cookie.

@@ -31,7 +31,8 @@ def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str
         return _page(errors={"password": why}), 422
     new = NewPassword(form.get("password", ""), form.get("password_again", ""))
     try:
-        epoch = sign_in.change_password(security.gate(), form.get("current_password", ""), new, request.remote_addr, clock.now(), security.actor())
+        present, who = form.get("current_password", ""), (request.remote_addr, clock.now(), security.actor(), security.own_pot())
+        epoch = sign_in.change_password(security.gate(), present, new, *who)
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     except TooManyTries as error:

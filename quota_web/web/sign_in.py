@@ -51,7 +51,7 @@ def logout() -> BaseResponse:
 def _enter() -> Answer:
     target = request.form.get("next")
     try:
-        epoch = sign_in.sign_in(security.gate(), request.form.get("password", ""), request.remote_addr, clock.now())
+        epoch = sign_in.sign_in(security.gate(), request.form.get("password", ""), request.remote_addr, clock.now(), security.own_pot())
     except TooManyTries as error:
         return _too_many(_form(target, retry_after=error.retry_after), error)
     if epoch is None:
@@ -64,7 +64,7 @@ def _set_up() -> Answer:
     form = request.form
     new = NewPassword(form.get("password", ""), form.get("password_again", ""))
     try:
-        epoch = sign_in.choose_first(security.gate(), form.get("code", ""), new, request.remote_addr, clock.now())
+        epoch = sign_in.choose_first(security.gate(), form.get("code", ""), new, request.remote_addr, clock.now(), security.own_pot())
     except BadInput as error:
         return _setup_form(errors={error.field: error.message})
     except TooManyTries as error:

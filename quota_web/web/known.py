@@ -1,0 +1,71 @@
+"""Whom we know before they have signed in: a browser that somebody signed in with before, and this machine itself.
+
+Being known opens nothing. It gives a pot of its own to guess the password out of, which strangers cannot use up.
+"""
+
+import hashlib
+import re
+import secrets
+from contextlib import suppress
+
+from flask import Flask, Response, current_app, g, request
+from itsdangerous import BadSignature, Signer
+
+from quota_web import clock, sign_in
+from quota_web.errors import QuotaError
+from quota_web.web import proxy
+
+COOKIE = "codex_quota_known"
+KEPT_FOR_S = 365 * 86_400
+MAX_COOKIE = 200
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+#: Where the id that the answer is to give to the browser waits.
+_GIVEN = "known_browser"
+
+
+def own_pot() -> str | None:
+    """The pot of whoever asks, by the browser or by being on this machine; None for a stranger."""
+    found = _browser()
+    if found is not None:
+        return f"browser {found}"
+    return "this machine" if _is_alone_here() else None
+
+
+def remember_browser() -> None:
+    """Let the answer say to the browser that somebody signed in with it."""
+    setattr(g, _GIVEN, _browser() or secrets.token_urlsafe(16))
+
+
+def save(app: Flask, response: Response, path: str, secure: bool) -> None:
+    """Give the browser its cookie, if this request said so."""
+    given = g.get(_GIVEN)
+    if given is not None:
+        value = _signer(app).sign(given).decode("ascii")
+        response.set_cookie(COOKIE, value, max_age=KEPT_FOR_S, path=path, secure=secure, httponly=True, samesite="Lax")
+
+
+def _browser() -> str | None:
+    cookie = request.cookies.get(COOKIE, "")
+    if len(cookie) > MAX_COOKIE:
+        return None
+    try:
+        found = _signer(current_app).unsign(cookie).decode("ascii")
+    except (BadSignature, UnicodeError):
+        return None
+    return found if _ID.fullmatch(found) else None
+
+
+def _signer(app: Flask) -> Signer:
+    """Of the keys of the session's cookie, so that it is worthless as soon as those are."""
+    keys = [*app.config["SECRET_KEY_FALLBACKS"], app.config["SECRET_KEY"]]
+    return Signer(keys, salt="known browser", key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def _is_alone_here() -> bool:
+    """Whether the request comes from this machine itself, which no stranger reaches through a proxy."""
+    where_from = request.environ.get(proxy.FROM_HERE)
+    if where_from == proxy.PROXIED:
+        # Also for the other processes, and for this one when it starts again.
+        with suppress(QuotaError):
+            sign_in.remember_local_proxy(clock.now())
+    return where_from == proxy.ALONE and not sign_in.has_local_proxy(clock.now())

@@ -1,0 +1,172 @@
+"""The owner gets in while others guess: whom we know has a pot of guesses of its own."""
+
+from contextlib import suppress
+
+import pytest
+from flask import Flask
+
+from quota_web import clock, guesses, sign_in
+from quota_web.errors import TooManyTries
+from quota_web.web import known
+from tests.browser import PASSWORD, Browser, failures, first_start, gate_of, make_app
+from tests.fakes import NOW
+
+OWNER, STRANGER = "198.51.100.7", "203.0.113.9"
+NEW = "another long password"
+PROXIED = {"X-Forwarded-For": "203.0.113.9"}
+
+
+@pytest.fixture
+def app(instance_dir, database):
+    app = make_app(instance_dir, **database)
+    with clock.frozen(NOW):
+        yield app
+
+
+def all_guess(app: Flask) -> None:
+    """So many strangers guess that no other may for an hour."""
+    with app.app_context():
+        for i in range(guesses.ALL_PER_HOUR + 20):
+            with suppress(TooManyTries):
+                guesses.take(f"10.0.{i}.1", NOW)
+
+
+def status(app: Flask, address: str, password: str = PASSWORD, headers: dict[str, str] | None = None) -> int:
+    """What a browser without any cookie from *address* gets for its password."""
+    return Browser(app, REMOTE_ADDR=address).sign_in(password, headers=headers).status_code
+
+
+def test_a_stranger_waits_while_strangers_guess(app):
+    all_guess(app)
+
+    assert status(app, STRANGER) == 429
+
+
+def test_a_browser_that_signed_in_before_gets_in_from_anywhere(app):
+    browser = Browser(app, REMOTE_ADDR=OWNER).signed_in()
+    browser.post("/logout")
+    all_guess(app)
+    browser.environ["REMOTE_ADDR"] = STRANGER
+
+    assert browser.sign_in().status_code == 303
+
+
+def test_an_address_that_somebody_signed_in_from_is_known_to_every_process(app, instance_dir, database):
+    assert status(app, OWNER) == 303
+    all_guess(app)
+
+    assert status(first_start(instance_dir, **database), OWNER) == 303
+    with clock.frozen(NOW + guesses.KNOWN_FOR_S), app.app_context():
+        assert not guesses.check(OWNER, NOW + guesses.KNOWN_FOR_S)
+
+
+def test_only_so_many_addresses_are_known(app):
+    with app.app_context():
+        for i in range(guesses.MOST_KNOWN + 1):
+            sign_in.sign_in(gate_of(app), PASSWORD, f"192.0.2.{i}", NOW + i)
+        known_now = [guesses.check(f"192.0.2.{i}", NOW + 99) for i in range(guesses.MOST_KNOWN + 1)]
+
+    assert known_now == [False] + [True] * guesses.MOST_KNOWN
+
+
+def test_a_running_session_changes_its_password(app):
+    browser = Browser(app, REMOTE_ADDR=OWNER).signed_in()
+    browser.client.delete_cookie(known.COOKIE)
+    all_guess(app)
+    browser.environ["REMOTE_ADDR"] = STRANGER
+
+    assert browser.post("/settings/password", current_password=PASSWORD, password=NEW, password_again=NEW).status_code == 303
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_gets_in(app, address):
+    all_guess(app)
+
+    assert status(app, address) == 303
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Proto", "Via"])
+def test_behind_a_proxy_on_this_machine_nobody_is_taken_for_it(app, header):
+    all_guess(app)
+    Browser(app, REMOTE_ADDR="127.0.0.1").get("/login", **{header.replace("-", "_"): "203.0.113.9"})
+
+    assert status(app, "127.0.0.1") == 429
+
+
+def test_a_proxy_on_this_machine_is_remembered_by_every_process(app, instance_dir, database):
+    all_guess(app)
+    assert status(app, "127.0.0.1", headers=PROXIED) == 429
+
+    fresh = first_start(instance_dir, **database)
+    assert status(fresh, "127.0.0.1") == 429
+    with clock.frozen(NOW + sign_in.PROXY_KNOWN_FOR_S):
+        all_guess(fresh)
+        assert status(fresh, "127.0.0.1") == 303
+
+
+def test_a_strangers_forwarded_header_takes_nothing_from_this_machine(app):
+    all_guess(app)
+    assert status(app, STRANGER, headers=PROXIED) == 429
+
+    assert status(app, "127.0.0.1") == 303
+
+
+@pytest.mark.parametrize("address", [STRANGER, "", "localhost", "/run/quota.sock"])
+def test_who_comes_through_a_socket_or_from_elsewhere_is_not_this_machine(app, address):
+    all_guess(app)
+
+    assert status(app, address) == 429
+
+
+def test_a_pot_of_ones_own_has_its_own_limit_and_takes_nothing_from_strangers(app):
+    browser = Browser(app, REMOTE_ADDR=OWNER).signed_in()
+    browser.post("/logout")
+
+    tried = [browser.sign_in("wrong password").status_code for _ in range(guesses.PER_MINUTE + 1)]
+
+    assert tried == [401] * guesses.PER_MINUTE + [429]
+    with app.app_context():
+        assert failures() == guesses.PER_MINUTE
+        assert sum(_may_guess(f"10.0.{i}.1") for i in range(guesses.ALL_PER_HOUR + 20)) == guesses.ALL_PER_HOUR
+
+
+def _may_guess(address: str) -> bool:
+    try:
+        guesses.take(address, NOW)
+    except TooManyTries:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("value", ["", "x", "A" * 22, f"{'A' * 22}.{'B' * 43}", "x" * 3_000, "\u00e9"])
+def test_a_made_up_cookie_makes_nobody_known(app, value):
+    all_guess(app)
+    browser = Browser(app, REMOTE_ADDR=STRANGER)
+    browser.client.set_cookie(known.COOKIE, value, domain="localhost")
+
+    assert browser.sign_in().status_code == 429
+
+
+def test_the_cookie_opens_nothing_and_is_hidden(app):
+    browser = Browser(app).signed_in()
+    cookies = [line for line in browser.post("/logout").headers.getlist("Set-Cookie") if line.startswith(known.COOKIE)]
+    set_at_sign_in = [line for line in browser.sign_in().headers.getlist("Set-Cookie") if line.startswith(known.COOKIE)]
+    browser.post("/logout")
+
+    assert cookies == []
+    assert len(set_at_sign_in) == 1
+    assert all(word in set_at_sign_in[0] for word in ("HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="))
+    assert not browser.may_look()
+    assert browser.client.get_cookie(known.COOKIE) is not None
+
+
+def test_a_browser_keeps_its_name_from_one_sign_in_to_the_next(app):
+    browser = Browser(app).signed_in()
+    first = browser.client.get_cookie(known.COOKIE)
+    browser.post("/logout")
+    browser.signed_in()
+
+    again = browser.client.get_cookie(known.COOKIE)
+    assert first is not None
+    assert again is not None
+    assert again.value == first.value
