@@ -4,16 +4,17 @@ A login that is here already is updated under the name that it has. Another logi
 somebody's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from quota_web import file_acts, logins, names, times
+from quota_web import file_acts, logins, names
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
@@ -249,24 +250,26 @@ def shown_by(form: Mapping[str, str]) -> Shown:
     return Shown(**{field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1 for field, value in said.items()})
 
 
-def pause(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> None:
-    """Stop asking for an account until a person resumes it."""
+def pause(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+    """Send nothing for an account until a person resumes it. Returns its name."""
     with engine.transaction() as tx:
         found = store.as_shown(tx, name, shown, scope)
         if found.paused_at is None:
             store.change(tx, found.id, paused_at=now)
             events.add(tx, now, "account_paused", actor, found.id, name=found.name)
             site.bump(tx, now)
+    return found.name
 
 
-def resume(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> None:
-    """Ask for an account again, starting now."""
+def resume(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+    """Refresh an account again, starting now. Returns its name."""
     with engine.transaction() as tx:
         found = store.as_shown(tx, name, shown, scope)
         if found.paused_at is not None:
             store.change(tx, found.id, paused_at=None, next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now)
             events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
             site.bump(tx, now)
+    return found.name
 
 
 def remove(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
@@ -281,8 +284,23 @@ def remove(name: str, now: int, actor: str, scope: Scope | None = None, shown: S
     return found.name
 
 
-def export(sealer: Sealer, name: str, file: Path, now: int, actor: str, scope: Scope | None = None) -> None:
-    """Write an account's credentials to *file* as an auth.json of mode 0600."""
+def export(
+    sealer: Sealer,
+    name: str,
+    file: Path,
+    now: int,
+    actor: str,
+    scope: Scope | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write an account's credentials to *file* as an auth.json of mode 0600.
+
+    Raises BadInput where there is a file already and *overwrite* is false.
+    """
+    if not overwrite and os.path.lexists(file) and not file.is_dir():
+        shown = names.visible(str(file))
+        raise BadInput("file", f"{shown} exists already; nothing was written (--force overwrites it)")
     with engine.transaction() as tx:
         found = store.by_name(tx, name, scope)
         sealed = store.credentials(tx, [found.id]).get(found.id)
@@ -333,15 +351,3 @@ def _writable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BadInput("", f"{names.visible(str(folder))} cannot be written: {error.strerror}") from None
-
-
-def listed(zone: tzinfo | None) -> list[tuple[str, str, str, str, str]]:
-    """Every account for a terminal: name, status, where it comes from, e-mail, when its token expires."""
-    with engine.reading() as conn:
-        every = store.every(conn)
-        sealed = store.credentials(conn, [a.id for a in every])
-    return [(a.name, a.status, names.visible(a.source_path or a.origin), a.email or "-", _expiry(sealed.get(a.id), zone)) for a in every]
-
-
-def _expiry(sealed: Sealed | None, zone: tzinfo | None) -> str:
-    return times.local(sealed.access_expires_at, zone) if sealed and sealed.access_expires_at is not None else "-"

@@ -1,14 +1,13 @@
 """Door: `flask quota …`. A command reads its options, calls one act, prints, and sets the exit status."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from quota_web import cli_demo, cli_operations, cli_sign_in
+from quota_web import cli_accounts, cli_demo, cli_operations, cli_sign_in
 from quota_web.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.world import World, world
 
@@ -35,14 +34,11 @@ class QuotaGroup(AppGroup):
 
 
 quota = QuotaGroup("quota", help="Codex quota of your accounts: refresh it, look at it, manage the accounts.")
-accounts_group = QuotaGroup(
-    "accounts", help="The accounts and their credentials. Tokens are read from files or standard input, never from arguments."
-)
-quota.add_command(accounts_group)
 
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(quota)
+    quota.add_command(cli_accounts.group)
     cli_sign_in.add_to(quota)
     quota.add_command(cli_demo.command)
     cli_operations.add_to(quota)
@@ -68,15 +64,6 @@ class LazyDatabaseGroup(click.Command):
 def _world() -> World:
     present = world()
     present.ready()
-    return present
-
-
-def _world_of_accounts() -> World:
-    """The world after a look at the account folders, so that a file that was just put there counts."""
-    from quota_web import commands
-
-    present = _world()
-    commands.follow_folders(present)
     return present
 
 
@@ -111,62 +98,3 @@ def status(names: tuple[str, ...], form: str, most: int | None) -> None:
 
     present = world()
     sys.exit(status.run(present, present.scope, names, form, most))
-
-
-@accounts_group.command("list")
-def accounts_list() -> None:
-    """List the accounts, where they come from, and their state."""
-    from quota_web import accounts, terminal
-
-    rows = [("account", "status", "origin", "e-mail", "token expires")]
-    rows += accounts.listed(_world_of_accounts().settings.timezone)
-    click.echo("\n".join(terminal.columns_of(rows)))
-
-
-@accounts_group.command("add")
-@click.argument("name")
-@click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
-def accounts_add(name: str, file: Path | None) -> None:
-    """Add the account NAME from the auth.json FILE, or from standard input."""
-    from quota_web import clock, imports
-
-    saved = imports.add(_world_of_accounts().sealer, name, imports.read_input(file, sys.stdin.buffer), clock.now(), ACTOR)
-    click.echo(f"{saved.name}: {saved.outcome}")
-
-
-@accounts_group.command("import")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def accounts_import(paths: tuple[Path, ...]) -> None:
-    """Import every account from files and folders, in any known export format."""
-    from quota_web import clock, imports
-
-    done = list(imports.import_paths(_world_of_accounts().sealer, paths, clock.now(), ACTOR))
-    for line in done:
-        click.echo(line.text, err=not line.is_good)
-    if not done:
-        click.echo("No auth files found.", err=True)
-    sys.exit(0 if done and all(line.is_good for line in done) else 1)
-
-
-@accounts_group.command("export")
-@click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path))
-def accounts_export(name: str, file: Path) -> None:
-    """Write the credentials of NAME to FILE as an auth.json that only you can read."""
-    from quota_web import accounts, clock
-
-    accounts.export(_world_of_accounts().sealer, name, file, clock.now(), ACTOR)
-    click.echo(f"{file}: written, mode 0600; it holds tokens")
-
-
-@accounts_group.command("remove")
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def accounts_remove(name: str, yes: bool) -> None:
-    """Remove the account NAME with its credentials and history."""
-    from quota_web import accounts, clock
-
-    _world_of_accounts()
-    if not yes and sys.stdin.isatty():
-        click.confirm(f"Remove {name} with its credentials and all of its history?", abort=True)
-    click.echo(f"{accounts.remove(name, clock.now(), ACTOR)}: removed")

@@ -1,8 +1,8 @@
 """Acts that read what one account's page and the list of credentials show. No token is ever part of it."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quota_web import faults, logins, reports
@@ -14,6 +14,9 @@ from quota_web.store import accounts as store
 from quota_web.store import attempts, engine, history, latest
 from quota_web.store.accounts import FOLLOWED, Account, Scope, Sealed
 from quota_web.store.history import Attempts, Size
+
+#: As much of an account id as tells most of them apart.
+SHORT_ID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,29 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
         known, facts, sealed = latest.windows(conn, ids), latest.facts(conn, ids), store.credentials(conn, ids)
         failing = attempts.failing_since(conn)
     told = {a.id: reports.report(a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts}
+    for account_id, holder in store.repeated(accounts).items():
+        told[account_id] = replace(told[account_id], same_login_as=holder.name)
     return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts)) for a in accounts]
+
+
+def told_apart(accounts: Iterable[Account]) -> dict[int, str]:
+    """The beginning of the account id, by id, of accounts that share an e-mail address with another workspace."""
+    return short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
+
+
+def short_ids(owners: Iterable[tuple[int, str | None, str | None]]) -> dict[int, str]:
+    """The same of (key, e-mail address, account id), by key."""
+    by_email: dict[str, dict[int, str]] = {}
+    for key, email, account_id in owners:
+        if email and account_id:
+            by_email.setdefault(email.casefold(), {})[key] = account_id
+    told: dict[int, str] = {}
+    for those in by_email.values():
+        ids = set(those.values())
+        if len(ids) > 1:
+            length = next(n for n in range(SHORT_ID, 129) if len({i[:n] for i in ids}) == len(ids))
+            told |= {key: account_id[:length] for key, account_id in those.items()}
+    return told
 
 
 def _twin(account: Account, accounts: Sequence[Account]) -> str | None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from quota_web import labels
+from quota_web.details import Listed
 from quota_web.quota import Credits, ModelUsage, Reading
 from quota_web.reports import AccountReport, Overview
 from quota_web.times import iso, iso_text
@@ -63,6 +64,25 @@ def result(report: AccountReport) -> dict[str, Any]:
         "same_login_as": report.same_login_as,
         "group": report.group,
         "failing_since": iso(report.failing_since),
+    }
+
+
+def listed(one: Listed) -> dict[str, Any]:
+    """One account with the state of its credentials; no token is part of it."""
+    report, account, told = one.report, one.report.account, one.credentials
+    return {
+        "account": account.name,
+        "id": account.id,
+        "status": report.status,
+        "message": report.fault.text(iso_text) if report.fault else None,
+        "group": report.group,
+        "plan_type": report.facts.plan if report.facts else None,
+        "origin": account.origin,
+        "source_path": account.source_path,
+        "email": account.email,
+        "account_id": account.chatgpt_account_id,
+        "expires_at": iso(told.expires_at),
+        "same_login_as": report.same_login_as,
     }
 
 

@@ -301,9 +301,9 @@ def test_an_account_whose_file_cannot_be_removed_stays(house):
 # Export
 
 
-def exported(house, tmp_path, name="alice"):
+def exported(house, tmp_path, name="alice", **how):
     file = tmp_path / "out.json"
-    accounts.export(house.world.sealer, name, file, NOW, BY)
+    accounts.export(house.world.sealer, name, file, NOW, BY, **how)
     return file
 
 
@@ -339,7 +339,7 @@ def test_an_export_takes_the_place_of_an_open_file_at_once_and_privately(house, 
     (tmp_path / "out.json").write_text("old")
     os.chmod(tmp_path / "out.json", 0o666)
 
-    assert stat.S_IMODE(exported(house, tmp_path).stat().st_mode) == 0o600
+    assert stat.S_IMODE(exported(house, tmp_path, overwrite=True).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from quota_web.quota import Status
 from tests.fakes import NOW, auth_document, make_jwt
+from tests.logins import stored
 
 ALICE = make_jwt("acct-1", user_id="user-1", email="alice@example.com")
 BOB = make_jwt("acct-2", user_id="user-2", email="bob@example.com")
@@ -230,35 +231,62 @@ def test_an_expired_token_can_be_added_and_says_so_when_it_is_refreshed(house):
     assert house.ask()["alice"].status is Status.EXPIRED
 
 
-# list, export, remove
+# What a folder says
 
 
-def test_the_list_shows_where_accounts_come_from_and_when_tokens_expire(house):
-    house.file("alice", "acct-1", exp=NOW + 3_600)
-    house.run("accounts", "add", "bob", input=json.dumps({"access_token": "an-opaque-token", "account_id": "a"}))
+HISTORY = b"\n".join(b'{"session_id": "s", "ts": 1, "text": "hello"}' for _ in range(300))
 
-    assert house.run("accounts", "list").stdout.splitlines() == [
-        f"account  status   origin{' ' * (len(str(house.accounts)) + 10)}  e-mail             token expires",
-        f"alice    pending  {house.accounts}/alice.auth.json  alice@example.com  2026-11-21 21:00:00 CST",
-        f"bob      pending  managed{' ' * (len(str(house.accounts)) + 9)}  -                  -",
+
+def test_a_folder_says_one_line_for_each_file_that_matters(house, tmp_path):
+    folder = tmp_path / ".codex"
+    folder.mkdir()
+    put(folder, "auth.json", auth_document("acct-1"))
+    put(folder, "history.jsonl", HISTORY)
+    put(folder, "version.json", {"latest_version": "1", "dismissed": None})
+    put(folder, "notes.txt", b"buy milk\n{")
+    put(folder, "key.json", {"OPENAI_API_KEY": "sk-made-up"})
+
+    out, err, code = lines(house.run("accounts", "import", str(folder)))
+    assert out == ["alice@example.com: added", "3 other files hold no account"]
+    assert (len(err), code) == (1, 1)
+    assert err[0].startswith("key: holds an API key only")
+
+
+def test_a_folder_without_any_account_says_so(house, tmp_path):
+    put(tmp_path, "history.jsonl", HISTORY)
+
+    ran = house.run("accounts", "import", str(tmp_path))
+    assert lines(ran) == (["1 other files hold no account"], ["No auth files found."], 1)
+
+
+def test_a_named_file_of_many_other_things_is_one_line(house, tmp_path):
+    path = put(tmp_path, "history.jsonl", HISTORY)
+
+    ran = house.run("accounts", "import", str(path))
+    assert lines(ran) == ([], ["history.jsonl: 300 entries hold no access token"], 1)
+
+
+def test_workspaces_of_one_address_are_told_apart(house, tmp_path):
+    auth = {"chatgpt_plan_type": "team"}
+    names = {f"{n}a2b3c4d-0000-4000-8000-00000000000{n}": n for n in (1, 2)}
+    tokens = [make_jwt(i, user_id=f"user-{n}", email="w@example.com", auth=auth) for i, n in names.items()]
+    path = put(tmp_path, "all.json", [{"access_token": token} for token in tokens])
+
+    assert house.run("accounts", "import", str(path)).stdout.splitlines() == [
+        "w@example.com: added (Business, account 1a2b3c4d)",
+        "w@example.com 2: added (Business, account 2a2b3c4d)",
     ]
+    listed = house.run("accounts", "list").stdout
+    assert "w@example.com 1a2b3c4d" in listed
+    assert "w@example.com 2a2b3c4d" in listed
 
 
-def test_an_export_says_that_it_holds_tokens(house, tmp_path):
-    house.run("accounts", "add", "alice", input=json.dumps(auth_document("acct-1")))
-    file = tmp_path / "out.json"
+def test_of_two_tokens_of_one_login_the_longer_lasting_is_taken_and_it_is_said(house, tmp_path):
+    tokens = [make_jwt("acct-1", user_id="user-1", email="a@example.com", exp=NOW + s) for s in (5, 900)]
+    pool = [{"label": f"seat-{n}", "access_token": token} for n, token in enumerate(tokens, 1)]
+    path = put(tmp_path, "pool.json", {"credential_pool": {"openai-codex": pool}})
 
-    assert lines(house.run("accounts", "export", "Alice", str(file))) == ([f"{file}: written, mode 0600; it holds tokens"], [], 0)
-    assert house.run("accounts", "add", "again", str(file)).exit_code == 0
-
-
-def test_an_account_is_removed_without_a_question_where_nobody_can_answer(house):
-    path = house.file("alice")
-
-    assert lines(house.run("accounts", "remove", "ALICE")) == (["alice: removed"], [], 0)
-    assert not path.exists()
-
-
-@pytest.mark.parametrize("arguments", [["remove", "nobody"], ["export", "nobody", "out.json"]])
-def test_nobody_is_one_line(house, arguments):
-    assert lines(house.run("accounts", *arguments)) == ([], ["nobody: unknown account"], 1)
+    out, err, code = lines(house.run("accounts", "import", str(path)))
+    assert out == ["seat-1: the same login as seat-2, whose token is taken", "seat-2: added"]
+    assert (err, code) == ([], 0)
+    assert stored(house, "seat-2").expires_at == NOW + 900
