@@ -52,10 +52,10 @@ class AccountJudge:
     settled_to: int = -1
 
     def window(self, key: str, length_s: int | None) -> WindowJudge:
-        """The judge of the window *key*, made where there is none yet."""
-        if key not in self.windows:
-            self.windows[key] = WindowJudge(length_s)
-        return self.windows[key]
+        """The judge of the window *key*, made where there is none yet; *length_s* may change."""
+        window = self.windows.setdefault(key, WindowJudge(length_s))
+        window.length_s = length_s or window.length_s
+        return window
 
     def feed_plan(self, at: int, plan: str) -> None:
         """Take up the plan that an answer at *at* named; before the answer's readings or after."""

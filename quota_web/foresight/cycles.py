@@ -114,7 +114,8 @@ class WindowJudge(WindowMemory):
     def _measured(self, reading: Reading) -> None:
         segment = self.segment
         if segment is None:
-            self._begin(reading, since=reading.at - self.length_s, otherwise=reading.at)
+            first = self._begin(reading, reading.at - self.length_s, reading.at)
+            self._note_exhaustion(first, reading.at, reading.at)
         elif self._shows_passed_reset(segment, reading):
             return
         elif self.odd and segment.is_state_of(reading):

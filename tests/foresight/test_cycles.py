@@ -335,6 +335,13 @@ def test_used_up_and_back_are_told_once_a_cycle():
     assert result.events == [("used_up", 10), ("back", DUE), ("reset_scheduled", DUE)]
 
 
+def test_a_window_that_is_empty_when_first_read_ran_out_by_then():
+    result = told(week(10, used=100))
+
+    assert result.events == [("used_up", 0)]
+    assert result.open().ran_out_at == moment(0)
+
+
 def test_a_cycle_knows_when_it_ran_out_and_for_how_long():
     cycle = told(week(10, used=99).use(88, 100, DUE).gap(3).untouched(2)).closed()[0]
 

@@ -119,3 +119,33 @@ def test_what_is_kept_of_a_quiet_window_is_little():
 def test_the_state_of_another_version_is_refused():
     with pytest.raises(ValueError, match="judge the readings again"):
         WindowJudge.from_json("[0]")
+
+
+@LIVES
+@given(st.integers(0, 2**32))
+def test_in_any_life_each_cycle_ends_with_one_standing_event_of_its_kind(seed):
+    judgement = judge(wild(random.Random(seed), 3, 15 * 24), START + 20 * DAY)
+
+    standing = [e for e in judgement.events if e.withdrawn_at is None]
+    for (name, window), cycles in judgement.cycles.items():
+        mine = [e for e in standing if (e.account, e.window) == (name, window)]
+        for how in ("scheduled", "early", "banked"):
+            ends = [c.ended_at for c in cycles if c.how == how]
+            assert ends == [e.at for e in mine if e.kind == f"reset_{how}"]
+    parts = sum(len(e.data["parts"]) for e in standing if e.kind == "reset_provider")
+    assert parts == sum(c.how == "provider" for rows in judgement.cycles.values() for c in rows)
+
+
+@LIVES
+@given(st.integers(0, 2**32))
+def test_in_any_life_cycles_follow_each_other_and_add_up(seed):
+    judgement = judge(wild(random.Random(seed), 2, 15 * 24), START + 20 * DAY)
+
+    for cycles in judgement.cycles.values():
+        for cycle in cycles:
+            assert cycle.peak >= (cycle.used_at_reset or 0)
+            assert (cycle.wasted or 0) + min(100, cycle.used_at_reset or 0) == 100
+            assert cycle.hours_at_zero == 0 or cycle.ran_out_at is not None
+            assert cycle.readings > 0
+        ends = [cycle.ended_at or 0 for cycle in cycles]
+        assert ends == sorted(ends)
