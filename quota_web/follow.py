@@ -9,9 +9,11 @@ import errno
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -30,6 +32,12 @@ GONE = Fault("file_gone")
 #: The stored token is of no use; the file has it still.
 UNOPENED = Fault("sealed_unreadable")
 ACTOR = "account folder"
+#: Files whose accounts are brought in step in one transaction, and the pause before the next: a
+#: folder of 2,000 new files must not keep everybody else from the database for seconds.
+PIECE = 20
+BETWEEN_PIECES_S = 0.01
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +83,22 @@ def sync(sealer: Sealer, folder: Path, now: int) -> Report:
     if isinstance(found, Report):
         return found
     files, known, problems = found
-    if not _in_step(files, known):
-        with engine.transaction() as tx:
-            applied = _apply(tx, sealer, folder, files, now)
-            if applied.changed:
-                site.bump(tx, now)
-        problems += applied.problems
+    changed = [file for file in files if not _is_in_step(file, known.get(str(file.path)))]
+    for piece in _pieces(changed):
+        problems += _apply(sealer, piece, now)
+    there = {str(file.path) for file in files}
+    gone = [p for p, a in known.items() if p not in there and a.source_gone_at is None]
+    for paths in _pieces(gone):
+        _mark_gone(paths, now)
     return Report(tuple(problems))
+
+
+def _pieces(every: list[_T]) -> Iterator[list[_T]]:
+    """A few at a time, so that nobody waits long for the database; in between others get at it."""
+    for start in range(0, len(every), PIECE):
+        if start:
+            time.sleep(BETWEEN_PIECES_S)
+        yield every[start : start + PIECE]
 
 
 def look(folder: Path) -> Report:
@@ -196,11 +213,9 @@ def _signature(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _in_step(files: list[_File], known: dict[str, Account]) -> bool:
-    """Whether the database already says all that the files say."""
-    if {str(f.path) for f in files} != {path for path, a in known.items() if a.source_gone_at is None}:
-        return False
-    return all(_is_known(f, known[str(f.path)]) for f in files)
+def _is_in_step(file: _File, found: Account | None) -> bool:
+    """Whether the database already says all that the file says."""
+    return found is not None and found.source_gone_at is None and _is_known(file, found)
 
 
 def _is_known(file: _File, found: Account) -> bool:
@@ -209,66 +224,73 @@ def _is_known(file: _File, found: Account) -> bool:
     return file.credentials is None
 
 
-@dataclass(slots=True)
-class _Applied:
-    """What bringing the accounts in step came to."""
-
-    problems: list[Problem]
-    changed: bool = False
-
-
-def _apply(tx: Connection, sealer: Sealer, folder: Path, files: list[_File], now: int) -> _Applied:
-    applied = _Applied([])
-    held = file_acts.held(tx)
-    known = _followed(tx, folder, held)
-    for file in (f for f in files if str(f.path) not in held):
-        found = known.pop(str(file.path), None) or _moved_here(tx, file, known)
-        if found is None:
-            if not os.path.lexists(file.path):
-                # Removed or renamed since the folder was listed, by an act whose account is no longer this file's.
+def _apply(sealer: Sealer, files: list[_File], now: int) -> list[Problem]:
+    """Bring the accounts of these files in step; returns those that no account could be made of."""
+    problems, has_changed = [], False
+    with engine.transaction() as tx:
+        held = file_acts.held(tx)
+        known = store.by_paths(tx, [str(file.path) for file in files])
+        for file in (f for f in files if str(f.path) not in held):
+            found = known.get(str(file.path))
+            if found is not None and _is_in_step(file, found):
                 continue
-            problem = _new(tx, sealer, file, now)
-            applied.problems += [problem] if problem else []
-            applied.changed |= problem is None
-        elif not _is_known(file, found) or found.source_gone_at is not None:
-            _update(tx, sealer, file, found, now)
-            applied.changed = True
-    for found in known.values():
-        if found.source_gone_at is None and not os.path.lexists(found.source_path or ""):
+            problem = None
+            if found is not None:
+                _update(tx, sealer, file, found, now)
+            else:
+                problem = _new(tx, sealer, file, now)
+            problems += [problem] if problem else []
+            has_changed |= problem is None
+        if has_changed:
+            site.bump(tx, now)
+    return problems
+
+
+def _mark_gone(paths: list[str], now: int) -> None:
+    with engine.transaction() as tx:
+        held = file_acts.held(tx)
+        every = store.by_paths(tx, paths)
+        gone = [a for path, a in every.items() if path not in held and not os.path.lexists(path)]
+        for found in gone:
             store.set_fault(tx, found.id, GONE)
             store.change(tx, found.id, source_gone_at=now, source_hash=None)
-            applied.changed = True
-    return applied
-
-
-def _moved_here(tx: Connection, file: _File, known: dict[str, Account]) -> Account | None:
-    """The followed account of this name and login that another file had until now, in another folder or spelling: its history goes on here."""
-    try:
-        found = store.by_name(tx, file.name)
-    except AccountNotFound:
-        return None
-    if file.credentials is None or found.origin != FOLLOWED or found.chatgpt_account_id is None:
-        return None
-    if not accounts.same_login(found, file.credentials):
-        return None
-    known.pop(found.source_path or "", None)
-    store.rename(tx, found.id, file.name)
-    store.change(tx, found.id, source_path=str(file.path))
-    return found
+        if gone:
+            site.bump(tx, now)
 
 
 def _new(tx: Connection, sealer: Sealer, file: _File, now: int) -> Problem | None:
+    """A file that no account has followed until now."""
+    if not os.path.lexists(file.path):
+        # Removed or renamed since the folder was listed, by an act whose account is another's now.
+        return None
     try:
         holder = store.by_name(tx, file.name)
     except AccountNotFound:
-        account_id = store.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
-        events.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
-        if file.credentials is None:
-            _refuse(tx, account_id, file.fault or GONE)
-        else:
-            _put(tx, sealer, account_id, file, file.credentials, now)
+        _add(tx, sealer, file, now)
+        return None
+    if _has_moved(holder, file):
+        store.rename(tx, holder.id, file.name)
+        store.change(tx, holder.id, source_path=str(file.path))
+        _update(tx, sealer, file, holder, now)
         return None
     return Problem(file.name, _taken(holder))
+
+
+def _has_moved(holder: Account, file: _File) -> bool:
+    """Whether the followed account of this name and login had another file until now, in another folder or spelling: its history goes on here."""
+    if file.credentials is None or holder.origin != FOLLOWED or holder.chatgpt_account_id is None:
+        return False
+    return accounts.same_login(holder, file.credentials)
+
+
+def _add(tx: Connection, sealer: Sealer, file: _File, now: int) -> None:
+    account_id = store.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
+    events.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
+    if file.credentials is None:
+        _refuse(tx, account_id, file.fault or GONE)
+        return
+    accounts.put(tx, sealer, account_id, file.credentials, now, only_access=True)
+    store.change(tx, account_id, source_hash=file.hash)
 
 
 def _taken(holder: Account) -> Fault:
@@ -277,6 +299,7 @@ def _taken(holder: Account) -> Fault:
 
 
 def _update(tx: Connection, sealer: Sealer, file: _File, found: Account, now: int) -> None:
+    """A file that has changed since, or is back."""
     account_id = found.id
     if file.credentials is None:
         # The file is gone bad, or two processes raced and this one read it as it was known a moment ago: the next look puts that right.

@@ -197,6 +197,13 @@ def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
     return {key: ordered[holder] for key, holder in found.items()}
 
 
+def by_paths(conn: Connection, paths: Sequence[str]) -> dict[str, Account]:
+    """The accounts that follow these files, by path."""
+    query = _THERE.where(account.c.origin == FOLLOWED, account.c.source_path.in_(paths))
+    found = [_account(*row) for row in conn.execute(query).all()]
+    return {a.source_path: a for a in found if a.source_path}
+
+
 def _one(conn: Connection, condition: Any) -> Account | None:
     row = conn.execute(_THERE.where(condition)).first()
     return _account(*row) if row else None
