@@ -16,6 +16,7 @@ from quota_web.foresight.history import (
     WindowHistory,
     length_of,
     settle,
+    was_exhausted,
 )
 from quota_web.foresight.paths import Ahead, Path, past_paths
 from quota_web.foresight.slots import make_demand, make_grid
@@ -122,14 +123,20 @@ def forecast(
         return replace(said, run_out_probability=1.0, crossings=AT_ZERO, rest=AT_ZERO)
     if said.state is not ForecastState.FORECAST:
         return said
-    pasts = {sibling.key: settle(sibling, length_of(sibling), since) for sibling in siblings}
-    others = {key: other for key, other in pasts.items() if other}
+    others = _exhausted_ones(siblings, since)
     blocker, free_at = _blocked_until(others, now)
     if free_at >= past.last.resets_at:
         return _blocked(said, blocker, past.last.used)
     if now - past.first_at < LEAST_HISTORY_S:
         return replace(said, state=ForecastState.FEW_DATA)
     return _with_chance(said, past, tuple(others.values()), free_at, zone)
+
+
+def _exhausted_ones(siblings: Sequence[WindowHistory], since: int) -> dict[str, Past]:
+    """The pasts of those that were exhausted in it, by key: the others change nothing."""
+    full = (sibling for sibling in siblings if was_exhausted(sibling, since))
+    pasts = {sibling.key: settle(sibling, length_of(sibling), since) for sibling in full}
+    return {key: past for key, past in pasts.items() if past}
 
 
 def _state(past: Past, length: int, now: int, stale_after_s: int) -> ForecastState:

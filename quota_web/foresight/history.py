@@ -50,30 +50,6 @@ class State(NamedTuple):
         return self.used <= 1 and abs(self.resets_at - self.at - length) <= UNTOUCHED_S
 
 
-class Rise(NamedTuple):
-    """So many percent were used between two moments."""
-
-    start: int
-    end: int
-    points: float
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a window's believed readings tell; times are epoch seconds."""
-
-    #: Oldest first.
-    rises: Sequence[Rise]
-    #: From when to when it was exhausted; the last may end in the future.
-    exhausted: Sequence[tuple[int, int]]
-    #: When the first reading was taken.
-    first_at: int
-    #: The last believed reading.
-    last: State
-    #: The last reading claims a break that no second one has confirmed.
-    is_flapping: bool
-
-
 class _Run(NamedTuple):
     """Neighbouring readings of one state: positions *start* up to *stop*."""
 
@@ -96,6 +72,70 @@ class _Readings:
         return State(self.at[position], self.used[position], self.resets[position])
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A window's believed readings, and what they tell."""
+
+    readings: _Readings
+    runs: Sequence[_Run]
+    #: The last reading claims a break that no second one has confirmed.
+    is_flapping: bool
+
+    @property
+    def first_at(self) -> int:
+        """When the first reading was taken."""
+        return self.readings.at[0]
+
+    @property
+    def last(self) -> State:
+        """The last believed reading."""
+        return self.readings.state(self.runs[-1].stop - 1)
+
+    def rises(self) -> list[tuple[int, int, float]]:
+        """Start, end and points of each rise in used percent, oldest first."""
+        at, used = self.readings.at, self.readings.used
+        pairs = zip(count(1), used, islice(used, 1, None), strict=False)
+        rising = [i for i, before, here in pairs if here > before]
+        rises: list[tuple[int, int, float]] = []
+        # What was used before the first reading rose at a time that nobody knows.
+        top, last_at = used[0], at[0]
+        for run in self.runs:
+            first = run.start
+            if run.is_new_cycle:
+                top = 0.0
+            if used[first] > top:
+                # Nothing of a cycle was used before it started.
+                start = max(last_at, self.readings.resets[first] - self.readings.length)
+                rises.append((min(start, at[first]), at[first], used[first] - top))
+                top = used[first]
+            for i in rising[bisect_right(rising, first) : bisect_left(rising, run.stop)]:
+                points = used[i]
+                if points > top:
+                    rises.append((at[i - 1], at[i], points - top))
+                    top = points
+            last_at = at[run.stop - 1]
+        return rises
+
+    def exhausted(self) -> list[tuple[int, int]]:
+        """From when to when it was exhausted, oldest first; the last may end in the future."""
+        at, used, resets = self.readings.at, self.readings.used, self.readings.resets
+        if max(used) < 100:
+            return []
+        full = [i for i, points in enumerate(used) if points >= 100]
+        spans: list[tuple[int, int]] = []
+        is_full = False
+        for run in self.runs:
+            if run.is_new_cycle:
+                if is_full:
+                    spans[-1] = spans[-1][0], min(spans[-1][1], at[run.start])
+                is_full = False
+            k = bisect_left(full, run.start)
+            if not is_full and k < len(full) and full[k] < run.stop:
+                spans.append((at[full[k]], resets[full[k]]))
+                is_full = True
+        return spans
+
+
 def length_of(window: WindowHistory) -> int:
     """Its length in seconds; where no answer gave one, the farthest that its reset ever was."""
     if window.length_s:
@@ -109,10 +149,13 @@ def settle(window: WindowHistory, length: int, since: int) -> Past | None:
     readings = _readings(window, length, since)
     if not readings.at:
         return None
-    runs, is_flapping = _without_interludes(readings, _runs(readings))
-    rises, exhausted = _told_by(readings, runs)
-    last = readings.state(runs[-1].stop - 1)
-    return Past(rises, exhausted, readings.at[0], last, is_flapping)
+    return Past(readings, *_without_interludes(readings, _runs(readings)))
+
+
+def was_exhausted(window: WindowHistory, since: int) -> bool:
+    """Whether any reading from *since* on says so: quick, and without a doubt in the no."""
+    used = window.used_percent[bisect_left(window.taken_at, since) :]
+    return max(used, default=0.0) >= 100
 
 
 def _readings(window: WindowHistory, length: int, since: int) -> _Readings:
@@ -158,9 +201,10 @@ def _without_interludes(readings: _Readings, runs: Sequence[_Run]) -> tuple[list
             kept.append(run)
         elif here.at >= before.resets_at - DUE_MARGIN_S:
             kept.append(run._replace(is_new_cycle=True))
-        elif back := _comes_back(readings, runs, k, before):
-            k = back
-            kept.append(runs[k])
+        elif back := _comes_back(readings, run.start, before):
+            while runs[k].stop <= back:
+                k += 1
+            kept.append(_Run(back, runs[k].stop, False))
         elif run.start == len(readings.at) - 1:
             return kept, True
         else:
@@ -169,22 +213,18 @@ def _without_interludes(readings: _Readings, runs: Sequence[_Run]) -> tuple[list
     return kept, False
 
 
-def _comes_back(
-    readings: _Readings,
-    runs: Sequence[_Run],
-    broken: int,
-    before: State,
-) -> int | None:
-    """The position of the run with which *before* comes back after the *broken* one."""
-    first = runs[broken].start
-    for k in range(broken + 1, len(runs)):
-        here = readings.state(runs[k].start)
-        is_long = here.at - readings.at[first] > INTERLUDE_S
-        is_many = runs[k].start - first > INTERLUDE_READINGS
-        if here.at >= before.resets_at or (is_long and is_many):
+def _comes_back(readings: _Readings, broken: int, before: State) -> int | None:
+    """The position at which *before* comes back after the *broken* one: by a jump, not by use."""
+    for i in range(broken + 1, len(readings.at)):
+        here, last = readings.state(i), readings.state(i - 1)
+        is_long = here.at - readings.at[broken] > INTERLUDE_S
+        if here.at >= before.resets_at or (is_long and i - broken > INTERLUDE_READINGS):
             return None
-        if here.used <= before.used + GROWN and _goes_on(before, here, readings.length):
-            return k
+        is_jump = abs(here.resets_at - last.resets_at) > SAME_RESET_S
+        is_jump = is_jump or abs(here.used - last.used) > GROWN
+        is_near = here.used <= before.used + GROWN
+        if is_jump and is_near and _goes_on(before, here, readings.length):
+            return i
     return None
 
 
@@ -196,33 +236,3 @@ def _goes_on(before: State, here: State, length: int) -> bool:
     if before.is_untouched(length):
         latest = here.at + length + UNTOUCHED_S
     return before.resets_at - SAME_RESET_S <= here.resets_at <= latest
-
-
-def _told_by(readings: _Readings, runs: Sequence[_Run]) -> tuple[list[Rise], list[tuple[int, int]]]:
-    """Where use rose, and from when to when the window was exhausted."""
-    at, used, resets = readings.at, readings.used, readings.resets
-    pairs = zip(count(1), used, islice(used, 1, None), strict=False)
-    rising = [i for i, before, here in pairs if here > before]
-    rises: list[Rise] = []
-    # What was used before the first reading rose at a time that nobody knows.
-    top = used[0]
-    exhausted = [(at[0], resets[0])] if top >= 100 else []
-    last_at = at[0]
-    for run in runs:
-        first = run.start
-        if run.is_new_cycle:
-            if top >= 100:
-                exhausted[-1] = exhausted[-1][0], min(exhausted[-1][1], at[first])
-            top = 0.0
-        inside = rising[bisect_right(rising, first) : bisect_left(rising, run.stop)]
-        for i in (first, *inside):
-            if used[i] <= top:
-                continue
-            # Nothing of a cycle was used before it started.
-            start = at[i - 1] if i > first else max(last_at, resets[i] - readings.length)
-            rises.append(Rise(min(start, at[i]), at[i], used[i] - top))
-            top = used[i]
-            if top >= 100:
-                exhausted.append((at[i], resets[i]))
-        last_at = at[run.stop - 1]
-    return rises, exhausted

@@ -25,8 +25,6 @@ UNLIKE_WEIGHT = 0.02
 BLOCKED_WEIGHT = 0.3
 #: No past is scaled by more than this, up or down, by the hours ahead or by the level.
 MOST_SCALE = 4
-#: How far a path follows the level of the last days.
-LEVEL_POWER = 0.3
 
 
 class Path(NamedTuple):
@@ -182,7 +180,7 @@ def _scales(
     hours_now, level_now = hours(grid.past), level(grid.past)
     for moment in moments:
         by_level = _bounded(level_now / level(moment.slot))
-        yield _bounded(hours_now / hours(moment.slot)) * by_level**LEVEL_POWER
+        yield _bounded(hours_now / hours(moment.slot)) * by_level**tuning.level_power
 
 
 def _bounded(ratio: float) -> float:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import accumulate
 
-from quota_web.foresight.history import DAY, HOUR, Past, Rise
+from quota_web.foresight.history import DAY, HOUR, Past
 from quota_web.foresight.tuning import PRIOR_WINDOWS, Tuning
 
 #: A day's weight in the profile halves in so many days.
 PROFILE_HALF_LIFE_DAYS = 28
-#: The weight, in days, of the wider mean that each hour of the profile is pulled to.
-PROFILE_PULL_DAYS = 3
 #: The days whose course the time ahead repeats.
 REPEATED_DAYS = 7
 
@@ -85,7 +83,7 @@ def make_demand(
     tuning: Tuning,
 ) -> Demand:
     """What was wanted of a window: its use, and where that was blocked at least the profile."""
-    use = use_per_slot(mine.rises, grid)
+    use = use_per_slot(mine.rises(), grid)
     blocked = blocked_slots((mine, *siblings), grid)
     by_hour = profile(use, blocked, grid, length, tuning)
     expected = [by_hour[hour] for hour in grid.hours]
@@ -99,7 +97,7 @@ def make_demand(
     return Demand(grid, total, expected_total, blocked, mean)
 
 
-def use_per_slot(rises: Iterable[Rise], grid: Grid) -> list[float]:
+def use_per_slot(rises: Iterable[tuple[int, int, float]], grid: Grid) -> list[float]:
     """Points used in each past slot, each rise spread evenly over its time."""
     start, step = grid.start, grid.step
     # One slot more, for what ends just now.
@@ -122,7 +120,7 @@ def blocked_slots(pasts: Iterable[Past], grid: Grid) -> bytearray:
     """1 for each past slot in which one of the windows was exhausted."""
     blocked = bytearray(grid.past)
     for past in pasts:
-        for since, until in past.exhausted:
+        for since, until in past.exhausted():
             i = max(0, (since - grid.start) // grid.step)
             j = min(grid.past, -((grid.start - until) // grid.step))
             if j > i:
@@ -145,7 +143,7 @@ def profile(
         weights[hour] += weight * share
     assumed = PRIOR_WINDOWS * tuning.prior_points
     mean = (sum(sums) + assumed) / (sum(weights) + PRIOR_WINDOWS * length / HOUR)
-    pull, points_an_hour = PROFILE_PULL_DAYS, [0.0] * 48
+    pull, points_an_hour = tuning.profile_pull_days, [0.0] * 48
     for work, week_end in zip(range(24), range(24, 48), strict=True):
         both = sums[work] + sums[week_end] + pull * mean
         both /= weights[work] + weights[week_end] + pull

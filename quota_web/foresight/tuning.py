@@ -1,6 +1,7 @@
 """Constants of the forecast, for short windows (up to a day) and for longer ones.
 
-They were fitted by replaying invented users; refit them when a rule changes.
+They were fitted by replaying invented users and real rhythms of work; refit them when a rule
+changes.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Tuning:
     days_back: int
     #: Percent that are assumed to be used of a window where nothing is known.
     prior_points: float
+    #: The weight, in days, of the wider mean that each hour of the profile is pulled to.
+    profile_pull_days: float
     #: How far from this time of day a past moment still counts: a standard deviation, in hours.
     sigma_h: float
     #: The weight of a past moment on the same weekday, the same kind of day, any other day.
@@ -37,8 +40,9 @@ class Tuning:
     #: it doubles with each *pace_hours* ahead.
     pace_width: float
     pace_hours: float
-    #: Over so many hours the level of use then and now is compared.
+    #: Over so many hours the level of use then and now is compared, and how far a path follows it.
     level_h: int
+    level_power: float
     #: Each path also runs slower and faster by this logarithm: repetition is never exact.
     spread: float
     #: The same for straight lines, by standard deviations.
@@ -52,29 +56,33 @@ SHORT = Tuning(
     slot_s=900,
     days_back=28,
     prior_points=20,
+    profile_pull_days=3,
     sigma_h=4.0,
     weekday_weights=(1, 0.9, 0.6),
     pace_width=0.45,
     pace_hours=3,
     level_h=24,
+    level_power=0.3,
     spread=0.12,
     straight_spread=0.5,
     straight_days=2,
-    chance=ChanceWeights(-0.63, 0.62, 0.34, 1.36),
+    chance=ChanceWeights(-0.62, 0.83, 1.42, -0.95),
 )
 LONG = Tuning(
     slot_s=3600,
     days_back=63,
     prior_points=30,
+    profile_pull_days=1,
     sigma_h=0.8,
     weekday_weights=(1, 0.7, 0.35),
     pace_width=0.6,
-    pace_hours=12,
+    pace_hours=24,
     level_h=48,
-    spread=0.3,
+    level_power=0.1,
+    spread=0.4,
     straight_spread=0.6,
-    straight_days=1,
-    chance=ChanceWeights(-0.33, 0.79, 0.42, 0.60),
+    straight_days=2.5,
+    chance=ChanceWeights(0.0, 0.74, 0.15, 0.85),
 )
 
 
