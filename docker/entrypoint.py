@@ -7,6 +7,7 @@
 It needs nothing but Python, and says in one line what is wrong.
 """
 
+import errno
 import os
 import re
 import stat
@@ -57,15 +58,50 @@ def owner(folder: Path) -> tuple[int, int]:
 
 
 def give(folder: Path, uid: int, gid: int) -> None:
-    """Make *folder* and all in it the user's own. Links are given, never followed."""
+    """Make *folder* and all in it the user's own. Links are given, never followed.
+
+    That user may change the folder meanwhile, so nothing is reached by its path: what has been
+    looked at is what is given. A file with a second name may be somebody else's; it stays his.
+    """
     folder.mkdir(exist_ok=True)
-    for parent, _, files in os.walk(folder):
-        for path in (parent, *(os.path.join(parent, name) for name in files)):
-            seen = os.lstat(path)
-            if (seen.st_uid, seen.st_gid) != (uid, gid):
-                os.lchown(path, uid, gid)
-    if stat.S_IMODE(folder.stat().st_mode) != 0o700:
-        folder.chmod(0o700)
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for _, folders, files, inside in os.fwalk(".", dir_fd=top, follow_symlinks=False):
+            _give_open(inside, uid, gid)
+            for name in (*folders, *files):
+                _give_one(name, inside, uid, gid)
+        if stat.S_IMODE(os.fstat(top).st_mode) != 0o700:
+            os.fchmod(top, 0o700)
+    finally:
+        os.close(top)
+
+
+def _give_one(name: str, inside: int, uid: int, gid: int) -> None:
+    """Give what is called *name* in the open folder *inside*."""
+    try:
+        seen = os.stat(name, dir_fd=inside, follow_symlinks=False)
+        if stat.S_ISREG(seen.st_mode):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(name, flags, dir_fd=inside)
+            try:
+                _give_open(descriptor, uid, gid)
+            finally:
+                os.close(descriptor)
+        elif not stat.S_ISDIR(seen.st_mode) and (seen.st_uid, seen.st_gid) != (uid, gid):
+            os.chown(name, uid, gid, dir_fd=inside, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        # A link in the place of the file that was looked at.
+        if error.errno != errno.ELOOP:
+            raise
+
+
+def _give_open(descriptor: int, uid: int, gid: int) -> None:
+    seen = os.fstat(descriptor)
+    is_one = stat.S_ISDIR(seen.st_mode) or (stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1)
+    if is_one and (seen.st_uid, seen.st_gid) != (uid, gid):
+        os.fchown(descriptor, uid, gid)
 
 
 def become(uid: int, gid: int) -> None:

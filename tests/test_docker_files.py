@@ -217,6 +217,55 @@ def test_links_are_not_followed(container, tmp_path):
     assert (container / "instance/link").lstat().st_uid == 10001
 
 
+#: Gives a folder away while its future owner swaps what is in it for links: at each call for an owner's change, at the N-th.
+SWAPPING = """
+import importlib.util, os, sys
+from pathlib import Path
+entrypoint, folder, outside, what, moment = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("entrypoint", entrypoint)
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+left = int(moment)
+target = Path(folder, what)
+
+def hook(event, _):
+    global left
+    if event in ("os.chown", "os.scandir", "open"):
+        left -= 1
+        if left == 0:
+            target.rename(target.with_name("moved"))
+            target.symlink_to(Path(outside, what).resolve())
+
+sys.addaudithook(hook)
+module.give(Path(folder), 4321, 4321)
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["backups", "backups/old"])
+@pytest.mark.parametrize("moment", range(1, 12))
+def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(container, tmp_path, what, moment):
+    outside = tmp_path / "outside"
+    for folder in (container / "instance", outside):
+        (folder / "backups").mkdir(parents=True)
+        (folder / "backups/old").write_text("")
+    program = [sys.executable, "-c", SWAPPING, container / "docker/entrypoint.py", container / "instance", outside, what, str(moment)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=30)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.stat().st_uid for path in (outside, outside / "backups", outside / "backups/old")] == [0, 0, 0]
+
+
+@needs_root
+def test_a_file_with_a_second_name_elsewhere_stays_whose_it_is(container):
+    outside = container / "root's own"
+    outside.write_text("")
+    os.link(outside, container / "instance/harmless")
+    enter(container, "true")
+
+    assert outside.stat().st_uid == 0
+
+
 @needs_root
 def test_started_as_somebody_it_changes_nothing(container):
     # The interpreter of a developer may lie where nobody else may look.
