@@ -58,6 +58,7 @@ ROOMS = {
         "pruning",
         "rebuilding",
         "refresh",
+        "refresh_counts",
         "reports",
         "results",
         "rotation",
