@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from quota_web import series
 from quota_web.errors import BadQuery
-from quota_web.quota import FIVE_HOUR, WEEKLY
+from quota_web.quota import FIVE_HOUR, WEEKLY, is_own
+from quota_web.ranking import window_order
 from quota_web.series import Axis, Columns
 from quota_web.store import accounts as store
 from quota_web.store import engine, history
@@ -128,6 +129,18 @@ def _chart(conn: Connection, accounts: Sequence[Account], asked: Wanted, carry_s
     return Chart(axis, tuple(lines))
 
 
+def own_chart(scope: Scope, asked: Wanted, carry_s: int) -> Chart:
+    """The chart of the accounts' own windows, whichever they have: those that were read in the time *asked* for, else all."""
+    found = chart(scope, replace(asked, windows=None), carry_s)
+    own = sorted((w for w in found.lines if is_own(w.window)), key=lambda w: window_order(w.window))
+    drawn = [line for line in own if _is_drawn(line.columns.remaining)]
+    return Chart(found.axis, tuple(drawn or own))
+
+
+def _is_drawn(column: Sequence[float | None]) -> bool:
+    return any(value is not None for value in column)
+
+
 def _series(conn: Connection, accounts: Sequence[Account], keys: Sequence[str] | None) -> list[Series]:
     """The windows of *accounts* in the accounts' order, and within one in the order of *keys*."""
     order = {a.id: i for i, a in enumerate(accounts)}
@@ -137,9 +150,9 @@ def _series(conn: Connection, accounts: Sequence[Account], keys: Sequence[str] |
 
 
 def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spark]:
-    """The last 24 hours of the five-hour and weekly windows, by account id: `t` and a column for each window it has."""
+    """The last 24 hours of the accounts' own windows, by account id: `t` and a column for each window that was read."""
     with engine.reading() as conn:
-        found = history.series(conn, account_ids, USUAL_KEYS)
+        found = [s for s in history.series(conn, account_ids, None) if is_own(s.key)]
         ids = [s.window_id for s in found]
         span = history.span_for(conn, ids, now - SPARK_LENGTH, now)
         axis = series.axis(now - SPARK_LENGTH, now, SPARK_POINTS, max(1, span))
@@ -147,7 +160,8 @@ def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spar
         before = history.last_before(conn, ids, axis.start)
     times = axis.times()
     result: dict[int, Spark] = {}
-    for one in found:
+    for one in sorted(found, key=lambda s: window_order(s.key)):
         column = series.remaining(points.get(one.window_id, []), before.get(one.window_id), axis, carry_s)
-        result.setdefault(one.account_id, {"t": times})[one.key] = column
+        if _is_drawn(column):
+            result.setdefault(one.account_id, {"t": times})[one.key] = column
     return result

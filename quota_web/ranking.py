@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from quota_web import names, quota
-from quota_web.quota import FIVE_HOUR, WEEKLY, Block, Reading, Status
+from quota_web.quota import DAILY, FIVE_HOUR, MONTHLY, SPEND, WEEKLY, Block, Reading, Status
 
 
 class Group(StrEnum):
@@ -84,6 +84,16 @@ def _by_what_is_left(windows: Sequence[Reading]) -> tuple[float, float, float, f
 def _none_left(by_key: dict[str, Reading], first: Reading) -> float:
     """What stands for a weekly window that is not there: with a five-hour one, nothing."""
     return 1.0 if FIVE_HOUR in by_key else -first.remaining_percent
+
+
+_FIRST_WINDOWS = (FIVE_HOUR, DAILY, WEEKLY, MONTHLY)
+
+
+def window_order(key: str) -> int:
+    """Sorts an account's windows: short to long, others of its own, those of models, spending."""
+    if key in _FIRST_WINDOWS:
+        return _FIRST_WINDOWS.index(key)
+    return 6 if key == SPEND else 4 if quota.is_own(key) else 5
 
 
 def classic_order(windows: Iterable[Reading], name: str) -> tuple[float, float, float, str]:

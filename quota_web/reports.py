@@ -221,7 +221,7 @@ def _report(
 ) -> tuple[AccountReport, int | None]:
     """The report at *now*, and the moment at which it is another one by itself."""
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
-    windows = tuple(sorted(readings, key=_window_order))
+    windows = tuple(sorted(readings, key=lambda w: ranking.window_order(w.key)))
     block = _block(account, facts, windows, now)
     validity = _validity(account, facts, windows, interval_s)
     found = AccountReport(
@@ -276,15 +276,6 @@ def _validity(account: Account, facts: Facts | None, windows: Sequence[Reading],
         if reset_at is not None:
             known_until = min(ages_at, reset_at + RESET_GRACE_S)
     return _Validity(stale_from if reset_at is None else min(stale_from, reset_at), known_until)
-
-
-_FIRST = {FIVE_HOUR: 0, quota.DAILY: 1, WEEKLY: 2, quota.MONTHLY: 3}
-
-
-def _window_order(window: Reading) -> tuple[int, int]:
-    if window.key == quota.SPEND:
-        return (6, 0)
-    return (_FIRST.get(window.key, 4 if quota.is_own(window.key) else 5), 0)
 
 
 def _source(account: Account) -> str | None:

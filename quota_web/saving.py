@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from quota_web import accounts, names
+from quota_web import accounts, labels, names
 from quota_web.accounts import Saved
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials, Entry
@@ -149,7 +149,7 @@ def _usable(entry: Entry, typed: Typed) -> Credentials:
         return entry.credentials
     fault = entry.fault or Fault("missing_access_token")
     field = "access_token" if typed.access_token else "auth_json"
-    raise FormRefused({"account_id" if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS else field: fault.text(str)})
+    raise FormRefused({"account_id" if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS else field: labels.fault_in_form(fault)})
 
 
 def _field(error: QuotaError) -> str:

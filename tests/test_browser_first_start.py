@@ -42,6 +42,7 @@ def test_the_link_leads_to_a_password_and_the_password_back_in(chromium, server)
         page.goto(link)
         expect(page.locator("#code")).to_have_value(code)
         expect(page.locator("#password")).to_be_focused()
+        expect(page.locator("#code")).to_be_hidden()
         assert "#" not in page.url
         assert not any(code in path for path in asked(page))
 

@@ -106,7 +106,15 @@ def test_an_account_that_was_never_asked_says_so(house, browser):
     house.follow()
     text = words(browser.get("/accounts/alice").text)
 
-    for told in ("Not read yet", "never read", "No window has been read yet.", "None yet.", "State not tried yet", "0 readings"):
+    for told in (
+        "Not read yet",
+        "never read",
+        "Not read yet.",
+        "The first line begins with the first answer.",
+        "None yet.",
+        "State not tried yet",
+        "0 readings",
+    ):
         assert told in text, told
 
 
@@ -118,6 +126,14 @@ def test_a_fault_is_told_with_its_time_and_what_to_do(house, browser):
     assert "Needs sign-in" in page
     assert '<time datetime="2026-11-21T11:00:00Z" data-t="clock">19:00 CST</time>' in page
     assert 'href="/auth/edit?name=alice"' in page
+
+
+def test_what_the_upstream_said_stands_once_on_a_page(house, browser, codex):
+    house.file("alice")
+    codex.answers("acct-alice", Scene(401, body={"detail": "Your session was revoked by a robot"}))
+    house.refresh()
+
+    assert browser.get("/accounts/alice").text.count("revoked by a robot") == 1
 
 
 def test_attempts_stand_with_status_and_duration(alice, browser, codex):

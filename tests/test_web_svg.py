@@ -57,14 +57,14 @@ def test_a_bar_is_as_wide_as_what_is_left():
 
 @pytest.mark.parametrize("spark", [None, {}, {"t": [1]}, {"t": [1, 2], "weekly": [None, None]}, {"t": [1, 2]}])
 def test_a_sparkline_without_readings_is_a_dash(spark):
-    assert svg.sparkline(spark) == '<span class="none">–</span>'
+    assert svg.sparkline(spark) == '<span class="none"><span aria-hidden="true">–</span><span class="sr">no readings</span></span>'
 
 
 def test_a_sparkline_says_its_gist():
     picture = svg.sparkline({"t": [0, 1, 2], "five_hour": [88, 40, 88], "weekly": [60, 59.5, None]})
 
     assert 'aria-label="24 hours: five-hour lowest 40 %, now 88 %; weekly lowest 59.5 %, now unknown"' in picture
-    assert picture.index("spark-weekly") < picture.index("spark-five-hour")
+    assert picture.index("spark-second") < picture.index("spark-first")
 
 
 def test_a_sparkline_needs_no_style():

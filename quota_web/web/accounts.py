@@ -4,16 +4,19 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request
 
-from quota_web import charts, clock, details, results
+from quota_web import charts, clock, details, labels, results
 from quota_web.charts import DEFAULT_RANGE, RANGES
 from quota_web.details import Attempt, CredentialState, Details
 from quota_web.faults import Fault
 from quota_web.quota import Status
+from quota_web.ranking import NEEDS_A_PERSON
 from quota_web.times import iso, iso_text
-from quota_web.web import api, security, svg
+from quota_web.web import api, display, security, svg
 from quota_web.world import world
 
 blueprint = Blueprint("accounts", __name__)
+#: For so long after an account came, its charts say why there is so little on them.
+YOUNG_S = 3_600
 
 
 def init_app(app: Flask) -> None:
@@ -33,6 +36,8 @@ def show(name: str) -> str:
         credentials=credentials(found.credentials, found.report.status, found.report.fault) if security.may_see_credentials() else None,
         history_size=history_size(found),
         twins=found.twins,
+        panels=[{"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]],
+        is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current().etag,
     )
 
@@ -66,8 +71,8 @@ def credentials(found: CredentialState, status: Status, fault: Fault | None) -> 
 def _state(found: CredentialState, status: Status, fault: Fault | None) -> str:
     if not found.is_stored:
         return "none stored"
-    if fault is not None and status in (Status.INVALID_CREDENTIALS, Status.EXPIRED, Status.DEACTIVATED):
-        return fault.text(iso_text)
+    if fault is not None and status in NEEDS_A_PERSON:
+        return labels.STATUSES[status].short
     if status is Status.PENDING:
         return "not tried yet"
     return "works" if status is Status.OK else "as far as known they work"
@@ -79,11 +84,15 @@ def history_size(found: Details) -> dict[str, Any]:
 
 @blueprint.get("/accounts/<name>/chart.svg")
 def chart_svg(name: str) -> Response:
-    """The five-hour and the weekly window over `range`, for pages without JavaScript."""
+    """The account's own windows over `range`, for pages without JavaScript."""
     present, now = world(), clock.now()
+    interval_s = present.settings.refresh_interval
     asked = charts.wanted({"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now)
-    drawn = charts.chart(present.scope, asked, 2 * present.settings.refresh_interval)
+    drawn = charts.own_chart(present.scope, asked, 2 * interval_s)
+    nothing = "No readings in this time."
+    if not drawn.lines and display.is_unlimited(results.result(details.details(present.scope, name, now, interval_s).report)):
+        nothing = "No limit, so there is nothing to draw."
     theme = "dark" if request.args.get("theme") == "dark" else "light"
     width = svg.NARROW if request.args.get("size") == "narrow" else svg.WIDTH
-    picture = svg.chart(api.document(drawn), f"Quota left of {name}", theme, present.settings.timezone, width)
+    picture = svg.chart(api.document(drawn), f"Quota left of {name}", theme, present.settings.timezone, width, nothing)
     return Response(picture, mimetype="image/svg+xml")

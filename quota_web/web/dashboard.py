@@ -2,16 +2,22 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import charts, clock, commands, follow, refresh, reports, results
+from quota_web import charts, clock, commands, follow, refresh, refresh_counts, reports, results
 from quota_web.charts import Spark
+from quota_web.refresh_counts import RefreshCounts
 from quota_web.reports import Overview
-from quota_web.web import api, display, overview, security
+from quota_web.times import iso
+from quota_web.web import api, display, overview, security, sessions
 from quota_web.world import world
 
 blueprint = Blueprint("dashboard", __name__)
+#: The header that tells what a refresh came to, beside the results in the body.
+SUMMARY = "X-Quota-Refresh"
+#: For so long after the first account came, charts say why there is so little on them.
+YOUNG_S = 3_600
 #: A browser that fetches ahead of a click says so in one of these.
 AHEAD = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
@@ -33,8 +39,12 @@ def _shown(now: int) -> dict[str, Any]:
     present = world()
     seen = reports.overview(present.scope, now, present.settings.refresh_interval)
     rows = _rows(seen, now, 2 * present.settings.refresh_interval)
-    document = results.document(Overview(seen.site, (), seen.next_refresh_at, None))
-    return overview.table(rows, request.args, now) | {"updated_at": document["updated_at"], "next_refresh_at": document["next_refresh_at"]}
+    began_at = min((r.account.created_at for r in seen.accounts), default=now)
+    return overview.table(rows, request.args, now) | {
+        "updated_at": iso(seen.site.updated_at),
+        "next_refresh_at": iso(seen.next_refresh_at),
+        "is_young": now - began_at < YOUNG_S,
+    }
 
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
@@ -61,28 +71,36 @@ def start_refresh() -> BaseResponse | str:
         chosen, missing = refresh.select(world().scope, [name] if name else [])
         return render_template("refresh/confirm.html", count=len(chosen), account="" if missing else name)
     if request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json":
-        _refresh_now(name)
-        kept = api.current()
-        return Response(kept.body, mimetype="application/json")
-    _refresh_soon(name)
+        counts = _refresh_now(name)
+        return Response(api.current().body, mimetype="application/json", headers={SUMMARY: counts.text})
+    said = _refresh_soon(name)
+    if sessions.bearer() is None:
+        flash(said, "ok")
     return redirect(url_for("accounts.show", name=name) if name else url_for("dashboard.index"), 303)
 
 
-def _refresh_now(name: str) -> None:
+def _refresh_now(name: str) -> RefreshCounts:
+    """Refresh before answering, and count what came of it."""
     present, settings = world(), world().settings
     for folder in follow.folders(settings.account_dir, settings.account_dir_named):
         follow.sync(present.sealer, folder, clock.now())
     crew = commands.crew(present, by_button=True)
+    names = [name] if name else []
+    before = {a.id: a.attempted_at for a in refresh.select(present.scope, names)[0]}
     for _ in refresh.refresh(crew, refresh.not_joined(present.scope, name, clock.now())):
         pass
     commands.write_state_file(present)
+    return refresh_counts.count(before, refresh.select(present.scope, names)[0])
 
 
-def _refresh_soon(name: str) -> None:
-    """Leave it to the schedule where one runs in this process; without one, do it before answering."""
+def _refresh_soon(name: str) -> str:
+    """Leave it to the schedule where one runs in this process; without one, do it before answering. Returns what to say."""
     present = world()
     if present.wake is None:
-        _refresh_now(name)
-        return
-    refresh.request(refresh.not_joined(present.scope, name, clock.now()), clock.now())
+        return f"{_refresh_now(name).text}."
+    chosen = refresh.not_joined(present.scope, name, clock.now())
+    refresh.request(chosen, clock.now())
     present.wake()
+    if not chosen:
+        return "Nothing to ask: all were asked a moment ago, or are demo data."
+    return f"Refreshing {display.plural(len(chosen), 'account')}; the answers appear here as they come."

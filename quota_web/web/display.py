@@ -18,7 +18,7 @@ from flask import Flask, current_app, url_for
 from markupsafe import Markup, escape
 
 from quota_web import clock, labels
-from quota_web.quota import Status, is_own
+from quota_web.quota import FIVE_HOUR, SPEND, WEEKLY, Status, is_own
 from quota_web.ranking import Group
 from quota_web.times import iso_text
 from quota_web.version import __version__
@@ -78,7 +78,7 @@ def is_failing(row: Row) -> bool:
 
 
 def _usable_word(row: Row) -> str:
-    own = [w["remaining_percent"] for w in row["windows"] if is_own(w["key"])]
+    own = [w["remaining_percent"] for w in own_windows(row)]
     if is_unlimited(row):
         return "No limit"
     if not own or min(own) <= 0:
@@ -88,12 +88,36 @@ def _usable_word(row: Row) -> str:
 
 def is_unlimited(row: Row) -> bool:
     """Whether an answer said that there is no limit: credits without end, and no window."""
-    return bool(row["credits"] and row["credits"]["unlimited"]) and not any(is_own(w["key"]) for w in row["windows"])
+    return bool(row["credits"] and row["credits"]["unlimited"]) and not own_windows(row)
+
+
+def own_windows(row: Row) -> list[Mapping[str, Any]]:
+    """An account's own windows: no model's, no code review's, no spend limit."""
+    return [w for w in row["windows"] if is_own(w["key"])]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWindows:
+    """What an account has beside the five-hour and the weekly window, which have columns of their own."""
+
+    own: list[Mapping[str, Any]]
+    #: Those of single models and of code review.
+    models: list[Mapping[str, Any]]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.own or self.models)
+
+
+def other_windows(row: Row) -> OtherWindows:
+    others = [w for w in row["windows"] if w["key"] not in (FIVE_HOUR, WEEKLY)]
+    own = [w for w in others if is_own(w["key"]) or w["key"] == SPEND]
+    return OtherWindows(own, [w for w in others if w not in own])
 
 
 def left_in_short(row: Row) -> str:
     """What is left of an account's own windows, such as `88 % / 60 %`; for one that has none, what it lives on."""
-    own = [percent(w["remaining_percent"]) for w in row["windows"] if is_own(w["key"])]
+    own = [percent(w["remaining_percent"]) for w in own_windows(row)]
     return " / ".join(own) or _usable_word(row).lower()
 
 
@@ -282,11 +306,13 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
     parts = app.extensions["quota_kept"] = Kept()
     app.jinja_env.filters.update(
         percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=labels.status,
-        is_failing=is_failing, left_in_short=left_in_short, is_unlimited=is_unlimited,
+        is_failing=is_failing, left_in_short=left_in_short, is_unlimited=is_unlimited, own_windows=own_windows, other_windows=other_windows,
         ms=milliseconds, plural=plural, iso=iso, epoch=epoch, span=span,
         clock=times.clock, countdown=times.countdown, ago=times.ago, with_times=times.within,
     )  # fmt: skip
-    app.jinja_env.globals.update(asset=_Assets(app), labels=labels, sparkline=svg.sparkline, bar=svg.bar, keep=parts.block, version=__version__)
+    app.jinja_env.globals.update(
+        asset=_Assets(app), labels=labels, sparkline=svg.sparkline, bar=svg.bar, chart_height=svg.height, keep=parts.block, version=__version__
+    )
     app.context_processor(lambda: {"now": clock.now(), "charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()})
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from quota_web import labels
 from quota_web.charts import DEFAULT_RANGE, RANGES
 from quota_web.quota import SPEND, Status, is_own
-from quota_web.ranking import GROUPS, Group
-from quota_web.web.display import Row, epoch, is_failing, plan_label, state
+from quota_web.ranking import GROUPS, Group, window_order
+from quota_web.web.display import Row, epoch, is_failing, other_windows, plan_label, state
 
 #: sort → key of a row. A missing number sorts last in either direction, also backwards.
 SORTS: dict[str, Callable[[Row], Any]] = {
@@ -92,13 +92,15 @@ def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str
     return {
         "sections": sections,
         "rows": rows,
-        "other_windows": any(other_windows(row) for row in results),
+        "other_windows": any(other_windows(row).any for row in results),
         "sort": wanted.sort,
         "backwards": wanted.backwards,
         "show": wanted.show,
         "search": wanted.search,
         "range": wanted.range,
         "grouped": wanted.grouped,
+        "panels": panels(results),
+        "any_read": any(row["taken_at"] for row in results),
         "first": [row["account"] for row in sorted(rows or results, key=lambda row: row["rank"])],
         "names": sorted((row["account"] for row in results), key=str.casefold),
         **counts(results, now),
@@ -140,6 +142,13 @@ def _sections(rows: Sequence[Row], grouped: bool) -> list[Section]:
     return [Section(group, labels.GROUPS[group], list(those)) for group, those in groupby(by_group, key=lambda row: row["group"])]
 
 
+def panels(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """The windows that charts are drawn for: those of the accounts' own that any of them has."""
+    keys = {window["key"] for row in rows for window in row["windows"] if is_own(window["key"])}
+    ordered = sorted(keys, key=lambda key: (window_order(key), key))
+    return [{"key": key, "title": labels.window_title(key), "short": labels.window_short(key)} for key in ordered]
+
+
 def next_reset(results: Iterable[Row], now: int) -> NextReset | None:
     """The window that comes back first among those of which something is used; accounts that wait for it go first."""
     waiting: list[tuple[bool, int, NextReset]] = []
@@ -152,16 +161,6 @@ def next_reset(results: Iterable[Row], now: int) -> NextReset | None:
             if counts and at and epoch(at) > now and window["used_percent"] > 0:
                 waiting.append((not row["blocked"], epoch(at), NextReset(row["account"], at, window["label"])))
     return min(waiting, key=lambda w: w[:2])[2] if waiting else None
-
-
-def other_windows(row: Row) -> list[Mapping[str, Any]]:
-    """An account's windows beside the five-hour and the weekly one, which have columns of their own."""
-    return [w for w in row["windows"] if w["key"] not in ("five_hour", "weekly")]
-
-
-def own_windows(row: Row) -> list[Mapping[str, Any]]:
-    """An account's own windows: no model's, no code review's, no spend limit."""
-    return [w for w in row["windows"] if is_own(w["key"])]
 
 
 def _matches(row: Row, search: str) -> bool:

@@ -46,45 +46,62 @@ def bar(remaining: float, level: str) -> Markup:
 
 
 def sparkline(spark: Mapping[str, Any] | None) -> Markup:
-    """The last 24 hours of an account in the size of a word: five-hour as the line, weekly behind it.
+    """The last 24 hours of an account in the size of a word: its shortest window as the line, the next one behind it.
 
-    *spark* holds `t` (epoch seconds) and the columns `five_hour` and `weekly`, each of which may be missing.
+    *spark* holds `t` (epoch seconds) and a column for each of its own windows that was read, the shortest first.
     """
     times: Sequence[int] = (spark or {}).get("t") or ()
-    lines = [(key, values) for key in ("weekly", "five_hour") if spark and (values := spark.get(key)) and any(v is not None for v in values)]
+    windows = [(key, values) for key, values in (spark or {}).items() if key != "t"]
+    lines = [(key, values) for key, values in windows if any(v is not None for v in values)][:2]
     if not lines or len(times) < 2:
-        return Markup('<span class="none">–</span>')
+        return Markup('<span class="none"><span aria-hidden="true">–</span><span class="sr">no readings</span></span>')
     x = _scale(times[0], times[-1], 0, SPARK_WIDTH)
     y = _scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
-    paths = Markup("").join(SPARK_LINE.format(key.replace("_", "-"), steps(times, values, x, y)) for key, values in lines)
+    drawn = [(place, values) for place, (_, values) in zip(("first", "second"), lines, strict=False)]
+    paths = Markup("").join(SPARK_LINE.format(place, steps(times, values, x, y)) for place, values in drawn[::-1])
     return SPARK.format(SPARK_WIDTH, SPARK_HEIGHT, spark_gist(lines), paths)
 
 
 def spark_gist(lines: Iterable[tuple[str, Column]]) -> str:
     """What a sparkline shows, in words: `24 hours: five-hour lowest 40 %, now 88 %`."""
     parts = []
-    for key, values in reversed(list(lines)):
+    for key, values in lines:
         known = [v for v in values if v is not None]
         last = "unknown" if values[-1] is None else f"{values[-1]:g} %"
         parts.append(f"{labels.window_title(key).lower()} lowest {min(known):g} %, now {last}")
     return f"24 hours: {'; '.join(parts)}"
 
 
-def chart(history: Mapping[str, Any], title: str, theme: str = "light", zone: tzinfo | None = None, width: int = WIDTH) -> str:
-    """An SVG document with a panel for each series of an `/api/history` answer about one account."""
+def height(panels: int) -> int:
+    """How high a chart with so many panels is; one without any is as high as its words need."""
+    return TOP + max(1, panels) * (PANEL_HEIGHT + GAP) + BOTTOM - GAP + 16
+
+
+def chart(
+    history: Mapping[str, Any],
+    title: str,
+    theme: str = "light",
+    zone: tzinfo | None = None,
+    width: int = WIDTH,
+    nothing: str = "No readings in this time.",
+) -> str:
+    """An SVG document with a panel for each series of an `/api/history` answer about one account.
+
+    *nothing* is what stands there where there is none.
+    """
     ink = PALETTES.get(theme, PALETTES["light"])
     series = history["series"]
     start, end = (int(datetime.fromisoformat(history[k]).timestamp()) for k in ("from", "to"))
-    height = TOP + max(1, len(series)) * (PANEL_HEIGHT + GAP) + BOTTOM - GAP + 16
+    high = height(len(series))
     parts: list[str] = []
     for i, one in enumerate(_drawn(s, history["step_seconds"]) for s in series):
         parts += _panel(one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink, width)
     parts += _time_axis(start, end, series, ink, zone, width)
     if not series:
-        parts.append(_text(width / 2, TOP + 70, "No readings in this time.", ink["soft"], "middle"))
-    gist = "; ".join(panel_gist(s) for s in series) or "no readings"
+        parts.append(_text(width / 2, TOP + 70, nothing, ink["soft"], "middle"))
+    gist = "; ".join(panel_gist(s) for s in series) or nothing
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high}" width="{width}" height="{high}" role="img" '
         f'font-family="{FONT}" font-size="12"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
     )
 

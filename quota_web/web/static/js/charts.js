@@ -73,7 +73,7 @@ export class Charts {
     }
     plot.setAttribute("role", "img");
     plot.tabIndex = 0;
-    plot.setAttribute("aria-label", gist(plot.dataset.window, mine, step));
+    plot.setAttribute("aria-label", gist(plot.dataset.title, mine, step));
     plot.onkeydown = (event) => this.#key(event);
     return new uPlot({ ...size(plot), series: opts, bands, ...this.#frame(last) }, data, plot);
   }
@@ -146,5 +146,5 @@ function gist(name, mine, step) {
     const known = column(one, step).filter((v) => v !== null);
     return known.length ? `${line.account} lowest ${Math.min(...known)} %, last ${one.remaining.findLast((v) => v !== null)} %` : `${line.account} no readings`;
   });
-  return `Quota left, ${name.replaceAll("_", " ")}: ${words.join("; ") || "no lines"}. Arrow keys read single moments.`;
+  return `Quota left, ${name}: ${words.join("; ") || "no lines"}. Arrow keys read single moments.`;
 }

@@ -59,8 +59,8 @@ function swatch() {
 }
 
 /** One row an account with its colour and its values at the cursor, to switch lines on and off.
-    names: all accounts; view.shown: those that are drawn. page: {dash, slot, change(next), focus(account)}. */
-function legend(names, view, page) {
+    names: all accounts; panels: the charts, each with key and title; view.shown: accounts that are drawn. page: {dash, slot, change(next), focus(account)}. */
+function legend({ names, panels }, view, page) {
   const list = document.getElementById("lines"), tools = document.querySelector(".legend-tools");
   const rows = new Map();
 
@@ -82,9 +82,9 @@ function legend(names, view, page) {
     const item = element("li"), label = element("label"), box = element("input"), mark = swatch();
     box.type = "checkbox";
     label.append(box, mark, element("span", "name", name));
-    for (const [key, spoken] of [["five_hour", `${name} five-hour`], ["weekly", `${name} weekly`]]) {
+    for (const panel of panels.slice(0, 4)) {
       const cell = element("span", "val");
-      Object.assign(cell.dataset, { line: name, value: key, spoken });
+      Object.assign(cell.dataset, { line: name, value: panel.key, spoken: `${name} ${panel.title.toLowerCase()}` });
       label.append(cell);
     }
     label.title = name;

@@ -1,12 +1,22 @@
 // Small helps for forms with secrets: the set-up code out of the address, passwords that can be looked at, tokens that can be copied.
 
 const code = document.getElementById("code");
+const CODE = "setup-code"; // kept for this tab: the page that says what is wrong with a password has no fragment any more
 function takeCode() {
-  const match = location.hash.match(/^#setup=([\w-]+)$/);
-  if (!code || !match) return;
-  code.value = match[1];
-  history.replaceState(null, "", location.pathname + location.search);
-  document.getElementById("password")?.focus();
+  if (!code) return;
+  const match = location.hash.match(/^#setup=([\w-]+)$/), field = code.closest(".field");
+  if (match) {
+    field.classList.remove("has-error");
+    history.replaceState(null, "", location.pathname + location.search);
+    try { sessionStorage.setItem(CODE, match[1]); } catch { /* private window: only for this page */ }
+  }
+  let known = match?.[1];
+  try { known ??= sessionStorage.getItem(CODE); } catch { /* the same */ }
+  // A code that was refused has to be looked at, and typed anew.
+  const hides = Boolean(known) && !field.classList.contains("has-error");
+  if (hides) code.value = known;
+  field.hidden = document.getElementById("how-to-link").hidden = hides;
+  if (hides) document.getElementById("password")?.focus();
 }
 takeCode();
 addEventListener("hashchange", takeCode); // the link opened while the page was open already

@@ -71,7 +71,7 @@ function paint() {
 
 async function table() {
   const { fill } = await import("./numbers.js");
-  if (answer) fill($("numbers").querySelector(".scroll"), answer, [...view.shown], kit.column);
+  if (answer) fill($("numbers").querySelector(".scroll"), answer, [...view.shown], kit.column, new Map(known.panels.map((p) => [p.key, p.short])));
 }
 
 /** Writes the values at one place of the axis beside their lines, or what is left at its end. */
@@ -123,7 +123,7 @@ async function begin(legend) {
   // Both charts tell of a drag over one of them.
   const zoom = (from, to) => (from !== view.from || to !== view.to) && change({ from, to });
   charts = new kit.Charts(plots(), { zoom, cursor: values, step: speak }, section.classList.contains("single"));
-  legend?.(known.names, view, { dash: kit.dash, slot, change, focus: (account) => charts.focus(account) });
+  legend?.(known, view, { dash: kit.dash, slot, change, focus: (account) => charts.focus(account) });
   $("ranges").addEventListener("click", (event) => {
     const range = event.target.closest("a")?.dataset.range;
     if (!range || event.ctrlKey || event.metaKey) return;

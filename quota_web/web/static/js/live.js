@@ -42,6 +42,9 @@ async function replace() {
   const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html");
   const part = fresh && fresh.getElementById("live");
   if (!part) return location.reload();
+  // Another set of charts needs another page: somebody's first answer, or a window that came or went.
+  const charts = (page) => page.getElementById("history")?.dataset.panels;
+  if (charts(fresh) !== charts(document)) return location.reload();
   const focus = remember();
   const before = texts();
   window.quota.localise(part);
@@ -87,29 +90,33 @@ async function poll() {
   timer = setTimeout(poll, live().dataset.pending ? SOON : EVERY);
 }
 
+/** When each account was asked last, by name. */
+async function asked(signal) {
+  const response = await fetch(live().dataset.results, { headers: { Accept: "application/json" }, cache: "no-store", signal });
+  return new Map(response.ok ? (await response.json()).results.map((r) => [r.account, r.attempted_at]) : []);
+}
+
 /** The refresh button: sends, counts answers as they come in, says how it went. */
 async function refresh(event) {
   event.preventDefault();
   const form = event.target, button = form.querySelector("button");
-  const began = Date.now() - 1000;
   button.disabled = true;
   button.textContent = "Refreshing…";
   say("Refreshing.");
   const stop = new AbortController();
+  const before = asked(stop.signal).catch(() => new Map());
   const watch = setInterval(async () => {
-    const seen = await results(stop.signal).catch(() => null);
-    if (seen && !stop.signal.aborted) {
-      const done = seen.results.filter((r) => Date.parse(r.attempted_at) >= began).length;
-      button.textContent = `${done} of ${seen.results.length}…`;
-    }
+    const [then, now] = [await before, await asked(stop.signal).catch(() => null)];
+    const done = now && [...now].filter(([name, at]) => at !== then.get(name)).length;
+    if (done && !stop.signal.aborted) button.textContent = `${done} answered…`;
   }, 1500);
   try {
+    await before;
     const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
-    const body = response.ok ? await response.json() : null;
     stop.abort();
     clearInterval(watch);
     await swap();
-    say(body ? outcome(body.results, form.elements.account?.value) : `The refresh failed (${response.status}).`);
+    say(response.ok ? `${response.headers.get("X-Quota-Refresh")}.` : `The refresh failed (${response.status}).`);
   } catch {
     say("The server cannot be reached.");
     button.disabled = false;
@@ -117,13 +124,6 @@ async function refresh(event) {
   } finally {
     clearInterval(watch);
   }
-}
-
-function outcome(list, only) {
-  const meant = only ? list.filter((r) => r.account === only) : list;
-  const failed = meant.filter((r) => !["ok", "paused", "pending"].includes(r.status)).map((r) => r.account);
-  const words = `Refreshed ${meant.length} ${meant.length === 1 ? "account" : "accounts"}.`;
-  return failed.length ? `${words} ${failed.length} without an answer: ${failed.slice(0, 5).join(", ")}.` : words;
 }
 
 function wire() {
