@@ -174,7 +174,7 @@ def test_the_refresh_button_says_what_happens(page, server, codex):
     page.click("#refresh button")
     expect(page.locator("#refresh button")).to_be_disabled()
     expect(live).to_have_text("Refreshing.")
-    expect(live).to_have_text("Refreshed 1 account.")
+    expect(live).to_have_text("Asked 1: 1 new reading.")
     expect(page.locator(".cards .card").first).to_contain_text("30\u202f%")
     expect(page.locator("#refresh button")).to_be_enabled()
     assert page.evaluate("window.sameDocument"), "the page was not loaded anew"
@@ -187,7 +187,7 @@ def test_the_refresh_of_all_names_who_did_not_answer(page, server, codex):
     page.goto("/")
 
     page.click("#refresh button")
-    expect(page.locator("#said")).to_contain_text("1 without an answer: otto.")
+    expect(page.locator("#said")).to_contain_text("1 needs a sign-in")
     expect(row_of(page, "otto")).to_contain_text("Needs sign-in")
     expect(page.locator(".facts")).to_contain_text("otto needs a sign-in")
 

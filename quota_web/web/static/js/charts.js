@@ -47,7 +47,8 @@ export class Charts {
     Object.assign(this, { history, lines });
     this.inks = { soft: ink("", "var(--soft)"), rule: ink("", "var(--rule)") };
     this.charts.forEach((chart) => chart.destroy());
-    this.charts = this.plots.map((plot, at) => this.#panel(plot, at === this.plots.length - 1));
+    const seen = this.plots.filter((plot) => !plot.closest("figure").hidden);
+    this.charts = seen.map((plot, at) => this.#panel(plot, at === seen.length - 1));
   }
 
   /** Lets one account stand out, or none. */

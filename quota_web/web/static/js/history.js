@@ -54,7 +54,14 @@ function slot(account) {
   return slots.get(account);
 }
 
+/** A chart that none of the shown accounts has a value for is left out; if that is all of them, their axes stand empty. */
+function leaveOut() {
+  const drawn = new Set(answer.series.filter((s) => view.shown.has(s.account) && s.remaining.some((v) => v !== null)).map((s) => s.window));
+  plots().forEach((plot) => { plot.closest("figure").hidden = drawn.size > 0 && !drawn.has(plot.dataset.window); });
+}
+
 function paint() {
+  leaveOut();
   charts.draw(answer, lines());
   section.dataset.charts = "drawn";
   plots().forEach((plot) => {
