@@ -309,7 +309,9 @@ def export(
         events.add(tx, now, "account_exported", actor, found.id, name=found.name)
     raw = _followed_file(found)
     with _writable(file.parent):
-        files.write_private(file, raw if raw is not None else auth_file.to_document(opened(sealer, found, sealed)))
+        content = raw if raw is not None else auth_file.to_document(opened(sealer, found, sealed))
+        # Tokens in the clear: what root exports stays root's, whoever's folder it is written to.
+        files.write_private(file, content, give=False)
 
 
 def _followed_file(found: Account) -> bytes | None:

@@ -80,7 +80,7 @@ def restore(
     that is not wanted; DatabaseTooNew, DatabaseDamaged; and BadDatabase while a service runs.
     """
     file = _sqlite_file("restore it with pg_restore")
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(file.parent)
     files.require_writable(file)
     presence = Presence(file)
     try:
@@ -186,7 +186,7 @@ def _require_room(folder: Path, needed: int) -> None:
 def _temporary(target: Path) -> Iterator[Path]:
     """An empty file beside *target* that nobody else can read; gone at the end, with whatever SQLite put beside it."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    os.close(files.created(part))
     try:
         yield part
     finally:

@@ -263,7 +263,7 @@ def _kept_code(file: Path) -> str | None:
 def _write_link(file: Path, content: str) -> None:
     try:
         if file.is_symlink() or not file.exists() or file.read_text(encoding="ascii", errors="replace") != content or file.stat().st_mode & 0o077:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_folder(file.parent)
             file.unlink(missing_ok=True)
             files.write_private(file, content.encode("ascii"))
     except OSError as error:

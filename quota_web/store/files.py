@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from quota_web.errors import BadDatabase, BadSetting
@@ -74,10 +75,62 @@ def beside(file: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
 
 
-def write_private(file: Path, content: bytes) -> None:
+def created(path: Path, *, give: bool = True) -> int:
+    """Make a file that only its owner may read, and open it; raises FileExistsError where there is one.
+
+    What root makes belongs to the owner of its folder, as SQLite does it with its own files: a
+    service that runs as that user must be able to use it. Without *give* it stays root's.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
+        if give:
+            _give(descriptor, os.fstat(folder))
+    finally:
+        os.close(folder)
+    return descriptor
+
+
+def _give(descriptor: int, owner: os.stat_result) -> None:
+    """Give what this process has just made to somebody; nothing is reached by its path again, which he may have changed."""
+    own = os.fstat(descriptor)
+    if os.geteuid() == 0 and (own.st_uid, own.st_gid) != (owner.st_uid, owner.st_gid):
+        # Not every container and file system lets root do that; then it is as it was.
+        with suppress(OSError):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def lock_file(path: Path) -> int:
+    """Open a file that is there to be locked, and make it where there is none."""
+    while True:
+        try:
+            return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                return created(path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that only its owner may look into, and those above it, where there is none."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        # Another one that took its place meanwhile is not empty, or not root's.
+        if os.fstat(own).st_uid == os.geteuid() and not os.listdir(own):
+            _give(own, os.stat(folder.parent))
+    finally:
+        os.close(own)
+
+
+def write_private(file: Path, content: bytes, *, give: bool = True) -> None:
     """Write a file so that nobody ever sees half of it or reads it who is not its owner. A symbolic link's target is written."""
     target = file.resolve()
-    temporary = staged(target, content)
+    temporary = staged(target, content, give=give)
     try:
         temporary.replace(target)
     finally:
@@ -90,10 +143,10 @@ def is_staged_name(name: str, suffix: str) -> bool:
     return re.fullmatch(rf"\..+{re.escape(suffix)}\.[0-9a-f]{{8}}", name) is not None
 
 
-def staged(target: Path, content: bytes) -> Path:
+def staged(target: Path, content: bytes, *, give: bool = True) -> Path:
     """A file beside *target* with this content that survives a power cut, read by nobody but its owner."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = created(temporary, give=give)
     try:
         with os.fdopen(descriptor, "wb") as out:
             out.write(content)
@@ -168,7 +221,7 @@ class Presence:
 
     def __init__(self, file: Path) -> None:
         """Raises BadDatabase where somebody else must be alone with the database."""
-        self._descriptor = os.open(file.with_name(IN_USE), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._descriptor = lock_file(file.with_name(IN_USE))
         network = network_type(file.parent)
         if not self._lock(fcntl.LOCK_EX if network else fcntl.LOCK_SH):
             self.leave()

@@ -13,6 +13,7 @@ from pathlib import Path
 from flask import current_app
 
 from quota_web.config import Settings
+from quota_web.store import files
 
 PREFIX = ".asking."
 
@@ -29,7 +30,7 @@ class Holder:
     def _hold(self) -> bool:
         """Make and lock the file; False where somebody who was cleaning up took it for an abandoned one."""
         try:
-            self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._descriptor = files.lock_file(self._path)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             if os.fstat(self._descriptor).st_nlink:
                 return True

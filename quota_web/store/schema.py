@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,7 @@ def _keep_copy(conn: Connection, file: Path, present: str) -> None:
     copy = file.with_name(f"{file.name}.before-{HEAD}-from-{present}")
     copy.unlink(missing_ok=True)
     # Made empty first: SQLite would let everybody read it until its mode is changed.
-    os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    os.close(files.created(copy))
     _driver(conn).execute("VACUUM INTO ?", (str(copy),))
     copies = sorted(file.parent.glob(f"{glob.escape(file.name)}.before-[0-9]*"), key=lambda p: p.stat().st_mtime)
     for old in copies[:-KEPT_COPIES]:
@@ -195,7 +195,7 @@ def _lock(file: Path | None) -> Iterator[None]:
         return
     import fcntl
 
-    descriptor = os.open(file.with_name(".schema.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = files.lock_file(file.with_name(".schema.lock"))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -205,9 +205,10 @@ def _lock(file: Path | None) -> Iterator[None]:
 
 def _make_folder(file: Path) -> None:
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(file.parent)
         if not os.path.exists(file):
             # Made before SQLite does, so that it and its log are never readable by others.
-            os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+            with suppress(FileExistsError):
+                os.close(files.created(file.resolve()))
     except OSError as error:
         raise BadSetting(files.no_entry(file.parent, error)) from None

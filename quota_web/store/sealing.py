@@ -277,7 +277,7 @@ def _kept(folder: Path) -> list[bytes]:
 
 def _make(file: Path) -> None:
     """Make the key file so that of several processes that start at once, all end up with the same key."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(file.parent)
     with _written(file, [secrets.token_urlsafe(32).encode()]) as temporary, contextlib.suppress(FileExistsError):
         os.link(temporary, file)
 
@@ -295,7 +295,7 @@ def _replace(file: Path, keys: Sequence[bytes]) -> None:
 def _written(file: Path, keys: Sequence[bytes]) -> Iterator[Path]:
     """A file beside *file* with these keys that survives a power cut; gone at the end under this name."""
     temporary = file.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = files.created(temporary)
     try:
         with os.fdopen(descriptor, "wb") as out:
             out.write(b"".join(key + b"\n" for key in keys))
