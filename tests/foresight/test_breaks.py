@@ -51,6 +51,7 @@ def test_a_second_reading_may_show_more_use():
 
 def test_a_second_reading_with_less_use_does_not_agree():
     assert told(week(10).one(20, 178).one(10, 178)).events == []
+    assert told(week(10).one(20, 178).one(18, 178)).events == []
 
 
 def test_a_second_reading_may_have_slid_with_the_clock_or_part_of_the_way():
@@ -131,6 +132,14 @@ def test_the_old_state_may_have_grown_by_five_points():
     assert told(week(10).full().use(5, 65, DUE)).events == [("flapping", 10)]
 
 
+@pytest.mark.parametrize("used", [58, 66])
+def test_another_use_with_the_old_reset_is_no_return_of_the_old_state(used):
+    result = told(week(10).full().use(5, used, DUE))
+
+    assert result.events == []
+    assert result.open().readings == 30
+
+
 def test_the_old_state_comes_back_within_twelve_hours_or_never():
     soon, late = week(10).full().gap(11).use(5, 60, DUE), week(10).full().gap(13).use(5, 60, DUE)
 
@@ -171,6 +180,22 @@ def test_nothing_is_withdrawn_by_an_old_state_after_it_was_due():
 
     assert result.events == [("reset_early", 90)]
     assert result.withdrawn == []
+
+
+def test_an_old_state_that_answers_a_minute_after_it_was_due_withdraws_nothing():
+    late = 1 / 60
+    story = Story().use(90, 60, 92).untouched(2).gap(late).one(60, 92).gap(-late).untouched(5)
+
+    result = told(story)
+
+    assert result.withdrawn == []
+    assert result.hours("reset_early") == [("reset_early", 90)]
+
+
+def test_an_odd_reading_whose_old_state_answers_after_it_was_due_is_nothing():
+    story = week(99.5).full().gap(1 / 60).one(60, DUE).untouched(5)
+
+    assert told(story).events == [("reset_scheduled", DUE)]
 
 
 def test_an_old_state_may_come_back_to_what_stood_before_two_breaks():
@@ -261,8 +286,9 @@ def test_a_rise_that_falls_back_after_twelve_hours_was_use():
     assert result.cycles == [("early", 90)]
 
 
-def test_a_steady_rise_that_falls_was_use():
-    story = Story(5, 1 / 12).use(3, 0, 5, rate=20).use(1, 0, 5)
+@pytest.mark.parametrize("every", [1 / 12, 0.5])
+def test_a_steady_rise_that_falls_was_use(every):
+    story = Story(5, every).use(3, 10, 5, rate=20).use(1, 10, 5)
 
     assert told(story, "five_hour").hours("reset_early") == [("reset_early", 3)]
 
@@ -288,6 +314,16 @@ def test_two_states_in_turn_over_a_due_moment_hide_no_reset_and_make_none(first)
     story.untouched(5)
 
     assert told(story).events == [("flapping", 95), ("reset_scheduled", DUE)]
+
+
+def test_a_first_answer_after_the_due_moment_that_was_odd_is_forgotten():
+    story = week(100, used=73)
+    for _ in range(2):
+        story.one(90, 140).full()
+
+    result = told(story.untouched(5))
+
+    assert result.events == [("reset_scheduled", DUE), ("flapping", 100.5)]
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -35,6 +35,11 @@ def test_a_reset_time_that_creeps_on_makes_no_event():
     assert told(story).events == []
 
 
+@pytest.mark.parametrize(("moved_s", "events"), [(179, []), (185, [("boundary_moved", 10)])])
+def test_a_reset_is_the_same_within_three_minutes(moved_s, events):
+    assert told(week(10).use(3, 60, DUE + moved_s / HOUR)).events == events
+
+
 def test_an_untouched_window_slides_for_ever_without_an_event():
     assert told(Story().untouched(400)).events == []
     assert told(Story().untouched(400, used=1)).events == []
@@ -53,6 +58,14 @@ def test_a_full_length_ahead_may_miss_by_five_minutes():
         story.one(i % 2, story.h + 168 + (-1) ** i * 0.08)
 
     assert told(story).events == []
+
+
+def test_a_full_length_ahead_may_not_miss_by_more():
+    story = week(10, used=1)
+    for _ in range(5):
+        story.one(1, story.h + 168 + 350 / HOUR)
+
+    assert told(story).events == [("boundary_moved", 10)]
 
 
 def test_a_cycle_starts_a_length_before_its_reset_when_that_stops_sliding():
@@ -167,6 +180,13 @@ def test_a_window_goes_once_however_long_it_is_away():
     assert told(story).events == [("window_gone", 10), ("window_back", 30)]
 
 
+def test_two_absences_are_enough_to_go_and_come_back():
+    assert told(week(10).absent(2).use(5, 60, DUE)).events == [
+        ("window_gone", 10),
+        ("window_back", 11),
+    ]
+
+
 def test_a_placeholder_between_two_absences_interrupts_nothing():
     story = week(10).absent().add(0, None).absent()
 
@@ -268,7 +288,7 @@ def test_a_lower_use_counts_though_the_old_reset_is_still_announced():
 
 
 def test_a_small_lower_use_counts_once_it_was_due():
-    story = week(100.5, used=3).one(1, DUE).use(5, 1, 268)
+    story = week(100.5, used=3).one(1, DUE)
 
     assert told(story).events == [("reset_scheduled", DUE)]
 
@@ -280,7 +300,7 @@ def test_answers_from_before_the_reset_may_follow_it():
 
 
 def test_the_old_state_may_stay_a_while_after_it_was_due():
-    result = told(week(101, used=60).untouched(5))
+    result = told(week(101, used=60).gap(5).untouched(5))
 
     assert result.events == [("reset_scheduled", DUE)]
     assert not result.closed()[0].is_lower_bound
@@ -365,7 +385,14 @@ def test_use_beyond_a_hundred_wastes_nothing():
 
 @pytest.mark.parametrize(
     ("every", "over", "is_gap"),
-    [(0.1, 0.3, True), (0.1, 0.15, False), (1, 1.5, False), (1, 2.5, True), (6, 6, True)],
+    [
+        (0.1, 0.3, True),
+        (0.1, 0.15, False),
+        (1, 1.5, False),
+        (1.4, 1.9, False),
+        (1.4, 2.5, True),
+        (6, 6, True),
+    ],
 )
 def test_a_gap_is_two_hours_or_twice_the_usual_distance(every, over, is_gap):
     story = Story(every_h=every, h=DUE - over / 2 - 10 * every).use(10.5 * every, 50, DUE)
