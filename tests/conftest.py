@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event
 from quota_web.store import schema
 from tests.fakes import FakeCodex
 from tests.house import House, open_house
+from tests.open_files import Watch
 from tests.postgres import Server
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
 SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
 WAYS_OUT = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Watch())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -139,6 +139,8 @@ def open_house(folder: Path, codex: FakeCodex | None = None, *, template: Path |
                 with app.app_context():
                     if house.world._client is not None:
                         house.world._client.close()
+                    if house.world.presence is not None:
+                        house.world.presence.leave()
                     db.engine.dispose()
 
 

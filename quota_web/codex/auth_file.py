@@ -80,9 +80,8 @@ def read_file(path: Path) -> bytes:
     A pipe, a device or a folder is refused without waiting for it.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise refused("file_unreadable", "not a regular file")
             raw = file.read(MAX_FILE + 1)
     except FileNotFoundError:
@@ -95,6 +94,11 @@ def read_file(path: Path) -> bytes:
     if len(raw) > MAX_FILE:
         raise refused("file_unreadable", f"larger than {size_in_words(MAX_FILE)}")
     return raw
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # Given to open(), which closes what this has opened also where that is a folder.
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def read_path(path: Path, sleep: Callable[[float], object] = time.sleep) -> Credentials:

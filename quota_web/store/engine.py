@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 logging.getLogger("quota_web").addHandler(logging.NullHandler())
 _thread = threading.local()
 _troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
+#: The engines of apps that still exist: what is registered for a fork stays for good, and with it all that it holds open.
+_engines: WeakSet[Engine] = WeakSet()
 
 
 def init_app(app: Flask, *, pages: bool = True) -> None:
@@ -51,8 +53,16 @@ def init_app(app: Flask, *, pages: bool = True) -> None:
         raise BadSetting("QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
     configure(engine)
     app.extensions["quota_engine"] = engine
-    # A connection must not cross a fork: both sides would use one file descriptor. The child starts without any.
-    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
+    _engines.add(engine)
+
+
+def _forget_connections() -> None:
+    """Start a forked child without connections: both sides would use one file descriptor."""
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
 
 
 def _of_the_extension(app: Flask, url: str) -> Engine:
@@ -113,7 +123,7 @@ def _connection(write: bool) -> Iterator[Connection]:
     own = bound()
     known = _troubles.get(own)
     if write and isinstance(known, DatabaseDamaged):
-        raise known
+        raise DatabaseDamaged(str(known))
     if write and isinstance(known, DatabaseReadOnly):
         # A connection stays with the server it was made to and with the settings of then; a new one sees that it is over.
         own.dispose()
@@ -194,7 +204,8 @@ def _note(engine: Engine, error: Exception) -> None:
     if isinstance(error, DatabaseFull | DatabaseDamaged | DatabaseReadOnly):
         if type(_troubles.get(engine)) is not type(error):
             _log.error("%s", error)
-        _troubles[engine] = error
+        # Without its traceback, whose frames hold connections, and the engine that this is noted for.
+        _troubles[engine] = type(error)(str(error))
 
 
 def found_damaged(error: DatabaseDamaged) -> None:

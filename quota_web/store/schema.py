@@ -40,6 +40,16 @@ def ensure(sealer: Sealer) -> Presence | None:
         _make_folder(file)
         files.require_writable(file)
         presence = Presence(file)
+    try:
+        _bring_up_to_date(sealer, file)
+    except BaseException:
+        if presence is not None:
+            presence.leave()
+        raise
+    return presence
+
+
+def _bring_up_to_date(sealer: Sealer, file: Path | None) -> None:
     with _named(file):
         if version() != HEAD:
             _upgrade(_url(), keep_copy=True)
@@ -48,7 +58,6 @@ def ensure(sealer: Sealer) -> Presence | None:
             sealer.only_bound = setting_of(conn, BOUND) is not None
     if sealed:
         sealer.require_key()
-    return presence
 
 
 @contextmanager
