@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +18,7 @@ from quota_web.codex.auth_text import MAX_FILE
 from quota_web.errors import CredentialsRefused
 from quota_web.secret import Secret
 from tests.fakes import NOW, auth_document, make_jwt
+from tests.house import wait_until
 
 CANARY = "CANARY-5d1e9b"
 ACCESS = make_jwt("acct-1", user_id="user-1", exp=NOW + 864_000)
@@ -313,10 +315,16 @@ while True:
 
 def test_reading_while_the_owner_rewrites_in_place_never_loses_the_account(tmp_path):
     file = tmp_path / "a.auth.json"
-    file.write_bytes(as_bytes(auth_document("a")))
+    whole = file.write_bytes(as_bytes(auth_document("a")))
+
+    def sleep(seconds):
+        # On a busy machine the owner may stand still in the middle for longer than anybody waits.
+        time.sleep(seconds)
+        wait_until(lambda: file.stat().st_size == whole)
+
     writer = subprocess.Popen([sys.executable, "-c", REWRITE, str(file)])
     try:
-        found = {auth_file.read_path(file).account_id for _ in range(300)}
+        found = {auth_file.read_path(file, sleep).account_id for _ in range(300)}
     finally:
         writer.kill()
         writer.wait()
