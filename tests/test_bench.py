@@ -13,7 +13,7 @@ from bench.harness import Report, Result, Size
 from tests import parts
 
 PROJECT = Path(__file__).resolve().parent.parent
-GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state", "load", "browser")
+GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state", "load", "browser", "forecast")
 
 
 @pytest.mark.parametrize("group", GROUPS)
