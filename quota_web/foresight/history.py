@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 HOUR, DAY = 3600, 86_400
 
@@ -160,12 +160,11 @@ def was_exhausted(window: WindowHistory, since: int) -> bool:
 
 def _readings(window: WindowHistory, length: int, since: int) -> _Readings:
     first = bisect_left(window.taken_at, since)
-    at, used = list(window.taken_at[first:]), list(window.used_percent[first:])
-    resets = list(window.resets_at[first:])
-    if None in resets or 0 in resets:
+    at, used, resets = window.taken_at[first:], window.used_percent[first:], window.resets_at[first:]
+    if not all(resets):
         kept = [i for i, reset in enumerate(resets) if reset]
-        at, used = [at[i] for i in kept], [used[i] for i in kept]
-    return _Readings(at, used, [reset for reset in resets if reset], length)
+        at, used, resets = [at[i] for i in kept], [used[i] for i in kept], [resets[i] for i in kept]
+    return _Readings(at, used, cast("Sequence[int]", resets), length)
 
 
 def _runs(readings: _Readings) -> list[_Run]:
