@@ -126,6 +126,8 @@ def overflows(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
-def flask_quota(server: Server, *arguments: str) -> None:
-    """`flask quota …` on the folders of a service."""
-    subprocess.run([sys.executable, "-m", "flask", "quota", *arguments], cwd=PROJECT, env=server.env, check=True, capture_output=True, timeout=60)
+def flask_quota(server: Server, *arguments: str, check: bool = True) -> str:
+    """`flask quota …` on the folders of a service; what it printed."""
+    command = [sys.executable, "-m", "flask", "quota", *arguments]
+    ran = subprocess.run(command, cwd=PROJECT, env=server.env, check=check, capture_output=True, text=True, timeout=60)
+    return ran.stdout
