@@ -4,7 +4,6 @@ A backup holds the sealed tokens, and never the key that opens them.
 """
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from quota_web import rotation, times
 from quota_web.errors import BadDatabase, BadInput, BadSetting
 from quota_web.store import backup as store
-from quota_web.store import backup_rows, engine, files, schema
+from quota_web.store import backup_rows, engine, files, leftovers, schema
 from quota_web.store.backup import Content
 from quota_web.store.files import Presence
 from quota_web.store.sealing import Sealer
@@ -51,7 +50,8 @@ def backup(target: Path, *, overwrite: bool = False) -> Content:
         raise BadInput("file", f"{target}: is there already; choose another name or give --force")
     if os.path.exists(target) and os.path.samefile(target, source):
         raise BadInput("file", f"{target}: is the database itself")
-    with _writing(target.parent), _temporary(target) as part:
+    leftovers.remove_parts(target.parent)
+    with _writing(target.parent), leftovers.part_of(target) as part:
         _require_room(target.parent, files.size_of(source) + files.size_of(files.beside(source, "-wal")))
         before = store.data_version()
         store.write_copy(part)
@@ -86,7 +86,8 @@ def restore(
     try:
         if not presence.alone():
             raise files.in_use(file)
-        with _writing(file.parent), _temporary(file) as part:
+        leftovers.remove_parts(file.parent)
+        with _writing(file.parent), leftovers.part_of(file) as part:
             _require_room(file.parent, 2 * files.size_of(source))
             _take_in(source, part)
             found = store.judged(part)
@@ -180,18 +181,6 @@ def _require_room(folder: Path, needed: int) -> None:
     free = files.free_bytes(folder)
     if free is not None and free < needed + ROOM_TO_SPARE:
         raise BadSetting(f"{folder}: {free // 2**20} MiB are free, about {(needed + ROOM_TO_SPARE) // 2**20} MiB are needed")
-
-
-@contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
-    """An empty file beside *target* that nobody else can read; gone at the end, with whatever SQLite put beside it."""
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    os.close(files.created(part))
-    try:
-        yield part
-    finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            files.beside(part, suffix).unlink(missing_ok=True)
 
 
 @contextmanager

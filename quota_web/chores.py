@@ -3,11 +3,13 @@
 Several processes may do this at the same time; whoever comes second finds less to do.
 """
 
+import re
 import threading
+from pathlib import Path
 
 from quota_web import clock, guesses, pruning
 from quota_web.store import chores as store
-from quota_web.store import engine
+from quota_web.store import engine, leftovers
 from quota_web.store import sign_in as sign_in_store
 
 HOURLY_S = 3_600.0
@@ -21,8 +23,15 @@ STEADY_WITHIN_S = 600.0
 class Chores:
     """The chores of one process, and when the hourly ones were done last."""
 
-    def __init__(self, retention_days: int | None) -> None:
+    def __init__(
+        self,
+        retention_days: int | None,
+        folder: Path | None = None,
+        state_file: Path | None = None,
+    ) -> None:
+        """*folder* is the instance folder; *state_file* is written into somebody's."""
         self._retention_days = retention_days
+        self._folder, self._state_file = folder, state_file
         self._hourly_at = float("-inf")
         self._wall_at = 0
         self._steady_rounds = 0
@@ -38,7 +47,16 @@ class Chores:
         with engine.transaction() as tx:
             sign_in_store.forget_failures(tx, before=now - guesses.HOUR, after=now + guesses.CLOCK_SLACK_S)
         if not stop.is_set():
+            self._tidy_up(now)
             store.truncate_log()
+
+    def _tidy_up(self, now: int) -> None:
+        """Remove what killed processes left half written."""
+        if self._folder is not None:
+            leftovers.remove_parts(self._folder)
+            leftovers.remove_small(self._folder, now)
+        if self._state_file is not None:
+            leftovers.remove_small(self._state_file.parent, now, re.escape(self._state_file.name))
 
     def _note_clock(self, now: int) -> None:
         """Whether as much time has passed by the wall clock as by the one that cannot be set."""

@@ -92,7 +92,12 @@ class Schedule:
         self._app, self._tick_s = app, tick_s
         self._world: World = app.extensions["quota_world"]
         self._rounds = Rounds(self._world)
-        self._chores = chores.Chores(self._world.settings.retention_days)
+        settings = self._world.settings
+        self._chores = chores.Chores(
+            settings.retention_days,
+            settings.instance_dir,
+            settings.state_file,
+        )
         self._pid = os.getpid()
         self._changed = threading.Condition()
         # All below is guarded by _changed.

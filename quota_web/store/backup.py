@@ -14,10 +14,9 @@ from sqlalchemy import update
 
 from quota_web.errors import BadDatabase, BadInput, DatabaseDamaged, DatabaseTooNew
 from quota_web.store import engine, events, files, models, schema, site
+from quota_web.store.leftovers import MAGIC
 from quota_web.store.models import account, site_state
 
-#: SQLite's files begin with this.
-MAGIC = b"SQLite format 3\0"
 #: More than a history of decades; what is larger is something else, or meant to fill the disk.
 MAX_SIZE = 16 * 1024**3
 _CHUNK = 1024 * 1024
