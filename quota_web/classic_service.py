@@ -19,21 +19,24 @@ if TYPE_CHECKING:
 
 STATE_FILE = "codex_quota_web_results.json"
 MIN_INTERVAL, MAX_INTERVAL = 10, 30 * 86_400
-#: Slow clients are held in buffers, not in threads; at the limit of connections nobody else gets in.
+#: Slow clients are held in buffers, not in threads.
 WAITRESS = {
     "threads": 8,
-    # Below the 1,024 files that many systems let a process open, whoever may not raise that.
-    "connection_limit": 900,
     # Above them select() would end the service.
     "asyncore_use_poll": True,
     # What came in one read is answered whether or not anybody reads, and each script that waits is an open file: so, not many at once.
     "recv_bytes": 1024,
     "channel_timeout": 30,
-    "cleanup_interval": 10,
+    # How often deadlines are looked at.
+    "cleanup_interval": 1,
+    # In bytes; it takes this long an address only to ask for very many accounts at once.
+    "max_request_header_size": 64 * 1024,
     "ident": None,
 }
 #: How many files may be open: a few for each connection.
 MOST_FILES = 32_768
+#: Files that are no connections: databases, the schedule's requests, what pages are made of.
+OTHER_FILES, FEWEST = 48, 8
 
 
 def service(arguments: Sequence[str]) -> int:
@@ -74,9 +77,7 @@ def settings(options: argparse.Namespace) -> "Settings":
 
 
 def _serve(app: "Flask", host: str, port: int) -> int:
-    from waitress.server import create_server
-
-    from quota_web import serving
+    from quota_web import connections, serving
 
     # Taken before anything is started: a second service on the same port must not ask for anything.
     sockets = _listen(host, port)
@@ -84,9 +85,9 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     most = (app.config.get("MAX_CONTENT_LENGTH") or 0) + 1024 * 1024
     try:
         _stop_at_signals(app)
-        _allow_files()
+        limits = connections.Limits(all=_most_connections(_allow_files()), proxies=app.config["SETTINGS"].trusted_proxies)
         serving.start(app)
-        server = create_server(app, sockets=sockets, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
+        server = connections.create_server(app, sockets, limits, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
         serving.welcome(app, f"http://{_shown_host(host)}:{sockets[0].getsockname()[1]}")
         server.run()
     except SystemExit:
@@ -97,13 +98,25 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     return 0
 
 
-def _allow_files() -> None:
-    """Let this process open as many files as it may, up to what connections can need; without one left, not even the database can be read."""
+def _allow_files() -> int:
+    """Let this process open as many files as it may, up to what connections can need, and return how many those are.
+
+    Without one left, not even the database can be read.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_FILES if files == resource.RLIM_INFINITY else files
+
+
+def _most_connections(files: int) -> int:
+    """How many connections are held at once, of which some have a file open that they send."""
+    from quota_web.connections import MOST
+
+    return max(FEWEST, min(MOST, (files - OTHER_FILES) * 7 // 8))
 
 
 def _stop_at_signals(app: "Flask") -> None:

@@ -41,7 +41,7 @@ class Server:
             "QUOTA_REFRESH_INTERVAL": "3600",
             **settings,
         }
-        self.url, self._command, self._listener = "", list[str](), list[socket.socket]()
+        self.url, self._before, self._command, self._listener = "", list[str](), list[str](), list[socket.socket]()
         self.process: subprocess.Popen[bytes]
 
     def add_account(self, name: str, account_id: str) -> None:
@@ -49,6 +49,11 @@ class Server:
 
     def classic(self, *options: str) -> "Server":
         self._command = [sys.executable, str(PROJECT / "codex_quota_service.py"), "--host", "127.0.0.1", "--port", "0", *options]
+        return self
+
+    def limited_to(self, files: int) -> "Server":
+        """Let the process open so many files at most. To be said first."""
+        self._before = ["/bin/sh", "-c", f'ulimit -n {files} && exec "$0" "$@"']
         return self
 
     def gunicorn(self, *options: str) -> "Server":
@@ -62,8 +67,9 @@ class Server:
         said_before = len(self.log())
         with open(self.log_file, "ab") as log:
             passed = [listener.fileno() for listener in self._listener]
+            command = [*self._before, *self._command]
             self.process = subprocess.Popen(
-                self._command, env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=PROJECT, pass_fds=passed
+                command, env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=PROJECT, pass_fds=passed
             )
         try:
             self.wait_for(lambda: "Codex Quota: " in self.log()[said_before:], START_WITHIN_S)

@@ -75,6 +75,7 @@ ROOMS = {
         "classic",
         "classic_service",
         "commands",
+        "connections",
         "jobs",
         "logs",
         "rounds",
