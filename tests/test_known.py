@@ -4,10 +4,12 @@ from contextlib import suppress
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from quota_web import clock, guesses, sign_in
 from quota_web.errors import TooManyTries
-from quota_web.web import known
+from quota_web.web import known, security
+from quota_web.web.sessions import COOKIE
 from tests.browser import PASSWORD, Browser, failures, first_start, gate_of, make_app
 from tests.fakes import NOW
 
@@ -147,26 +149,48 @@ def test_a_made_up_cookie_makes_nobody_known(app, value):
     assert browser.sign_in().status_code == 429
 
 
+def known_cookies(answer: TestResponse) -> list[str]:
+    return [line for line in answer.headers.getlist("Set-Cookie") if line.startswith(known.COOKIE)]
+
+
 def test_the_cookie_opens_nothing_and_is_hidden(app):
     browser = Browser(app).signed_in()
-    cookies = [line for line in browser.post("/logout").headers.getlist("Set-Cookie") if line.startswith(known.COOKIE)]
-    set_at_sign_in = [line for line in browser.sign_in().headers.getlist("Set-Cookie") if line.startswith(known.COOKIE)]
-    browser.post("/logout")
+    (said,) = known_cookies(browser.post("/logout"))
 
-    assert cookies == []
-    assert len(set_at_sign_in) == 1
-    assert all(word in set_at_sign_in[0] for word in ("HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="))
+    assert all(word in said for word in ("HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="))
     assert not browser.may_look()
     assert browser.client.get_cookie(known.COOKIE) is not None
 
 
+def test_it_comes_beside_no_sign_in_but_within_hours(app):
+    browser = Browser(app)
+    assert known_cookies(browser.sign_in()) == known_cookies(browser.get("/")) == []
+    with clock.frozen(NOW + security.SEEN_EVERY_S):
+        (said,) = known_cookies(browser.get("/"))
+
+    # Unlike the session's, it lasts when the browser is not used for months.
+    browser.client.delete_cookie(COOKIE)
+    all_guess(app)
+    browser.environ["REMOTE_ADDR"] = STRANGER
+    assert "Max-Age=31536000" in said
+    assert browser.sign_in().status_code == 303
+
+
+def test_a_session_that_no_longer_counts_still_names_its_browser(app):
+    browser = Browser(app, REMOTE_ADDR=OWNER).signed_in()
+    with app.app_context():
+        sign_in.sign_out(NOW, "test")
+    all_guess(app)
+    browser.environ["REMOTE_ADDR"] = STRANGER
+
+    assert browser.sign_in().status_code == 303
+
+
 def test_a_browser_keeps_its_name_from_one_sign_in_to_the_next(app):
     browser = Browser(app).signed_in()
-    first = browser.client.get_cookie(known.COOKIE)
-    browser.post("/logout")
-    browser.signed_in()
+    said = []
+    for _ in range(2):
+        said += known_cookies(browser.post("/logout"))
+        browser.signed_in()
 
-    again = browser.client.get_cookie(known.COOKIE)
-    assert first is not None
-    assert again is not None
-    assert again.value == first.value
+    assert said[0] == said[1]

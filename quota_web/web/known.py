@@ -1,6 +1,9 @@
 """Whom we know before they have signed in: a browser that somebody signed in with before, and this machine itself.
 
 Being known opens nothing. It gives a pot of its own to guess the password out of, which strangers cannot use up.
+
+A session has the browser's name, and says it as long as its cookie lasts, also when it no longer counts. The cookie of its
+own, which lasts longer, comes with a later answer than the sign-in's: what reads a single cookie there must find the session's.
 """
 
 import hashlib
@@ -8,7 +11,7 @@ import re
 import secrets
 from contextlib import suppress
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, request, session
 from itsdangerous import BadSignature, Signer
 
 from quota_web import clock, sign_in
@@ -16,6 +19,8 @@ from quota_web.errors import QuotaError
 from quota_web.web import proxy
 
 COOKIE = "codex_quota_known"
+#: Where a session holds it.
+NAME = "browser"
 KEPT_FOR_S = 365 * 86_400
 MAX_COOKIE = 200
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -31,9 +36,15 @@ def own_pot() -> str | None:
     return "this machine" if _is_alone_here() else None
 
 
+def browser_name() -> str:
+    """What this browser is called here, or from now on."""
+    return _browser() or secrets.token_urlsafe(16)
+
+
 def remember_browser() -> None:
-    """Let the answer say to the browser that somebody signed in with it."""
-    setattr(g, _GIVEN, _browser() or secrets.token_urlsafe(16))
+    """Let the answer give the browser the cookie that says that somebody signed in with it."""
+    session.setdefault(NAME, browser_name())
+    setattr(g, _GIVEN, session[NAME])
 
 
 def save(app: Flask, response: Response, path: str, secure: bool) -> None:
@@ -45,6 +56,10 @@ def save(app: Flask, response: Response, path: str, secure: bool) -> None:
 
 
 def _browser() -> str | None:
+    return session.get(NAME) or _from_cookie()
+
+
+def _from_cookie() -> str | None:
     cookie = request.cookies.get(COOKIE, "")
     if len(cookie) > MAX_COOKIE:
         return None

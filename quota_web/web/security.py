@@ -182,10 +182,10 @@ def is_cross_site() -> bool:
 
 def start_session(epoch: int) -> None:
     """Begin a session of its own: nothing of what the cookie held before the sign-in stays."""
+    browser = known.browser_name()
     session.clear()
     session.permanent = True
-    session.update({_SIGNED_IN: True, _EPOCH: epoch, _SEEN: clock.now()})
-    known.remember_browser()
+    session.update({_SIGNED_IN: True, _EPOCH: epoch, _SEEN: clock.now(), known.NAME: browser})
     g.pop("csrf_token", None)
 
 
@@ -195,6 +195,7 @@ def own_pot() -> str | None:
 
 
 def end_session() -> None:
+    known.remember_browser()
     session.clear()
     g.pop("csrf_token", None)
 
@@ -306,6 +307,7 @@ def _session_counts() -> bool:
         return False
     if now - seen >= SEEN_EVERY_S:
         session[_SEEN] = now
+        known.remember_browser()
     return True
 
 
