@@ -40,13 +40,20 @@ class Saved:
     #: The name that was given, where the login is here already under the other one.
     given_name: str | None = None
 
+    #: Whether the token was not taken, because the followed file has this or a newer one.
+    is_kept: bool = False
+
+    @property
+    def done(self) -> str:
+        """What became of the credentials, in words."""
+        if self.is_kept:
+            return "kept: its file has this token or a newer one"
+        return "added" if self.is_new else "credentials replaced"
+
     @property
     def outcome(self) -> str:
-        """What became of the login, in words."""
-        if self.is_new:
-            return "added"
-        done = "credentials replaced" if self.is_due else "kept: its file has this token or a newer one"
-        return f"here already, {done}" if self.given_name else done
+        """The same for whoever gave it under another name."""
+        return f"here already, {self.done}" if self.given_name else self.done
 
 
 def same_login(found: Account, credentials: Credentials) -> bool:
@@ -111,7 +118,7 @@ def _renew_followed(
     """
     given = _other_name(name, found)
     if held is not None and not _is_useless(found) and not _lasts_longer(credentials, held):
-        return Saved(found.name, False, is_due=False, given_name=given)
+        return Saved(found.name, False, is_due=False, given_name=given, is_kept=True)
     return replace(edit(sealer, found.name, found.name, credentials, now, actor), given_name=given)
 
 

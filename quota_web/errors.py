@@ -114,4 +114,4 @@ class CredentialsRefused(QuotaError):
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        super().__init__(fault.text(str))
+        super().__init__(fault.explained())

@@ -41,6 +41,13 @@ FAULTS: dict[str, tuple[Status, str]] = {
 }
 
 
+#: What to do about a fault of something that was just given.
+ADVICE = {
+    "missing_access_token": "copy the whole auth.json, from the first { to the last }; Codex writes it to ~/.codex/auth.json when you sign in",
+    "missing_account_id": "the token names no account either; copy the whole auth.json, or give the account id beside the token",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that went wrong with one account."""
@@ -61,6 +68,11 @@ class Fault:
         """The fault as one line; *time_in_words* formats epoch seconds for whoever reads it."""
         values = {k: time_in_words(v) if k == "at" and isinstance(v, int) else v for k, v in self.data.items()}
         return FAULTS[self.code][1].format_map(_Missing(values))
+
+    def explained(self, time_in_words: Callable[[int], str] = str) -> str:
+        """The same, with what to do about it, for whoever just gave this."""
+        advice = ADVICE.get(self.code)
+        return self.text(time_in_words) + (f": {advice}" if advice else "")
 
     def data_json(self) -> str:
         return json.dumps(dict(self.data), ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -84,7 +84,7 @@ def plan(entries: Iterable[Entry]) -> list[Planned]:
 def _planned(conn: Connection, entry: Entry, longest: dict[object, Entry], taken: set[str]) -> Planned:
     name, found = entry.name or "", entry.credentials
     if found is None:
-        reason = entry.fault.text(str) if entry.fault else "no credentials"
+        reason = entry.fault.explained() if entry.fault else "no credentials"
         return Planned(entry, name, left_out=reason, is_fine=False)
     kept = longest[_login_of(found)]
     if kept is not entry:
@@ -92,10 +92,7 @@ def _planned(conn: Connection, entry: Entry, longest: dict[object, Entry], taken
     here = store.of_login(conn, found.login, found.access_token.fingerprint())
     if here:
         return Planned(entry, here[0].name, here[0])
-    try:
-        return Planned(entry, free_name(names.checked(name), taken))
-    except BadInput as error:
-        return Planned(entry, name, left_out=str(error), is_fine=False)
+    return Planned(entry, free_name(name, taken) if name else "")
 
 
 def free_name(name: str, taken: set[str]) -> str:

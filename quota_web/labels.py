@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quota_web.faults import Fault
 from quota_web.quota import (
     CODE_REVIEW_PREFIX,
     DAILY,
@@ -112,19 +111,6 @@ GROUPS = {
 def plan(plan_type: str | None) -> str | None:
     """A plan as people call it; one that is not known yet is tidied, never hidden."""
     return None if not plan_type else PLANS.get(plan_type.lower()) or tidy(plan_type)
-
-
-#: fault code → what whoever filled in the form of an account does about it.
-FORM_ADVICE = {
-    "missing_access_token": "copy the whole auth.json, from the first { to the last }; Codex writes it to ~/.codex/auth.json when you sign in",
-    "missing_account_id": "the token names no account either; copy the whole auth.json, or give the account id beside the token",
-}
-
-
-def fault_in_form(fault: Fault) -> str:
-    """A fault of pasted credentials with what to do about it."""
-    text, advice = fault.text(str), FORM_ADVICE.get(fault.code)
-    return f"{text}: {advice}" if advice else text
 
 
 def status(word: str) -> str:

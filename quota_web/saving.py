@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from quota_web import accounts, labels, names
+from quota_web import accounts, imports, names
 from quota_web.accounts import Saved
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials, Entry
 from quota_web.errors import AccountExists, BadInput, CredentialsRefused, QuotaError
 from quota_web.faults import Fault
+from quota_web.imports import Planned
 from quota_web.store import accounts as store
 from quota_web.store import engine
 from quota_web.store.accounts import Account, Scope, Sealed, Shown
 from quota_web.store.sealing import Sealer
 
+#: What a pasted text is called where files have a name.
+PASTED = "pasted"
 #: Faults that belong to the account id's field where that was typed.
 _ACCOUNT_ID_FAULTS = ("missing_account_id", "bad_account_id")
 
@@ -49,15 +52,63 @@ def save(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> li
     """Store what the form says. Raises FormRefused, and AccountNotFound where the edited account is gone."""
     if typed.original_name:
         return [_edit(sealer, scope, typed, now, actor)]
-    entries = _entries(typed)
-    if not entries:
-        raise FormRefused({"auth_json": "give an auth.json, or a token and an account id"})
+    entries = _given(typed)
     errors: dict[str, str] = {}
     saved = list(_add_all(sealer, typed, entries, errors, now, actor))
     if errors:
         some = {"": f"Saved {', '.join(s.name for s in saved)}; the rest was not."} if saved else {}
         raise FormRefused(some | errors, saved)
     return saved
+
+
+def _given(typed: Typed) -> list[Entry]:
+    entries = _entries(typed)
+    if not entries:
+        raise FormRefused({"auth_json": "give an auth.json, or a token and an account id"})
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the accounts that a page showed, under the name that a person gave it there."""
+
+    entry: Entry
+    name: str
+
+
+def preview(typed: Typed) -> list[Planned]:
+    """What saving the form would do. Raises FormRefused where nothing in it can be used."""
+    entries = _given(typed)
+    usable = [entry for entry in entries if entry.credentials is not None]
+    if not usable:
+        errors: dict[str, str] = {}
+        for entry in entries:
+            try:
+                _usable(entry, typed)
+            except FormRefused as refused:
+                _note(errors, refused, entry.name if len(entries) > 1 else None)
+        raise FormRefused(errors)
+    given = typed.name if len(usable) == 1 else ""
+    return imports.plan(replace(e, name=_shown_name(e, given)) if e.credentials else e for e in entries)
+
+
+def _shown_name(entry: Entry, given: str) -> str:
+    email = entry.credentials.email if entry.credentials else None
+    name = given or entry.name or email or ""
+    return "" if name == PASTED and not given else name
+
+
+def save_chosen(sealer: Sealer, chosen: Sequence[Choice], now: int, actor: str) -> tuple[list[Saved], dict[int, str]]:
+    """Store those that a person chose; returns what was stored, and what is wrong with others, by their place."""
+    saved, errors = [], {}
+    for place, choice in enumerate(chosen):
+        if choice.entry.credentials is None:
+            continue
+        try:
+            saved.append(accounts.add(sealer, choice.name, choice.entry.credentials, now, actor))
+        except (BadInput, AccountExists) as error:
+            errors[place] = str(error)
+    return saved, errors
 
 
 def _edit(sealer: Sealer, scope: Scope, typed: Typed, now: int, actor: str) -> Saved:
@@ -102,7 +153,7 @@ def _checked_id(typed: Typed) -> str:
 
 def _entries(typed: Typed, known_id: str | None = None) -> list[Entry]:
     """Every account that the form gives, by whichever of its three ways. *known_id* is the edited account's, for a token that names none."""
-    sources = [*typed.files, *([("pasted", typed.pasted.encode("utf-8", "surrogatepass"))] if typed.pasted.strip() else [])]
+    sources = [*typed.files, *([(PASTED, typed.pasted.encode("utf-8", "surrogatepass"))] if typed.pasted.strip() else [])]
     if not typed.access_token:
         return [entry for name, raw in sources for entry in auth_file.entries(raw, name)]
     if sources:
@@ -128,16 +179,20 @@ def _add_all(sealer: Sealer, typed: Typed, entries: Sequence[Entry], errors: dic
         try:
             credentials = _usable(entry, typed)
             name = shown or credentials.email
-            if not name or (name == "pasted" and not given):
+            if not name or (name == PASTED and not given):
                 raise FormRefused({"name": "give the account a name"})
             # A name that nobody typed may be another login's: seats of one workspace often share an e-mail address.
             add = accounts.add if given else accounts.add_under_free_name
             yield add(sealer, names.checked(name), credentials, now, actor)
         except FormRefused as refused:
-            for field, text in refused.errors.items():
-                _put(errors, field, text if len(entries) == 1 else f"{shown or 'an entry'}: {text}")
+            _note(errors, refused, None if len(entries) == 1 else shown or "an entry")
         except (BadInput, AccountExists) as error:
             _put(errors, "name" if len(entries) == 1 else "auth_json", str(error))
+
+
+def _note(errors: dict[str, str], refused: FormRefused, shown: str | None) -> None:
+    for where, text in refused.errors.items():
+        _put(errors, where, f"{shown}: {text}" if shown else text)
 
 
 def _put(errors: dict[str, str], field: str, text: str) -> None:
@@ -149,7 +204,7 @@ def _usable(entry: Entry, typed: Typed) -> Credentials:
         return entry.credentials
     fault = entry.fault or Fault("missing_access_token")
     field = "access_token" if typed.access_token else "auth_json"
-    raise FormRefused({"account_id" if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS else field: labels.fault_in_form(fault)})
+    raise FormRefused({"account_id" if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS else field: fault.explained()})
 
 
 def _field(error: QuotaError) -> str:

@@ -52,11 +52,17 @@ def row_of(page, name: str):
     return page.locator("tbody tr", has=page.get_by_role("link", name=name, exact=True))
 
 
+def add(page) -> None:
+    """Send the form, look at what was found, and save it."""
+    page.click("button:has-text('Add')")
+    page.click("#found-form button.main")
+
+
 def paste(page, name: str) -> None:
     page.goto("/auth/new")
     page.fill("#name", name)
     page.fill("#auth_json", auth_json(f"acct-{name}"))
-    page.click("button:has-text('Add')")
+    add(page)
     page.wait_for_url("**/auth")
 
 
@@ -65,7 +71,7 @@ def test_a_pasted_file_becomes_an_account_that_is_refreshed_at_once(page, server
     page.click("text=Add an account") if page.locator("text=No accounts yet").count() else page.goto("/auth/new")
     page.fill("#name", "pasted")
     page.fill("#auth_json", auth_json("acct-pasted"))
-    page.click("button:has-text('Add')")
+    add(page)
 
     expect(page.locator(".note-good")).to_contain_text("Saved pasted.")
     answered(server, "pasted")
@@ -80,7 +86,7 @@ def test_a_file_names_its_account(page):
 
     assert page.input_value("#name") == "fiona"
     expect(page.locator("#drop-said")).to_have_text("fiona.auth.json, ready to save.")
-    page.click("button:has-text('Add')")
+    add(page)
     expect(row_of(page, "fiona")).to_contain_text("acct-fiona@example.com")
 
 
@@ -89,7 +95,7 @@ def test_several_files_become_several_accounts(page):
     page.set_input_files("#auth_file", [file(f"{name}.auth.json", auth_json(f"acct-{name}")) for name in ("gina", "hugo", "iris")])
 
     expect(page.locator("#drop-said")).to_have_text("3 files: gina.auth.json, hugo.auth.json, iris.auth.json")
-    page.click("button:has-text('Add')")
+    add(page)
     expect(page.locator(".note-good").first).to_contain_text("Saved acct-gina@example.com, acct-hugo@example.com, acct-iris@example.com.")
     for name in ("gina", "hugo", "iris"):
         expect(row_of(page, f"acct-{name}@example.com")).to_be_visible()
@@ -104,7 +110,7 @@ def test_a_file_can_be_dropped(page):
     page.dispatch_event("#drop", "drop", {"dataTransfer": given})
 
     assert page.input_value("#name") == "dropped"
-    page.click("button:has-text('Add')")
+    add(page)
     expect(row_of(page, "dropped")).to_be_visible()
 
 
@@ -132,6 +138,20 @@ def test_half_a_file_is_noticed_before_it_is_sent(page):
 
     assert page.eval_on_selector("#auth_json", "field => field.validationMessage").startswith("This is no complete JSON yet")
     assert not [path for path in asked(page) if path == "/auth/save"]
+
+
+def test_two_files_pasted_one_after_the_other_are_shown_before_they_are_saved(page):
+    page.goto("/auth/new")
+    page.fill("#auth_json", f"```json\n{auth_json('acct-nora')}\n```\n{auth_json('acct-otto')}")
+    page.click("button:has-text('Add')")
+
+    expect(page.locator("h1")).to_have_text("2 accounts found")
+    assert "eyJ" not in page.content()
+    page.uncheck("#take-1")
+    page.fill("#name-0", "nora")
+    page.click("#found-form button.main")
+    expect(row_of(page, "nora")).to_be_visible()
+    assert row_of(page, "acct-otto@example.com").count() == 0
 
 
 def test_a_file_without_tokens_is_refused_at_the_field(page):

@@ -1,5 +1,6 @@
 """What is left of the dashboard without JavaScript, without the chart library, and on paper."""
 
+import json
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from quota_web import clock, demo
 from quota_web.web import display
 from tests.browser import Browser, make_app
 from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, settled, show_charts, visit
-from tests.fakes import FakeCodex
+from tests.fakes import FakeCodex, auth_document, make_jwt
 from tests.servers import Server
 
 
@@ -51,6 +52,21 @@ def test_without_javascript_every_number_is_readable(chromium, server, state):
         expect(page.locator("#updated")).to_have_text(re.compile(r"updated \d\d:\d\d \S+"))
         expect(page.locator("#zone-note")).to_have_text("Times in the server’s zone")
         expect(page.locator("#theme")).to_be_hidden()
+
+
+def test_without_javascript_an_account_is_shown_before_it_is_saved(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        page.goto("/auth/new")
+        page.fill("#auth_json", json.dumps(auth_document("acct-new", access_token=make_jwt("acct-new", user_id="user-new"))))
+        page.click("button:has-text('Add')")
+        expect(page.locator("h1")).to_have_text("1 account found")
+        assert "eyJ" not in page.content()
+        page.fill("#name-0", "without a script")
+        page.click("#found-form button.main")
+        expect(page.get_by_role("link", name="without a script", exact=True)).to_be_visible()
+        page.click("a:has-text('Delete without a script')")
+        page.click("button:has-text('Delete without a script')")
+        expect(page.locator(".note-good")).to_have_text("Deleted without a script.")
 
 
 def test_without_javascript_the_server_draws_the_charts(chromium, server, state):

@@ -64,6 +64,7 @@ ROOMS = {
         "rotation",
         "saving",
         "sign_in",
+        "stash",
     ),
     "world": ("world",),
     "doors": (

@@ -1,15 +1,19 @@
 """The accounts and their credentials: list, add, edit, delete, pause. No token is ever shown."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, session, url_for
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import accounts, clock, details, follow, names, results, saving
+from quota_web import accounts, clock, details, follow, imports, names, results, saving, stash
+from quota_web.accounts import Saved
 from quota_web.details import Listed
 from quota_web.errors import BadInput
-from quota_web.saving import FormRefused, Typed
+from quota_web.imports import Planned
+from quota_web.saving import Choice, FormRefused, Typed
 from quota_web.times import iso, iso_text
 from quota_web.web import security
 from quota_web.web.accounts import credentials, history_size
@@ -29,11 +33,12 @@ def index() -> str:
     present, now = world(), clock.now()
     settings = present.settings
     listed = details.listing(present.scope, now, settings.refresh_interval)
+    apart = details.told_apart(one.report.account for one in listed)
     report = follow.look(settings.account_dir)
     skipped = [{"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(iso_text)} for p in report.problems]
     return render_template(
         "auth/index.html",
-        accounts=[_row(one) for one in listed],
+        accounts=[_row(one) | {"apart": apart.get(one.report.account.id)} for one in listed],
         account_folder=settings.account_dir,
         folder_fault=report.folder_fault if settings.account_dir_named else None,
         skipped=skipped,
@@ -80,8 +85,56 @@ def _form(found: details.Details | None, values: dict[str, str], errors: dict[st
     return render_template("auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_UPLOAD)
 
 
+@blueprint.post("/auth/preview")
+def preview() -> BaseResponse:
+    """What saving the form would do, before it is done."""
+    typed = _typed()
+    try:
+        planned = saving.preview(typed)
+        return _preview(planned)
+    except FormRefused as refused:
+        return _refused(typed, refused)
+    except BadInput as error:
+        return _refused(typed, FormRefused({error.field: str(error)}))
+
+
+def _preview(planned: Sequence[Planned], errors: Mapping[int, str] | None = None, told: str = "") -> Response:
+    """The page that shows what was found; tokens go into its form encrypted."""
+    taken = [one for one in planned if one.left_out is None]
+    kept = stash.seal(world().sealer, _owner(), [one.entry for one in taken], clock.now())
+    page = render_template(
+        "auth/preview.html",
+        rows=[_found(one) for one in taken],
+        left_out=[{"name": one.entry.name or one.name, "reason": one.left_out, "fine": one.is_fine} for one in planned if one.left_out],
+        kept=kept,
+        errors=errors or {},
+        told=told,
+    )
+    return Response(page, 422 if told else 200)
+
+
+def _found(one: Planned) -> dict[str, Any]:
+    found, here = one.entry.credentials, one.here
+    return {
+        "name": one.name,
+        "email": found.email if found else None,
+        "plan_type": found.plan if found else None,
+        "account_id": one.apart.rpartition(" ")[2],
+        "expires_at": iso(found.expires_at) if found else None,
+        "here": here.name if here else None,
+        "source_path": here.source_path if here else None,
+    }
+
+
+def _owner() -> str:
+    """Names the browser session, which the forms of its pages are signed for."""
+    return str(session.get("csrf_token", ""))
+
+
 @blueprint.post("/auth/save")
 def save() -> BaseResponse:
+    if "kept" in request.form:
+        return _save_kept()
     present, typed = world(), _typed()
     try:
         saved = saving.save(present.sealer, present.scope, typed, clock.now(), security.actor())
@@ -89,9 +142,41 @@ def save() -> BaseResponse:
         if refused.saved:
             _wake()
         return _refused(typed, refused)
+    return _done(saved)
+
+
+def _save_kept() -> BaseResponse:
+    """Save what a preview showed, as far as it was chosen there."""
+    form, now = request.form, clock.now()
+    try:
+        entries = stash.opened(world().sealer, _owner(), form["kept"], now)
+    except BadInput as error:
+        return _refused(Typed(), FormRefused({error.field: str(error)}))
+    places = [n for n in range(len(entries)) if str(n) in form.getlist("take")]
+    chosen = [Choice(entries[n], form.get(f"name-{n}", "").strip()) for n in places]
+    if not chosen:
+        return _preview(imports.plan(entries), told="Nothing is ticked, so nothing was saved.")
+    saved, errors = saving.save_chosen(world().sealer, chosen, now, security.actor())
+    if not errors:
+        return _done(saved)
+    if saved:
+        _wake()
+    rest = [replace(choice.entry, name=choice.name) for n, choice in enumerate(chosen) if n in errors]
+    told = f"Saved {', '.join(s.name for s in saved)}; the rest needs another name." if saved else "Nothing was saved."
+    return _preview([Planned(entry, entry.name or "") for entry in rest], dict(enumerate(errors.values())), told)
+
+
+def _done(saved: Sequence[Saved]) -> BaseResponse:
     _wake()
-    flash(f"Saved {', '.join(s.name for s in saved)}.{' A refresh follows at once.' if any(s.is_due for s in saved) else ''}", "ok")
+    stored = [one.name for one in saved if not one.is_kept]
+    if stored:
+        follows = " A refresh follows at once." if any(one.is_due for one in saved) else ""
+        flash(f"Saved {', '.join(stored)}.{follows}", "ok")
     for one in saved:
+        if one.given_name:
+            flash(f"{one.given_name} is the same login as {one.name}: {one.done}.", "ok")
+        elif one.is_kept:
+            flash(f"{one.name}: {one.done}.", "ok")
         if one.archived_as:
             flash(f"That was another login: the history of before is kept as {one.archived_as}.", "ok")
     return redirect(url_for("auth.index"), 303)

@@ -46,6 +46,7 @@ SCOPES: dict[str, str] = {
     "auth.index": SESSION,
     "auth.new": SESSION,
     "auth.edit": SESSION,
+    "auth.preview": SESSION,
     "auth.save": WRITE,
     "auth.delete_confirm": SESSION,
     "auth.delete": WRITE,
@@ -86,7 +87,7 @@ MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
 FORM_MARGIN = 64 * 1024
 #: Which endpoints are sent files; all other forms are a few words, and reading a large one would be work for strangers.
-TAKES_FILES = {"auth.save"}
+TAKES_FILES = {"auth.save", "auth.preview"}
 MAX_FORM = 64 * 1024
 #: An address to go back to that is longer is none of ours that a person was at.
 MAX_TARGET = 2000

@@ -41,18 +41,18 @@ drop.addEventListener("drop", (event) => {
 // A file that misses the zone must not replace the page.
 for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 
-function isJSON(text) {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+// Whether more brackets open than close, outside of strings: then the end of the last file is missing.
+function isCut(text) {
+  let open = 0;
+  for (const [piece] of text.matchAll(/"(?:[^"\\]|\\.)*"?|[{}[\]]/gs)) {
+    if (piece === "{" || piece === "[") open += 1;
+    else if (piece === "}" || piece === "]") open -= 1;
   }
+  return open > 0;
 }
 
 pasted.addEventListener("input", () => {
+  // Only a file that is cut is told at once; whatever else it is, the server knows better, and several in a row are fine.
   const text = pasted.value.trim();
-  // Only half an object is told at once: one object a line and bare tokens are fine, and whatever else it is, the server knows better.
-  const isCut = /^[{[]/.test(text) && !isJSON(text) && !isJSON(text.split("\n")[0]);
-  pasted.setCustomValidity(isCut ? "This is no complete JSON yet: copy the whole file." : "");
+  pasted.setCustomValidity(/^[{[]/.test(text) && isCut(text) ? "This is no complete JSON yet: copy the whole file." : "");
 });
