@@ -138,7 +138,7 @@ def test_a_typed_token_is_shown_first_as_well(house, browser):
             "the token names no account either; copy the whole auth.json",
         ),
         ({"auth_json": '{"hello": "canary"}'}, "auth_json", "missing access_token: copy the whole auth.json"),
-        ({"access_token": "opaque-canary"}, "account_id", "or the account id beside the token"),
+        ({"access_token": "opaque-canary"}, "account_id", "or give the account id beside the token"),
         ({"auth_json": ""}, "auth_json", "give an auth.json, or a token and an account id"),
     ],
 )

@@ -34,6 +34,7 @@ EXPECTED = {
     "auth.index": "session",
     "auth.new": "session",
     "auth.edit": "session",
+    "auth.preview": "session",
     "auth.save": "write",
     "auth.delete_confirm": "session",
     "auth.delete": "write",
