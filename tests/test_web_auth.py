@@ -16,7 +16,7 @@ from tests.logins import document, managed
 from tests.pages import JSON, Script, read, said, value_of, visiting, world_of
 
 VIEWS = ["/auth", "/auth/new", "/auth/edit?name=alice", "/auth/delete?name=alice"]
-ACTS = ["/auth/save", "/auth/preview", "/auth/delete", "/auth/pause", "/auth/resume"]
+ACTS = ["/auth/save", "/auth/delete", "/auth/pause", "/auth/resume"]
 
 
 @pytest.fixture
