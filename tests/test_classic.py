@@ -80,7 +80,8 @@ def test_a_folder_shows_its_own_accounts_alone(house, run, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     house.file("bob").rename(other / "bob.auth.json")
-    house.run("accounts", "add", "carol", input=(house.accounts / "alice.auth.json").read_text())
+    carol = house.file("carol").rename(tmp_path / "carol.json")
+    house.run("accounts", "add", "carol", input=carol.read_text())
 
     assert [line.split()[0] for line in run()[0]] == ["account", "alice"]
     assert [line.split()[0] for line in run(folder=other)[0]] == ["account", "bob"]
