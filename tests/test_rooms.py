@@ -18,6 +18,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 ROOMS = {
     "core": (
         "clock",
+        "deadlines",
         "due",
         "errors",
         "faults",

@@ -1,7 +1,6 @@
 """Ends requests that take too long, whatever they are waiting for, by shutting their socket down.
 
-A socket's own timeout starts anew with every byte, so a header that drips would last for ever. One thread watches all requests;
-it sleeps until the nearest deadline and is not woken by requests that end in time.
+A socket's own timeout starts anew with every byte, so a header that drips would last for ever.
 """
 
 import socket
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from quota_web import clock
+from quota_web import clock, deadlines
 
 #: Linux alone has it.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -33,62 +32,23 @@ class Cut:
             self.connection.shut_down()
 
 
-class Watch:
+class Watch(deadlines.Watch):
     """All requests under way, and the thread that cuts those that are past their deadline."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
-        self._live: set[Cut] = set()
-        self._thread: threading.Thread | None = None
-        self._wakes_at = 0.0
-        self._closed = False
+        super().__init__("codex-deadlines")
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Cut]:
         """Cut whatever the calling thread asks for inside the block once *seconds* have passed."""
         cut = Cut(clock.monotonic() + seconds)
-        self._begin(cut)
+        self.begin(cut)
         _here.cut = cut
         try:
             yield cut
         finally:
             _here.cut = None
-            with self._changed:
-                self._live.discard(cut)
-
-    def cut_all(self) -> None:
-        """Cut every request under way."""
-        with self._changed:
-            for cut in self._live:
-                cut.fire()
-
-    def close(self) -> None:
-        """Cut every request and let the thread end."""
-        self.cut_all()
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-
-    def _begin(self, cut: Cut) -> None:
-        with self._changed:
-            self._live.add(cut)
-            if self._closed:
-                cut.fire()
-            elif self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="codex-deadlines", daemon=True)
-                self._thread.start()
-            elif cut.at < self._wakes_at:
-                self._changed.notify()
-
-    def _run(self) -> None:
-        with self._changed:
-            while not self._closed:
-                now = clock.monotonic()
-                for cut in [cut for cut in self._live if cut.at <= now]:
-                    cut.fire()
-                    self._live.discard(cut)
-                self._wakes_at = min((cut.at for cut in self._live), default=float("inf"))
-                self._changed.wait(None if self._wakes_at == float("inf") else self._wakes_at - now)
+            self.end(cut)
 
 
 class _Here(threading.local):
