@@ -53,6 +53,11 @@ class Server:
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://quota@/{name}?host={self._folder}"
 
+    @property
+    def socket(self) -> str:
+        """The path of its Unix socket."""
+        return str(self._folder / ".s.PGSQL.5432")
+
     def drop(self, url: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
 

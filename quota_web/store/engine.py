@@ -80,11 +80,16 @@ def bound() -> Engine:
     return cast(Engine, current_app.extensions["quota_engine"])
 
 
-def configure(engine: Engine) -> None:
-    """Give every connection of *engine* our settings and our way to begin."""
+def configure(engine: Engine, *, hurried: bool = True) -> None:
+    """Give every connection of *engine* our settings and our way to begin; statements may take long unless *hurried*."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _SetUp(sqlite_path(str(engine.url))))
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        # Loads the driver, which not every installation has.
+        from quota_web.store import postgresql
+
+        postgresql.configure(engine, hurried=hurried)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -159,7 +164,7 @@ def _changes(conn: Connection) -> object:
 def elsewhere(url: str, write: bool) -> Iterator[Connection]:
     """Open a transaction on another database than the app's, set up as ours are, and close it for good at the end."""
     own = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url))
-    configure(own)
+    configure(own, hurried=False)
     try:
         with own.connect() as conn:
             conn.execution_options(quota_write=write)
@@ -227,7 +232,8 @@ def plain_error(error: SQLAlchemyError) -> Exception:
     if isinstance(error, TimeoutError):
         return DatabaseBusy("all connections to the database are in use; try again in a moment")
     if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return BadDatabase("the connection to the database was lost")
+        why = f": {original}" if type(original).__name__ == "SilentDatabase" else ""
+        return BadDatabase(f"the connection to the database was lost{why}")
     state = getattr(original, "sqlstate", None) or ""
     if state == "53100":
         return DatabaseFull("the database server's disk is full: nothing can be stored until there is room")
@@ -235,7 +241,7 @@ def plain_error(error: SQLAlchemyError) -> Exception:
         return DatabaseReadOnly(
             "the database server accepts no writes (a standby, or default_transaction_read_only): nothing can be stored until it does"
         )
-    if state in ("40001", "40P01", "55P03"):
+    if state in ("40001", "40P01", "55P03", "57014"):
         return DatabaseBusy("the database is busy; try again in a moment")
     if any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
         return BadDatabase(f"the database cannot be used: {str(original).strip().splitlines()[0]}")
@@ -284,7 +290,9 @@ def connect_args(url: str) -> dict[str, Any]:
     """What the driver is told for every connection to *url*."""
     if make_url(url).get_backend_name() == "sqlite":
         return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
-    return {"connect_timeout": 5}
+    from quota_web.store import postgresql
+
+    return {name: value for name, value in postgresql.CONNECT.items() if name not in make_url(url).query}
 
 
 class _SetUp:

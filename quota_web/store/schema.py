@@ -134,7 +134,7 @@ def migrating(url: str | None = None) -> Iterator[Connection]:
     if file is not None:
         _make_folder(file)
     own = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=engine.connect_args(url))
-    engine.configure(own)
+    engine.configure(own, hurried=False)
     with _named(file), _lock(file), own.connect() as conn:
         if engine.is_sqlite(conn):
             _driver(conn).execute("PRAGMA foreign_keys=OFF")

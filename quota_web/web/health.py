@@ -1,10 +1,11 @@
 """`/healthz` and `/readyz`: whether the process answers, and whether it can do its work. Nobody has to sign in for them."""
 
+import threading
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
-from quota_web import jobs, reports
+from quota_web import clock, jobs, reports
 from quota_web.errors import QuotaError
 from quota_web.web import security
 from quota_web.world import world
@@ -12,10 +13,14 @@ from quota_web.world import world
 blueprint = Blueprint("health", __name__)
 #: Where the kind of trouble that was logged last is kept.
 _LOGGED = "quota_readyz_logged"
+_LOOKS = "quota_readyz_looks"
+#: How long the database may take before it counts as silent. Longer than a new connection in place of a dead one takes.
+LOOK_S = 4.0
 
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    app.extensions[_LOOKS] = _Looks(app)
     app.context_processor(_for_templates)
 
 
@@ -34,12 +39,16 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """503 with the kind of trouble when the database or the schedule does not work; who is signed in is told the words, too."""
-    found = _database() or _schedule()
+    looks: _Looks = current_app.extensions[_LOOKS]
+    is_silent = not looks.wait()
+    found = _silent() if is_silent else looks.found or _schedule()
     _log_a_change(found)
     if found is None:
         return jsonify(status="ok"), 200
     told = {"status": "unavailable", "reason": found.kind}
-    return jsonify(told | ({"message": found.words} if security.is_known() else {})), 503
+    # Who asks stands in the database, too.
+    is_known = not is_silent and security.is_known()
+    return jsonify(told | ({"message": found.words} if is_known else {})), 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,43 @@ class Trouble:
 
     kind: str
     words: str
+
+
+class _Looks:
+    """Looks at the database in a thread beside, one at a time, so that nobody waits who asks how it is."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._changed = threading.Condition()
+        self._is_looking = False
+        self._began_at = 0.0
+        self._number = 0
+        #: What the last look that ended came to.
+        self.found: Trouble | None = None
+
+    def wait(self) -> bool:
+        """Look, or wait for the look under way; False where that takes longer than LOOK_S from its beginning."""
+        with self._changed:
+            if not self._is_looking:
+                self._is_looking, self._began_at = True, clock.monotonic()
+                threading.Thread(target=self._look, name="readyz", daemon=True).start()
+            number, left_s = self._number, self._began_at + LOOK_S - clock.monotonic()
+            return self._changed.wait_for(lambda: self._number != number, max(0.0, left_s))
+
+    def _look(self) -> None:
+        found: Trouble | None = Trouble("database", "the look at the database failed")
+        try:
+            with self._app.app_context():
+                found = _database()
+        finally:
+            with self._changed:
+                self.found, self._is_looking = found, False
+                self._number += 1
+                self._changed.notify_all()
+
+
+def _silent() -> Trouble:
+    return Trouble("database", f"the database has not answered for {LOOK_S:g} s")
 
 
 def _database() -> Trouble | None:
