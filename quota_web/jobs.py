@@ -46,6 +46,10 @@ MOST_HUNG = 3
 RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
 #: The fewest accounts that a tick starts with; more where there are so many that their turn would not come in time.
 BATCH = 8
+#: Somebody is due and nobody is being asked for so many times DUE_S: whatever the reason is, the schedule does not do its work.
+IDLE_AFTER = 3
+#: How long a run may bring no result: an attempt has two minutes, and storing is tried some times. And how long chores may take in all.
+RUN_S, CHORES_MOST_S = 240.0, 3_600.0
 #: How long runs are left alone after one could not store its results: asking again would bring nothing.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
@@ -105,10 +109,14 @@ class Schedule:
         self._generation = 0
         self._ticked_at = clock.monotonic()
         self._is_ticking = self._is_woken = False
-        #: Jobs under way, those of schedules that were left behind included, and the names that are taken in the present one.
-        self._running: set[tuple[int, str]] = set()
+        #: Jobs under way with their last sign of life, those of schedules that were left behind included, and the names that
+        #: are taken in the present one.
+        self._running: dict[tuple[int, str], float] = {}
         self._taken: set[str] = set()
         self._troubles: dict[str, tuple[int, str]] = {}
+        #: Since when somebody has been due and nobody was asked, and how many are.
+        self._idle_since: float | None = None
+        self._waiting = 0
         self._paused_until = self._due_at = float("-inf")
         self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
         #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
@@ -154,7 +162,24 @@ class Schedule:
             return f"the clock of this machine says {times.iso(clock.now())}"
         with self._changed:
             lasting = [text for times_seen, text in self._troubles.values() if times_seen > 1]
-        return lasting[0] if lasting else "ok"
+            return lasting[0] if lasting else self._hung() or self._idle() or "ok"
+
+    def _hung(self) -> str | None:
+        """What the oldest run that shows no sign of life is, if that is too long ago. The caller holds the lock."""
+        now = clock.monotonic()
+        for (_, name), alive_at in sorted(self._running.items(), key=lambda job: job[1]):
+            kind = name.partition("-")[0]
+            most_s = CHORES_MOST_S if kind == "chores" else RUN_S
+            if kind != "tick" and now - alive_at > most_s:
+                return f"a run ({kind}) has brought nothing for {now - alive_at:.0f} s"
+        return None
+
+    def _idle(self) -> str | None:
+        """That somebody is due and nobody is asked, if it lasts. The caller holds the lock."""
+        idle_s = 0.0 if self._idle_since is None else clock.monotonic() - self._idle_since
+        if idle_s <= IDLE_AFTER * max(DUE_S, self._tick_s):
+            return None
+        return f"{self._waiting} accounts are due and none has been asked for {idle_s:.0f} s"
 
     def _launch(self) -> None:
         """Make a scheduler with a first tick, in place of whatever was there."""
@@ -183,7 +208,7 @@ class Schedule:
         """Runs in a thread of its own: makes a new schedule when the present one is dead."""
         while not self._world.stop.wait(WATCH_S):
             silent_s = clock.monotonic() - self._ticked_at
-            hung = sum(name == "tick" for _, name in self._running)
+            hung = sum(name == "tick" for _, name in list(self._running))
             if silent_s <= DEAD_AFTER * self._tick_s or hung >= MOST_HUNG:
                 continue
             logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
@@ -219,8 +244,11 @@ class Schedule:
 
     def _round(self) -> None:
         self._rounds.follow()
-        if clock.monotonic() >= self._paused_until:
+        if clock.monotonic() < self._paused_until:
+            self._note_waiting(0)
+        else:
             found = self._rounds.agenda()
+            self._note_waiting(0 if found.in_flight else len(found.requested) + len(found.due))
             if found.requested:
                 self._begin("asked", self._ask, list(found.requested), True)
             if self._is_time_for(found):
@@ -234,6 +262,15 @@ class Schedule:
         if not found.due or found.in_flight >= AT_ONCE:
             return False
         return clock.monotonic() >= self._due_at or len(found.due) >= BATCH or any(a.last_status is Status.PENDING for a in found.due)
+
+    def _note_waiting(self, waiting: int) -> None:
+        """Remember since when accounts wait though nobody is being asked."""
+        with self._changed:
+            self._waiting = waiting
+            if not waiting:
+                self._idle_since = None
+            elif self._idle_since is None:
+                self._idle_since = clock.monotonic()
 
     def _batch(self, accounts: int) -> int:
         """With how many accounts a tick starts: twice what keeps up when all are in use."""
@@ -250,18 +287,23 @@ class Schedule:
                 self._add(name, self._run, name, work, args)
 
     def _run(self, generation: int, name: str, work: Callable[..., None], args: Sequence[Any]) -> None:
-        with self._job(generation, name):
-            work(*args)
+        def progress() -> None:
+            with self._changed:
+                self._running[generation, name] = clock.monotonic()
+                self._idle_since = None
 
-    def _ask(self, chosen: list[Account], by_person: bool) -> None:
+        with self._job(generation, name):
+            work(progress, *args)
+
+    def _ask(self, progress: Callable[[], None], chosen: list[Account], by_person: bool) -> None:
         try:
-            self._rounds.ask(chosen, by_person)
+            self._rounds.ask(chosen, by_person, progress)
         except Exception:
             times_seen = self._troubles.get("asking", (0, ""))[0]
             self._paused_until = clock.monotonic() + min(PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S)
             raise
 
-    def _do_chores(self) -> None:
+    def _do_chores(self, _progress: Callable[[], None]) -> None:
         self._chores_at = clock.monotonic() + CHORES_S
         self._chores.work(clock.now(), self._world.stop)
 
@@ -270,7 +312,7 @@ class Schedule:
         """Around every job: the app's context, and what goes wrong is logged once and remembered until it goes well again."""
         kind = "asking" if name.startswith(("due", "asked")) else name.partition("-")[0]
         with self._changed:
-            self._running.add((generation, name))
+            self._running[generation, name] = clock.monotonic()
         try:
             with self._app.app_context():
                 yield
@@ -283,7 +325,7 @@ class Schedule:
             raise
         finally:
             with self._changed:
-                self._running.discard((generation, name))
+                self._running.pop((generation, name), None)
                 if generation == self._generation:
                     self._taken.discard(name)
                 self._changed.notify_all()

@@ -6,7 +6,7 @@ Knows nothing of jobs and threads; jobs.py decides when each part runs.
 import logging
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from quota_web import agenda, asking, clock, commands, due, follow, refresh, reports, terminal, times
@@ -75,11 +75,15 @@ class Rounds:
         """Let the next look at the agenda be a full one: somebody waits."""
         self._quiet_until = 0
 
-    def ask(self, chosen: Sequence[Account], by_person: bool) -> None:
-        """Refresh *chosen*, with a log line for each, and leave the state file as new as the data."""
+    def ask(self, chosen: Sequence[Account], by_person: bool, progress: Callable[[], None] = lambda: None) -> None:
+        """Refresh *chosen*, with a log line for each, and leave the state file as new as the data.
+
+        *progress* is called with each result.
+        """
         crew = commands.crew(self._world, by_button=True) if by_person else self._crew()
         written_at, is_written = clock.monotonic(), True
         for result in refresh.refresh_scheduled(crew, chosen):
+            progress()
             log(result, self._world)
             is_written = False
             if clock.monotonic() - written_at >= STATE_LAG_S:

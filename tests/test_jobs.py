@@ -1,6 +1,7 @@
 """The schedule in this process: it ticks, wakes, survives what kills schedules, says how it is, and stops."""
 
 import json
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -278,6 +279,32 @@ def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, s
     asked = schedule.counts["trouble"]
     assert ticks_on(schedule)
     assert schedule.counts["trouble"] == asked
+
+
+def test_a_run_that_brings_nothing_is_said(app, schedule, monkeypatch):
+    monkeypatch.setattr(jobs, "RUN_S", -1.0)
+    go_on, is_there = threading.Event(), threading.Event()
+
+    def hangs(*_: object):
+        is_there.set()
+        go_on.wait(30)
+
+    schedule._rounds.ask = hangs
+    assert is_there.wait(10)
+
+    assert re.fullmatch(r"a run \(due\) has brought nothing for \d+ s", jobs.health(app))
+    go_on.set()
+
+
+def test_who_is_due_and_never_asked_is_said(app, codex, schedule, monkeypatch):
+    monkeypatch.setattr(jobs, "IDLE_AFTER", 1)
+    # Runs come and go, and nobody is asked.
+    schedule._rounds.ask = lambda *_: None
+    wait_for(lambda: "2 accounts are due and none has been asked for" in jobs.health(app))
+    del schedule._rounds.ask
+
+    wait_for(lambda: len(codex.seen) == 2)
+    wait_for(lambda: jobs.health(app) == "ok")
 
 
 # The end.
