@@ -179,7 +179,7 @@ def test_renaming_pausing_and_deleting(page):
     expect(page.locator(".losses")).to_contain_text("its stored tokens")
     page.click("button:has-text('Delete mona lisa')")
     expect(page.locator(".note-good")).to_have_text("Deleted mona lisa.")
-    assert row_of(page, "mona lisa").count() == 0
+    expect(row_of(page, "mona lisa")).to_have_count(0)
 
 
 def test_the_refresh_button_says_what_happens(page, server, codex):

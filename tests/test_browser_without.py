@@ -93,11 +93,16 @@ def test_without_javascript_a_phone_gets_charts_that_can_be_read(chromium, serve
 def test_without_javascript_sorting_filtering_and_refreshing_work(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
         page.goto("/")
+        # Each answer is waited for as a whole: its address is there before its rows are.
         page.click("thead a:has-text('Account')")
+        page.wait_for_url("**sort=account*")
         page.click(".tabs a:has-text('Can be used')")
+        page.wait_for_url("**show=usable*")
         page.fill("#q", "a")
         page.keyboard.press("Enter")
+        page.wait_for_url("**q=a*")
         page.click("#ranges a:has-text('7 d')")
+        page.wait_for_url("**range=7d*")
         assert all(part in page.url for part in ("sort=account", "show=usable", "q=a", "range=7d"))
         shown = page.locator("tbody .who a").all_inner_texts()
         assert shown
