@@ -50,6 +50,12 @@ def schedule(app, monkeypatch):
     return schedule
 
 
+@pytest.fixture
+def slow_alice(codex):
+    """To be asked for before `schedule`, which asks at once."""
+    codex.answers("alice", Scene(delay=30))
+
+
 def wait_for(there, seconds: float = 10.0):
     until = time.monotonic() + seconds
     while not there():
@@ -143,8 +149,7 @@ def test_a_request_of_another_process_is_noticed(app, codex, schedule):
     wait_for(lambda: len(codex.seen) == 4)
 
 
-def test_one_account_that_does_not_answer_holds_nobody_up(codex, schedule, app, instance_dir):
-    codex.answers("alice", Scene(delay=30))
+def test_one_account_that_does_not_answer_holds_nobody_up(codex, slow_alice, schedule, app, instance_dir):
     wait_for(lambda: len(codex.seen) == 2)
     (instance_dir / "account/carol.auth.json").write_text(json.dumps(auth_document("carol")))
 
@@ -310,8 +315,7 @@ def test_who_is_due_and_never_asked_is_said(app, codex, schedule, monkeypatch):
 # The end.
 
 
-def test_stopping_stores_what_was_answered_and_drops_the_rest(app, codex, schedule):
-    codex.answers("alice", Scene(delay=30))
+def test_stopping_stores_what_was_answered_and_drops_the_rest(app, codex, slow_alice, schedule):
     wait_for(lambda: len(codex.seen) == 2)
     with app.app_context():
         wait_for(lambda: any(a.taken_at for a in refresh.select(world().scope)[0]))
