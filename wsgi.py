@@ -6,12 +6,16 @@ import sys
 # What is loaded stays: looking through it for garbage, time and again and once more at the end, takes a command a fifth of its time.
 gc.disable()
 
+from quota_web.clock import process_began  # noqa: E402
 from quota_web.errors import BadSetting  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
 
 try:
     # `flask quota …` shows no page; every other program that loads this serves them.
-    app = create_app(pages=sys.argv[1:2] != ["quota"])
+    is_command = sys.argv[1:2] == ["quota"]
+    app = create_app(pages=not is_command)
+    if is_command:
+        app.extensions["quota_world"].began_at = process_began()
 except BadSetting as error:
     print(error, file=sys.stderr)
     sys.exit(4)

@@ -70,6 +70,9 @@ class Crew:
     stop: threading.Event = field(default_factory=threading.Event)
     #: Keep answers whole, for `--raw-json` and `--raw-headers`.
     keep_raw: bool = False
+    #: When a person's command was given: an answer that somebody else got later
+    #: is the answer to it.
+    since: int | None = None
     #: Bounds the live claims of all processes together (the schedule's limit); None: no bound.
     limit: int | None = None
     #: How long answers may wait for those of the other slots, to be stored together. A few milliseconds cost nobody any time (measured:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 USAGE_PATH = "/backend-api/wham/usage"
 
 
-def command(arguments: Sequence[str]) -> int:
-    """Run `codex_quota.py` with these arguments and return the exit status."""
+def command(arguments: Sequence[str], began_at: int | None = None) -> int:
+    """Run `codex_quota.py` with these arguments, as of *began_at*, and return the exit status."""
     options = _parser().parse_args(arguments)
 
     from quota_web import terminal
@@ -29,7 +29,7 @@ def command(arguments: Sequence[str]) -> int:
 
     terminal.spell_out()
     try:
-        status = _refresh(options)
+        status = _refresh(options, began_at)
         sys.stdout.flush()
         return status
     except (BadSetting, BadDatabase) as error:
@@ -46,7 +46,7 @@ def command(arguments: Sequence[str]) -> int:
         return 128 + signal.SIGINT
 
 
-def _refresh(options: argparse.Namespace) -> int:
+def _refresh(options: argparse.Namespace, began_at: int | None) -> int:
     with _loading():
         from quota_web.commands import Wanted, run_refresh
         from quota_web.store.accounts import Scope
@@ -64,6 +64,7 @@ def _refresh(options: argparse.Namespace) -> int:
             raw_headers=options.raw_headers,
             raw_json=options.raw_json,
             classic=True,
+            since=began_at,
         )
         return run_refresh(present, wanted)
 

@@ -76,7 +76,8 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
     from quota_web import commands
 
     present = world()
-    sys.exit(commands.run_refresh(present, commands.Wanted(present.scope, names, force, as_json)))
+    wanted = commands.Wanted(present.scope, names, force, as_json, since=present.began_at)
+    sys.exit(commands.run_refresh(present, wanted))
 
 
 @quota.command()

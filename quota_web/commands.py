@@ -31,6 +31,8 @@ class Wanted:
     raw_json: bool = False
     #: The classic command: its own order, and no row for an account that failed.
     classic: bool = False
+    #: When the command was given, where that is known.
+    since: int | None = None
 
 
 def crew(world: World, keep_raw: bool = False, by_button: bool = False) -> Crew:
@@ -98,7 +100,9 @@ def _refreshed(world: World, wanted: Wanted, chosen: Sequence[Account]) -> list[
     found = []
     try:
         with terminal.ended_by_signals(world.end), terminal.progress(len(chosen)) as count:
-            for result in refresh.refresh(crew(world, wanted.raw_headers or wanted.raw_json), chosen, force=wanted.force):
+            askers = crew(world, wanted.raw_headers or wanted.raw_json)
+            askers.since = wanted.since
+            for result in refresh.refresh(askers, chosen, force=wanted.force):
                 found.append(result)
                 count()
     except BaseException:

@@ -117,6 +117,8 @@ def _sort_out(crew: Crew, chosen: Sequence[Account], *, force: bool = False, by_
             out.results.append(Result(found.id, found.name, found.last_status, found.fault, CACHE if found.fault is None else None))
         elif fault is not None:
             out.results.append(Result(found.id, found.name, fault.status, fault, None))
+        elif _is_answered(found, crew, now):
+            out.results.append(_by_others(found))
         elif not force and _waits(found, now):
             out.results.append(Result(found.id, found.name, found.last_status, found.fault, None))
         elif not force and _is_cached(found, facts.get(found.id), known, cache_s, now):
@@ -139,6 +141,17 @@ def _refusal(found: Account, sealed: Sealed | None, now: int) -> Fault | None:
     if sealed.access_expires_at is not None and sealed.access_expires_at <= now:
         return Fault("token_expired", {"at": sealed.access_expires_at})
     return None
+
+
+def _is_answered(found: Account, crew: Crew, now: int) -> bool:
+    """Whether somebody else asked after the command was given: on a busy machine it starts late."""
+    if crew.since is None or crew.keep_raw or found.attempted_at is None:
+        return False
+    return crew.since < found.attempted_at <= now and found.last_status is not Status.PENDING
+
+
+def _by_others(found: Account) -> Result:
+    return Result(found.id, found.name, found.last_status, found.fault, NETWORK)
 
 
 def _waits(found: Account, now: int) -> bool:
@@ -192,7 +205,7 @@ def _await_others(crew: Crew, held: Sequence[Account], force: bool) -> Iterator[
         waiting = {i: a for i, a in waiting.items() if i in known and i not in free}
         for asked in set(free).difference(a.id for a in again):
             found = free[asked]
-            yield Result(found.id, found.name, found.last_status, found.fault, NETWORK)
+            yield _by_others(found)
         if again:
             sorted_out, run = _sort_out(crew, again, force=force), Run(crew)
             yield from sorted_out.results

@@ -26,6 +26,8 @@ class World:
         self.stop = threading.Event()
         #: Wakes the schedule of this process; None where none runs.
         self.wake: Callable[[], None] | None = None
+        #: When the command was given that this process is for; None where it serves many.
+        self.began_at: int | None = None
         self._client = client
         self._is_ready = False
         #: Tells a restore that this process uses the database.

@@ -130,6 +130,29 @@ def test_an_account_that_somebody_else_asks_is_awaited_not_asked_twice(house, co
     assert len(codex.seen) == 1
 
 
+@pytest.mark.parametrize(("given_at", "asked"), [(NOW - 1, 1), (NOW, 2)])
+def test_what_somebody_else_asked_after_the_command_was_given_answers_it(house, codex, given_at, asked):
+    house.file("alice")
+    house.refresh()
+    house.now += 8
+    mine = house.ask(since=given_at)["alice"]
+
+    assert (mine.status, mine.source) == (Status.OK, NETWORK)
+    assert len(codex.seen) == asked
+
+
+@pytest.mark.parametrize("reason", ["to see the answer itself", "a new token", "a clock that is ahead"])
+def test_who_has_a_reason_asks_in_spite_of_an_answer_since(house, codex, reason):
+    house.file("alice")
+    house.refresh()
+    house.now += -8 if reason == "a clock that is ahead" else 8
+    if reason == "a new token":
+        house.file("alice", exp=NOW + 864_000)
+    house.refresh(since=NOW - 60, keep_raw=reason == "to see the answer itself")
+
+    assert len(codex.seen) == 2
+
+
 def test_an_account_that_somebody_else_gave_up_is_asked_after_all(house, codex):
     house.file("alice")
     house.follow()
