@@ -365,3 +365,18 @@ def test_an_account_without_credentials_cannot_be_exported(house, tmp_path):
 
     with pytest.raises(BadInput, match="has no stored credentials"):
         exported(house, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["团" * 80, "x" * 80, "é" * 80, "団" * 79 + "x"])
+def test_the_longest_names_can_be_edited_renamed_and_deleted(house, codex, name):
+    file = house.file(name, "acct-1")
+    house.refresh()
+
+    edit(house, name, new=credentials("acct-1", "user-acct-1"))
+    edit(house, name, "短" * 80)
+    assert not file.exists()
+    assert [path.name for path in house.accounts.iterdir()] == [f"{'短' * 80}.auth.json"]
+    accounts.export(house.world.sealer, "短" * 80, house.folder / ("写" * 81 + ".json"), house.now, BY)
+    accounts.remove("短" * 80, house.now, BY)
+
+    assert list(house.accounts.iterdir()) == []

@@ -124,3 +124,16 @@ def test_a_copy_that_was_cut_before_its_first_page_is_one(app, tmp_path):
     leftovers.remove_parts(tmp_path)
 
     assert not part.exists()
+
+
+def test_a_copy_with_the_longest_name_has_a_hidden_name_that_is_swept_too(tmp_path):
+    target = tmp_path / ("写" * 83 + ".db")
+
+    with leftovers.part_of(target) as part:
+        assert len(os.fsencode(part.name)) <= 255
+        assert part.parent == tmp_path
+        name = part.name
+    (tmp_path / name).write_bytes(b"")
+    leftovers.remove_parts(tmp_path)
+
+    assert hidden(tmp_path) == []

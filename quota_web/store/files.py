@@ -12,6 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from quota_web import names
 from quota_web.errors import BadDatabase, BadSetting
 
 MOUNTINFO = Path("/proc/self/mountinfo")
@@ -138,6 +139,17 @@ def write_private(file: Path, content: bytes, *, give: bool = True) -> None:
     sync(target.parent)
 
 
+def hidden_name(name: str, ending: str = "") -> str:
+    """A name for a file that will be called *name*: `.name.12345678`, then *ending*.
+
+    Of a long name only the end is in it: there is a limit to names, also of what SQLite puts beside.
+    """
+    rest = f".{secrets.token_hex(4)}{ending}"
+    while len(os.fsencode(f".{name}{rest}")) > names.MAX_FILE_NAME_BYTES - len("-journal"):
+        name = name[1:]
+    return f".{name}{rest}"
+
+
 def is_staged_name(name: str, suffix: str) -> bool:
     """Whether a file is called as `staged` calls them for a file whose name ends with *suffix*."""
     return re.fullmatch(rf"\..+{re.escape(suffix)}\.[0-9a-f]{{8}}", name) is not None
@@ -145,7 +157,7 @@ def is_staged_name(name: str, suffix: str) -> bool:
 
 def staged(target: Path, content: bytes, *, give: bool = True) -> Path:
     """A file beside *target* with this content that survives a power cut, read by nobody but its owner."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    temporary = target.with_name(hidden_name(target.name))
     descriptor = created(temporary, give=give)
     try:
         with os.fdopen(descriptor, "wb") as out:

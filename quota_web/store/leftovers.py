@@ -7,7 +7,6 @@ nobody has locked is left over. Smaller files take milliseconds: those are judge
 import fcntl
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,7 +36,7 @@ def part_of(target: Path) -> Iterator[Path]:
 
 def _made(target: Path) -> tuple[Path, int]:
     while True:
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        part = target.with_name(files.hidden_name(target.name, ".part"))
         descriptor = files.created(part)
         # On a file system without locks nobody can tell, and nothing is removed.
         with suppress(OSError):
