@@ -159,7 +159,7 @@ def _print_raw(wanted: Wanted, found: Sequence[Result]) -> None:
         if answer is None:
             continue
         if wanted.raw_headers and answer.headers is not None:
-            print(f"=== Headers ===\n{json.dumps(dict(answer.headers), indent=2, ensure_ascii=False)}\n")
+            print(f"=== Headers ===\n{_json(dict(answer.headers))}\n")
         if wanted.raw_json and answer.body_bytes is not None:
             print(f"=== Raw JSON ===\n{_indented(answer.body_bytes)}")
 
@@ -167,9 +167,14 @@ def _print_raw(wanted: Wanted, found: Sequence[Result]) -> None:
 def _indented(body: bytes) -> str:
     """The body as indented JSON; as one string where it is none."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return _json(json.loads(body))
     except (ValueError, RecursionError):
-        return json.dumps(body.decode("utf-8", "replace"), ensure_ascii=False)
+        return _json(body.decode("utf-8", "replace"))
+
+
+def _json(document: object) -> str:
+    """As a terminal may have it: others wrote what is in it, and some characters are orders or turn the line around."""
+    return names.visible_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_state_file(world: World) -> int:

@@ -9,7 +9,7 @@ import re
 import sys
 from datetime import tzinfo
 
-from quota_web import times
+from quota_web import names, times
 
 #: What looks like a secret: JWTs, refresh tokens, API keys, session tokens, our own API tokens, bearer values, and the set-up link's code.
 _SECRET = re.compile(
@@ -54,7 +54,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = f"{times.local(int(record.created), self._zone)} {record.levelname} {one_line(record.getMessage())}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "".join(f"\n{one_line(part)}" for part in self.formatException(record.exc_info).splitlines())
         return scrubbed(line)
 
 
@@ -66,4 +66,4 @@ class JsonLines(logging.Formatter):
         fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
-        return scrubbed(json.dumps(fields, ensure_ascii=False, default=str))
+        return scrubbed(names.visible_json(json.dumps(fields, ensure_ascii=False, default=str)))

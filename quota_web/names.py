@@ -1,5 +1,6 @@
 """What an account may be called, and when two names are the same."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -32,6 +33,13 @@ def _folded(name: str) -> str:
 def visible(text: str) -> str:
     """A text from outside (a path, a mistyped name) as one harmless line: what a terminal would obey or cannot write is spelled out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def visible_json(text: str) -> str:
+    """JSON *text* with the same spelled out as JSON does it: it says what it said before."""
+    if all(line.isprintable() for line in text.split("\n")):
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def checked(name: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from quota_web import labels
+from quota_web import labels, names
 from quota_web.details import Listed
 from quota_web.quota import Credits, ModelUsage, Reading
 from quota_web.reports import AccountReport, Overview
@@ -21,7 +21,7 @@ def document(overview: Overview) -> dict[str, Any]:
 
 def text(overview: Overview) -> str:
     """The document as commands print it."""
-    return json.dumps(document(overview), indent=1, ensure_ascii=False)
+    return names.visible_json(json.dumps(document(overview), indent=1, ensure_ascii=False))
 
 
 #: The last entry of each account with the report it was made of, by the account's id.

@@ -198,6 +198,20 @@ def test_any_body_can_be_printed_raw(house, codex, run, raw, shown):
     assert code == 3
 
 
+ORDERS = "\x1b[2J\x7f\x80\x9b31m\u200e\u202e\u2066\u2028\ufeff\U000e0001"
+
+
+@pytest.mark.parametrize("raw", [json.dumps({"plan_type": ORDERS, ORDERS: "团队 ü"}, ensure_ascii=False), f"<html>{ORDERS}", '{"a": "\\ud800"}'])
+def test_what_a_terminal_obeys_is_spelled_out_in_what_is_printed_raw(house, codex, run, raw):
+    house.file("alice")
+    codex.default = Scene(raw=raw.encode())
+    out, _, _ = run("--raw-json")
+
+    assert all(line.isprintable() for line in out)
+    said = json.loads("\n".join(out[1:]))
+    assert said == (json.loads(raw) if raw.startswith("{") else raw)
+
+
 def test_to_see_the_raw_answer_always_sends(house, codex, run):
     house.file("alice")
     codex.default = Scene(body=usage_body(100, 100))

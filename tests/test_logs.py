@@ -60,6 +60,18 @@ def test_nobody_adds_a_line_by_choosing_a_name():
     assert one_line("plain é …") == "plain é …"
 
 
+@pytest.mark.parametrize("lines", [TextLines(None), JsonLines()])
+def test_no_line_holds_what_a_terminal_obeys(lines):
+    orders = "\x1b[2J\x9b31m\u202e\u2028"
+    try:
+        raise ValueError(orders)
+    except ValueError:
+        written = lines.format(record("%s: ok", orders, exc_info=sys.exc_info()))
+
+    assert all(line.isprintable() for line in written.split("\n"))
+    assert "x9b31m" in written or "u009b31m" in written
+
+
 def test_json_lines_are_one_object_each():
     line = JsonLines().format(record("%s: ok", "alice\nx"))
 
