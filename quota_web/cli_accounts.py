@@ -41,16 +41,20 @@ def _world() -> World:
 def list_(as_json: bool) -> None:
     """List the accounts, where they come from, and their state."""
     from quota_web import clock, details, results, terminal
+    from quota_web import names as spelling
     from quota_web.store.accounts import Scope
 
     settings, now = _world().settings, clock.now()
     found = details.listing(Scope(), now, settings.refresh_interval)
     apart = details.told_apart([one.report.account for one in found])
     if as_json:
-        click.echo(json.dumps({"accounts": [results.listed(one) for one in found]}, indent=1, ensure_ascii=False))
+        click.echo(spelling.visible_json(json.dumps({"accounts": [results.listed(one) for one in found]}, indent=1, ensure_ascii=False)))
     else:
         rows = [_row(one, apart, now, settings.timezone) for one in found]
         click.echo("\n".join(terminal.columns_of([HEADER, *rows])))
+        for one in found:
+            if one.looks_like:
+                terminal.complain(f"{one.report.account.name}: {one.looks_like}")
 
 
 def _row(one: "Listed", apart: Mapping[int, str], now: int, zone: tzinfo | None) -> tuple[str, ...]:

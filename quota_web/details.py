@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quota_web import faults, logins, reports
+from quota_web import faults, logins, lookalikes, reports
 from quota_web.codex import auth_file
 from quota_web.errors import CredentialsRefused
 from quota_web.faults import Fault
@@ -60,6 +60,7 @@ class Details:
     size: Size
     #: Other accounts with the same login.
     twins: tuple[str, ...]
+    looks_like: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Listed:
     report: AccountReport
     credentials: CredentialState
     twin: str | None
+    #: What tells its name from those that look like it; None where none does.
+    looks_like: str | None
 
 
 def details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
@@ -79,9 +82,12 @@ def details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         failing = attempts.failing_since(conn, [found.id])
         sealed = store.credentials(conn, [found.id]).get(found.id)
         runs, size = history.attempts(conn, found.id), history.size(conn, found.id)
-        twins = [a.name for a in store.every(conn, scope) if _is_twin(a, found)]
+        everybody = store.every(conn, scope)
+    twins = tuple(a.name for a in everybody if _is_twin(a, found))
+    looks_like = lookalikes.marks(a.name for a in everybody).get(found.name)
     report = reports.report(found, facts.get(found.id), known.get(found.id, []), failing.get(found.id), now, interval_s)
-    return Details(report, credential_state(found, sealed, look_into_file=True), tuple(_attempt(r) for r in runs), size, tuple(twins))
+    told = credential_state(found, sealed, look_into_file=True)
+    return Details(report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like)
 
 
 def _attempt(run: Attempts) -> Attempt:
@@ -99,7 +105,8 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
     told = {a.id: reports.report(a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts}
     for account_id, holder in store.repeated(accounts).items():
         told[account_id] = replace(told[account_id], same_login_as=holder.name)
-    return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts)) for a in accounts]
+    marks = lookalikes.marks(a.name for a in accounts)
+    return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts), marks.get(a.name)) for a in accounts]
 
 
 def told_apart(accounts: Iterable[Account]) -> dict[int, str]:

@@ -24,6 +24,7 @@ ROOMS = {
         "faults",
         "labels",
         "logins",
+        "lookalikes",
         "names",
         "quota",
         "ranking",

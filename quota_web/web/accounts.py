@@ -36,6 +36,7 @@ def show(name: str) -> str:
         credentials=credentials(found.credentials, found.report.status, found.report.fault) if security.may_see_credentials() else None,
         history_size=history_size(found),
         twins=found.twins,
+        looks_like=found.looks_like,
         panels=[{"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]],
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current().etag,

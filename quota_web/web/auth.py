@@ -49,7 +49,7 @@ def _row(one: Listed) -> dict[str, Any]:
     told = credentials(one.credentials, one.report.status, one.report.fault)
     words = told.pop("state")
     told["credentials_state"] = words[:1].upper() + words[1:]
-    return results.result(one.report) | told | {"id": one.report.account.id, "identity_twin": one.twin}
+    return results.result(one.report) | told | {"id": one.report.account.id, "identity_twin": one.twin, "looks_like": one.looks_like}
 
 
 @blueprint.get("/auth/new")
@@ -221,6 +221,7 @@ def delete_confirm() -> str:
     stays = told.file_read_only and found.report.account.source_gone_at is None
     row = results.result(found.report) | {
         "id": found.report.account.id,
+        "looks_like": found.looks_like,
         "origin": told.origin,
         "source_path": told.source_path,
         "file_read_only": stays,

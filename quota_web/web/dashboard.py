@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import charts, clock, commands, follow, refresh, refresh_counts, reports, results
+from quota_web import charts, clock, commands, follow, lookalikes, refresh, refresh_counts, reports, results
 from quota_web.charts import Spark
 from quota_web.refresh_counts import RefreshCounts
 from quota_web.reports import Overview
@@ -49,12 +49,14 @@ def _shown(now: int) -> dict[str, Any]:
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
     sparks: dict[int, Spark] = charts.sparks([r.account.id for r in seen.accounts], now, carry_s)
+    marks = lookalikes.marks(r.account.name for r in seen.accounts)
     return [
         results.result(r)
         | {
             "rank": seen.ranks[r.account.id],
             "spark": sparks.get(r.account.id),
             "origin": r.account.origin,
+            "looks_like": marks.get(r.account.name),
         }
         for r in seen.accounts
     ]
