@@ -2,8 +2,8 @@
 
 import sys
 
-from quota_web.classic import command
-from quota_web.clock import process_began
+from quota_web.core.clock import process_began
+from quota_web.serving.classic_command import command
 
 if __name__ == "__main__":
     sys.exit(command(sys.argv[1:], process_began()))

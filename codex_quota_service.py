@@ -2,7 +2,7 @@
 
 import sys
 
-from quota_web.classic_service import service
+from quota_web.serving.classic_service import service
 
 if __name__ == "__main__":
     sys.exit(service(sys.argv[1:]))

@@ -31,7 +31,7 @@ REFUSE_WITHIN_S = 5
 def on_starting(_server: Any) -> None:
     """A bad setting is said once, before there are workers to say it side by side."""
     from quota_web import config
-    from quota_web.errors import BadSetting
+    from quota_web.core.errors import BadSetting
 
     try:
         config.load()
@@ -42,21 +42,21 @@ def on_starting(_server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Start the schedule in the worker, never in the process that forks: threads and database handles do not survive a fork."""
-    from quota_web import serving
-    from quota_web.errors import BadDatabase, BadSetting
+    from quota_web.core.errors import BadDatabase, BadSetting
+    from quota_web.serving import lifecycle
 
     app = worker.wsgi
     try:
-        serving.start(app)
+        lifecycle.start(app)
         if worker.age == _FIRST:
-            serving.welcome(app, _base(worker))
+            lifecycle.welcome(app, _base(worker))
     except (BadSetting, BadDatabase) as error:
         print(error, file=sys.stderr, flush=True)
         _refuse(worker)
     stop_gracefully = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: Any) -> None:
-        serving.begin_to_stop(app)
+        lifecycle.begin_to_stop(app)
         if callable(stop_gracefully):
             stop_gracefully(number, frame)
 
@@ -77,20 +77,20 @@ def _refuse(worker: Any) -> None:
 
 def worker_int(worker: Any) -> None:
     """SIGINT or SIGQUIT: the worker ends at once, but what has been answered is stored."""
-    from quota_web import serving
+    from quota_web.serving import lifecycle
 
-    serving.begin_to_stop(worker.wsgi)
+    lifecycle.begin_to_stop(worker.wsgi)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
     """The last thing a worker does."""
-    from quota_web import serving
+    from quota_web.serving import lifecycle
 
     if getattr(worker, "wsgi", None) is not None:
-        serving.stop(worker.wsgi)
+        lifecycle.stop(worker.wsgi)
     if worker.booted:
         # Taking the interpreter apart takes several workers on a busy machine longer than all of the above.
-        serving.leave()
+        lifecycle.leave()
 
 
 def _base(worker: Any) -> str:

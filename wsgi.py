@@ -6,8 +6,8 @@ import sys
 # What is loaded stays: looking through it for garbage, time and again and once more at the end, takes a command a fifth of its time.
 gc.disable()
 
-from quota_web.clock import process_began  # noqa: E402
-from quota_web.errors import BadSetting  # noqa: E402
+from quota_web.core.clock import process_began  # noqa: E402
+from quota_web.core.errors import BadSetting  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
 
 try:
@@ -15,7 +15,7 @@ try:
     is_command = sys.argv[1:2] == ["quota"]
     app = create_app(pages=not is_command)
     if is_command:
-        app.extensions["quota_world"].began_at = process_began()
+        app.extensions["quota_services"].began_at = process_began()
 except BadSetting as error:
     print(error, file=sys.stderr)
     sys.exit(4)

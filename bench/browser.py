@@ -15,9 +15,10 @@ from bench.harness import PROJECT, Report, Result, main
 from bench.place import place
 from bench.served import p95, served
 from bench.web import PASSWORD
-from quota_web import clock, demo
-from quota_web.simulation import PLAIN
-from quota_web.world import world
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.demo.generate import PLAIN
+from quota_web.services import services
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -84,8 +85,8 @@ def _chromium() -> str | None:
 def run(report: Report) -> None:
     with place(QUOTA_PASSWORD=PASSWORD) as here:
         with here.app().app_context():
-            world().ready()
-            demo.fill(ACCOUNTS, report.size.pick(2, 30, 90), clock.now(), every_s=60, persona=PLAIN)
+            services().ready()
+            fill.fill(ACCOUNTS, report.size.pick(2, 30, 90), clock.now(), every_s=60, persona=PLAIN)
         with served(here) as base, dashboard(base) as page:
             points = [page.evaluate("bench.points()") for _ in _zoom_in_and_out(page)]
             what = f"zooming {ACCOUNTS} lines of {min(points)} to {max(points)} points in both charts"

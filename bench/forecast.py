@@ -10,9 +10,9 @@ from functools import partial
 from bench import classic
 from bench.harness import Report, Result, alternate, main
 from bench.place import place, upstream
-from quota_web import simulation
+from quota_web.demo import generate
+from quota_web.demo.generate import DAY, Era, Persona, Track
 from quota_web.foresight import WindowHistory, forecast
-from quota_web.simulation import DAY, Era, Persona, Track
 
 START = 1_767_571_200
 #: The goal's bound for a long and for a short window, in requests of the plain script.
@@ -55,7 +55,7 @@ def _cases(key: str, accounts: int, days: int, moments: int) -> list[Case]:
     era, rng = Era(START, START + days * DAY), random.Random(1)
     cases = []
     for number in range(accounts):
-        tracks = simulation.invent(number, era, persona=Persona("plus")).tracks
+        tracks = generate.invent(number, era, persona=Persona("plus")).tracks
         for _ in range(moments):
             now = era.end - rng.randrange(days * DAY // 9)
             windows = {track.key: _known(track, now) for track in tracks}

@@ -11,18 +11,17 @@ import time
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from bench import services
+from bench import backends
+from bench.backends import Service
 from bench.harness import Report, Result, main
 from bench.place import Place, Upstream, place, upstream
-from bench.services import Service
 from bench.visitors import Address, Crowd, Seen, Slow, Stream, half_a_request, slow_body, slow_reader, tls_to_anybody
-from quota_web import clock, demo
-from quota_web.simulation import PLAIN
-from quota_web.store import accounts as store
-from quota_web.store import demo as marks
-from quota_web.store import engine, site
+from quota_web import store
+from quota_web.core import clock
+from quota_web.demo import fill, rows
+from quota_web.demo.generate import PLAIN
+from quota_web.services import services
 from quota_web.store.accounts import FOLLOWED
-from quota_web.world import world
 
 PASSWORD = "bench-password"
 #: Visitors differ in the page's hidden fields, so one page does not do for all of them.
@@ -37,28 +36,28 @@ def run(report: Report) -> None:
         codex.latency(0.2)
         snapshots = _fill(here, accounts, days, every_s)
         report.add(Result("20", f"snapshots of {accounts} accounts at the start", "snapshots", [snapshots], unit="snapshots"))
-        with services.classic(here) as service:
+        with backends.classic(here) as service:
             _measure(report, service, codex)
-        if services.nginx() is None:
+        if backends.nginx() is None:
             print("nginx is not here: the classic service only")
             return
-        with services.gunicorn_behind_nginx(here) as service:
+        with backends.gunicorn_behind_nginx(here) as service:
             _measure(report, service, codex)
 
 
 def _fill(here: Place, accounts: int, days: int, every_s: int) -> int:
     """Invent a history, and give it to accounts that can be asked; returns how many snapshots it has."""
     with here.app().app_context():
-        world().ready()
+        services().ready()
         now = clock.now()
-        readings = demo.fill(accounts, days, now, every_s=every_s, persona=PLAIN)
+        readings = fill.fill(accounts, days, now, every_s=every_s, persona=PLAIN)
         here.add_accounts(accounts)
-        with engine.transaction() as tx:
-            for found, file in zip(store.every(tx), sorted(here.accounts.iterdir()), strict=True):
-                store.rename(tx, found.id, file.name.removesuffix(".auth.json"))
-                store.change(tx, found.id, origin=FOLLOWED, source_path=str(file))
-            marks.unmark(tx)
-            site.bump(tx, now)
+        with store.database.transaction() as tx:
+            for found, file in zip(store.accounts.list_all(tx), sorted(here.accounts.iterdir()), strict=True):
+                store.accounts.rename(tx, found.id, file.name.removesuffix(".auth.json"))
+                store.accounts.update_account(tx, found.id, origin=FOLLOWED, source_path=str(file))
+            rows.unmark(tx)
+            store.site_state.bump_version(tx, now)
     return readings // len(PLAIN.limits)
 
 

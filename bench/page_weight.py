@@ -1,6 +1,6 @@
 """What the first load of the dashboard with 50 accounts fetches, and what follows when somebody scrolls down to its charts.
 
-With so many accounts the charts lie below what a window shows, and wait for it; tests/test_browser_dashboard.py sees to that in a browser.
+With so many accounts the charts lie below what a window shows, and wait for it; tests/in_browser/test_dashboard.py sees to that in a browser.
 """
 
 import gzip
@@ -11,8 +11,9 @@ from urllib.parse import urlencode, urljoin
 from bench.harness import Report, Result, main
 from bench.place import place
 from bench.web import PASSWORD, Browser
-from quota_web import clock, demo
-from quota_web.world import world
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.services import services
 
 #: What a browser fetches by itself: style sheets, scripts, the icon, and modules that are named to be loaded soon.
 _LINKS = re.compile(r'<link rel="(?:stylesheet|icon|modulepreload)"[^>]*?href="([^"]+)"|<script[^>]*? src="([^"]+)"')
@@ -28,8 +29,8 @@ def run(report: Report) -> None:
     with place(QUOTA_PASSWORD=PASSWORD) as here:
         app = here.app()
         with app.app_context():
-            world().ready()
-            demo.fill(accounts, report.size.pick(1, 30, 30), clock.now())
+            services().ready()
+            fill.fill(accounts, report.size.pick(1, 30, 30), clock.now())
         browser = Browser(app)
         page, weight = _fetch(browser, "/")
         first = {"/": weight} | dict(_files(browser, page.decode()))

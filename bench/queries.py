@@ -9,13 +9,15 @@ from sqlalchemy import Connection, func, select
 from bench.harness import Curve, Report, Result, alternate, main
 from bench.place import place
 from bench.served import pages
-from quota_web import charts, clock, demo, series
-from quota_web.charts import RANGES, Wanted
-from quota_web.simulation import PLAIN
-from quota_web.store import engine, history, latest
+from quota_web import store
+from quota_web.core import clock, series
+from quota_web.demo import fill
+from quota_web.demo.generate import PLAIN
+from quota_web.reports import history
+from quota_web.reports.history import RANGES, HistoryQuery
+from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.models import reading
-from quota_web.world import world
 
 CARRY = 7_200
 DAY = 86_400
@@ -29,12 +31,12 @@ def run(report: Report) -> None:
     for accounts, days in sizes:
         is_last = (accounts, days) == sizes[-1]
         with place() as here, here.app().app_context():
-            world().ready()
+            services().ready()
             now = clock.now()
-            readings = float(demo.fill(accounts, days, now, every_s=60, persona=PLAIN))
-            with engine.reading() as conn:
+            readings = float(fill.fill(accounts, days, now, every_s=60, persona=PLAIN))
+            with store.database.reading() as conn:
                 _curve(conn, now, readings, report.size.rounds, lines)
-                newest = partial(latest.windows, conn, range(1, accounts + 1))
+                newest = partial(store.windows.windows, conn, range(1, accounts + 1))
                 latest_at.append((readings, [_milliseconds(newest, 20) for _ in range(report.size.rounds)]))
                 if is_last:
                     _against_raw(report, conn, now, readings)
@@ -60,10 +62,10 @@ def _milliseconds(act: Callable[[], object], times: int = 1) -> float:
 
 def _points(conn: Connection, now: int, length: int, span: int | None) -> Callable[[], object]:
     """The query of one window's chart, from rollups or with RAW from readings, in the same slots."""
-    found = history.span_for(conn, [1], now - length, now)
+    found = store.history.span_for(conn, [1], now - length, now)
     axis = series.axis(now - length, now, POINTS, max(1, found))
-    chosen = history.coarsest(axis.step, found) if span is None else span
-    return partial(history.points, conn, [1], axis.start, axis.end, axis.step, chosen)
+    chosen = store.history.coarsest(axis.step, found) if span is None else span
+    return partial(store.history.points, conn, [1], axis.start, axis.end, axis.step, chosen)
 
 
 def _latest_by_max(conn: Connection) -> object:
@@ -72,11 +74,11 @@ def _latest_by_max(conn: Connection) -> object:
 
 
 def _curve(conn: Connection, now: int, readings: float, rounds: int, lines: dict[str, list[tuple[float, float]]]) -> None:
-    year, raw = _points(conn, now, 365 * DAY, None), _points(conn, now, 365 * DAY, history.RAW)
+    year, raw = _points(conn, now, 365 * DAY, None), _points(conn, now, 365 * DAY, store.history.RAW)
     sides = {
         "year, rollups": partial(_milliseconds, year, 5),
         "year, GROUP BY": partial(_milliseconds, raw),
-        "latest": partial(_milliseconds, partial(latest.windows, conn, range(1, 21)), 5),
+        "latest": partial(_milliseconds, partial(store.windows.windows, conn, range(1, 21)), 5),
         "latest, GROUP BY": partial(_milliseconds, partial(_latest_by_max, conn)),
     }
     for name, samples in alternate(sides, rounds, once=("latest, GROUP BY",)).items():
@@ -85,7 +87,7 @@ def _curve(conn: Connection, now: int, readings: float, rounds: int, lines: dict
 
 def _against_raw(report: Report, conn: Connection, now: int, readings: float) -> None:
     for name, days, wanted in (("1 year", 365, ">= 20"), ("30 days", 30, ">= 10")):
-        ours, raw = _points(conn, now, days * DAY, None), _points(conn, now, days * DAY, history.RAW)
+        ours, raw = _points(conn, now, days * DAY, None), _points(conn, now, days * DAY, store.history.RAW)
         samples = alternate({"ours": partial(_milliseconds, ours, 5), "raw": partial(_milliseconds, raw)}, report.size.rounds)
         what = f"query of a chart of {name}, {readings / 1e6:.3g} M readings"
         report.add(Result("7", what, "times faster", samples["ours"], samples["raw"], "GROUP BY over raw readings", "ms", wanted))
@@ -94,24 +96,24 @@ def _against_raw(report: Report, conn: Connection, now: int, readings: float) ->
 def _charts(report: Report, now: int) -> None:
     """The whole act behind /api/history for one account with both windows: all of its queries and the columns made of them."""
     for name in RANGES:
-        asked = Wanted(now - RANGES[name], now, POINTS, ("alice",))
-        samples = [_milliseconds(lambda asked=asked: charts.chart(Scope(), asked, CARRY), 3) for _ in range(report.size.rounds)]  # type: ignore[misc]
+        asked = HistoryQuery(now - RANGES[name], now, POINTS, ("alice",))
+        samples = [_milliseconds(lambda asked=asked: history.chart(Scope(), asked, CARRY), 3) for _ in range(report.size.rounds)]  # type: ignore[misc]
         report.add(Result("7", f"chart of {name}, both windows, queries and columns", "ms", samples, unit="ms", wanted="<= 10"))
 
 
 def _many_accounts(report: Report) -> None:
     accounts, days = report.size.pick((3, 5), (60, 90), (60, 90))
     with place() as here, here.app().app_context():
-        world().ready()
+        services().ready()
         now = clock.now()
-        demo.fill(accounts, days, now, every_s=3_600, persona=PLAIN)
-        with engine.reading() as conn:
-            ids = [s.window_id for s in history.series(conn, range(1, accounts + 1), None)]
-            span = history.span_for(conn, ids, now - 90 * DAY, now)
-            query = partial(history.points, conn, ids, (now - 90 * DAY) // DAY * DAY, now, DAY, span)
+        fill.fill(accounts, days, now, every_s=3_600, persona=PLAIN)
+        with store.database.reading() as conn:
+            ids = [s.window_id for s in store.history.series(conn, range(1, accounts + 1), None)]
+            span = store.history.span_for(conn, ids, now - 90 * DAY, now)
+            query = partial(store.history.points, conn, ids, (now - 90 * DAY) // DAY * DAY, now, DAY, span)
             samples = [_milliseconds(query, 3) for _ in range(report.size.rounds)]
-        asked = Wanted(now - 90 * DAY, now, POINTS)
-        whole = [_milliseconds(lambda: charts.chart(Scope(), asked, CARRY), 2) for _ in range(report.size.rounds)]
+        asked = HistoryQuery(now - 90 * DAY, now, POINTS)
+        whole = [_milliseconds(lambda: history.chart(Scope(), asked, CARRY), 2) for _ in range(report.size.rounds)]
     report.add(Result("7", f"query of {accounts} accounts × 2 windows over 90 days", "ms", samples, unit="ms", wanted="<= 25"))
     report.add(Result("7", "the same as a chart, queries and columns", "ms", whole, unit="ms"))
 

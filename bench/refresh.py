@@ -10,11 +10,13 @@ from typing import Any
 from bench import classic
 from bench.harness import PROJECT, Curve, Report, Result, alternate, main
 from bench.place import Place, Upstream, place, upstream
-from quota_web import clock, commands, follow, refresh
-from quota_web.refresh import Crew
-from quota_web.store import engine, snapshots
+from quota_web import store
+from quota_web.accounts import folder_sync
+from quota_web.core import clock
+from quota_web.refresh import context, refresh_service
+from quota_web.refresh.refresh_service import RefreshContext
+from quota_web.services import services
 from quota_web.store.accounts import Scope
-from quota_web.world import world
 
 LATENCY = 0.2
 
@@ -58,13 +60,13 @@ def _timed(here: Place, command: list[str], **more: str) -> Callable[[], float]:
     return once
 
 
-def _crew(here: Place) -> Crew:
-    present = world()
+def _context(here: Place) -> RefreshContext:
+    present = services()
     present.ready()
-    follow.sync(present.sealer, here.accounts, clock.now())
-    crew = commands.crew(present)
-    crew.now = _Minutes()
-    return crew
+    folder_sync.sync(present.cipher, here.accounts, clock.now())
+    refresh_context = context.make_context(present)
+    refresh_context.now = _Minutes()
+    return refresh_context
 
 
 class _Minutes:
@@ -80,11 +82,11 @@ class _Minutes:
         self._at += 60
 
 
-def _refreshed(crew: Crew) -> int:
-    assert isinstance(crew.now, _Minutes)
-    crew.now.pass_on()
-    chosen, _ = refresh.select(Scope())
-    results = list(refresh.refresh(crew, chosen, force=True))
+def _refreshed(refresh_context: RefreshContext) -> int:
+    assert isinstance(refresh_context.now, _Minutes)
+    refresh_context.now.pass_on()
+    chosen, _ = refresh_service.select(Scope())
+    results = list(refresh_service.refresh(refresh_context, chosen, force=True))
     assert all(r.fault is None for r in results), results[0]
     return len(results)
 
@@ -99,9 +101,9 @@ def _loop(report: Report, codex: Upstream) -> None:
             with place(QUOTA_USAGE_URL=codex.url, QUOTA_CONCURRENCY=str(k)) as here:
                 here.add_accounts(accounts)
                 with here.app().app_context():
-                    crew = _crew(here)
+                    refresh_context = _context(here)
                     rounds = report.size.rounds if accounts <= 200 or report.size.name == "full" else 2
-                    samples = alternate({"loop": lambda crew=crew: _wall(crew)}, rounds)["loop"]  # type: ignore[misc]
+                    samples = alternate({"loop": lambda refresh_context=refresh_context: _wall(refresh_context)}, rounds)["loop"]  # type: ignore[misc]
             ideal = math.ceil(accounts / k) * latency
             lines.setdefault(f"{k} at once", []).append((accounts, sorted(samples)[len(samples) // 2]))
             lines.setdefault(f"ideal, {k} at once", []).append((accounts, ideal))
@@ -112,9 +114,9 @@ def _loop(report: Report, codex: Upstream) -> None:
     report.curves.append(Curve("refresh", "One refresh of all accounts, answers after 200 ms", "accounts", "seconds", lines))
 
 
-def _wall(crew: Crew) -> float:
+def _wall(refresh_context: RefreshContext) -> float:
     start = time.perf_counter()
-    _refreshed(crew)
+    _refreshed(refresh_context)
     return time.perf_counter() - start
 
 
@@ -125,11 +127,11 @@ def _connections(report: Report, codex: Upstream) -> None:
     with place(QUOTA_USAGE_URL=codex.url, QUOTA_CONCURRENCY=str(k)) as here:
         here.add_accounts(accounts)
         with here.app().app_context():
-            crew = _crew(here)
+            refresh_context = _context(here)
             counted = []
             for _ in range(2):
                 codex.counted()
-                _refreshed(crew)
+                _refreshed(refresh_context)
                 counted.append(float(codex.counted()["connections"]))
     report.add(Result("3", f"connections for {accounts} accounts, {k} at once", "count", counted[:1], unit="connections", wanted=f"<= {k}"))
     report.add(Result("3", "new connections for the next refresh", "count", counted[1:], unit="connections", wanted="<= 0"))
@@ -142,10 +144,10 @@ def _processor_time(report: Report, codex: Upstream) -> None:
     with place(QUOTA_USAGE_URL=codex.url) as here:
         here.add_accounts(accounts)
         with here.app().app_context():
-            crew, storing = _crew(here), _Storing()
-            _refreshed(crew)
+            refresh_context, storing = _context(here), _Storing()
+            _refreshed(refresh_context)
             sides = {
-                "ours": lambda: storing.measured(lambda: _refreshed(crew)),
+                "ours": lambda: storing.measured(lambda: _refreshed(refresh_context)),
                 "classic": lambda: _cpu(lambda: classic.ask(here.accounts, codex.url)),
             }
             samples = alternate(sides, report.size.rounds)
@@ -181,7 +183,7 @@ class _Storing:
         self.writing: list[float] = []
 
     def measured(self, act: Callable[[], object]) -> float:
-        whole, writing, transaction, record = [0.0], [0.0], engine.transaction, snapshots.record
+        whole, writing, transaction, record = [0.0], [0.0], store.database.transaction, store.recording.record
 
         class Timed:
             def __enter__(self) -> object:
@@ -203,11 +205,11 @@ class _Storing:
             finally:
                 writing[0] += time.thread_time() - start
 
-        engine.transaction, snapshots.record = Timed, timed_record  # type: ignore[assignment]
+        store.database.transaction, store.recording.record = Timed, timed_record  # type: ignore[assignment]
         try:
             spent = _cpu(act)
         finally:
-            engine.transaction, snapshots.record = transaction, record
+            store.database.transaction, store.recording.record = transaction, record
         self.whole.append(whole[0])
         self.writing.append(writing[0])
         return spent

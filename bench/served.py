@@ -15,9 +15,9 @@ from bench import processes
 from bench.harness import Report, Result, alternate
 from bench.place import Place
 from bench.web import PASSWORD
-from quota_web import clock
-from quota_web.charts import RANGES
-from quota_web.store import engine, site
+from quota_web import store
+from quota_web.core import clock
+from quota_web.reports.history import RANGES
 
 #: As the page asks: so many points at the most, and of many accounts the lines of the first ones.
 POINTS = 600
@@ -76,8 +76,8 @@ def _slowest(browser: requests.Session, url: str, times: int, is_changed: bool) 
     took = []
     for _ in range(times):
         if is_changed:
-            with engine.transaction() as tx:
-                site.bump(tx, clock.now())
+            with store.database.transaction() as tx:
+                store.site_state.bump_version(tx, clock.now())
         start = time.perf_counter()
         answer = browser.get(url, timeout=60)
         took.append((time.perf_counter() - start) * 1000)

@@ -9,8 +9,9 @@ from functools import partial
 from bench import processes
 from bench.harness import PROJECT, Report, Result, alternate, main
 from bench.place import Place, place
-from quota_web import clock, demo
-from quota_web.world import world
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.services import services
 
 
 def run(report: Report) -> None:
@@ -21,8 +22,8 @@ def run(report: Report) -> None:
 def _commands(report: Report) -> None:
     with place() as here:
         with here.app().app_context():
-            world().ready()
-            demo.fill(1, 1, clock.now())
+            services().ready()
+            fill.fill(1, 1, clock.now())
         sides = {
             "classic": partial(_timed, here, [sys.executable, "-m", "bench.classic", str(here.accounts), "http://127.0.0.1:9/"]),
             "status": partial(_timed, here, [sys.executable, "-m", "flask", "quota", "status"]),
@@ -49,8 +50,8 @@ Weighed = tuple[float, float]
 def _service(report: Report) -> None:
     with place() as here:
         with here.app().app_context():
-            world().ready()
-            demo.fill(report.size.pick(1, 20, 20), 1, clock.now())
+            services().ready()
+            fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
         ours: list[Weighed] = []
         bare: list[Weighed] = []
         threads = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "8"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from bench.harness import Curve, Report, Result, main
 from bench.place import Place, place
-from quota_web import clock, demo, simulation
-from quota_web.simulation import PLAIN, Era, Invented
-from quota_web.store import demo as store
-from quota_web.store import engine, rollups
-from quota_web.world import world
+from quota_web import store
+from quota_web.core import clock
+from quota_web.demo import fill, generate, rows
+from quota_web.demo.generate import PLAIN, Era, Invented
+from quota_web.services import services
 
 DAY = 86_400
 ACCOUNTS = 20
@@ -47,36 +47,36 @@ def run(report: Report) -> None:
 def _stories(minutes: int) -> Iterator[Invented]:
     now = clock.now()
     for number in range(ACCOUNTS):
-        yield simulation.invent(number, Era(now - minutes * 60, now, every_s=60), persona=PLAIN)
+        yield generate.invent(number, Era(now - minutes * 60, now, every_s=60), persona=PLAIN)
 
 
 def _as_it_comes(minutes: int) -> float:
     """Bytes a reading where every minute brings one of each window: the pages fill as they do in life, not as a bulk load fills them."""
     with place() as here, here.app().app_context():
-        world().ready()
+        services().ready()
         written = _write_in_order(list(_stories(minutes)))
         return _bytes(here) / written
 
 
 def _write_in_order(stories: list[Invented]) -> int:
-    with engine.transaction() as tx:
+    with store.database.transaction() as tx:
         # Accounts, windows, facts and attempts as they would be; the series follow minute by minute.
         for story in stories:
-            store.write(tx, story)
+            rows.write(tx, story)
         tx.exec_driver_sql("DELETE FROM reading")
         tx.exec_driver_sql("DELETE FROM rollup")
     tracks = [track for story in stories for track in story.tracks]
     written = 0
     for minute in range(max(len(t.at) for t in tracks)):
-        rows, rolled = [], []
+        readings, rolled = [], []
         for window_id, track in enumerate(tracks, 1):
             if minute < len(track.at):
                 at, used, resets_at = track.at[minute], track.used[minute] or 0.0, track.resets_at[minute]
-                rows.append({"window_id": window_id, "taken_at": at, "used_percent": used, "resets_at": resets_at, "flags": 0})
-                rolled += [rollups.rollup_row(span, window_id, at, used, resets_at, 0.0) for span in rollups.SPANS]
-        with engine.transaction() as tx:
-            rollups.write(tx, rows, rolled, [])
-        written += len(rows)
+                readings.append({"window_id": window_id, "taken_at": at, "used_percent": used, "resets_at": resets_at, "flags": 0})
+                rolled += [store.rollups.rollup_row(span, window_id, at, used, resets_at, 0.0) for span in store.rollups.SPANS]
+        with store.database.transaction() as tx:
+            store.rollups.write(tx, readings, rolled, [])
+        written += len(readings)
     return written
 
 
@@ -133,8 +133,8 @@ def _growth(report: Report) -> None:
     points = []
     for accounts, days in report.size.pick([(1, 1)], [(1, 7), (1, 70), (2, 365)], [(1, 7), (1, 70), (2, 365), (20, 365)]):
         with place() as here, here.app().app_context():
-            world().ready()
-            readings = demo.fill(accounts, days, clock.now(), every_s=60, persona=PLAIN)
+            services().ready()
+            readings = fill.fill(accounts, days, clock.now(), every_s=60, persona=PLAIN)
             points.append((float(readings), _bytes(here) / 2**20))
     report.curves.append(Curve("size", "Database size, all tables and indexes", "readings", "MiB", {"database": points}))
     most, size = points[-1]

@@ -17,10 +17,11 @@ from werkzeug.test import EnvironBuilder
 
 from bench.harness import Curve, Report, Result, alternate, main
 from bench.place import place
-from quota_web import clock, demo
-from quota_web.store import engine, site
+from quota_web import store
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.services import services
 from quota_web.web import security
-from quota_web.world import world
 
 PASSWORD = "bench-password"
 HELLO = "/bench/hello"
@@ -72,8 +73,8 @@ def run(report: Report) -> None:
         with place(QUOTA_PASSWORD=PASSWORD) as here:
             app = with_hello(here.app())
             with app.app_context():
-                world().ready()
-                demo.fill(accounts, report.size.pick(1, 7, 7), clock.now())
+                services().ready()
+                fill.fill(accounts, report.size.pick(1, 7, 7), clock.now())
             # As serving.start does: else a look through all modules for garbage falls now into this sample, now into that.
             gc.freeze()
             rates = _measured(app, report)
@@ -131,8 +132,8 @@ def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
     """With a change of the data before each request, which is not timed."""
     took = 0.0
     for _ in range(times):
-        with app.app_context(), engine.transaction() as tx:
-            site.bump(tx, clock.now())
+        with app.app_context(), store.database.transaction() as tx:
+            store.site_state.bump_version(tx, clock.now())
         # What the disk's work of that write cooled down, an untimed request warms again: it is not the answer's.
         browser.get(HELLO)
         environ = browser.environ(path)

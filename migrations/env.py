@@ -4,17 +4,17 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.schema import SchemaItem
 
-from quota_web.store import models, schema
+from quota_web import store
 
 
 def _is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _compared: SchemaItem | None) -> bool:
-    return not (kind == "table" and name not in models.metadata.tables)
+    return not (kind == "table" and name not in store.models.metadata.tables)
 
 
 def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=models.metadata,
+        target_metadata=store.models.metadata,
         # SQLite cannot alter most of a table: batch mode rebuilds it.
         render_as_batch=True,
         compare_type=True,
@@ -29,6 +29,6 @@ handed = context.config.attributes.get("connection")
 if handed is not None:
     _run(handed)
 else:
-    with schema.migrating() as connection, connection.begin():
+    with store.schema.migrating() as connection, connection.begin():
         _run(connection)
-        schema.check_references(connection)
+        store.schema.check_references(connection)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from quota_web import urls
-from quota_web.errors import BadSetting, shortened
-from quota_web.secret import Secret
+from quota_web.core import urls
+from quota_web.core.errors import BadSetting, shortened
+from quota_web.core.secret import Secret
 from quota_web.version import __version__
 
 PROJECT = Path(__file__).resolve().parent.parent

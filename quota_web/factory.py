@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from quota_web import cli, config, world
+from quota_web import config, services, store
+from quota_web.cli import quota
 from quota_web.config import Settings
-from quota_web.store import engine
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
@@ -15,9 +15,9 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     settings = settings or config.load()
     app = Flask("quota_web", instance_path=str(settings.instance_dir), static_folder="web/static", template_folder="web/templates")
     app.config["SETTINGS"] = settings
-    engine.init_app(app, pages=pages)
-    world.init_app(app)
-    cli.init_app(app)
+    store.database.init_app(app, pages=pages)
+    services.init_app(app)
+    quota.init_app(app)
     if pages:
         _add_pages(app)
     return app
@@ -25,18 +25,33 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
 
 def _add_pages(app: Flask) -> None:
     """What a browser sees. The guard comes first: what is added after it cannot get around it."""
-    from quota_web.web import accounts, api, auth, compression, dashboard, demo, display, errors, health, metrics, proxy, security, settings, sign_in
+    from quota_web.web import (
+        accounts,
+        api,
+        compression,
+        credentials,
+        dashboard,
+        demo,
+        errors,
+        filters,
+        health,
+        login,
+        metrics,
+        proxy,
+        security,
+        settings,
+    )
 
     proxy.init_app(app)
     compression.init_app(app)
     security.init_app(app)
     errors.init_app(app)
-    display.init_app(app, app.config["SETTINGS"].timezone)
-    sign_in.init_app(app)
+    filters.init_app(app, app.config["SETTINGS"].timezone)
+    login.init_app(app)
     settings.init_app(app)
     dashboard.init_app(app)
     accounts.init_app(app)
-    auth.init_app(app)
+    credentials.init_app(app)
     api.init_app(app)
     demo.init_app(app)
     health.init_app(app)

@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from tests.containers import Container, Run, tool  # noqa: E402
-from tests.fakes import FakeCodex, Scene, auth_document, usage_body  # noqa: E402
+from tests.fakes import FakeCodex, FakeResponse, auth_document, usage_body  # noqa: E402
 
 URL = "http://127.0.0.1:8081"
 ACCOUNT, INSTANCE = "/app/account", "/app/instance"
@@ -141,7 +141,7 @@ def without_volumes(checks: Checks) -> None:
     """No instance volume, accounts that are root's, and an upstream that does not answer."""
     with checks.way("docker run without a volume") as folder, FakeCodex() as codex:
         for name in ("alice", "bob"):
-            codex.answers(f"acct-{name}", Scene(body=usage_body(), delay=60))
+            codex.answers(f"acct-{name}", FakeResponse(body=usage_body(), delay=60))
         with Container(checks.image, Run(volumes={ACCOUNT: accounts(folder, 0, 0o644)}, env={"QUOTA_USAGE_URL": codex.url})) as container:
             container.wait_for(lambda: "Codex Quota: " in container.log() and codex.seen)
             checks.that("it says what will be lost", f"{INSTANCE} is no volume: database, keys and password" in container.log())

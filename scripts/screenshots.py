@@ -23,9 +23,11 @@ from werkzeug.serving import make_server
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from quota_web import clock, config, demo  # noqa: E402
+from quota_web import config
+from quota_web.core import clock
+from quota_web.demo import fill  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
-from quota_web.world import world  # noqa: E402
+from quota_web.services import services  # noqa: E402
 
 PASSWORD = "screenshots only"
 ARGUMENTS = [
@@ -113,9 +115,9 @@ def service(accounts: int, days: int, password: bool = True) -> Iterator[str]:
         Path(environment["QUOTA_ACCOUNT_DIR"]).mkdir()
         app = create_app(config.load(environment | ({"QUOTA_PASSWORD": PASSWORD} if password else {})))
         with app.app_context():
-            world().ready()
+            services().ready()
             if accounts:
-                demo.fill(accounts, days, clock.now(), utc_offset_s=3600)
+                fill.fill(accounts, days, clock.now(), utc_offset_s=3600)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:

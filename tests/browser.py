@@ -12,14 +12,14 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from quota_web import api_tokens, clock, config, sign_in
+from quota_web import config, store
+from quota_web.auth import login, tokens
+from quota_web.auth.login import LoginContext, NewPassword
+from quota_web.auth.passwords import Cost
+from quota_web.core import clock
 from quota_web.factory import create_app
-from quota_web.passwords import Cost
-from quota_web.sign_in import Gate, NewPassword
-from quota_web.store import engine, events
-from quota_web.store import sign_in as store
+from quota_web.services import services
 from quota_web.web.sessions import COOKIE
-from quota_web.world import world
 
 PASSWORD = "correct horse battery"
 #: A real password hash takes a good part of a second; tests have many.
@@ -33,7 +33,7 @@ def first_start(instance_dir: Path, **settings: str) -> Flask:
     app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), **settings}))
     app.config["PASSWORD_COST"] = CHEAP
     with app.app_context():
-        world().ready()
+        services().ready()
     return app
 
 
@@ -42,31 +42,31 @@ def make_app(instance_dir: Path, **settings: str) -> Flask:
     app = first_start(instance_dir, **settings)
     with app.app_context():
         if gate_of(app).fixed_password is None:
-            sign_in.set_password(gate_of(app), NewPassword(PASSWORD), clock.now(), "test")
+            login.set_password(gate_of(app), NewPassword(PASSWORD), clock.now(), "test")
     return app
 
 
 def make_token(app: Flask, name: str = "script", write: bool = False) -> dict[str, str]:
     """The header of a script that has an API token."""
     with app.app_context():
-        return {"Authorization": f"Bearer {api_tokens.create(name, write, clock.now(), 'test')[1].reveal()}"}
+        return {"Authorization": f"Bearer {tokens.create(name, write, clock.now(), 'test')[1].reveal()}"}
 
 
-def gate_of(app: Flask) -> Gate:
+def gate_of(app: Flask) -> LoginContext:
     """What the acts of signing in are given."""
-    return Gate(app.config["SETTINGS"], CHEAP)
+    return LoginContext(app.config["SETTINGS"], CHEAP)
 
 
 def audit() -> list[str]:
     """The kinds of what happened, the newest first."""
-    with engine.reading() as conn:
-        return [event.kind for event in events.newest(conn)]
+    with store.database.reading() as conn:
+        return [event.kind for event in store.events.newest(conn)]
 
 
 def failures() -> int:
     """How many failed sign-ins are remembered."""
-    with engine.reading() as conn:
-        return len(store.all_failures(conn, 0, 1000))
+    with store.database.reading() as conn:
+        return len(store.auth.all_failures(conn, 0, 1000))
 
 
 class Browser:

@@ -17,8 +17,9 @@ from weakref import WeakKeyDictionary
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from quota_web.config import PROJECT
 from tests import parts
-from tests.servers import PROJECT, Server
+from tests.servers import Server
 
 PASSWORD = "correct horse battery"
 ARGUMENTS = (

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from quota_web.store import schema
+from quota_web import store
 from tests.fakes import FakeCodex
-from tests.house import House, open_house
+from tests.installation import Installation, open_installation
 from tests.open_files import Watch
 from tests.postgres import Server
 
@@ -73,7 +73,7 @@ def postgres() -> Iterator[Server]:
     """A PostgreSQL with a database `quota_template` that has our tables already."""
     with Server() as server:
         server.execute("CREATE DATABASE quota_template")
-        schema.bring_up(server.url("quota_template"))
+        store.schema.bring_up(server.url("quota_template"))
         yield server
 
 
@@ -132,7 +132,7 @@ def _database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 def made_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance folder whose database has its schema, for copying."""
     folder = tmp_path_factory.mktemp("made")
-    with open_house(folder):
+    with open_installation(folder):
         pass
     return folder / "instance"
 
@@ -158,22 +158,22 @@ def codex() -> Iterator[FakeCodex]:
 
 
 @pytest.fixture
-def house(request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made_instance: Path) -> Iterator[House]:
+def installation(request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made_instance: Path) -> Iterator[Installation]:
     """An installation with an empty database, whose upstream is `codex`.
 
     A module that says `pytestmark = pytest.mark.usefixtures("database")` runs with each kind of database.
     """
     settings = request.getfixturevalue("database") if "database" in request.fixturenames else {}
-    with open_house(tmp_path, codex, template=made_instance, **settings) as house:
-        yield house
+    with open_installation(tmp_path, codex, template=made_instance, **settings) as installation:
+        yield installation
 
 
 @pytest.fixture
-def browser(house: House) -> Iterator["Visitor"]:
+def browser(installation: Installation) -> Iterator["Visitor"]:
     """A signed-in browser, of the kind that needs no server, on the house; see tests/pages.py."""
     from tests.pages import visiting
 
-    with visiting(house) as browser:
+    with visiting(installation) as browser:
         yield browser
 
 

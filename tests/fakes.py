@@ -25,7 +25,7 @@ DROPS = ("accept", "request", "status", "headers", "body")
 
 
 @dataclass(frozen=True)
-class Scene:
+class FakeResponse:
     """One answer, or the way in which there is none."""
 
     status: int = 200
@@ -68,12 +68,12 @@ class FakeCodex:
     """Answers by the ChatGPT-Account-Id header; accounts without scenes get `default`. A list of scenes is played once, its last one repeats."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
-        self.default = Scene(body=usage_body())
+        self.default = FakeResponse(body=usage_body())
         self.seen: list[Seen] = []
         self.connections = 0
         self.max_in_flight = 0
         self._in_flight = 0
-        self._scenes: dict[str, list[Scene]] = {}
+        self._scenes: dict[str, list[FakeResponse]] = {}
         self._tls = tls
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -90,7 +90,7 @@ class FakeCodex:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{USAGE_PATH}"
 
-    def answers(self, account_id: str, *scenes: Scene) -> None:
+    def answers(self, account_id: str, *scenes: FakeResponse) -> None:
         """Let requests of this account play these scenes from now on."""
         with self._lock:
             self._scenes[account_id] = list(scenes)
@@ -171,7 +171,7 @@ class FakeCodex:
             with self._lock:
                 self._in_flight -= 1
 
-    def _send(self, connection: socket.socket, scene: Scene) -> bool:
+    def _send(self, connection: socket.socket, scene: FakeResponse) -> bool:
         body = scene.raw if scene.raw is not None else json.dumps(scene.body).encode()
         head = _head(scene, body)
         cut_at = {"request": 0, "status": 12, "headers": len(head) - 10, "body": len(head) + len(body) // 2}.get(scene.drop or "")
@@ -213,7 +213,7 @@ def _request(incoming: object) -> Seen | None:
     return Seen(method, path, {name.lower(): value.strip() for name, _, value in pairs}, b"".join(lines))
 
 
-def _head(scene: Scene, body: bytes) -> bytes:
+def _head(scene: FakeResponse, body: bytes) -> bytes:
     headers = {"Content-Type": "application/json"} | dict(scene.headers)
     if scene.chunked:
         headers["Transfer-Encoding"] = "chunked"

@@ -3,13 +3,12 @@
 import io
 import json
 
-from quota_web import accounts
+from quota_web import store
+from quota_web.accounts import account_service
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
-from quota_web.store import accounts as store
-from quota_web.store import engine
 from tests.fakes import auth_document, make_jwt
-from tests.house import House
+from tests.installation import Installation
 
 
 def document(account_id: str = "acct-1", user_id: str = "user-1", email: str | None = "a@example.com", **tokens: object) -> dict[str, object]:
@@ -28,16 +27,16 @@ def upload(name: str, *args: str, **kwargs: str | None) -> tuple[io.BytesIO, str
     return (io.BytesIO(text(*args, **kwargs).encode()), name)
 
 
-def managed(house: House, name: str = "alice") -> House:
+def managed(installation: Installation, name: str = "alice") -> Installation:
     """The house with an account that is kept in it, asked once."""
-    accounts.add(house.world.sealer, name, auth_file.parse(document()), house.now, "test")
-    house.ask(name)
-    return house
+    account_service.add(installation.services.cipher, name, auth_file.parse(document()), installation.now, "test")
+    installation.ask(name)
+    return installation
 
 
-def stored(house: House, name: str) -> Credentials:
+def stored(installation: Installation, name: str) -> Credentials:
     """The credentials of an account in the clear."""
-    with engine.reading() as conn:
-        found = store.by_name(conn, name)
-        sealed = store.credentials(conn, [found.id])[found.id]
-    return accounts.opened(house.world.sealer, found, sealed)
+    with store.database.reading() as conn:
+        found = store.accounts.get_by_name(conn, name)
+        sealed = store.accounts.credentials(conn, [found.id])[found.id]
+    return account_service.opened(installation.services.cipher, found, sealed)

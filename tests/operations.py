@@ -11,17 +11,18 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
 from sqlalchemy import func, select
 
-from quota_web import accounts, backup, clock, config
-from quota_web.backup import Restored
+from quota_web import config, store
+from quota_web.accounts import account_service
 from quota_web.codex import auth_file
+from quota_web.core import clock
+from quota_web.core.quota import Facts, Reading, Snapshot
+from quota_web.core.secret import Secret
 from quota_web.factory import create_app
-from quota_web.quota import Facts, Reading, Snapshot
-from quota_web.secret import Secret
-from quota_web.store import accounts as store
-from quota_web.store import engine, latest, snapshots
-from quota_web.store.sealing import ACCESS, Sealer
-from quota_web.store.snapshots import Outcome
-from quota_web.world import world
+from quota_web.maintenance import backup
+from quota_web.maintenance.backup import Restored
+from quota_web.services import services
+from quota_web.store.encryption import ACCESS, TokenCipher
+from quota_web.store.recording import Outcome
 from tests.fakes import NOW, auth_document, make_jwt
 
 DAY = 86_400
@@ -41,31 +42,31 @@ def opened(instance: Path, **settings: str) -> Iterator[Flask]:
     """The app at home in its context, its database there; the clock stands still at NOW."""
     app = make_app(instance, **settings)
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
+        services().ready()
         yield app
-        engine.forget_troubles()
+        store.database.forget_troubles()
 
 
 def add_account(name: str, number: int = 1) -> int:
     """A managed account with a token of its own; the app's context must be there."""
     document = auth_document(f"acct-{number}", access_token=make_jwt(f"acct-{number}", exp=None), refresh_token=f"{CANARY}-{number}")
-    accounts.add(world().sealer, name, auth_file.parse(document), NOW, "test")
-    with engine.reading() as conn:
-        return store.by_name(conn, name).id
+    account_service.add(services().cipher, name, auth_file.parse(document), NOW, "test")
+    with store.database.reading() as conn:
+        return store.accounts.get_by_name(conn, name).id
 
 
 def record(account_id: int, at: int, used: float = 10.0, *, facts: Facts | None = None) -> None:
     """Store an answer of that moment."""
     snapshot = Snapshot((Reading("five_hour", used, at + 3_600, 18_000), Reading("weekly", used / 2, at + 5 * DAY, 604_800)), facts or Facts("plus"))
-    with engine.transaction() as tx:
-        store.change(tx, account_id, claim_id=1, claimed_at=at)
-        found = store.by_id(tx, account_id)
+    with store.database.transaction() as tx:
+        store.accounts.update_account(tx, account_id, claim_id=1, claimed_at=at)
+        found = store.accounts.get_by_id(tx, account_id)
         assert found is not None
         outcome = Outcome(found, at, snapshot, None, 120, 0, 3_600, at + 3_600)
-        snapshots.record(tx, [outcome], 1, latest.windows(tx, [account_id]), latest.facts(tx, [account_id]))
+        store.recording.record(tx, [outcome], 1, store.windows.windows(tx, [account_id]), store.windows.facts(tx, [account_id]))
 
 
-def fill(days: int = 3, names: tuple[str, ...] = ("alice", "bob"), until: int = NOW) -> list[int]:
+def fill_history(days: int = 3, names: tuple[str, ...] = ("alice", "bob"), until: int = NOW) -> list[int]:
     """Accounts with a reading every hour of the last *days*; returns their ids."""
     ids = [add_account(name, number) for number, name in enumerate(names, 1)]
     for account_id in ids:
@@ -75,12 +76,12 @@ def fill(days: int = 3, names: tuple[str, ...] = ("alice", "bob"), until: int = 
 
 
 def rows(table) -> int:
-    with engine.reading() as conn:
+    with store.database.reading() as conn:
         return conn.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def all_rows(table) -> list[tuple]:
-    with engine.reading() as conn:
+    with store.database.reading() as conn:
         return [tuple(row) for row in conn.execute(select(table).order_by(*table.primary_key.columns))]
 
 
@@ -89,10 +90,10 @@ def run(app: Flask, *arguments: str, **options):
     return app.test_cli_runner().invoke(args=["quota", *arguments], **options)
 
 
-def opens(sealer: Sealer, account_id: int) -> Secret:
-    with engine.reading() as conn:
-        sealed = store.credentials(conn, [account_id])[account_id].access_sealed
-    return sealer.open(sealed, account_id, ACCESS)
+def opens(cipher: TokenCipher, account_id: int) -> Secret:
+    with store.database.reading() as conn:
+        sealed = store.accounts.credentials(conn, [account_id])[account_id].access_sealed
+    return cipher.open(sealed, account_id, ACCESS)
 
 
 def environment(instance: Path, **settings: str) -> Mapping[str, str]:
@@ -111,16 +112,16 @@ def environment(instance: Path, **settings: str) -> Mapping[str, str]:
 
 def leave() -> None:
     """What a process that ends does: lets go of the database."""
-    presence = world().presence
+    presence = services().presence
     assert presence is not None
     presence.leave()
-    engine.forget_troubles()
+    store.database.forget_troubles()
 
 
 def restored(file: Path, now: int = NOW, actor: str = "test") -> Restored:
     """Restore *file* as the command does."""
-    present = world()
-    return backup.restore(file, present.sealer, present.settings.account_dir, now, actor)
+    present = services()
+    return backup.restore(file, present.cipher, present.settings.account_dir, now, actor)
 
 
 def sealed_alone(key_file: Path, token: str) -> bytes:

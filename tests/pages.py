@@ -16,15 +16,16 @@ from sqlalchemy import event
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
-from quota_web import clock, sign_in
-from quota_web.sign_in import NewPassword
+from quota_web.auth import login
+from quota_web.auth.login import NewPassword
+from quota_web.core import clock
+from quota_web.services import services
 from quota_web.store.extension import db
 from quota_web.web import security
 from quota_web.web.sessions import COOKIE
-from quota_web.world import world
 from tests.browser import CHEAP, PASSWORD, Browser, gate_of, make_token
 from tests.fakes import NOW
-from tests.house import House
+from tests.installation import Installation
 
 JSON = {"Accept": "application/json"}
 HOSTILE = (
@@ -51,16 +52,16 @@ class _Compiled(BytecodeCache):
 
 
 @contextmanager
-def visiting(house: House, **settings: str) -> Iterator[Browser]:
+def visiting(installation: Installation, **settings: str) -> Iterator[Browser]:
     """A signed-in browser on an app of its own, as another process on the same folders would be. The clock stands at NOW."""
-    app = house.another(**settings)
+    app = installation.another(**settings)
     app.config["PASSWORD_COST"] = CHEAP
     app.jinja_env.bytecode_cache = _Compiled()
     with clock.frozen(NOW):
         with app.app_context():
-            world().ready()
-            if not sign_in.has_password(gate_of(app)):
-                sign_in.set_password(gate_of(app), NewPassword(PASSWORD), NOW, "test")
+            services().ready()
+            if not login.has_password(gate_of(app)):
+                login.set_password(gate_of(app), NewPassword(PASSWORD), NOW, "test")
         try:
             browser = Browser(app)
             if world_of(app).settings.auth == "password":
@@ -73,7 +74,7 @@ def visiting(house: House, **settings: str) -> Iterator[Browser]:
 def _session(app: Flask) -> str:
     """The cookie of a session as the sign-in begins it, without the form and the hash."""
     with app.test_request_context():
-        security.start_session(sign_in.epoch())
+        security.start_session(login.epoch())
         response = app.process_response(Response())
     return parse_cookie(response.headers["Set-Cookie"])[COOKIE]
 
@@ -87,7 +88,7 @@ def close(app: Flask) -> None:
 
 
 def world_of(app: Flask) -> Any:
-    return app.extensions["quota_world"]
+    return app.extensions["quota_services"]
 
 
 class Script:

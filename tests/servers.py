@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from quota_web.config import PROJECT
 from tests.fakes import FakeCodex, auth_document
 
-PROJECT = Path(__file__).resolve().parent.parent
 START_WITHIN_S = 30.0
 
 

@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from quota_web.codex import auth_shapes, auth_text, claims
-from quota_web.codex import credentials as credentials_of
-from quota_web.codex.auth_shapes import Found, JsonObject, first_text
+from quota_web.codex import auth_formats, auth_text, entry_credentials, jwt
+from quota_web.codex.auth_formats import Found, JsonObject, first_text
 from quota_web.codex.auth_text import MAX_ENTRIES, MAX_FILE
-from quota_web.codex.credentials import MAX_TOKEN, Credentials, refused
+from quota_web.codex.entry_credentials import MAX_TOKEN, Credentials, refused
 from quota_web.codex.json_guard import JsonRefused, size_in_words
 from quota_web.codex.text import clean
-from quota_web.errors import CredentialsRefused
-from quota_web.faults import Fault
-from quota_web.logins import may_be_same
-from quota_web.secret import Secret
+from quota_web.core.errors import CredentialsRefused
+from quota_web.core.faults import Fault
+from quota_web.core.logins import may_be_same
+from quota_web.core.secret import Secret
 
 __all__ = ["MAX_TOKEN", "Credentials", "Entry", "entries", "parse", "read", "read_file", "read_path", "read_whole", "to_document", "updated"]
 
@@ -64,7 +63,7 @@ def entries(raw: bytes, file_name: str) -> list[Entry]:
     """
     stem = _file_stem(file_name)
     try:
-        found = [item for document in auth_text.documents(raw) for item in auth_shapes.split(document)]
+        found = [item for document in auth_text.documents(raw) for item in auth_formats.split(document)]
     except JsonRefused as error:
         return [Entry(stem, None, Fault("file_unreadable", {"reason": str(error)}))]
     if not found or len(found) > MAX_ENTRIES:
@@ -185,29 +184,29 @@ def _write(item: Found, credentials: Credentials, same_login: bool) -> None:
         among = item.among or []
         among[among.index(item.bare)] = json.loads(to_document(credentials))
         return
-    if auth_shapes.holds_agent_identity(where) or (item.access is None and auth_shapes.holds_api_key(where)):
+    if auth_formats.holds_agent_identity(where) or (item.access is None and auth_formats.holds_api_key(where)):
         where[-1].update({"auth_mode": "chatgpt", "tokens": {}})
         where = [where[-1]["tokens"], where[-1]]  # type: ignore[list-item]
     home = where[0]
-    for names, value in ((auth_shapes.REFRESH, credentials.refresh_token), (auth_shapes.ID, credentials.id_token)):
+    for names, value in ((auth_formats.REFRESH, credentials.refresh_token), (auth_formats.ID, credentials.id_token)):
         holder = _holder(where, names)
         if value is not None or (holder is not None and not same_login):
             _put(holder or home, names, _revealed(value) or "")
     _put_access(home, item.access, credentials.access_token.reveal())
-    if credentials_of.named_account_id(item) is not None or auth_shapes.web_account_id(where) != credentials.account_id:
-        _put(_holder([home, *item.beside, *where[1:]], auth_shapes.ACCOUNT_ID) or home, auth_shapes.ACCOUNT_ID, credentials.account_id)
+    if entry_credentials.named_account_id(item) is not None or auth_formats.web_account_id(where) != credentials.account_id:
+        _put(_holder([home, *item.beside, *where[1:]], auth_formats.ACCOUNT_ID) or home, auth_formats.ACCOUNT_ID, credentials.account_id)
     if credentials.expires_at is not None:
         for part in where[:2]:
-            part.update({name: _moment_like(part[name], credentials.expires_at) for name in auth_shapes.EXPIRY if _is_moment(part.get(name))})
+            part.update({name: _moment_like(part[name], credentials.expires_at) for name in auth_formats.EXPIRY if _is_moment(part.get(name))})
 
 
 def _put_access(home: JsonObject, access: str | None, token: str) -> None:
     """Put an access token where the last one was; under a name that says so where it would not be found there again."""
-    name = access or next((name for name in auth_shapes.ACCESS[:2] if name in home), auth_shapes.ACCESS[0])
+    name = access or next((name for name in auth_formats.ACCESS[:2] if name in home), auth_formats.ACCESS[0])
     home[name] = token
-    if auth_shapes.access_field(home) != name:
+    if auth_formats.access_field(home) != name:
         del home[name]
-        home[auth_shapes.ACCESS[0]] = token
+        home[auth_formats.ACCESS[0]] = token
 
 
 def _holder(where: list[JsonObject], names: tuple[str, ...]) -> JsonObject | None:
@@ -241,7 +240,7 @@ def _document(raw: bytes) -> object:
 
 def _split(document: object) -> list[Found]:
     try:
-        return auth_shapes.split(document)
+        return auth_formats.split(document)
     except JsonRefused as error:
         raise refused("file_unreadable", str(error)) from None
 
@@ -263,7 +262,7 @@ def _only(items: list[Found]) -> tuple[Found, Credentials]:
 
 def _outcome(item: Found) -> Credentials | Fault:
     try:
-        return credentials_of.read(item)
+        return entry_credentials.read(item)
     except CredentialsRefused as error:
         return error.fault
 
@@ -271,10 +270,10 @@ def _outcome(item: Found) -> Credentials | Fault:
 def _entry(item: Found, file_stem: str) -> Entry:
     name = _usable_name(item.name)
     if fault := _foreign(item):
-        email = clean(first_text(item.where, auth_shapes.EMAIL))
+        email = clean(first_text(item.where, auth_formats.EMAIL))
         return Entry(name or _usable_name(email or item.key) or file_stem, None, fault, item.is_sign)
     made = _outcome(item)
-    key = item.key if item.key and not auth_shapes.is_service(item.key) else None
+    key = item.key if item.key and not auth_formats.is_service(item.key) else None
     if isinstance(made, Fault):
         return Entry(name or _usable_name(key) or file_stem, None, made, item.is_sign)
     return Entry(name or _usable_name(made.email) or _usable_name(key) or file_stem, made, None)
@@ -286,8 +285,8 @@ def _foreign(item: Found) -> Fault | None:
     if service is None or service.kind == "own":
         return None
     if service.kind == "unknown":
-        tokens = [first_text(item.where[:1], (item.access or "", *auth_shapes.ID)), item.bare]
-        if any(isinstance(token, str) and claims.read(token).account_id for token in tokens):
+        tokens = [first_text(item.where[:1], (item.access or "", *auth_formats.ID)), item.bare]
+        if any(isinstance(token, str) and jwt.read(token).account_id for token in tokens):
             return None
     return Fault("other_platform", {"platform": service.word})
 

@@ -21,15 +21,15 @@ import certifi
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from quota_web import clock, urls
-from quota_web.codex import payload, trouble, verdict
-from quota_web.codex.answer import Answer as Answer
-from quota_web.codex.cutting import Cut, CuttableConnection, Watch
-from quota_web.codex.verdict import MAX_BODY, Verdict
-from quota_web.errors import BadSetting
-from quota_web.faults import Fault
-from quota_web.quota import Snapshot, Status
-from quota_web.secret import Secret
+from quota_web.codex import classify, payload, transport_errors
+from quota_web.codex.classify import MAX_BODY, Classification
+from quota_web.codex.fetch_result import FetchResult as Answer
+from quota_web.codex.request_deadlines import CuttableConnection, RequestDeadline, RequestWatcher
+from quota_web.core import clock, urls
+from quota_web.core.errors import BadSetting
+from quota_web.core.faults import Fault
+from quota_web.core.quota import Snapshot, Status
+from quota_web.core.secret import Secret
 
 CONNECT_TIMEOUT_S = 5.0
 #: All requests of one attempt together, waits included; claims on accounts are sized after it.
@@ -103,7 +103,7 @@ class UsageClient:
             "User-Agent": user_agent,
         }
         self._stop = stop or threading.Event()
-        self._pool, self._watch, self._pid = self._new_pool(), Watch(), os.getpid()
+        self._pool, self._watch, self._pid = self._new_pool(), RequestWatcher(), os.getpid()
 
     def fetch(self, account_id: str, access_token: Secret, fedramp: bool = False, *, now: Callable[[], int], keep_raw: bool = False) -> Answer:
         """Ask for one account's quota, with retries; *now* tells the wall time at which an answer came."""
@@ -138,7 +138,7 @@ class UsageClient:
         self._watch.cut_all()
 
     def close(self) -> None:
-        """Cut what is under way and give all connections back. The client cannot be used again."""
+        """RequestDeadline what is under way and give all connections back. The client cannot be used again."""
         self.cut()
         self._watch.close()
         self._pool.close()
@@ -161,19 +161,19 @@ class UsageClient:
         """Send one request and read its answer, all within *seconds*."""
         if self._pid != os.getpid():
             # After a fork: two processes must not talk over the same sockets, and the watching thread stayed behind.
-            self._pool, self._watch, self._pid = self._new_pool(), Watch(), os.getpid()
+            self._pool, self._watch, self._pid = self._new_pool(), RequestWatcher(), os.getpid()
         connect, said = min(CONNECT_TIMEOUT_S, seconds), round(seconds, 1)
         failure = None
         with self._watch.limit(seconds) as cut:
             try:
                 found = self._send(headers, urllib3.Timeout(connect=connect, read=seconds + 1), cut)
             except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-                failure = trouble.in_words(error, connect, said)
+                failure = transport_errors.in_words(error, connect, said)
         if cut.fired:
             return _Exchange(failure=f"timed out after {said:g} s")
         return found if failure is None else _Exchange(failure=failure)
 
-    def _send(self, headers: dict[str, str], timeout: urllib3.Timeout, cut: Cut) -> _Exchange:
+    def _send(self, headers: dict[str, str], timeout: urllib3.Timeout, cut: RequestDeadline) -> _Exchange:
         response = self._pool.urlopen(
             "GET", self._target, headers=headers, retries=False, redirect=False, assert_same_host=False,
             timeout=timeout, preload_content=False, decode_content=False,
@@ -191,24 +191,24 @@ class UsageClient:
         body, problem = _decoded(raw, response.headers.get("content-encoding", "")) if problem is None else (b"", problem)
         return _Exchange(response.status, response.headers, body, problem)
 
-    def _judged(self, exchange: _Exchange, now: int, hide: tuple[str, ...]) -> tuple[Verdict, Snapshot | None]:
+    def _judged(self, exchange: _Exchange, now: int, hide: tuple[str, ...]) -> tuple[Classification, Snapshot | None]:
         if exchange.status is None or exchange.headers is None:
-            return Verdict(Fault("unreachable", {"reason": exchange.failure or "no answer"})), None
+            return Classification(Fault("unreachable", {"reason": exchange.failure or "no answer"})), None
         headers = {name.lower(): value for name, value in exchange.headers.items()}
-        judged = verdict.classify(exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide)
+        judged = classify.classify(exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide)
         if judged.fault is not None:
             return judged, None
         try:
             return judged, payload.parse(judged.document, now)
         except payload.BadPayload as bad:
-            return Verdict(verdict.bad_response(str(bad))), None
+            return Classification(classify.bad_response(str(bad))), None
 
-    def _wait(self, exchange: _Exchange, judged: tuple[Verdict, Snapshot | None], sent: int, left: float) -> float | None:
+    def _wait(self, exchange: _Exchange, judged: tuple[Classification, Snapshot | None], sent: int, left: float) -> float | None:
         """How long to wait before the next request; None if there is none."""
         fault, asked = judged[0].fault, judged[0].retry_after_s or 0
         passing = fault is not None and (
             fault.status is Status.UNREACHABLE
-            or (exchange.status in verdict.RETRYABLE and fault.status in (Status.RATE_LIMITED, Status.UPSTREAM_ERROR))
+            or (exchange.status in classify.RETRYABLE and fault.status in (Status.RATE_LIMITED, Status.UPSTREAM_ERROR))
         )
         if not passing or sent > self._retries or asked > LONGEST_WAIT_S:
             return None
@@ -220,7 +220,7 @@ class UsageClient:
         return Answer(fault.status, fault=fault, requests_sent=sent, duration_ms=_since(started), dropped=True)
 
 
-def _answer(exchange: _Exchange, judged: tuple[Verdict, Snapshot | None], now: int, keep_raw: bool, sent: int, started: float) -> Answer:
+def _answer(exchange: _Exchange, judged: tuple[Classification, Snapshot | None], now: int, keep_raw: bool, sent: int, started: float) -> Answer:
     found, snapshot = judged
     headers = exchange.headers if keep_raw else None
     return Answer(

@@ -12,10 +12,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from quota_web import quota
 from quota_web.codex import values
 from quota_web.codex.text import clean
-from quota_web.quota import Credits, Facts, Identity, ModelUsage, Reading, Snapshot, Spend
+from quota_web.core import quota
+from quota_web.core.quota import Credits, Facts, Identity, ModelUsage, Reading, Snapshot, Spend
 
 MAX_READINGS = 64
 _MOST_LIMITS = 256

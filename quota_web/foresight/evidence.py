@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from statistics import median
 
-from quota_web import names, times
+from quota_web.core import names, times
 from quota_web.foresight.events import Event
 from quota_web.foresight.segments import SAME_RESET_S
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
+from quota_web.core.labels import window_title
 from quota_web.foresight.forecast import Forecast, ForecastState
 from quota_web.foresight.history import DAY, HOUR
-from quota_web.labels import window_title
 
 #: A chance between these two is called open.
 LIKELY_TO_LAST, LIKELY_TO_RUN_OUT = 0.35, 0.65

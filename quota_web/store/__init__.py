@@ -1,0 +1,49 @@
+"""The database edge: the tables, every statement that more than one room needs, and the files
+under them.
+
+No HTTP, no decisions, no words for people.
+"""
+
+from quota_web.store import (
+    accounts,
+    attempts,
+    auth,
+    database,
+    database_files,
+    direct,
+    encryption,
+    events,
+    filesystem,
+    health,
+    history,
+    leftovers,
+    locks,
+    postgresql,
+    recording,
+    rollups,
+    schema,
+    site_state,
+    windows,
+)
+
+__all__ = [
+    "accounts",
+    "attempts",
+    "auth",
+    "database",
+    "database_files",
+    "direct",
+    "encryption",
+    "events",
+    "filesystem",
+    "health",
+    "history",
+    "leftovers",
+    "locks",
+    "postgresql",
+    "recording",
+    "rollups",
+    "schema",
+    "site_state",
+    "windows",
+]

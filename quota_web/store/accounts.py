@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from quota_web import faults, logins, names
-from quota_web.errors import AccountExists, AccountNotFound, Outdated
-from quota_web.faults import Fault
-from quota_web.logins import Login
-from quota_web.quota import Status
+from quota_web.core import faults, logins, names
+from quota_web.core.errors import AccountExists, AccountNotFound, Outdated
+from quota_web.core.faults import Fault
+from quota_web.core.logins import Login
+from quota_web.core.quota import Status
 from quota_web.store.direct import Fixed
 from quota_web.store.models import account, credential, event, site_state
 
@@ -74,7 +74,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class EncryptedCredential:
     """One account's credentials at rest."""
 
     account_id: int
@@ -101,7 +101,7 @@ class Scope:
     only: str | None = None
 
     def holds(self, found: Account) -> bool:
-        if self.only is not None and names.key(found.name) != names.key(self.only):
+        if self.only is not None and names.fold(found.name) != names.fold(self.only):
             return False
         if found.origin in (MANAGED, DEMO):
             return self.managed
@@ -122,11 +122,11 @@ _OF_LOGIN = (
     .join_from(account, credential, isouter=True)
     .where(account.c.chatgpt_account_id == bindparam("account"))
 )
-_CREDENTIALS = select(*(credential.c[f] for f in Sealed.__slots__))
+_CREDENTIALS = select(*(credential.c[f] for f in EncryptedCredential.__slots__))
 _CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 
 
-def every(conn: Connection, scope: Scope | None = None) -> list[Account]:
+def list_all(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
     found = [_account(*row) for row in _EVERY.all(conn)]
     return found if scope is None or scope == _ALL else [a for a in found if scope.holds(a)]
@@ -144,9 +144,9 @@ def as_shown(conn: Connection, name: str, shown: Shown | None, scope: Scope | No
     """The account of that name, if it is the one that the page showed. Raises AccountNotFound, and Outdated where it is not."""
     shown = shown or Shown()
     try:
-        found = by_name(conn, name, scope)
+        found = get_by_name(conn, name, scope)
     except AccountNotFound:
-        if shown.id is not None and by_id(conn, shown.id) is not None:
+        if shown.id is not None and get_by_id(conn, shown.id) is not None:
             raise Outdated(name) from None
         raise
     if shown.id not in (None, found.id) or shown.version not in (None, _version(conn, found.id)):
@@ -158,22 +158,22 @@ def _version(conn: Connection, account_id: int) -> int:
     return conn.execute(select(credential.c.version).where(credential.c.account_id == account_id)).scalar() or 0
 
 
-def by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
+def get_by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
     """The account of that name, whatever the case; raises AccountNotFound."""
     if len(name) > names.MAX_NAME or not name.isprintable():
         # Nobody is called that, and some of these characters are no text that a database takes.
         raise AccountNotFound(name)
-    found = _one(conn, account.c.name_key == names.key(name))
+    found = _one(conn, account.c.name_key == names.fold(name))
     if found is None or (scope is not None and not scope.holds(found)):
         raise AccountNotFound(name)
     return found
 
 
-def by_id(conn: Connection, account_id: int) -> Account | None:
+def get_by_id(conn: Connection, account_id: int) -> Account | None:
     return _one(conn, account.c.id == account_id)
 
 
-def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
+def get_by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Account]:
     return {row.id: _account(*row) for row in conn.execute(_BY_IDS, {"ids": list(ids)}).all()}
 
 
@@ -225,7 +225,7 @@ def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str 
     """Add an account and return its id; raises AccountExists when the name is taken."""
     values = {
         "name": name,
-        "name_key": names.key(name),
+        "name_key": names.fold(name),
         "origin": origin,
         "created_at": now,
         "status": Status.PENDING,
@@ -257,7 +257,7 @@ def new_id(result: Any) -> int:
     return int(result.inserted_primary_key[0])
 
 
-def change(conn: Connection, account_id: int, **columns: Any) -> None:
+def update_account(conn: Connection, account_id: int, **columns: Any) -> None:
     """Set just these columns of an account; raises AccountNotFound when it is no longer there."""
     result = conn.execute(update(account).where(account.c.id == account_id, account.c.deleted_at.is_(None)).values(**columns))
     if result.rowcount == 0:
@@ -268,7 +268,7 @@ def rename(conn: Connection, account_id: int, name: str) -> None:
     """Give an account another name; raises AccountExists when that is taken."""
     try:
         with conn.begin_nested():
-            change(conn, account_id, name=name, name_key=names.key(name))
+            update_account(conn, account_id, name=name, name_key=names.fold(name))
     except IntegrityError:
         raise AccountExists(name, "another account") from None
 
@@ -276,9 +276,9 @@ def rename(conn: Connection, account_id: int, name: str) -> None:
 def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
     """Say why an account cannot be asked, or with None that it is to be asked again."""
     if fault is None:
-        change(conn, account_id, status=Status.PENDING, fault_code=None, fault_data=None, http_status=None, run_first_at=None, failures=0)
+        update_account(conn, account_id, status=Status.PENDING, fault_code=None, fault_data=None, http_status=None, run_first_at=None, failures=0)
     else:
-        change(
+        update_account(
             conn,
             account_id,
             status=fault.status,
@@ -293,20 +293,20 @@ def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
 def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
     """Take an account out of sight, free its name and forget its credentials; its history goes later, in chunks."""
     drop_credentials(conn, [account_id])
-    change(conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None)
+    update_account(conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None)
 
 
-def put_credentials(conn: Connection, sealed: Sealed) -> None:
+def put_credentials(conn: Connection, sealed: EncryptedCredential) -> None:
     """Store an account's credentials in place of what it had."""
-    values = {f: getattr(sealed, f) for f in Sealed.__slots__ if f not in ("account_id", "version")}
+    values = {f: getattr(sealed, f) for f in EncryptedCredential.__slots__ if f not in ("account_id", "version")}
     changed = conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values, version=credential.c.version + 1))
     if changed.rowcount == 0:
         conn.execute(insert(credential).values(account_id=sealed.account_id, version=1, **values))
 
 
-def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, Sealed]:
+def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, EncryptedCredential]:
     """The sealed credentials of these accounts, by account id."""
-    return {row.account_id: Sealed(*row) for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()}
+    return {row.account_id: EncryptedCredential(*row) for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()}
 
 
 def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
@@ -315,14 +315,14 @@ def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     return {row.account_id: row.key_id for row in conn.execute(query.where(credential.c.account_id.in_(ids)))}
 
 
-def all_credentials(conn: Connection, *, alone: bool = False) -> list[Sealed]:
+def all_credentials(conn: Connection, *, alone: bool = False) -> list[EncryptedCredential]:
     """Every account's sealed credentials; with *alone*, nobody else changes any until the transaction ends."""
     if alone and conn.dialect.name == "postgresql":
         conn.execute(text("LOCK TABLE credential IN SHARE ROW EXCLUSIVE MODE"))
-    return [Sealed(*row) for row in conn.execute(_CREDENTIALS).all()]
+    return [EncryptedCredential(*row) for row in conn.execute(_CREDENTIALS).all()]
 
 
-def reseal(conn: Connection, sealed: Sealed) -> None:
+def reencrypt(conn: Connection, sealed: EncryptedCredential) -> None:
     """Store the same tokens under another key."""
     values = {f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")}
     conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values))

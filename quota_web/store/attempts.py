@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
-from quota_web.quota import Status
+from quota_web.core.quota import Status
+from quota_web.maintenance.prune_rows import Total, totals_gone
 from quota_web.store.models import account, attempt
-from quota_web.store.pruning import Total, totals_gone
 
 
 def totals(conn: Connection) -> dict[str, Total]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, select
 
-from quota_web.series import Point
+from quota_web.core.series import Point
 from quota_web.store.models import attempt, limit_window, reading, rollup
 from quota_web.store.rollups import SPANS
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from quota_web.store import files
+from quota_web.store import filesystem
 
 #: SQLite's files begin with this.
 MAGIC = b"SQLite format 3\0"
@@ -30,14 +30,14 @@ def part_of(target: Path) -> Iterator[Path]:
         yield part
     finally:
         for suffix in ("", *_BESIDE):
-            files.beside(part, suffix).unlink(missing_ok=True)
+            filesystem.beside(part, suffix).unlink(missing_ok=True)
         os.close(descriptor)
 
 
 def _made(target: Path) -> tuple[Path, int]:
     while True:
-        part = target.with_name(files.hidden_name(target.name, ".part"))
-        descriptor = files.created(part)
+        part = target.with_name(filesystem.hidden_name(target.name, ".part"))
+        descriptor = filesystem.created(part)
         # On a file system without locks nobody can tell, and nothing is removed.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,7 +64,7 @@ def _remove_unlocked(part: Path) -> None:
         # Its first page is written last.
         if is_file and (head == MAGIC or not head.strip(b"\0")):
             for suffix in (*_BESIDE, ""):
-                files.beside(part, suffix).unlink(missing_ok=True)
+                filesystem.beside(part, suffix).unlink(missing_ok=True)
     finally:
         os.close(descriptor)
 

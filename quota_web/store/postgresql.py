@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, event
 
-from quota_web import clock, deadlines
+from quota_web.core import clock, deadlines
 
 #: How long one statement may take.
 STATEMENT_S = 15.0
@@ -38,7 +38,7 @@ CONNECT = {
     "tcp_user_timeout": 15_000,
 }
 
-_watch = deadlines.Watch("database-deadlines")
+_watch = deadlines.DeadlineWatcher("database-deadlines")
 os.register_at_fork(after_in_child=_watch.renew)
 
 

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, create_engine, inspect, pool, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from quota_web.config import PROJECT
-from quota_web.errors import BadDatabase, BadSetting, DatabaseTooNew
-from quota_web.store import engine, files
-from quota_web.store.files import Presence
-from quota_web.store.sealing import BOUND, Sealer
-from quota_web.store.sign_in import setting_of
+from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew
+from quota_web.store import database, filesystem
+from quota_web.store.auth import setting_of
+from quota_web.store.encryption import BOUND, TokenCipher
+from quota_web.store.filesystem import DatabaseLock
 
 #: The newest migration; a test compares it with the folder.
 HEAD = "0004"
@@ -28,20 +28,20 @@ POSTGRES_LOCK = 0x636F6465785F7130
 KEPT_COPIES = 3
 
 
-def ensure(sealer: Sealer) -> Presence | None:
+def ensure(cipher: TokenCipher) -> DatabaseLock | None:
     """Bring the database to HEAD if it is not there, and check that its tokens have their key.
 
     Returns what says to others that this process uses the file; keep it as long as the process does.
     Raises DatabaseTooNew, DatabaseDamaged, KeyMissing, BadSetting (the folder cannot be written) or BadDatabase.
     """
-    file = engine.sqlite_path(_url())
+    file = database.sqlite_path(_url())
     presence = None
     if file is not None:
         _make_folder(file)
-        files.require_writable(file)
-        presence = Presence(file)
+        filesystem.require_writable(file)
+        presence = DatabaseLock(file)
     try:
-        _bring_up_to_date(sealer, file)
+        _bring_up_to_date(cipher, file)
     except BaseException:
         if presence is not None:
             presence.leave()
@@ -49,15 +49,15 @@ def ensure(sealer: Sealer) -> Presence | None:
     return presence
 
 
-def _bring_up_to_date(sealer: Sealer, file: Path | None) -> None:
+def _bring_up_to_date(cipher: TokenCipher, file: Path | None) -> None:
     with _named(file):
         if version() != HEAD:
             _upgrade(_url(), keep_copy=True)
-        with engine.reading() as conn:
+        with database.reading() as conn:
             sealed = conn.execute(text("SELECT 1 FROM credential LIMIT 1")).first()
-            sealer.only_bound = setting_of(conn, BOUND) is not None
+            cipher.only_bound = setting_of(conn, BOUND) is not None
     if sealed:
-        sealer.require_key()
+        cipher.require_key()
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def _named(file: Path | None) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        plain = engine.plain_error(error)
+        plain = database.plain_error(error)
         if isinstance(plain, BadDatabase):
             raise type(plain)(f"{where}: {plain}") from error
         words = str(plain.orig if isinstance(plain, DBAPIError) else plain).strip().splitlines()[0]
@@ -83,12 +83,12 @@ def _named(file: Path | None) -> Iterator[None]:
 
 
 def _url() -> str:
-    return str(engine.bound().url.render_as_string(hide_password=False))
+    return str(database.bound().url.render_as_string(hide_password=False))
 
 
 def version() -> str | None:
     """The database's migration; None where there is no table of ours yet."""
-    with engine.reading() as conn:
+    with database.reading() as conn:
         return _version(conn)
 
 
@@ -100,13 +100,13 @@ def _version(conn: Connection) -> str | None:
 
 def bring_up(url: str) -> None:
     """Bring another database than the app's to HEAD: one that is being restored, or copied to."""
-    with _named(engine.sqlite_path(url)):
+    with _named(database.sqlite_path(url)):
         _upgrade(url, keep_copy=False)
 
 
 def _upgrade(url: str, keep_copy: bool) -> None:
     """Migrate under a lock that all processes share; whoever waited finds the work done."""
-    file = engine.sqlite_path(url)
+    file = database.sqlite_path(url)
     with migrating(url) as conn:
         with conn.begin():
             _lock_rows(conn)
@@ -130,13 +130,13 @@ def migrating(url: str | None = None) -> Iterator[Connection]:
     """Open a connection that may change the schema: alone, and with foreign keys off. Whoever asks for it begins its transactions."""
     # An engine of its own: SQLite only allows to switch foreign keys outside a transaction.
     url = url or _url()
-    file = engine.sqlite_path(url)
+    file = database.sqlite_path(url)
     if file is not None:
         _make_folder(file)
-    own = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=engine.connect_args(url))
-    engine.configure(own, hurried=False)
+    own = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=database.connect_args(url))
+    database.configure(own, hurried=False)
     with _named(file), _lock(file), own.connect() as conn:
-        if engine.is_sqlite(conn):
+        if database.is_sqlite(conn):
             _driver(conn).execute("PRAGMA foreign_keys=OFF")
         conn.execution_options(quota_write=True)
         yield conn
@@ -159,14 +159,14 @@ def listed_objects(rows: Iterable[Any]) -> set[tuple[str, str, str]]:
 
 def check_references(conn: Connection) -> None:
     """Refuse a migration that would leave a row without the one it refers to: foreign keys were off meanwhile."""
-    broken = conn.execute(text("PRAGMA foreign_key_check")).first() if engine.is_sqlite(conn) else None
+    broken = conn.execute(text("PRAGMA foreign_key_check")).first() if database.is_sqlite(conn) else None
     if broken is not None:
         raise BadDatabase(f"the migration would break a reference in table {broken[0]}; nothing was changed")
 
 
 def _lock_rows(conn: Connection) -> None:
     """Let nobody else migrate until the transaction ends; on SQLite the file's lock does that."""
-    if not engine.is_sqlite(conn):
+    if not database.is_sqlite(conn):
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRES_LOCK})
 
 
@@ -190,7 +190,7 @@ def _keep_copy(conn: Connection, file: Path, present: str) -> None:
     copy = file.with_name(f"{file.name}.before-{HEAD}-from-{present}")
     copy.unlink(missing_ok=True)
     # Made empty first: SQLite would let everybody read it until its mode is changed.
-    os.close(files.created(copy))
+    os.close(filesystem.created(copy))
     _driver(conn).execute("VACUUM INTO ?", (str(copy),))
     copies = sorted(file.parent.glob(f"{glob.escape(file.name)}.before-[0-9]*"), key=lambda p: p.stat().st_mtime)
     for old in copies[:-KEPT_COPIES]:
@@ -204,7 +204,7 @@ def _lock(file: Path | None) -> Iterator[None]:
         return
     import fcntl
 
-    descriptor = files.lock_file(file.with_name(".schema.lock"))
+    descriptor = filesystem.lock_file(file.with_name(".schema.lock"))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -214,10 +214,10 @@ def _lock(file: Path | None) -> Iterator[None]:
 
 def _make_folder(file: Path) -> None:
     try:
-        files.make_folder(file.parent)
+        filesystem.make_folder(file.parent)
         if not os.path.exists(file):
             # Made before SQLite does, so that it and its log are never readable by others.
             with suppress(FileExistsError):
-                os.close(files.created(file.resolve()))
+                os.close(filesystem.created(file.resolve()))
     except OSError as error:
-        raise BadSetting(files.no_entry(file.parent, error)) from None
+        raise BadSetting(filesystem.no_entry(file.parent, error)) from None

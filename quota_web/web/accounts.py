@@ -4,15 +4,16 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request
 
-from quota_web import charts, clock, details, labels, results
-from quota_web.charts import DEFAULT_RANGE, RANGES
-from quota_web.details import Attempt, CredentialState, Details
-from quota_web.faults import Fault
-from quota_web.quota import Status
-from quota_web.ranking import NEEDS_A_PERSON
-from quota_web.times import iso, iso_text
-from quota_web.web import api, display, security, svg
-from quota_web.world import world
+from quota_web.core import clock, labels
+from quota_web.core.faults import Fault
+from quota_web.core.quota import Status
+from quota_web.core.ranking import NEEDS_A_PERSON
+from quota_web.core.times import iso, iso_text
+from quota_web.reports import account_detail, history, results_json
+from quota_web.reports.account_detail import Attempt, CredentialState, Details
+from quota_web.reports.history import DEFAULT_RANGE, RANGES
+from quota_web.services import services
+from quota_web.web import api, filters, security, svg
 
 blueprint = Blueprint("accounts", __name__)
 #: For so long after an account came, its charts say why there is so little on them.
@@ -25,9 +26,9 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/accounts/<name>")
 def show(name: str) -> str:
-    present, now = world(), clock.now()
-    found = details.details(present.scope, name, now, present.settings.refresh_interval)
-    row = results.result(found.report) | {"id": found.report.account.id, "origin": found.report.account.origin, "spark": None}
+    present, now = services(), clock.now()
+    found = account_detail.load_details(present.scope, name, now, present.settings.refresh_interval)
+    row = results_json.result(found.report) | {"id": found.report.account.id, "origin": found.report.account.origin, "spark": None}
     return render_template(
         "accounts/show.html",
         row=row,
@@ -86,12 +87,12 @@ def history_size(found: Details) -> dict[str, Any]:
 @blueprint.get("/accounts/<name>/chart.svg")
 def chart_svg(name: str) -> Response:
     """The account's own windows over `range`, for pages without JavaScript."""
-    present, now = world(), clock.now()
+    present, now = services(), clock.now()
     interval_s = present.settings.refresh_interval
-    asked = charts.wanted({"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now)
-    drawn = charts.own_chart(present.scope, asked, 2 * interval_s)
+    asked = history.parse_query({"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now)
+    drawn = history.own_chart(present.scope, asked, 2 * interval_s)
     nothing = "No readings in this time."
-    if not drawn.lines and display.is_unlimited(results.result(details.details(present.scope, name, now, interval_s).report)):
+    if not drawn.lines and filters.is_unlimited(results_json.result(account_detail.load_details(present.scope, name, now, interval_s).report)):
         nothing = "No limit, so there is nothing to draw."
     theme = "dark" if request.args.get("theme") == "dark" else "light"
     width = svg.NARROW if request.args.get("size") == "narrow" else svg.WIDTH

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import orjson
 from flask import Blueprint, Flask, Response, current_app, request
 
-from quota_web import charts, clock, reports, results
-from quota_web.charts import Chart
-from quota_web.times import iso
+from quota_web.core import clock
+from quota_web.core.times import iso
+from quota_web.reports import history, overview, results_json
+from quota_web.reports.history import Chart
+from quota_web.services import services
 from quota_web.web import security
-from quota_web.world import world
 
 blueprint = Blueprint("api", __name__)
 _KEPT = "quota_results_kept"
@@ -25,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedResults:
     """A finished body with the state of the data that it shows, so that an unchanged answer costs one small query."""
 
     version: tuple[str, int]
@@ -39,15 +40,15 @@ class Kept:
         return self.version == version and self.made_at <= now and (self.until is None or now < self.until)
 
 
-def current(version: tuple[str, int] | None = None) -> Kept:
+def current(version: tuple[str, int] | None = None) -> CachedResults:
     """The results as they are now, made anew only where the data changed, by whichever process.
 
     *version* is the data's, where it was read already in this request and nothing was written since.
     """
     now = clock.now()
     # Read before the data: a change in between makes the next request look again, never the other way round.
-    version = version or reports.version()
-    kept: Kept | None = current_app.extensions[_KEPT]
+    version = version or overview.version()
+    kept: CachedResults | None = current_app.extensions[_KEPT]
     if kept is None or not kept.holds(version, now):
         with _making:
             kept = current_app.extensions[_KEPT]
@@ -56,13 +57,13 @@ def current(version: tuple[str, int] | None = None) -> Kept:
     return kept
 
 
-def _made(version: tuple[str, int], now: int) -> Kept:
-    present = world()
-    seen = reports.overview(present.scope, now, present.settings.refresh_interval)
-    body = orjson.dumps(results.document(seen))
+def _made(version: tuple[str, int], now: int) -> CachedResults:
+    present = services()
+    seen = overview.load_overview(present.scope, now, present.settings.refresh_interval)
+    body = orjson.dumps(results_json.document(seen))
     # The body belongs to it: other settings show other accounts of the same data.
     etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
-    return Kept(version, now, seen.flips_at, body, etag)
+    return CachedResults(version, now, seen.flips_at, body, etag)
 
 
 @blueprint.get("/api/results", endpoint="results")
@@ -73,11 +74,11 @@ def results_document() -> Response:
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
 
 
-@blueprint.get("/api/history")
-def history() -> Response:
-    present = world()
-    asked = charts.wanted(request.args, request.args.getlist("account"), request.args.getlist("window"), clock.now())
-    return json(document(charts.chart(present.scope, asked, 2 * present.settings.refresh_interval)))
+@blueprint.get("/api/history", endpoint="history")
+def history_api() -> Response:
+    present = services()
+    asked = history.parse_query(request.args, request.args.getlist("account"), request.args.getlist("window"), clock.now())
+    return json(document(history.chart(present.scope, asked, 2 * present.settings.refresh_interval)))
 
 
 def json(document: object) -> Response:

@@ -5,13 +5,16 @@ from typing import Any
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import charts, clock, commands, follow, lookalikes, refresh, refresh_counts, reports, results
-from quota_web.charts import Spark
-from quota_web.refresh_counts import RefreshCounts
-from quota_web.reports import Overview
-from quota_web.times import iso
-from quota_web.web import api, display, overview, security, sessions
-from quota_web.world import world
+from quota_web.accounts import folder_sync
+from quota_web.core import clock, lookalikes
+from quota_web.core.times import iso
+from quota_web.refresh import context, refresh_service
+from quota_web.reports import history, overview, refresh_counts, results_json
+from quota_web.reports.history import Spark
+from quota_web.reports.overview import Overview
+from quota_web.reports.refresh_counts import RefreshCounts
+from quota_web.services import services
+from quota_web.web import api, dashboard_table, filters, security, sessions
 
 blueprint = Blueprint("dashboard", __name__)
 #: The header that tells what a refresh came to, beside the results in the body.
@@ -28,19 +31,19 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/")
 def index() -> str:
-    present, now = world(), clock.now()
+    present, now = services(), clock.now()
     etag = api.current(security.data_version()).etag
     # Nothing in the table changes but with the data and, for the countdowns, with the minute.
-    shown = display.kept(("dashboard", etag, now // 60, overview.asked(request.args)), lambda: _shown(now))
+    shown = filters.cached(("dashboard", etag, now // 60, dashboard_table.parse_query(request.args)), lambda: _shown(now))
     return render_template("dashboard/index.html", **shown, results_etag=etag, account_folder=present.settings.account_dir)
 
 
 def _shown(now: int) -> dict[str, Any]:
-    present = world()
-    seen = reports.overview(present.scope, now, present.settings.refresh_interval)
+    present = services()
+    seen = overview.load_overview(present.scope, now, present.settings.refresh_interval)
     rows = _rows(seen, now, 2 * present.settings.refresh_interval)
     began_at = min((r.account.created_at for r in seen.accounts), default=now)
-    return overview.table(rows, request.args, now) | {
+    return dashboard_table.table(rows, request.args, now) | {
         "updated_at": iso(seen.site.updated_at),
         "next_refresh_at": iso(seen.next_refresh_at),
         "is_young": now - began_at < YOUNG_S,
@@ -48,10 +51,10 @@ def _shown(now: int) -> dict[str, Any]:
 
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
-    sparks: dict[int, Spark] = charts.sparks([r.account.id for r in seen.accounts], now, carry_s)
+    sparks: dict[int, Spark] = history.sparks([r.account.id for r in seen.accounts], now, carry_s)
     marks = lookalikes.marks(r.account.name for r in seen.accounts)
     return [
-        results.result(r)
+        results_json.result(r)
         | {
             "rank": seen.ranks[r.account.id],
             "spark": sparks.get(r.account.id),
@@ -70,7 +73,7 @@ def start_refresh() -> BaseResponse | str:
     """
     name = request.values.get("account", "")
     if request.method != "POST" and (request.method == "HEAD" or any(header in request.headers for header in AHEAD) or security.is_cross_site()):
-        chosen, missing = refresh.select(world().scope, [name] if name else [])
+        chosen, missing = refresh_service.select(services().scope, [name] if name else [])
         return render_template("refresh/confirm.html", count=len(chosen), account="" if missing else name)
     if request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json":
         counts = _refresh_now(name)
@@ -83,26 +86,26 @@ def start_refresh() -> BaseResponse | str:
 
 def _refresh_now(name: str) -> RefreshCounts:
     """Refresh before answering, and count what came of it."""
-    present, settings = world(), world().settings
-    for folder in follow.folders(settings.account_dir, settings.account_dir_named):
-        follow.sync(present.sealer, folder, clock.now())
-    crew = commands.crew(present, by_button=True)
+    present, settings = services(), services().settings
+    for folder in folder_sync.folders(settings.account_dir, settings.account_dir_named):
+        folder_sync.sync(present.cipher, folder, clock.now())
+    refresh_context = context.make_context(present, by_button=True)
     names = [name] if name else []
-    before = {a.id: a.attempted_at for a in refresh.select(present.scope, names)[0]}
-    for _ in refresh.refresh(crew, refresh.not_joined(present.scope, name, clock.now())):
+    before = {a.id: a.attempted_at for a in refresh_service.select(present.scope, names)[0]}
+    for _ in refresh_service.refresh(refresh_context, refresh_service.not_joined(present.scope, name, clock.now())):
         pass
-    commands.write_state_file(present)
-    return refresh_counts.count(before, refresh.select(present.scope, names)[0])
+    context.write_state_file(present)
+    return refresh_counts.count(before, refresh_service.select(present.scope, names)[0])
 
 
 def _refresh_soon(name: str) -> str:
     """Leave it to the schedule where one runs in this process; without one, do it before answering. Returns what to say."""
-    present = world()
+    present = services()
     if present.wake is None:
         return f"{_refresh_now(name).text}."
-    chosen = refresh.not_joined(present.scope, name, clock.now())
-    refresh.request(chosen, clock.now())
+    chosen = refresh_service.not_joined(present.scope, name, clock.now())
+    refresh_service.request(chosen, clock.now())
     present.wake()
     if not chosen:
         return "Nothing to ask: all were asked a moment ago, or are demo data."
-    return f"Refreshing {display.plural(len(chosen), 'account')}; the answers appear here as they come."
+    return f"Refreshing {filters.plural(len(chosen), 'account')}; the answers appear here as they come."

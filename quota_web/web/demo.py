@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from quota_web import demo
-from quota_web.errors import QuotaError
-from quota_web.web import display, security
+from quota_web.core.errors import QuotaError
+from quota_web.demo import fill
+from quota_web.web import filters, security
 
 
 def init_app(app: Flask) -> None:
@@ -21,6 +21,6 @@ def _is_here() -> bool:
         return False
     try:
         # Both filling and removing change the data's version.
-        return display.kept(("demo", *security.data_version()), demo.is_here)
+        return filters.cached(("demo", *security.data_version()), fill.is_here)
     except QuotaError:
         return False

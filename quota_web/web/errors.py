@@ -10,7 +10,7 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.errors import (
+from quota_web.core.errors import (
     AccountExists,
     AccountNotFound,
     BadDatabase,

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
-from quota_web import clock, jobs, reports
-from quota_web.errors import QuotaError
+from quota_web.core import clock
+from quota_web.core.errors import QuotaError
+from quota_web.refresh import scheduler
+from quota_web.reports import overview
+from quota_web.services import services
 from quota_web.web import security
-from quota_web.world import world
 
 blueprint = Blueprint("health", __name__)
 #: Where the kind of trouble that was logged last is kept.
@@ -26,7 +28,7 @@ def init_app(app: Flask) -> None:
 
 def _for_templates() -> dict[str, str | None]:
     """What every page says at its top while nothing can be stored. A stranger learns nothing."""
-    trouble = reports.trouble() if security.signed_in() else None
+    trouble = overview.trouble() if security.signed_in() else None
     return {"trouble": str(trouble) if trouble is not None else None}
 
 
@@ -98,16 +100,16 @@ def _silent() -> Trouble:
 
 def _database() -> Trouble | None:
     try:
-        world().ready()
-        reports.version()
+        services().ready()
+        overview.version()
     except QuotaError as error:
         return Trouble("database", f"the database cannot be used ({type(error).__name__}): {error}")
-    trouble = reports.trouble()
+    trouble = overview.trouble()
     return None if trouble is None else Trouble("storing", f"nothing can be stored ({type(trouble).__name__}): {trouble}")
 
 
 def _schedule() -> Trouble | None:
-    words = jobs.health(current_app)
+    words = scheduler.health(current_app)
     return None if words == "ok" else Trouble("schedule", words)
 
 

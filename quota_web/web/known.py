@@ -14,8 +14,9 @@ from contextlib import suppress
 from flask import Flask, Response, current_app, g, request, session
 from itsdangerous import BadSignature, Signer
 
-from quota_web import clock, sign_in
-from quota_web.errors import QuotaError
+from quota_web.auth import login
+from quota_web.core import clock
+from quota_web.core.errors import QuotaError
 from quota_web.web import proxy
 
 COOKIE = "codex_quota_known"
@@ -82,5 +83,5 @@ def _is_alone_here() -> bool:
     if where_from == proxy.PROXIED:
         # Also for the other processes, and for this one when it starts again.
         with suppress(QuotaError):
-            sign_in.remember_local_proxy(clock.now())
-    return where_from == proxy.ALONE and not sign_in.has_local_proxy(clock.now())
+            login.remember_local_proxy(clock.now())
+    return where_from == proxy.ALONE and not login.has_local_proxy(clock.now())

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Flask, Response
 
-from quota_web import clock, metrics
-from quota_web.world import world
+from quota_web.core import clock
+from quota_web.reports import metrics
+from quota_web.services import services
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -14,7 +15,7 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/metrics")
 def index() -> Response:
-    present = world()
+    present = services()
     present.ready()
     body, content_type = metrics.page(present.scope, clock.now(), present.settings.refresh_interval)
     return Response(body, content_type=content_type)

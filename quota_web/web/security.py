@@ -15,13 +15,15 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import api_tokens, clock, reports, sign_in
-from quota_web.errors import QuotaError, shortened
-from quota_web.passwords import COST
-from quota_web.sign_in import Gate
+from quota_web.auth import login, tokens
+from quota_web.auth.login import LoginContext
+from quota_web.auth.passwords import COST
+from quota_web.core import clock
+from quota_web.core.errors import QuotaError, shortened
+from quota_web.reports import overview
+from quota_web.services import services
 from quota_web.web import hosts, known, proxy, sessions
 from quota_web.web.errors import Refusal, wants_json
-from quota_web.world import world
 
 csrf = CSRFProtect()
 
@@ -137,9 +139,9 @@ def check_scopes(app: Flask) -> None:
         raise RuntimeError(f"no scope declared in security.SCOPES for: {', '.join(missing)}")
 
 
-def gate() -> Gate:
+def gate() -> LoginContext:
     """What signing in depends on, of the present app."""
-    return Gate(world().settings, current_app.config["PASSWORD_COST"])
+    return LoginContext(services().settings, current_app.config["PASSWORD_COST"])
 
 
 def principal() -> Principal:
@@ -173,7 +175,7 @@ def is_known() -> bool:
 
 def data_version() -> tuple[str, int]:
     """The data's version when the request came in; read together with what says whether its session counts."""
-    return reports.version(g.get("site"))
+    return overview.version(g.get("site"))
 
 
 def is_cross_site() -> bool:
@@ -235,7 +237,7 @@ def _check() -> BaseResponse | None:
         raise fault
     g.principal = _find_principal()
     if not g.principal.may(scope):
-        return _turn_away(g.principal)
+        return _deny(g.principal)
     if request.method not in SAFE_METHODS and sessions.bearer() is None and endpoint is not None:
         _check_origin()
         csrf.protect()
@@ -250,7 +252,7 @@ def _check_ways() -> None:
     if header is None:
         # No browser leaves it out, so nobody was lured here.
         return
-    trusted = world().settings.trusted_hosts
+    trusted = services().settings.trusted_hosts
     host = hosts.hostname(header)
     if host is None:
         raise Refusal(400, "The Host header is malformed")
@@ -262,7 +264,7 @@ def _check_ways() -> None:
 
 def _find_principal() -> Principal:
     """Who asks. Only this much of the database is read before the sign-in is known."""
-    present = world()
+    present = services()
     present.ready()
     token = sessions.bearer()
     if token is not None:
@@ -271,15 +273,15 @@ def _find_principal() -> Principal:
         return VISITOR
     if present.settings.auth == "proxy":
         return _proxy_user(present.settings.proxy_user_header)
-    return Principal("session", sign_in.SESSION_ACTOR) if _session_counts() else STRANGER
+    return Principal("session", login.SESSION_ACTOR) if _session_counts() else STRANGER
 
 
 def _token(token: str) -> Principal:
-    found = api_tokens.known(token, clock.now())
+    found = tokens.known(token, clock.now())
     if found is None:
         return STRANGER
     # With the sign-in off, nobody changes credentials: no token either.
-    is_writing = found.can_write and world().settings.auth != "off"
+    is_writing = found.can_write and services().settings.auth != "off"
     return Principal("writing token" if is_writing else "token", f"token {found.name}")
 
 
@@ -303,7 +305,7 @@ def _session_counts() -> bool:
     now, seen = clock.now(), session.get(_SEEN)
     if not isinstance(seen, int) or now - seen > sessions.LIFETIME_S:
         return False
-    g.site = reports.site_state()
+    g.site = overview.site_state()
     if session.get(_EPOCH) != g.site.session_epoch:
         return False
     if now - seen >= SEEN_EVERY_S:
@@ -312,7 +314,7 @@ def _session_counts() -> bool:
     return True
 
 
-def _turn_away(who: Principal) -> BaseResponse:
+def _deny(who: Principal) -> BaseResponse:
     """Lead a stranger's browser to the sign-in, tell a program 401; whoever is known but may not, 403."""
     if who.kind != "stranger":
         raise Refusal(403, "That is not allowed here", _forbidden_advice(who))

@@ -7,10 +7,10 @@ from datetime import timedelta
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
-from quota_web import api_tokens
-from quota_web.errors import QuotaError
+from quota_web.auth import tokens
+from quota_web.core.errors import QuotaError
+from quota_web.services import services
 from quota_web.web import known
-from quota_web.world import world
 
 COOKIE = "codex_quota_session"
 LIFETIME_S = 30 * 86_400
@@ -37,7 +37,7 @@ def bearer() -> str | None:
     """
     scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or (world().settings.auth != "password" and not token.startswith(api_tokens.PREFIX)):
+    if scheme.lower() != "bearer" or (services().settings.auth != "password" and not token.startswith(tokens.PREFIX)):
         return None
     return token
 
@@ -76,10 +76,10 @@ def unlock(app: Flask) -> None:
     """Give Flask its keys, once. Raises BadSetting where the key file cannot be read."""
     if app.secret_key:
         return
-    present = world()
+    present = services()
     password = present.settings.password.reveal() if present.settings.password else ""
     # The fixed password is part of the key: when it changes, cookies from before fit no more, and no cookie says anything about it.
-    keys = [hmac.digest(key, b"password:" + password.encode("utf-8", "surrogatepass"), "sha256") for key in present.sealer.cookie_keys()]
+    keys = [hmac.digest(key, b"password:" + password.encode("utf-8", "surrogatepass"), "sha256") for key in present.cipher.cookie_keys()]
     # The main key last: another thread takes its presence as a sign that all is there.
     app.config["SECRET_KEY_FALLBACKS"] = keys[1:]
     app.config["SECRET_KEY"] = keys[0]

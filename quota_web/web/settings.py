@@ -5,11 +5,12 @@ from typing import Any
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import api_tokens, clock, sign_in
-from quota_web.errors import BadInput, TooManyTries
-from quota_web.sign_in import NewPassword
-from quota_web.web import display, security
-from quota_web.world import world
+from quota_web.auth import login, tokens
+from quota_web.auth.login import NewPassword
+from quota_web.core import clock
+from quota_web.core.errors import BadInput, TooManyTries
+from quota_web.services import services
+from quota_web.web import filters, security
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -32,11 +33,11 @@ def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str
     new = NewPassword(form.get("password", ""), form.get("password_again", ""))
     try:
         present, who = form.get("current_password", ""), (request.remote_addr, clock.now(), security.actor(), security.own_pot())
-        epoch = sign_in.change_password(security.gate(), present, new, *who)
+        epoch = login.change_password(security.gate(), present, new, *who)
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     except TooManyTries as error:
-        wait = f"Too many tries. Try again in {display.span(error.retry_after)}."
+        wait = f"Too many tries. Try again in {filters.span(error.retry_after)}."
         return _page(errors={"current_password": wait}), 429, {"Retry-After": str(error.retry_after)}
     security.start_session(epoch)
     flash("The password is changed. All other sessions have ended.", "ok")
@@ -48,7 +49,7 @@ def token_create() -> str | tuple[str, int]:
     """Make an API token and show it, this once: a redirect would have to keep it somewhere."""
     name, can_write = request.form.get("name", ""), bool(request.form.get("write"))
     try:
-        made, token = api_tokens.create(name, can_write, clock.now(), security.actor())
+        made, token = tokens.create(name, can_write, clock.now(), security.actor())
     except BadInput as error:
         return _page(errors={error.field: error.message}, values={"token_name": name, "token_write": can_write}), 422
     return _page(new_token={"name": made, "token": token.reveal()})
@@ -57,7 +58,7 @@ def token_create() -> str | tuple[str, int]:
 @blueprint.post("/tokens/revoke")
 def token_revoke() -> BaseResponse | tuple[str, int]:
     try:
-        name = api_tokens.revoke(request.form.get("name", ""), clock.now(), security.actor(), request.form.get("created_at", type=int))
+        name = tokens.revoke(request.form.get("name", ""), clock.now(), security.actor(), request.form.get("created_at", type=int))
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     flash(f"Token {name} is revoked.", "ok")
@@ -65,13 +66,13 @@ def token_revoke() -> BaseResponse | tuple[str, int]:
 
 
 def _page(**more: Any) -> str:
-    tokens = [{"name": t.name, "can_write": t.can_write, "created_at": t.created_at, "last_used_at": t.last_used_at} for t in api_tokens.listed()]
-    return render_template("settings/index.html", **({"password_fixed": _password_fixed(), "tokens": tokens} | more))
+    listed = [{"name": t.name, "can_write": t.can_write, "created_at": t.created_at, "last_used_at": t.last_used_at} for t in tokens.listed()]
+    return render_template("settings/index.html", **({"password_fixed": _password_fixed(), "tokens": listed} | more))
 
 
 def _password_fixed() -> str | None:
     """Why the password cannot be changed here, if it cannot."""
-    settings = world().settings
+    settings = services().settings
     if settings.auth == "proxy":
         return "The reverse proxy signs people in."
     return "QUOTA_PASSWORD sets it." if settings.password is not None else None

@@ -10,8 +10,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from quota_web import labels
-from quota_web.quota import NAMED_LENGTHS
+from quota_web.core import labels
+from quota_web.core.quota import NAMED_LENGTHS
 
 Column = Sequence[float | None]
 

@@ -14,7 +14,8 @@ import subprocess
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from quota_web.config import PROJECT
+
 #: What QUOTA_FAULT_RUNS says for the large counts.
 MANY = "many"
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -3,9 +3,10 @@
 import shutil
 import threading
 
-from quota_web import backup, clock
-from quota_web.store import engine, models
-from quota_web.world import world
+from quota_web import store
+from quota_web.core import clock
+from quota_web.maintenance import backup
+from quota_web.services import services
 from tests.fakes import NOW
 from tests.faults.figures import runs
 from tests.operations import add_account, make_app, record, restored, rows
@@ -15,7 +16,7 @@ def test_backups(figures, instance_dir, tmp_path):
     app, stop = make_app(instance_dir), threading.Event()
     written: list[None] = []
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
+        services().ready()
         account = add_account("alice")
 
         def write():
@@ -36,7 +37,7 @@ def test_backups(figures, instance_dir, tmp_path):
         finally:
             stop.set()
             writer.join()
-            engine.forget_troubles()
+            store.database.forget_troubles()
         wrong = sum(not low <= count <= high or count % 2 for count, low, high in contents)
         (tmp_path / "other").mkdir()
         (tmp_path / "other" / "instance").mkdir()
@@ -45,6 +46,6 @@ def test_backups(figures, instance_dir, tmp_path):
         with other.app_context():
             for number, (count, _, _) in enumerate(contents):
                 restored(tmp_path / f"{number}.sqlite", NOW + number, "test")
-                wrong += rows(models.reading) != count
-            engine.forget_troubles()
+                wrong += rows(store.models.reading) != count
+            store.database.forget_troubles()
     figures.record("backups made under writes, and restored", of=total, bad=wrong, bad_is="were no committed state", writes=len(written))

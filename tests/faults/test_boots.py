@@ -6,14 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from quota_web.store import schema
+from quota_web import store
+from quota_web.config import PROJECT
 from quota_web.store.schema import KNOWN
 from tests.faults.figures import runs
 from tests.operations import environment
 
-PROJECT = Path(__file__).resolve().parents[2]
 WORKERS = 4
 
 
@@ -28,7 +27,7 @@ def digest(instance):
         rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
         states = connection.execute("SELECT count(*) FROM site_state").fetchone()[0]
         whole = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        return schema.listed_objects(rows), states, whole
+        return store.schema.listed_objects(rows), states, whole
     finally:
         connection.close()
 
@@ -47,7 +46,7 @@ def old_databases(folder):
 def test_boots(figures, tmp_path):
     chance, wrong, kills, boots = random.Random(11), [], 0, runs(8, 100)
     starts = old_databases(tmp_path / "old")
-    expected = (schema.objects_at(schema.HEAD), 1, "ok")
+    expected = (store.schema.objects_at(store.schema.HEAD), 1, "ok")
     for number in range(boots):
         instance = tmp_path / f"boot-{number}" / "instance"
         instance.parent.mkdir()

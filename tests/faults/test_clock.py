@@ -3,8 +3,9 @@
 import random
 import time
 
-from quota_web import refresh, reports, results
-from tests.fakes import NOW, Scene, usage_body
+from quota_web.refresh import refresh_service
+from quota_web.reports import overview, results_json
+from tests.fakes import NOW, FakeResponse, usage_body
 from tests.faults.figures import runs
 
 HOUR, DAY, YEAR = 3_600, 86_400, 31_536_000
@@ -13,30 +14,30 @@ INTERVAL = 3_600
 STEP = 60
 
 
-def test_jumps(figures, house, codex):
+def test_jumps(figures, installation, codex):
     chance, wrong, jumps = random.Random(10), [], 0
     names = [f"a{number}" for number in range(4)]
     for name in names:
-        house.file(name, exp=None)
-    house.follow()
+        installation.file(name, exp=None)
+    installation.follow()
     cpu = time.process_time()
     for _ in range(runs(4, 40)):
         for jump in JUMPS:
-            house.now = NOW
-            settle(house, codex)
-            before = house.rows("SELECT count(*) FROM reading")[0][0]
-            house.now += jump
+            installation.now = NOW
+            settle(installation, codex)
+            before = installation.rows("SELECT count(*) FROM reading")[0][0]
+            installation.now += jump
             jumps += 1
             # At home: the clock is put right again after a while, as NTP does.
             for back in (0, -jump):
-                house.now += back
-                late = asked_within(house, codex, names, chance)
+                installation.now += back
+                late = asked_within(installation, codex, names, chance)
                 if late:
                     wrong.append((jump, back, late))
-                document = results.document(reports.overview(house.scope, house.now, INTERVAL))
+                document = results_json.document(overview.load_overview(installation.scope, installation.now, INTERVAL))
                 if len(document["results"]) != len(names):
                     wrong.append((jump, back, "accounts"))
-            if house.rows("SELECT count(*) FROM reading")[0][0] < before:
+            if installation.rows("SELECT count(*) FROM reading")[0][0] < before:
                 wrong.append((jump, 0, "readings"))
     print(*wrong, sep="\n")
     figures.record(
@@ -48,18 +49,18 @@ def test_jumps(figures, house, codex):
     )
 
 
-def settle(house, codex):
-    codex.default = Scene(body=usage_body(12, 40, at=house.now))
-    house.execute("UPDATE account SET next_due_at = NULL, status = 'pending', claim_id = NULL, claimed_at = NULL, attempted_at = NULL")
-    list(refresh.refresh_due(house.crew(), house.scope))
+def settle(installation, codex):
+    codex.default = FakeResponse(body=usage_body(12, 40, at=installation.now))
+    installation.execute("UPDATE account SET next_due_at = NULL, status = 'pending', claim_id = NULL, claimed_at = NULL, attempted_at = NULL")
+    list(refresh_service.refresh_due(installation.context(), installation.scope))
 
 
-def asked_within(house, codex, names, chance):
+def asked_within(installation, codex, names, chance):
     """Run the schedule's act for an interval and a bit; who was not asked."""
-    codex.default = Scene(body=usage_body(chance.randrange(90), 40, at=house.now))
+    codex.default = FakeResponse(body=usage_body(chance.randrange(90), 40, at=installation.now))
     seen = len(codex.seen)
-    until = house.now + INTERVAL * 11 // 10 + 2 * STEP
-    while house.now < until and len({s.account_id for s in codex.seen[seen:]}) < len(names):
-        list(refresh.refresh_due(house.crew(), house.scope))
-        house.now += 10 * STEP
+    until = installation.now + INTERVAL * 11 // 10 + 2 * STEP
+    while installation.now < until and len({s.account_id for s in codex.seen[seen:]}) < len(names):
+        list(refresh_service.refresh_due(installation.context(), installation.scope))
+        installation.now += 10 * STEP
     return {f"acct-{name}" for name in names} - {s.account_id for s in codex.seen[seen:]}

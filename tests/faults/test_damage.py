@@ -6,14 +6,16 @@ import sqlite3
 
 import pytest
 
-from quota_web import backup, clock, demo
-from quota_web.errors import BadDatabase, BadInput, QuotaError
-from quota_web.secret import Secret
-from quota_web.store import condition, engine, models
-from quota_web.world import world
+from quota_web import store
+from quota_web.core import clock
+from quota_web.core.errors import BadDatabase, BadInput, QuotaError
+from quota_web.core.secret import Secret
+from quota_web.demo import fill
+from quota_web.maintenance import backup
+from quota_web.services import services
 from tests.fakes import NOW
 from tests.faults.figures import runs
-from tests.operations import fill, make_app, restored, rows
+from tests.operations import fill_history, make_app, restored, rows
 
 PAGE = 4096
 
@@ -24,14 +26,14 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     app = make_app(folder / "instance")
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
-        demo.fill(6, 40, NOW, utc_offset_s=0)
-        with engine.driver() as connection:
+        services().ready()
+        fill.fill(6, 40, NOW, utc_offset_s=0)
+        with store.database.driver() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        engine.forget_troubles()
+        store.database.forget_troubles()
         content = backup.backup(folder / "backup.sqlite")
-        world().sealer.seal(Secret("makes the key"), 1, "access")
-        engine.forget_troubles()
+        services().cipher.seal(Secret("makes the key"), 1, "access")
+        store.database.forget_troubles()
     return folder, (content.rows["account"], content.rows["reading"])
 
 
@@ -81,13 +83,13 @@ def start(instance, counts):
     app = make_app(instance)
     with app.app_context():
         try:
-            world().ready()
-            condition.check()
-            return "harmless" if (rows(models.account), rows(models.reading)) == counts else "reset"
+            services().ready()
+            store.health.check()
+            return "harmless" if (rows(store.models.account), rows(store.models.reading)) == counts else "reset"
         except BadDatabase:
             return "found"
         finally:
-            engine.forget_troubles()
+            store.database.forget_troubles()
 
 
 def test_restore_of_anything(figures, whole, tmp_path):
@@ -99,10 +101,10 @@ def test_restore_of_anything(figures, whole, tmp_path):
     shutil.copy(folder / "instance" / "secret.key", instance)
     app = make_app(instance)
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
-        fill(1)
-        kept = rows(models.reading)
-        presence = world().presence
+        services().ready()
+        fill_history(1)
+        kept = rows(store.models.reading)
+        presence = services().presence
         assert presence is not None
         presence.leave()
         outside = listing(tmp_path)
@@ -112,14 +114,14 @@ def test_restore_of_anything(figures, whole, tmp_path):
             try:
                 restored(file)
                 # Whole and ours: then it is what the backup was, or was never harmful.
-                wrong += (rows(models.account), rows(models.reading)) != counts
+                wrong += (rows(store.models.account), rows(store.models.reading)) != counts
                 forget_kept(instance)
-                kept = rows(models.reading)
+                kept = rows(store.models.reading)
             except (BadInput, QuotaError):
                 refused += 1
-                wrong += rows(models.reading) != kept
+                wrong += rows(store.models.reading) != kept
             file.unlink()
-            engine.forget_troubles()
+            store.database.forget_troubles()
         wrong += listing(tmp_path) - outside != set()
     figures.record(
         "forged backups given to restore",

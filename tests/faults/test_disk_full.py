@@ -7,11 +7,11 @@ import resource
 import pytest
 from sqlalchemy import event
 
-from quota_web import clock
-from quota_web.errors import DatabaseFull
-from quota_web.store import condition, engine, models
+from quota_web import store
+from quota_web.core import clock
+from quota_web.core.errors import DatabaseFull
+from quota_web.services import services
 from quota_web.store.extension import db
-from quota_web.world import world
 from tests.fakes import NOW
 from tests.faults.figures import runs
 from tests.operations import add_account, make_app, record, rows
@@ -21,10 +21,10 @@ from tests.operations import add_account, make_app, record, rows
 def app(instance_dir):
     app = make_app(instance_dir)
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
+        services().ready()
         add_account("alice")
         yield app
-        engine.forget_troubles()
+        store.database.forget_troubles()
 
 
 def test_no_more_pages(app, figures):
@@ -33,7 +33,7 @@ def test_no_more_pages(app, figures):
     rounds = runs(20, 200)
     for _ in range(rounds):
         lift = limit_pages(chance.randrange(0, 3))
-        acknowledged = rows(models.reading)
+        acknowledged = rows(store.models.reading)
         for _ in range(3_000):
             at += 1
             try:
@@ -41,19 +41,19 @@ def test_no_more_pages(app, figures):
                 acknowledged += 2
             except DatabaseFull:
                 refused += 1
-                lost += rows(models.reading) != acknowledged
+                lost += rows(store.models.reading) != acknowledged
                 break
         lift()
         at += 1
         record(1, at)
-        lost += rows(models.reading) != acknowledged + 2
-    condition.check()
+        lost += rows(store.models.reading) != acknowledged + 2
+    store.health.check()
     figures.record("times that a full disk stopped writing", of=refused, bad=lost, bad_is="lost an acknowledged snapshot or kept half of one")
     assert refused == rounds
 
 
 def limit_pages(more):
-    with engine.driver() as connection:
+    with store.database.driver() as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         count = connection.execute("PRAGMA page_count").fetchone()[0]
     db.engine.dispose()
@@ -73,11 +73,11 @@ def test_a_file_that_may_not_grow(app, figures, instance_dir):
     """RLIMIT_FSIZE cuts writes at any byte, in a process of its own for each: it cannot be lifted again."""
     chance, wrong, total = random.Random(3), 0, runs(25, 250)
     for number in range(total):
-        before = rows(models.reading)
+        before = rows(store.models.reading)
         size = (instance_dir / "quota.sqlite-wal").stat().st_size
         acknowledged = in_a_child(lambda n=number, s=size: fill(n, max(s, 4096) + chance.randrange(1, 60_000)))
-        wrong += rows(models.reading) != before + 2 * acknowledged
-    condition.check()
+        wrong += rows(store.models.reading) != before + 2 * acknowledged
+    store.health.check()
     figures.record("writes cut by a limit on file sizes", of=total, bad=wrong, bad_is="lost an acknowledged snapshot or kept half of one")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from quota_web.codex import auth_file, payload
 from quota_web.codex.json_guard import JsonRefused, load_json
-from quota_web.errors import CredentialsRefused
+from quota_web.core.errors import CredentialsRefused
 from tests.fakes import NOW, auth_document, usage_body
 from tests.faults.figures import runs
 

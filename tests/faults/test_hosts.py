@@ -4,14 +4,13 @@ import itertools
 import random
 import time
 
-from quota_web import clock
-from quota_web.asking import CLAIM_LASTS
-from quota_web.jobs import DUE_S, TICK_S
-from quota_web.rounds import AT_ONCE
-from quota_web.store import accounts as store
-from quota_web.store import engine
-from quota_web.world import world
-from tests.fakes import Scene, usage_body
+from quota_web import store
+from quota_web.core import clock
+from quota_web.refresh.scheduler import DUE_S, TICK_S
+from quota_web.refresh.tick import AT_ONCE
+from quota_web.refresh.worker import CLAIM_LASTS
+from quota_web.services import services
+from tests.fakes import FakeResponse, usage_body
 from tests.faults.figures import runs
 from tests.operations import add_account, make_app
 from tests.servers import Server
@@ -45,11 +44,11 @@ def one_dies(folder, codex, url) -> tuple[float, int]:
         (folder / name).mkdir()
     app = make_app(folder / "one" / "instance", **settings)
     with app.app_context():
-        world().ready()
+        services().ready()
         for number in range(ACCOUNTS):
             add_account(f"account-{number:02}", number)
         # Long enough for the other host to start meanwhile.
-        codex.default = Scene(body=usage_body(at=clock.now()), delay=10)
+        codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=10)
         seen_before = len(codex.seen)
         with Server(folder / "one", codex, **settings).classic() as one:
             one.wait_for(lambda: len(codex.seen) >= seen_before + AT_ONCE)
@@ -57,14 +56,14 @@ def one_dies(folder, codex, url) -> tuple[float, int]:
                 time.sleep(random.uniform(0, 1))
                 one.kill()
                 killed_at, asked_by_one = time.monotonic(), len(codex.seen)
-                codex.default = Scene(body=usage_body(at=clock.now()), delay=0.2)
+                codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.2)
                 two.wait_for(lambda: all_answered() or time.monotonic() > killed_at + 3 * CLAIM_LASTS, 4 * CLAIM_LASTS)
                 took = time.monotonic() - killed_at
-        engine.forget_troubles()
+        store.database.forget_troubles()
     by_two = [s.account_id for s in itertools.islice(codex.seen, asked_by_one, None)]
     return took, len(by_two) - len(set(by_two))
 
 
 def all_answered() -> bool:
-    with engine.reading() as conn:
-        return all(found.taken_at for found in store.every(conn))
+    with store.database.reading() as conn:
+        return all(found.taken_at for found in store.accounts.list_all(conn))

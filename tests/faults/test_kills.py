@@ -9,9 +9,9 @@ import time
 import pytest
 
 from quota_web.config import PROJECT
-from tests.fakes import FakeCodex, Scene, usage_body
+from tests.fakes import FakeCodex, FakeResponse, usage_body
 from tests.faults.figures import Figures, runs
-from tests.house import open_house
+from tests.installation import open_installation
 
 pytestmark = pytest.mark.faults
 
@@ -51,17 +51,19 @@ def checked(database) -> None:
 @pytest.mark.timeout(60 + 20 * RUNS)
 def test_a_refresh_that_is_killed_at_any_moment_loses_nothing(tmp_path, made_instance, figures: Figures):
     numbers = random.Random(20_261_121)
-    with FakeCodex() as codex, open_house(tmp_path, codex, template=made_instance, QUOTA_CONCURRENCY="4") as house:
+    with FakeCodex() as codex, open_installation(tmp_path, codex, template=made_instance, QUOTA_CONCURRENCY="4") as installation:
         now = int(time.time())
         for number in range(ACCOUNTS):
-            house.file(f"account {number:02}", f"acct-{number}", exp=now + 864_000)
-        house.now = now
-        codex.default = Scene(body=usage_body(at=now))
-        house.refresh()
-        codex.default = Scene(body=usage_body(at=now), delay=0.02)
-        seen, lost = committed(house.database), 0
+            installation.file(f"account {number:02}", f"acct-{number}", exp=now + 864_000)
+        installation.now = now
+        codex.default = FakeResponse(body=usage_body(at=now))
+        installation.refresh()
+        codex.default = FakeResponse(body=usage_body(at=now), delay=0.02)
+        seen, lost = committed(installation.database), 0
         for _ in range(RUNS):
-            process = subprocess.Popen(REFRESH, cwd=PROJECT, env=house.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                REFRESH, cwd=PROJECT, env=installation.process_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             asked = len(codex.seen)
             # Half of the kills fall into the start, half into the asking and storing.
             if numbers.random() < 0.8:
@@ -71,18 +73,18 @@ def test_a_refresh_that_is_killed_at_any_moment_loses_nothing(tmp_path, made_ins
                 time.sleep(numbers.uniform(0, 0.25))
             else:
                 time.sleep(numbers.uniform(0, 1))
-            before = committed(house.database)
+            before = committed(installation.database)
             process.kill()
             process.wait()
-            after = committed(house.database)
-            checked(house.database)
+            after = committed(installation.database)
+            checked(installation.database)
             lost += not seen.items() <= before.items() <= after.items()
             seen = after
 
         assert len(seen) > 2 * ACCOUNTS
-        house.now = int(time.time())
+        installation.now = int(time.time())
         started = time.monotonic()
-        found = house.refresh(force=True)
+        found = installation.refresh(force=True)
         assert {name: r.status.value for name, r in found.items()} == {f"account {n:02}": "ok" for n in range(ACCOUNTS)}
         assert time.monotonic() - started < 10
     figures.record("refreshes killed with -9 at any moment", of=RUNS, bad=lost, bad_is="lost a committed reading", readings=len(seen))

@@ -7,25 +7,26 @@ import threading
 import time
 from pathlib import Path
 
-from quota_web import clock, reports
-from quota_web.errors import BadDatabase
-from quota_web.store import engine, models, site
-from quota_web.world import world
+from quota_web import store
+from quota_web.config import PROJECT
+from quota_web.core import clock
+from quota_web.core.errors import BadDatabase
+from quota_web.reports import overview
+from quota_web.services import services
 from tests.fakes import NOW
 from tests.faults.figures import runs
 from tests.operations import add_account, environment, make_app, record, rows
 
 THREADS, PROCESSES = 8, 2
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def test_mixed_transactions(figures, instance_dir):
     app, each = make_app(instance_dir), runs(1_000, 10_000) // (THREADS + PROCESSES)
     refused: list[str] = []
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
+        services().ready()
         ids = [add_account(f"account-{number}", number) for number in range(THREADS + PROCESSES)]
-        before = reports.version()[1]
+        before = overview.version()[1]
         threads = [threading.Thread(target=in_thread, args=(app, account_id, each, refused)) for account_id in ids[:THREADS]]
         others = [begin(instance_dir, "-m", "tests.faults.test_mixed", str(instance_dir), str(i), str(each)) for i in ids[THREADS:]]
         for thread in threads:
@@ -40,8 +41,8 @@ def test_mixed_transactions(figures, instance_dir):
         for process in others:
             refused += finish(process)
         total = (THREADS + PROCESSES) * each
-        off = abs(rows(models.reading) - 2 * (total // 2)) + abs(reports.version()[1] - before - total // 2)
-        engine.forget_troubles()
+        off = abs(rows(store.models.reading) - 2 * (total // 2)) + abs(overview.version()[1] - before - total // 2)
+        store.database.forget_troubles()
     print(*refused, sep="\n")
     figures.record("mixed transactions by threads, processes and commands", of=total, bad=len(refused) + off,
                    bad_is="were refused, or are missing in the counts", commands_meanwhile=commands)  # fmt: skip
@@ -60,9 +61,9 @@ def mix(account_id: int, count: int) -> list[str]:
             if number % 2:
                 record(account_id, NOW + number)
             else:
-                reports.overview(world().scope, NOW, 3_600)
-                with engine.transaction() as tx:
-                    site.bump(tx, NOW)
+                overview.load_overview(services().scope, NOW, 3_600)
+                with store.database.transaction() as tx:
+                    store.site_state.bump_version(tx, NOW)
         except BadDatabase as error:
             refused.append(str(error))
         # SQLite gives its lock to whoever happens to ask at the right moment: among writers without any pause somebody waits for ever.
@@ -82,7 +83,7 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 
 def main(instance: str, account_id: str, count: str) -> int:
     with make_app(Path(instance)).app_context():
-        world().ready()
+        services().ready()
         refused = mix(int(account_id), int(count))
     print(*refused, sep="\n", end="", file=sys.stderr)
     return 0

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from quota_web import clock
-from quota_web.asking import CLAIM_LASTS
-from tests.fakes import FakeCodex, Scene, Seen, usage_body
+from quota_web.config import PROJECT
+from quota_web.core import clock
+from quota_web.refresh.worker import CLAIM_LASTS
+from tests.fakes import FakeCodex, FakeResponse, Seen, usage_body
 from tests.faults.figures import Figures, runs
-from tests.servers import PROJECT, Server
+from tests.servers import Server
 
 STOP_WITHIN_S = 8.0
 #: A request that came at least so long before the signal has been taken in by the service.
@@ -36,7 +37,7 @@ class WatchedCodex(FakeCodex):
 
     def __init__(self) -> None:
         super().__init__()
-        self.default = Scene(body=usage_body(at=clock.now()), delay=0.1)
+        self.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.1)
         self.began: dict[str, list[float]] = collections.defaultdict(list)
         self.answered: dict[str, list[float]] = collections.defaultdict(list)
         self.overlaps = 0
@@ -123,7 +124,7 @@ def test_stopped_at_random(tmp_path: Path, kind: str, figures: Figures):
         folder = tmp_path / str(number)
         folder.mkdir()
         codex = WatchedCodex()
-        codex.default = Scene(body=usage_body(at=clock.now()), delay=random.uniform(0.1, 0.5))
+        codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=random.uniform(0.1, 0.5))
         with codex:
             server = Server(folder, codex, 16)
             with server.classic() if kind == "classic" else server.gunicorn("--workers", "2"):

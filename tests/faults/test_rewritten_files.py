@@ -33,30 +33,30 @@ class Cli(threading.Thread):
             time.sleep(0.0005)
 
 
-def test_rewritten_files(figures, house):
+def test_rewritten_files(figures, installation):
     tokens, states = contents()
-    path = house.raw_file("alice", states[0])
-    house.file("bob")
-    house.follow()
+    path = installation.raw_file("alice", states[0])
+    installation.file("bob")
+    installation.follow()
     cli, bad, looks = Cli(path, states), 0, runs(150, 1_500)
     cli.start()
     try:
         for _ in range(looks):
-            house.follow()
-            bad += set(house.names()) != {"alice", "bob"}
-            bad += house.account("alice").source_gone_at is not None
-            bad += stored(house) not in tokens
-            house.now += 1
+            installation.follow()
+            bad += set(installation.names()) != {"alice", "bob"}
+            bad += installation.account("alice").source_gone_at is not None
+            bad += stored(installation) not in tokens
+            installation.now += 1
     finally:
         cli.stop.set()
         cli.join()
-    house.follow()
-    bad += stored(house) != tokens[(cli.written - 1) % 2]
+    installation.follow()
+    bad += stored(installation) != tokens[(cli.written - 1) % 2]
     figures.record(
         "looks at an auth file while it was rewritten", of=looks, bad=bad, bad_is="dropped the account or kept half a token", rewritten=cli.written
     )
 
 
-def stored(house):
-    (row,) = house.rows("SELECT access_sealed, a.id FROM credential c JOIN account a ON a.id = c.account_id WHERE a.name = 'alice'")
-    return house.world.sealer.open(row[0], row[1], "access").reveal()
+def stored(installation):
+    (row,) = installation.rows("SELECT access_sealed, a.id FROM credential c JOIN account a ON a.id = c.account_id WHERE a.name = 'alice'")
+    return installation.services.cipher.open(row[0], row[1], "access").reveal()

@@ -6,11 +6,12 @@ import shutil
 
 import pytest
 
-from quota_web import backup, clock
-from quota_web.store import engine
+from quota_web import store
+from quota_web.core import clock
+from quota_web.maintenance import backup
 from tests.browser import Browser
 from tests.browser import make_app as make_site
-from tests.fakes import DROPS, NOW, Scene, auth_document, make_jwt, usage_body
+from tests.fakes import DROPS, NOW, FakeResponse, auth_document, make_jwt, usage_body
 from tests.faults.figures import runs
 
 CANARIES = ("canaryaccess", "canaryrefresh", "canaryid")
@@ -29,12 +30,12 @@ def document(owner, **changes):
 def scenes():
     """Answers that fail, some of which throw back at us what we sent."""
     echo = json.dumps({"detail": f"bad token {document('acct-a')['tokens']['access_token']}"}).encode()
-    yield from (Scene(body=usage_body(), drop=point) for point in DROPS if point != "accept")
-    yield from (Scene(code, raw=echo) for code in (200, 400, 401, 402, 403, 404, 429, 500))
-    yield from (Scene(code, raw=b"<html>" + echo) for code in (200, 403, 502))
-    yield Scene(302, headers={"Location": f"http://127.0.0.1:9/?token={CANARIES[0]}"})
-    yield Scene(200, raw=b'{"rate_limit": ' + echo)
-    yield Scene(body={**usage_body(), "email": "x", "plan_type": "plus", "detail": echo.decode()})
+    yield from (FakeResponse(body=usage_body(), drop=point) for point in DROPS if point != "accept")
+    yield from (FakeResponse(code, raw=echo) for code in (200, 400, 401, 402, 403, 404, 429, 500))
+    yield from (FakeResponse(code, raw=b"<html>" + echo) for code in (200, 403, 502))
+    yield FakeResponse(302, headers={"Location": f"http://127.0.0.1:9/?token={CANARIES[0]}"})
+    yield FakeResponse(200, raw=b'{"rate_limit": ' + echo)
+    yield FakeResponse(body={**usage_body(), "email": "x", "plan_type": "plus", "detail": echo.decode()})
 
 
 def spoiled():
@@ -54,31 +55,31 @@ def spoiled():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_secrets(figures, house, codex, caplog, tmp_path):
+def test_secrets(figures, installation, codex, caplog, tmp_path):
     caplog.set_level(logging.DEBUG)
     said, paths = [], 0
-    house.raw_file("a", json.dumps(document("acct-a")).encode())
+    installation.raw_file("a", json.dumps(document("acct-a")).encode())
     state = tmp_path / "state.json"
-    object.__setattr__(house.world.settings, "state_file", state)
+    object.__setattr__(installation.services.settings, "state_file", state)
     for _ in range(runs(1, 5)):
         for scene in scenes():
             codex.answers("acct-a", scene)
-            house.execute("UPDATE account SET status = 'ok', fault_code = NULL, fault_data = NULL, next_due_at = NULL")
+            installation.execute("UPDATE account SET status = 'ok', fault_code = NULL, fault_data = NULL, next_due_at = NULL")
             for arguments in (("refresh", "--force"), ("refresh", "--force", "--json"), ("status", "--json")):
-                said.append(house.run(*arguments).output)
+                said.append(installation.run(*arguments).output)
                 paths += 1
         for number, raw in enumerate(spoiled()):
             file = tmp_path / f"spoiled-{number}"
             file.write_bytes(raw)
-            said.append(house.run("accounts", "add", f"b{number}", str(file)).output)
-            said.append(house.run("accounts", "import", str(file)).output)
+            said.append(installation.run("accounts", "add", f"b{number}", str(file)).output)
+            said.append(installation.run("accounts", "import", str(file)).output)
             file.unlink()
             paths += 2
         for command in ("accounts list", "doctor", "rotate-key", f"backup {tmp_path}/backup.sqlite --force", "accounts add x /nowhere"):
-            said.append(house.run(*command.split()).output)
+            said.append(installation.run(*command.split()).output)
             paths += 1
     # Its tokens lie in the folder, where they belong; everything else must not have them.
-    for path in house.accounts.iterdir():
+    for path in installation.accounts.iterdir():
         assert all(canary.encode() in path.read_bytes() for canary in CANARIES), "a search that finds nothing here would find nothing anywhere"
         path.unlink()
     paths += through_the_browser(said, tmp_path, codex)
@@ -96,7 +97,7 @@ def test_secrets(figures, house, codex, caplog, tmp_path):
 
 def through_the_browser(said, tmp_path, codex):
     """The forms, with everything in them wrong, and every page afterwards."""
-    engine.forget_troubles()
+    store.database.forget_troubles()
     folder = tmp_path / "site"
     folder.mkdir()
     app = make_site(folder, QUOTA_USAGE_URL=codex.url, QUOTA_RETRIES="0")
@@ -127,6 +128,6 @@ def through_the_browser(said, tmp_path, codex):
         count += 1
     with app.app_context(), clock.frozen(NOW):
         backup.backup(tmp_path / "site.sqlite")
-        engine.forget_troubles()
+        store.database.forget_troubles()
     shutil.rmtree(folder / "account", ignore_errors=True)
     return count

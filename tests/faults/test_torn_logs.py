@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from quota_web import clock
-from quota_web.store import engine
-from quota_web.world import world
+from quota_web import store
+from quota_web.core import clock
+from quota_web.services import services
 from tests.fakes import NOW
 from tests.faults.figures import runs
 from tests.operations import add_account, make_app, record
@@ -24,9 +24,9 @@ def written(instance_dir, tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
     with app.app_context(), clock.frozen(NOW):
-        world().ready()
+        services().ready()
         account = add_account("alice")
-        with engine.driver() as connection:
+        with store.database.driver() as connection:
             connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         log, states = instance_dir / "quota.sqlite-wal", [(0, 0)]
@@ -35,7 +35,7 @@ def written(instance_dir, tmp_path):
             states.append((log.stat().st_size, 2 * (second + 1)))
         for name in ("quota.sqlite", "quota.sqlite-wal"):
             shutil.copy(instance_dir / name, kept / name)
-        engine.forget_troubles()
+        store.database.forget_troubles()
     return kept, states
 
 

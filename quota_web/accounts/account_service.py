@@ -1,0 +1,368 @@
+"""Acts on accounts: add, replace, rename, pause, remove, export.
+
+A login that is here already is updated under the name that it has. Another login never goes on with
+somebody's history: the old account keeps its own under another name, and the new one starts afresh.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.accounts import pending_files
+from quota_web.codex import auth_file
+from quota_web.codex.auth_file import Credentials
+from quota_web.core import logins, names
+from quota_web.core.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
+from quota_web.core.quota import Status
+from quota_web.core.secret import Secret
+from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, EncryptedCredential, Scope, Shown
+from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, DecryptionFailed, TokenCipher
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An account that was just stored."""
+
+    name: str
+    #: False where an account of this name and login got new credentials.
+    is_new: bool
+    #: What the account of another login that had the name is called now.
+    archived_as: str | None = None
+    #: Whether it has new credentials, with which it is asked soon.
+    is_due: bool = True
+    #: The name that was given, where the login is here already under the other one.
+    given_name: str | None = None
+
+    #: Whether the token was not taken, because the followed file has this or a newer one.
+    is_kept: bool = False
+
+    @property
+    def done(self) -> str:
+        """What became of the credentials, in words."""
+        if self.is_kept:
+            return "kept: its file has this token or a newer one"
+        return "added" if self.is_new else "credentials replaced"
+
+    @property
+    def outcome(self) -> str:
+        """The same for whoever gave it under another name."""
+        return f"here already, {self.done}" if self.given_name else self.done
+
+
+def same_login(found: Account, credentials: Credentials) -> bool:
+    """Whether the credentials belong to the login whose history this account holds; an account that never knew any says yes."""
+    return found.chatgpt_account_id is None or logins.may_be_same(found.login, credentials.login)
+
+
+def add(cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+    """Store a managed account; a login that is here already gets the new credentials instead.
+
+    Raises BadInput for the name and AccountExists where another login has it.
+    """
+    name = names.validate(name)
+    with store.database.transaction() as tx:
+        found = _standing(tx, name, credentials)
+        if found is None:
+            return _added(tx, cipher, name, credentials, now, actor)
+        if found.origin != FOLLOWED:
+            put(tx, cipher, found.id, credentials, now)
+            store.events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
+            store.site_state.bump_version(tx, now)
+            return Saved(found.name, False, given_name=_other_name(name, found))
+        held = store.accounts.credentials(tx, [found.id]).get(found.id)
+    return _renew_followed(cipher, name, found, held, credentials, now, actor)
+
+
+def _standing(tx: Connection, name: str, credentials: Credentials) -> Account | None:
+    """The account of this login, or of this name where nothing speaks against it.
+
+    Raises AccountExists where the name is another login's and the login is not here yet.
+    """
+    try:
+        named = store.accounts.get_by_name(tx, name)
+    except AccountNotFound:
+        named = None
+    if named is not None and named.origin == DEMO:
+        raise AccountExists(name, "an invented account of the demo")
+    certain = store.accounts.of_login(tx, credentials.login, credentials.access_token.fingerprint())
+    if certain:
+        return next((found for found in certain if named is not None and found.id == named.id), certain[0])
+    if named is not None and not same_login(named, credentials):
+        raise AccountExists(name, "another login")
+    return named
+
+
+def _other_name(given: str, found: Account) -> str | None:
+    return given if names.fold(given) != names.fold(found.name) else None
+
+
+def _renew_followed(
+    cipher: TokenCipher,
+    name: str,
+    found: Account,
+    held: EncryptedCredential | None,
+    credentials: Credentials,
+    now: int,
+    actor: str,
+) -> Saved:
+    """Write a token into the file that the account follows, but only one that lasts longer than what is there.
+
+    The file's owner may have renewed it since: an older copy would take the sign-in away from it.
+    """
+    given = _other_name(name, found)
+    if held is not None and not _is_useless(found) and not _lasts_longer(credentials, held):
+        return Saved(found.name, False, is_due=False, given_name=given, is_kept=True)
+    return replace(edit(cipher, found.name, found.name, credentials, now, actor), given_name=given)
+
+
+def _is_useless(found: Account) -> bool:
+    return found.last_status in (Status.INVALID_CREDENTIALS, Status.EXPIRED)
+
+
+def _lasts_longer(credentials: Credentials, held: EncryptedCredential) -> bool:
+    if held.access_fp == credentials.access_token.fingerprint():
+        return False
+    return (credentials.expires_at or 0) > (held.access_expires_at or 0)
+
+
+def _added(tx: Connection, cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+    account_id = store.accounts.add(tx, name, MANAGED, now)
+    put(tx, cipher, account_id, credentials, now)
+    store.events.add(tx, now, "account_added", actor, account_id, name=name)
+    store.site_state.bump_version(tx, now)
+    return Saved(name, True)
+
+
+def add_under_free_name(cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+    """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace often share an e-mail address."""
+    for number in range(1, 100):
+        suffix = "" if number == 1 else f" {number}"
+        try:
+            return add(cipher, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor)
+        except AccountExists:
+            continue
+    raise AccountExists(name, "other logins, a hundred times over")
+
+
+def edit(
+    cipher: TokenCipher, original_name: str, name: str, credentials: Credentials | None, now: int, actor: str, shown: Shown | None = None
+) -> Saved:
+    """Rename an account or give it other credentials, or both; a followed account's file changes with it.
+
+    Raises AccountNotFound, Outdated, BadInput, AccountExists.
+    """
+    name = names.validate(name)
+    with pending_files.transaction() as (tx, files_after):
+        found = store.accounts.as_shown(tx, original_name, shown)
+        if found.origin == DEMO and credentials is not None:
+            raise BadInput("name", f"{found.name} is an invented account of the demo; it takes no credentials")
+        if credentials is not None and not same_login(found, credentials):
+            _refuse_repeated(tx, credentials)
+        archived_as = None
+        if name != found.name:
+            store.accounts.rename(tx, found.id, name)
+        account_id = found.id
+        if credentials is not None and not same_login(found, credentials):
+            archived_as = archive(tx, replace(found, name=name), now)
+            account_id = store.accounts.add(tx, name, found.origin, now, source_path=found.source_path)
+        if credentials is not None:
+            put(tx, cipher, account_id, credentials, now, only_access=found.origin == FOLLOWED)
+        if found.origin == FOLLOWED:
+            old = Path(found.source_path or "")
+            files_after.change(old, new := old.with_name(name + names.FILE_SUFFIX), _new_content(old, credentials))
+            written = {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
+            store.accounts.update_account(tx, account_id, source_path=str(new), **written)
+        store.events.add(
+            tx, now, "account_edited", actor, account_id, name=name, renamed_from=found.name, new_credentials=int(credentials is not None)
+        )
+        store.site_state.bump_version(tx, now)
+    return Saved(name, archived_as is not None, archived_as, credentials is not None)
+
+
+def _refuse_repeated(tx: Connection, credentials: Credentials) -> None:
+    certain = store.accounts.of_login(tx, credentials.login, credentials.access_token.fingerprint())
+    if certain:
+        holder = certain[0].name
+        raise BadInput("auth_json", f"this login is here already as {holder}; change it there")
+
+
+def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:
+    """A followed account's file with other credentials in it, whatever else it holds kept."""
+    if credentials is None:
+        return None
+    return auth_file.updated(auth_file.read_file(file) if file.exists() else None, credentials)
+
+
+def put(tx: Connection, cipher: TokenCipher, account_id: int, credentials: Credentials, now: int, *, only_access: bool = False) -> None:
+    """Seal an account's credentials and have it asked soon.
+
+    Of a followed account *only_access* is kept: its refresh token stays in its file, where nobody here can spend it.
+    """
+    refresh, identity = (None, None) if only_access else (credentials.refresh_token, credentials.id_token)
+    store.accounts.put_credentials(
+        tx,
+        EncryptedCredential(
+            account_id=account_id,
+            access_sealed=cipher.seal(credentials.access_token, account_id, ACCESS),
+            refresh_sealed=cipher.seal(refresh, account_id, REFRESH) if refresh else None,
+            id_sealed=cipher.seal(identity, account_id, IDENTITY) if identity else None,
+            access_expires_at=credentials.expires_at,
+            access_fp=credentials.access_token.fingerprint(),
+            refresh_fp=refresh.fingerprint() if refresh else None,
+            client_id=credentials.client_id,
+            fedramp=credentials.fedramp,
+            key_id=cipher.key_id,
+            version=1,
+            updated_at=now,
+        ),
+    )
+    owner = {"chatgpt_account_id": credentials.account_id, "chatgpt_user_id": credentials.user_id, "email": credentials.email}
+    store.accounts.set_fault(tx, account_id, None)
+    store.accounts.update_account(
+        tx, account_id, **{k: v for k, v in owner.items() if v is not None}, next_due_at=now, claim_id=None, claimed_at=None, answer_user_id=None
+    )
+
+
+def archive(tx: Connection, found: Account, now: int) -> str:
+    """Move an account aside for another login: renamed with today's date, paused, its history kept. Returns the new name."""
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    name = next(n for n in _aside_names(found.name, day) if not _is_taken(tx, n))
+    store.accounts.rename(tx, found.id, name)
+    store.accounts.update_account(
+        tx, found.id, origin=MANAGED, source_path=None, source_hash=None, source_gone_at=None, paused_at=now, next_due_at=None
+    )
+    return name
+
+
+def _aside_names(name: str, day: str) -> Iterator[str]:
+    number = 1
+    while True:
+        suffix = f" (until {day})" if number == 1 else f" (until {day}, {number})"
+        yield name[: names.MAX_NAME - len(suffix)] + suffix
+        number += 1
+
+
+def _is_taken(tx: Connection, name: str) -> bool:
+    try:
+        store.accounts.get_by_name(tx, name)
+    except AccountNotFound:
+        return False
+    return True
+
+
+def shown_by(form: Mapping[str, str]) -> Shown:
+    """What the page of a form showed of its account, where the form says it; what is no number was shown on none."""
+    said = {field: form[field] for field in ("id", "version") if form.get(field)}
+    return Shown(**{field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1 for field, value in said.items()})
+
+
+def pause(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+    """Send nothing for an account until a person resumes it. Returns its name."""
+    with store.database.transaction() as tx:
+        found = store.accounts.as_shown(tx, name, shown, scope)
+        if found.paused_at is None:
+            store.accounts.update_account(tx, found.id, paused_at=now)
+            store.events.add(tx, now, "account_paused", actor, found.id, name=found.name)
+            store.site_state.bump_version(tx, now)
+    return found.name
+
+
+def resume(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+    """Refresh an account again, starting now. Returns its name."""
+    with store.database.transaction() as tx:
+        found = store.accounts.as_shown(tx, name, shown, scope)
+        if found.paused_at is not None:
+            store.accounts.update_account(tx, found.id, paused_at=None, next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now)
+            store.events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
+            store.site_state.bump_version(tx, now)
+    return found.name
+
+
+def remove(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+    """Remove an account, its credentials and, in the background, its history; a followed account's file goes too. Returns its name."""
+    with pending_files.transaction() as (tx, files_after):
+        found = store.accounts.as_shown(tx, name, shown, scope)
+        store.accounts.mark_deleted(tx, found.id, now)
+        store.events.add(tx, now, "account_deleted", actor, found.id, name=found.name)
+        store.site_state.bump_version(tx, now)
+        if found.origin == FOLLOWED and found.source_path:
+            files_after.remove(Path(found.source_path))
+    return found.name
+
+
+def export(
+    cipher: TokenCipher,
+    name: str,
+    file: Path,
+    now: int,
+    actor: str,
+    scope: Scope | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write an account's credentials to *file* as an auth.json of mode 0600.
+
+    Raises BadInput where there is a file already and *overwrite* is false.
+    """
+    if not overwrite and os.path.lexists(file) and not file.is_dir():
+        shown = names.printable(str(file))
+        raise BadInput("file", f"{shown} exists already; nothing was written (--force overwrites it)")
+    with store.database.transaction() as tx:
+        found = store.accounts.get_by_name(tx, name, scope)
+        sealed = store.accounts.credentials(tx, [found.id]).get(found.id)
+        if sealed is None:
+            raise BadInput("name", f"{found.name}: has no stored credentials")
+        store.events.add(tx, now, "account_exported", actor, found.id, name=found.name)
+    raw = _followed_file(found)
+    with _writable(file.parent):
+        content = raw if raw is not None else auth_file.to_document(opened(cipher, found, sealed))
+        # Tokens in the clear: what root exports stays root's, whoever's folder it is written to.
+        store.filesystem.write_private(file, content, give=False)
+
+
+def _followed_file(found: Account) -> bytes | None:
+    """A followed account's file as it stands: it has what is not stored here, such as the refresh token."""
+    path = Path(found.source_path or "")
+    if found.origin != FOLLOWED or not pending_files.is_auth_file(path):
+        return None
+    try:
+        return auth_file.read_file(path)
+    except CredentialsRefused:
+        return None
+
+
+def opened(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> Credentials:
+    """An account's stored credentials in the clear. Raises BadInput where the present key does not open them."""
+    try:
+        return Credentials(
+            access_token=cipher.open(sealed.access_sealed, found.id, ACCESS),
+            refresh_token=_opened(cipher, sealed.refresh_sealed, found.id, REFRESH),
+            id_token=_opened(cipher, sealed.id_sealed, found.id, IDENTITY),
+            account_id=found.chatgpt_account_id or "",
+            user_id=found.chatgpt_user_id,
+            email=found.email,
+            expires_at=sealed.access_expires_at,
+            fedramp=sealed.fedramp,
+            client_id=sealed.client_id,
+        )
+    except DecryptionFailed:
+        raise BadInput("name", f"{found.name}: the stored token cannot be opened with the present key") from None
+
+
+def _opened(cipher: TokenCipher, sealed: bytes | None, owner: int, kind: str) -> Secret | None:
+    return cipher.open(sealed, owner, kind) if sealed is not None else None
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput("", f"{names.printable(str(folder))} cannot be written: {error.strerror}") from None

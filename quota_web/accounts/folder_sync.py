@@ -1,0 +1,333 @@
+"""The act that brings the accounts of a folder in step with its `<name>.auth.json` files.
+
+Files are read before the transaction opens. Nothing is written to them but what an act has decided and left to do, and
+that is done first. An account belongs to its file's absolute path: a file that is gone keeps its account and history, and
+another login in the same file starts a new history.
+"""
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.accounts import account_service, pending_files
+from quota_web.codex import auth_file
+from quota_web.codex.auth_file import Credentials
+from quota_web.core import names
+from quota_web.core.errors import AccountNotFound, BadInput, CredentialsRefused
+from quota_web.core.faults import Fault
+from quota_web.core.quota import Status
+from quota_web.store.accounts import FOLLOWED, Account
+from quota_web.store.encryption import ACCESS, TokenCipher
+
+GONE = Fault("file_gone")
+#: The stored token is of no use; the file has it still.
+UNOPENED = Fault("sealed_unreadable")
+ACTOR = "account folder"
+#: Files whose accounts are brought in step in one transaction, and the pause before the next: a
+#: folder of 2,000 new files must not keep everybody else from the database for seconds.
+PIECE = 20
+BETWEEN_PIECES_S = 0.01
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that no account could be made of, because its name is somebody else's or no name at all."""
+
+    name: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What following a folder came to."""
+
+    problems: tuple[SkippedFile, ...] = ()
+    #: Why the folder could not be read; then nothing was changed.
+    folder_fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    path: Path
+    hash: str | None
+    credentials: Credentials | None
+    fault: Fault | None
+
+
+def folders(settled: Path, is_named: bool) -> list[Path]:
+    """The folders to follow: the named one alone, else the default one with all that accounts were followed in before."""
+    if is_named:
+        return [settled]
+    with store.database.reading() as conn:
+        others = {Path(a.source_path).parent for a in store.accounts.list_all(conn) if a.origin == FOLLOWED and a.source_path}
+    return [folder for folder in [settled, *sorted(others - {settled})] if os.path.isdir(folder)]
+
+
+def sync(cipher: TokenCipher, folder: Path, now: int) -> SyncResult:
+    """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
+    with suppress(OSError):
+        pending_files.resume(folder, now)
+    found = _look(folder, cipher)
+    if isinstance(found, SyncResult):
+        return found
+    files, known, problems = found
+    changed = [file for file in files if not _is_in_step(file, known.get(str(file.path)))]
+    for piece in _pieces(changed):
+        problems += _apply(cipher, piece, now)
+    there = {str(file.path) for file in files}
+    gone = [p for p, a in known.items() if p not in there and a.source_gone_at is None]
+    for paths in _pieces(gone):
+        _mark_gone(paths, now)
+    return SyncResult(tuple(problems))
+
+
+def _pieces(every: list[_T]) -> Iterator[list[_T]]:
+    """A few at a time, so that nobody waits long for the database; in between others get at it."""
+    for start in range(0, len(every), PIECE):
+        if start:
+            time.sleep(BETWEEN_PIECES_S)
+        yield every[start : start + PIECE]
+
+
+def look(folder: Path) -> SyncResult:
+    """What is wrong with *folder* and its files, changing nothing."""
+    found = _look(folder)
+    if isinstance(found, SyncResult):
+        return found
+    files, known, problems = found
+    with store.database.reading() as conn:
+        holders = {names.fold(a.name): a for a in store.accounts.list_all(conn)}
+    strangers = [(f, holders[names.fold(f.name)]) for f in files if str(f.path) not in known and names.fold(f.name) in holders]
+    taken = [
+        SkippedFile(f.name, _taken(holder))
+        for f, holder in strangers
+        if f.credentials is None or not account_service.same_login(holder, f.credentials)
+    ]
+    return SyncResult((*problems, *taken))
+
+
+def _look(folder: Path, cipher: TokenCipher | None = None) -> tuple[list[_File], dict[str, Account], list[SkippedFile]] | SyncResult:
+    """The folder's files beside what is known of them; a Report where it cannot be read."""
+    shown = names.printable(str(folder))
+    try:
+        str(folder).encode()
+        listed = _list(folder)
+    except UnicodeEncodeError:
+        return SyncResult(folder_fault=f"account folder {shown}: its name is not UTF-8")
+    except OSError as error:
+        return SyncResult(folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}")
+    with store.database.reading() as conn:
+        held = pending_files.held(conn)
+        known = _followed(conn, folder, held)
+        sealed_with = store.accounts.key_ids(conn, [a.id for a in known.values()]) if cipher else {}
+    if cipher and sealed_with:
+        # What cannot be opened any more is read from its file again before anybody asks with it.
+        ours = cipher.opened_ids
+        closed = {account_id for account_id, key_id in sealed_with.items() if key_id not in ours}
+        known = {p: replace(a, source_hash=None) if a.id in closed else a for p, a in known.items()}
+    files, problems = _read_all([path for path in listed if str(path) not in held], known)
+    return files, known, problems
+
+
+def _list(folder: Path) -> list[Path]:
+    """The folder's auth files in byte order, which decides between names that differ only in case."""
+    with os.scandir(folder) as entries:
+        found = [folder / e.name for e in entries if e.name.endswith(names.FILE_SUFFIX) and not e.name.startswith(".")]
+    return sorted(found, key=lambda path: os.fsencode(path.name))
+
+
+def _followed(conn: Connection, folder: Path, held: set[str]) -> dict[str, Account]:
+    """The accounts of the folder's files by path, but for those whose files are about to change."""
+    followed = (a for a in store.accounts.list_all(conn) if a.origin == FOLLOWED and a.source_path not in held)
+    return {a.source_path: a for a in followed if a.source_path and Path(a.source_path).parent == folder}
+
+
+def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File], list[SkippedFile]]:
+    files: list[_File] = []
+    problems: list[SkippedFile] = []
+    seen: dict[str, str] = {}
+    patience = _Patience()
+    for path in listed:
+        stem = path.name.removesuffix(names.FILE_SUFFIX)
+        try:
+            name = names.validate(stem)
+        except BadInput as error:
+            problems.append(SkippedFile(names.printable(stem), Fault("file_unreadable", {"reason": error.message})))
+            continue
+        first = seen.setdefault(names.fold(name), path.name)
+        if first != path.name:
+            problems.append(SkippedFile(name, Fault("name_taken", {"holder": f"the file {first}"})))
+            continue
+        files.append(_read(name, path, known.get(str(path)), patience))
+    return files, problems
+
+
+class _Patience:
+    """Waits for files that somebody is just writing, but for all of a folder together no longer than this."""
+
+    def __init__(self, seconds: float = 2.0) -> None:
+        self._left = seconds
+
+    def wait(self, seconds: float) -> None:
+        if self._left > 0:
+            self._left -= seconds
+            time.sleep(seconds)
+
+
+def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> _File:
+    """One file; parsed only when its content changed since.
+
+    A file that cannot be read while somebody is still writing it stays as it was known; the next look settles it.
+    """
+    before = _signature(path)
+    try:
+        raw = auth_file.read_file(path)
+        digest = hashlib.sha256(raw).hexdigest()
+        if known is not None and known.source_hash == digest and known.fault != UNOPENED:
+            return _File(name, path, digest, None, None)
+        if known is not None and known.source_hash is None and known.last_status is Status.INVALID_CREDENTIALS:
+            # Known to be broken: not worth waiting whether somebody is just writing it.
+            return _File(name, path, digest, auth_file.read(raw), None)
+        raw, credentials = auth_file.read_whole(path, patience.wait)
+        return _File(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)
+    except CredentialsRefused as refused:
+        if known is not None and known.source_hash is not None and before is not None and _signature(path) not in (before, None):
+            return _File(name, path, known.source_hash, None, None)
+        return _File(name, path, None, None, refused.fault)
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """What changes with every write to a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _is_in_step(file: _File, found: Account | None) -> bool:
+    """Whether the database already says all that the file says."""
+    return found is not None and found.source_gone_at is None and _is_known(file, found)
+
+
+def _is_known(file: _File, found: Account) -> bool:
+    if file.fault is not None:
+        return found.source_hash is None and found.fault == file.fault
+    return file.credentials is None
+
+
+def _apply(cipher: TokenCipher, files: list[_File], now: int) -> list[SkippedFile]:
+    """Bring the accounts of these files in step; returns those that no account could be made of."""
+    problems, has_changed = [], False
+    with store.database.transaction() as tx:
+        held = pending_files.held(tx)
+        known = store.accounts.by_paths(tx, [str(file.path) for file in files])
+        for file in (f for f in files if str(f.path) not in held):
+            found = known.get(str(file.path))
+            if found is not None and _is_in_step(file, found):
+                continue
+            problem = None
+            if found is not None:
+                _update(tx, cipher, file, found, now)
+            else:
+                problem = _new(tx, cipher, file, now)
+            problems += [problem] if problem else []
+            has_changed |= problem is None
+        if has_changed:
+            store.site_state.bump_version(tx, now)
+    return problems
+
+
+def _mark_gone(paths: list[str], now: int) -> None:
+    with store.database.transaction() as tx:
+        held = pending_files.held(tx)
+        every = store.accounts.by_paths(tx, paths)
+        gone = [a for path, a in every.items() if path not in held and not os.path.lexists(path)]
+        for found in gone:
+            store.accounts.set_fault(tx, found.id, GONE)
+            store.accounts.update_account(tx, found.id, source_gone_at=now, source_hash=None)
+        if gone:
+            store.site_state.bump_version(tx, now)
+
+
+def _new(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> SkippedFile | None:
+    """A file that no account has followed until now."""
+    if not os.path.lexists(file.path):
+        # Removed or renamed since the folder was listed, by an act whose account is another's now.
+        return None
+    try:
+        holder = store.accounts.get_by_name(tx, file.name)
+    except AccountNotFound:
+        _add(tx, cipher, file, now)
+        return None
+    if _has_moved(holder, file):
+        store.accounts.rename(tx, holder.id, file.name)
+        store.accounts.update_account(tx, holder.id, source_path=str(file.path))
+        _update(tx, cipher, file, holder, now)
+        return None
+    return SkippedFile(file.name, _taken(holder))
+
+
+def _has_moved(holder: Account, file: _File) -> bool:
+    """Whether the followed account of this name and login had another file until now, in another folder or spelling: its history goes on here."""
+    if file.credentials is None or holder.origin != FOLLOWED or holder.chatgpt_account_id is None:
+        return False
+    return account_service.same_login(holder, file.credentials)
+
+
+def _add(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> None:
+    account_id = store.accounts.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
+    store.events.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
+    if file.credentials is None:
+        _refuse(tx, account_id, file.fault or GONE)
+        return
+    account_service.put(tx, cipher, account_id, file.credentials, now, only_access=True)
+    store.accounts.update_account(tx, account_id, source_hash=file.hash)
+
+
+def _taken(holder: Account) -> Fault:
+    by = f"the file {names.printable(holder.source_path)}" if holder.source_path else f"a {holder.origin} account"
+    return Fault("name_taken", {"holder": by})
+
+
+def _update(tx: Connection, cipher: TokenCipher, file: _File, found: Account, now: int) -> None:
+    """A file that has changed since, or is back."""
+    account_id = found.id
+    if file.credentials is None:
+        # The file is gone bad, or two processes raced and this one read it as it was known a moment ago: the next look puts that right.
+        if file.fault is not None:
+            _refuse(tx, account_id, file.fault)
+        return
+    if not account_service.same_login(found, file.credentials):
+        archived_as = account_service.archive(tx, found, now)
+        account_id = store.accounts.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
+        store.events.add(tx, now, "account_archived", ACTOR, found.id, name=file.name, archived_as=archived_as)
+    _put(tx, cipher, account_id, file, file.credentials, now)
+
+
+def _put(tx: Connection, cipher: TokenCipher, account_id: int, file: _File, credentials: Credentials, now: int) -> None:
+    """Store new credentials. A file that was only written anew with the same token changes nothing: what the upstream said of it still holds."""
+    sealed, found = store.accounts.credentials(tx, [account_id]).get(account_id), store.accounts.get_by_id(tx, account_id)
+    is_same = sealed is not None and sealed.access_fp == credentials.access_token.fingerprint()
+    is_new = sealed is None or not is_same or not cipher.opens(sealed.access_sealed, account_id, ACCESS)
+    if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
+        account_service.put(tx, cipher, account_id, credentials, now, only_access=True)
+    store.accounts.update_account(tx, account_id, source_hash=file.hash, source_gone_at=None)
+
+
+def _refuse(tx: Connection, account_id: int, fault: Fault) -> None:
+    """Say what is wrong with the file; what was stored of it stays, and so does the history."""
+    store.accounts.set_fault(tx, account_id, fault)
+    store.accounts.update_account(tx, account_id, source_hash=None, source_gone_at=None)

@@ -1,0 +1,101 @@
+"""Door: `flask quota …`. A command reads its options, calls one act, prints, and sets the exit status."""
+
+import sys
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from quota_web.cli import accounts, auth, demo, maintenance
+from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
+from quota_web.services import Services, services
+
+ACTOR = "command line"
+#: In which forms `status` prints.
+FORMATS = ("table", "oneline", "json")
+
+
+class QuotaGroup(AppGroup):
+    """Turns our own errors into one line and the exit status of the contract."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from quota_web.cli import output
+
+        output.escape_unprintable()
+        try:
+            return super().invoke(ctx)
+        except (BadSetting, BadDatabase) as error:
+            click.echo(str(error), err=True)
+            ctx.exit(4)
+        except QuotaError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(1)
+
+
+quota = QuotaGroup("quota", help="Codex quota of your accounts: refresh it, look at it, manage the accounts.")
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(quota)
+    quota.add_command(accounts.group)
+    auth.add_to(quota)
+    quota.add_command(demo.command)
+    maintenance.add_to(quota)
+    app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
+
+
+class LazyDatabaseGroup(click.Command):
+    """`flask db …`; Flask-Migrate and Alembic are loaded only when it is used."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+        from flask import current_app
+        from flask_migrate import Migrate
+        from flask_migrate.cli import db as group
+
+        from quota_web.store.extension import db
+        from quota_web.store.schema import MIGRATIONS
+
+        Migrate(current_app, db, directory=str(MIGRATIONS))
+        ours = QuotaGroup(group.name, commands=group.commands, params=group.params, callback=group.callback, help=group.help)
+        return ours.make_context(info_name, args, parent, **extra)
+
+
+def _world() -> Services:
+    present = services()
+    present.ready()
+    return present
+
+
+@quota.command()
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--force", is_flag=True, help="Ask for exhausted accounts too, and for those that were told to wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print the /api/results document instead of the table.")
+def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Refresh all accounts, or those named, and print what is left."""
+    from quota_web.refresh import context
+
+    present = services()
+    wanted = context.RefreshOptions(present.scope, names, force, as_json, since=present.began_at)
+    sys.exit(context.run_refresh(present, wanted))
+
+
+@quota.command()
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@click.option("--oneline", "form", flag_value="oneline", help="The same as --format oneline.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="A table, one line for a shell prompt or a status bar, or the /api/results document.",
+)
+@click.option("--max", "most", metavar="N", type=click.IntRange(1), help="At most N accounts, the usable ones first.")
+def status(names: tuple[str, ...], form: str, most: int | None) -> None:
+    """Show what is known, from the database; nothing is sent."""
+    from quota_web.cli import status
+
+    present = services()
+    sys.exit(status.run(present, present.scope, names, form, most))

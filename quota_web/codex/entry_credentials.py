@@ -1,0 +1,152 @@
+"""One account that was found in a document → Credentials.
+
+What is wrong with it is a `CredentialsRefused` that carries the fault; nothing of its content is in the text.
+An expired token is not refused here: that is judged later, by someone who knows what time it is.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from quota_web.codex import auth_formats, auth_text, jwt
+from quota_web.codex.auth_formats import Found, first_text
+from quota_web.codex.text import clean
+from quota_web.core.errors import CredentialsRefused
+from quota_web.core.faults import Fault
+from quota_web.core.logins import Login
+from quota_web.core.secret import Secret
+
+MAX_TOKEN = 16_384
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What is needed to ask for one account's quota, with what its tokens and its file say of whose it is."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    id_token: Secret | None
+    account_id: str
+    user_id: str | None = None
+    email: str | None = None
+    plan: str | None = None
+    #: Epoch seconds; None where the access token does not say.
+    expires_at: int | None = None
+    fedramp: bool = False
+    #: The program that the refresh token was issued to.
+    client_id: str | None = None
+
+    @property
+    def login(self) -> Login:
+        return Login(self.account_id, self.user_id)
+
+
+def read(item: Found) -> Credentials:
+    """The credentials of a single account. Raises CredentialsRefused."""
+    if item.problem is not None:
+        raise refused("file_unreadable", item.problem)
+    if isinstance(item.bare, str):
+        token = auth_text.strip_bearer(item.bare)
+        item = replace(item, where=({"access_token": token},), access="access_token")
+    if not item.where:
+        raise refused("file_unreadable", "not a JSON object")
+    where = item.where
+    access = _access_token(item)
+    id_value = first_text(where, auth_formats.ID)
+    id_token, refresh_token = (
+        _optional_token(id_value),
+        _optional_token(first_text(where, auth_formats.REFRESH)),
+    )
+    id_claims = jwt.of(id_value) if isinstance(id_value, dict) else jwt.read(id_token)
+    access_claims = jwt.read(access)
+    found = Credentials(
+        access_token=Secret(access),
+        refresh_token=Secret(refresh_token) if refresh_token else None,
+        id_token=Secret(id_token) if id_token else None,
+        account_id=_account_id(item, id_claims, access_claims),
+        expires_at=access_claims.expires_at,
+        fedramp=id_claims.fedramp or access_claims.fedramp,
+    )
+    return _with_owner(found, item, id_claims, access_claims)
+
+
+def _with_owner(found: Credentials, item: Found, of_id: jwt.Claims, of_access: jwt.Claims) -> Credentials:
+    """Add whose the credentials are: the tokens' claims first, since files get copied and edited."""
+    said = [*item.where, *item.beside]
+    user = first_text(said, auth_formats.USER_ID) or auth_formats.web_user_id(item.where)
+    return replace(
+        found,
+        user_id=of_id.user_id or of_access.user_id or clean(user),
+        email=of_id.email or of_access.email or clean(first_text(said, auth_formats.EMAIL)),
+        plan=of_id.plan or of_access.plan or clean(first_text(said, auth_formats.PLAN)),
+        client_id=clean(first_text(item.where, auth_formats.CLIENT_ID)) or of_access.client_id or of_id.client_id,
+    )
+
+
+def _access_token(item: Found) -> str:
+    where = item.where
+    if auth_formats.holds_agent_identity(where):
+        raise CredentialsRefused(Fault("agent_identity"))
+    value = where[0].get(item.access) if item.access else None
+    if value is None:
+        if auth_formats.holds_api_key(where):
+            raise CredentialsRefused(Fault("api_key"))
+        if first_text(where, auth_formats.REFRESH) is not None:
+            raise CredentialsRefused(Fault("refresh_token_only"))
+        raise CredentialsRefused(Fault("missing_access_token"))
+    if not isinstance(value, str):
+        raise refused("bad_access_token", "is not text")
+    return _checked_token(auth_text.strip_bearer(value))
+
+
+def _checked_token(token: str) -> str:
+    if not token:
+        raise CredentialsRefused(Fault("missing_access_token"))
+    if token.startswith("sess-"):
+        raise CredentialsRefused(Fault("session_token"))
+    if token.startswith("sk-"):
+        raise CredentialsRefused(Fault("api_key"))
+    if auth_text.is_refresh_token(token):
+        raise CredentialsRefused(Fault("refresh_token_only"))
+    if len(token) > MAX_TOKEN:
+        raise refused("bad_access_token", f"is longer than {MAX_TOKEN} characters")
+    if not _TOKEN.fullmatch(token):
+        raise refused(
+            "bad_access_token",
+            "has characters that no token has (spaces, line breaks or non-ASCII)",
+        )
+    if token.count(".") == 4:
+        raise CredentialsRefused(Fault("encrypted_token"))
+    return token
+
+
+def _optional_token(value: object) -> str | None:
+    """A refresh or id token if it is one; a broken one is as good as none, for nothing here depends on it."""
+    token = auth_text.strip_bearer(value) if isinstance(value, str) else ""
+    return token if len(token) <= MAX_TOKEN and _TOKEN.fullmatch(token) else None
+
+
+def _account_id(item: Found, of_id: jwt.Claims, of_access: jwt.Claims) -> str:
+    """The account id that the file names, else the id token's, else the access token's, else one for all of a file."""
+    value = named_account_id(item) or auth_formats.web_account_id(item.where)
+    if value is None:
+        for claim in (of_id.account_id, of_access.account_id):
+            if claim and _ACCOUNT_ID.fullmatch(claim):
+                return claim
+        value = item.shared_account_id
+    if value is None:
+        raise CredentialsRefused(Fault("missing_account_id"))
+    if not isinstance(value, str):
+        raise refused("bad_account_id", "is not text")
+    if not _ACCOUNT_ID.fullmatch(value.strip()):
+        raise refused("bad_account_id", "may hold letters, digits, _ and - only, 128 at most")
+    return value.strip()
+
+
+def named_account_id(item: Found) -> object:
+    return first_text([*item.where[:1], *item.beside, *item.where[1:]], auth_formats.ACCOUNT_ID)
+
+
+def refused(code: str, reason: str) -> CredentialsRefused:
+    return CredentialsRefused(Fault(code, {"reason": reason}))

@@ -1,0 +1,156 @@
+"""Act: change the key that seals tokens. Everything is sealed anew, in small pieces; interrupted, it goes on where it was."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.core.errors import BadInput
+from quota_web.core.faults import Fault
+from quota_web.store.accounts import Account, EncryptedCredential
+from quota_web.store.encryption import ACCESS, BOUND, IDENTITY, REFRESH, TokenCipher
+
+CHUNK = 20
+_COLUMNS = {"access_sealed": ACCESS, "refresh_sealed": REFRESH, "id_sealed": IDENTITY}
+GIVEN_KEY = (
+    "the key comes from QUOTA_SECRET_KEY, and everything is sealed with it. To change it: set QUOTA_SECRET_KEY to a new key and "
+    "QUOTA_SECRET_KEY_OLD to the present one, for the service and here, run this command, then take QUOTA_SECRET_KEY_OLD away again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What a change of the key came to."""
+
+    #: False where a change that was interrupted has been finished.
+    is_new: bool
+    resealed: int
+    #: Accounts whose tokens no key opens; they stay as they are.
+    unreadable: tuple[str, ...]
+    #: Where the keys lie that are no longer used; backups from before need them. None where there was none to take away.
+    old_keys: Path | None
+    is_from_file: bool
+
+
+def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
+    """Seal all tokens with a new key and forget the old ones. Raises BadInput where the key is not ours to change."""
+    # Under the write lock: nobody is sealing at the moment at which another key becomes the present one.
+    with store.database.transaction() as tx:
+        every = store.accounts.all_credentials(tx)
+        is_new = not any(_is_stale(cipher, sealed, or_alone=True) for sealed in every)
+        if is_new and not cipher.is_from_file:
+            raise BadInput("key", GIVEN_KEY)
+        if is_new:
+            cipher.add_key()
+    with store.database.reading() as conn:
+        ids = [sealed.account_id for sealed in store.accounts.all_credentials(conn)]
+    resealed = 0
+    for start in range(0, len(ids), CHUNK):
+        with store.database.transaction() as tx:
+            resealed += _reseal(tx, cipher, ids[start : start + CHUNK])
+    while True:
+        with store.database.transaction() as tx:
+            every = store.accounts.all_credentials(tx, alone=True)
+            # Saved meanwhile by a process that did not know the new key yet.
+            late = _reseal(tx, cipher, [sealed.account_id for sealed in every])
+            resealed += late
+            if not late:
+                # Nothing hangs on the old keys, and nothing of this transaction hangs on their being gone.
+                return _finish(tx, cipher, every, is_new, resealed, now, actor)
+
+
+def _finish(tx: Connection, cipher: TokenCipher, every: Sequence[EncryptedCredential], is_new: bool, resealed: int, now: int, actor: str) -> Rotated:
+    lost = [sealed.account_id for sealed in every if not _is_readable(cipher, sealed)]
+    names = tuple(a.name for a in store.accounts.get_by_ids(tx, lost).values())
+    old_keys = cipher.drop_old_keys(now)
+    if not lost:
+        store.auth.set_setting(tx, BOUND, "1")
+    store.events.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
+    return Rotated(is_new, resealed, names, old_keys, cipher.is_from_file)
+
+
+def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
+    stale = [sealed for sealed in store.accounts.credentials(tx, ids).values() if _is_stale(cipher, sealed)]
+    for sealed in stale:
+        store.accounts.reencrypt(tx, _resealed(cipher, sealed))
+    return len(stale)
+
+
+def adopt(tx: Connection, cipher: TokenCipher) -> tuple[int, list[Account]]:
+    """Seal what came from elsewhere with the present key, whichever of our keys opens it, those kept from before a change included.
+
+    What none opens is taken away, so that it is read from the account's file again. Returns how many were sealed anew, and
+    the accounts that have no such file: they need their tokens from a person.
+    """
+    every = store.accounts.all_credentials(tx)
+    only_bound = store.auth.setting_of(tx, BOUND) is not None
+    wide = None if cipher.is_missing else cipher.with_kept_keys(only_bound)
+    stale = [sealed for sealed in every if wide is not None and _is_stale(wide, sealed)]
+    for sealed in stale:
+        store.accounts.reencrypt(tx, _resealed(wide or cipher, sealed))
+    lost = [sealed.account_id for sealed in every if wide is None or not _is_readable(wide, sealed)]
+    store.accounts.drop_credentials(tx, lost)
+    found = store.accounts.get_by_ids(tx, lost).values()
+    for account in found:
+        store.accounts.set_fault(tx, account.id, Fault("token_lost"))
+        store.accounts.update_account(tx, account.id, source_hash=None)
+    store.auth.set_setting(tx, BOUND, "1")
+    return len(stale), [a for a in found if not (a.source_path and os.path.exists(a.source_path))]
+
+
+def bind(cipher: TokenCipher) -> int:
+    """Seal tokens from before 1.1 anew with their account and kind, and end the acceptance of others.
+
+    In pieces; several processes may do it at once, and interrupted it goes on at the next start.
+    While there is a token that no key opens, nobody can tell how it was sealed, and older ones are
+    accepted on. Returns how many accounts were sealed anew.
+    """
+    with store.database.reading() as conn:
+        is_done = store.auth.setting_of(conn, BOUND) is not None
+        ids = [] if is_done else [sealed.account_id for sealed in store.accounts.all_credentials(conn)]
+    done = 0
+    for start in range(0, len(ids), CHUNK):
+        with store.database.transaction() as tx:
+            done += _reseal(tx, cipher, ids[start : start + CHUNK])
+    if not is_done:
+        with store.database.transaction() as tx:
+            every = store.accounts.all_credentials(tx, alone=True)
+            done += _reseal(tx, cipher, [sealed.account_id for sealed in every])
+            is_done = all(_is_readable(cipher, sealed) for sealed in every)
+            if is_done:
+                store.auth.set_setting(tx, BOUND, "1")
+    cipher.only_bound = is_done
+    return done
+
+
+def _resealed(cipher: TokenCipher, sealed: EncryptedCredential) -> EncryptedCredential:
+    """The same tokens, sealed with the present key."""
+    owner = sealed.account_id
+    tokens = {column: (cipher.open(part, owner, kind), kind) for column, part, kind in _parts(sealed)}
+    new: dict[str, Any] = {c: cipher.seal(token, owner, kind) for c, (token, kind) in tokens.items()}
+    return replace(sealed, **new, key_id=cipher.key_id)
+
+
+def _parts(sealed: EncryptedCredential) -> Iterator[tuple[str, bytes, str]]:
+    """Column, content and kind of each token."""
+    for column, kind in _COLUMNS.items():
+        if (part := getattr(sealed, column)) is not None:
+            yield column, part, kind
+
+
+def _is_stale(cipher: TokenCipher, sealed: EncryptedCredential, *, or_alone: bool = False) -> bool:
+    """Whether it is to be sealed anew: another key than the present one opens it, or it was sealed alone.
+
+    With *or_alone* the latter does not count.
+    """
+    owner = sealed.account_id
+    present = (cipher.is_present(part, owner, kind, or_alone=or_alone) for _, part, kind in _parts(sealed))
+    return not all(present) and _is_readable(cipher, sealed)
+
+
+def _is_readable(cipher: TokenCipher, sealed: EncryptedCredential) -> bool:
+    return all(cipher.opens(part, sealed.account_id, kind) for _, part, kind in _parts(sealed))

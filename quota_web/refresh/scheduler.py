@@ -1,0 +1,354 @@
+"""Door: the schedule. One tick every few seconds, kept alive by a watchdog; what has to be asked runs in jobs beside it.
+
+1. A tick is a one-shot job. It arms the next one at its end, so a clock that jumps builds no list of missed runs.
+2. It never waits for the upstream: it starts runs, at most a few at a time, and the claims in the database keep these apart.
+3. Jobs go by the wall clock, and a clock can be put back. A watchdog goes by the monotonic one; if no tick has come for three
+   intervals, for whatever reason, it makes a new schedule and leaves the old one behind.
+
+Nothing here starts by itself: what serves calls `start`, commands and tests do not.
+"""
+
+import logging
+import math
+import os
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+
+from quota_web.core import clock, policy, times
+from quota_web.core.errors import QuotaError
+from quota_web.core.quota import Status
+from quota_web.refresh import housekeeping
+from quota_web.refresh.queue import DueAccounts
+from quota_web.refresh.tick import AT_ONCE, Tick
+from quota_web.services import Services
+from quota_web.store.accounts import Account
+
+logger = logging.getLogger(__name__)
+
+EXTENSION = "quota_schedule"
+#: Seconds between ticks: how soon a request that another process took is noticed.
+TICK_S = 5.0
+#: Seconds between runs for those who are due; who becomes due in between is asked together.
+DUE_S = 10.0
+#: No tick for this many intervals: the schedule is dead.
+DEAD_AFTER = 3
+WATCH_S = 1.0
+#: After so many restarts that did not help, and ticks that hang, one more thread would not help either.
+MOST_HUNG = 3
+#: Runs of a kind that may go on at the same time: one account that does not answer must not hold up the others.
+RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
+#: The fewest accounts that a tick starts with; more where there are so many that their turn would not come in time.
+BATCH = 8
+#: Somebody is due and nobody is being asked for so many times DUE_S: whatever the reason is, the schedule does not do its work.
+IDLE_AFTER = 3
+#: How long a run may bring no result: an attempt has two minutes, and storing is tried some times. And how long chores may take in all.
+RUN_S, CHORES_MOST_S = 240.0, 3_600.0
+#: How long runs are left alone after one could not store its results: asking again would bring nothing.
+PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
+CHORES_S = 60.0
+#: How long a stop waits for runs to store what has been answered.
+STOP_S = 4.0
+SHUT_DOWN_S = 1.0
+
+SETTINGS = {
+    # The extension's web interface would let a visitor run any function.
+    "SCHEDULER_API_ENABLED": False,
+    "SCHEDULER_TIMEZONE": "UTC",
+    "SCHEDULER_EXECUTORS": {"default": {"type": "threadpool", "max_workers": 2 + sum(RUNS.values())}},
+    # A late run is better than none.
+    "SCHEDULER_JOB_DEFAULTS": {"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+}
+
+
+def start(app: Flask) -> "Schedule":
+    """Start the schedule of this process. Raises RuntimeError where one runs already."""
+    if app.extensions.get(EXTENSION) is not None:
+        raise RuntimeError("the schedule runs already")
+    schedule = app.extensions[EXTENSION] = Schedule(app)
+    schedule.start()
+    return schedule
+
+
+def stop(app: Flask) -> None:
+    """Stop it: nothing new is sent, what was answered is stored. Nothing happens where none runs."""
+    schedule: Schedule | None = app.extensions.pop(EXTENSION, None)
+    if schedule is not None:
+        schedule.stop()
+
+
+def health(app: Flask) -> str:
+    """`ok`, or why the schedule of this process does not do its work."""
+    schedule: Schedule | None = app.extensions.get(EXTENSION)
+    return "the schedule does not run here" if schedule is None else schedule.health()
+
+
+class Schedule:
+    """The schedule of one process."""
+
+    def __init__(self, app: Flask, tick_s: float = TICK_S) -> None:
+        self._app, self._tick_s = app, tick_s
+        self._world: Services = app.extensions["quota_services"]
+        self._rounds = Tick(self._world)
+        settings = self._world.settings
+        self._chores = housekeeping.Housekeeping(
+            settings.retention_days,
+            settings.instance_dir,
+            settings.state_file,
+        )
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        # All below is guarded by _changed.
+        self._scheduler: Any = None
+        self._generation = 0
+        self._ticked_at = clock.monotonic()
+        self._is_ticking = self._is_woken = False
+        #: Jobs under way with their last sign of life, those of schedules that were left behind included, and the names that
+        #: are taken in the present one.
+        self._running: dict[tuple[int, str], float] = {}
+        self._taken: set[str] = set()
+        self._troubles: dict[str, tuple[int, str]] = {}
+        #: Since when somebody has been due and nobody was asked, and how many are.
+        self._idle_since: float | None = None
+        self._waiting = 0
+        self._paused_until = self._due_at = float("-inf")
+        self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
+        #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
+        self.counts: Counter[str] = Counter()
+
+    def start(self) -> None:
+        self._launch()
+        self._world.wake = self.wake
+        threading.Thread(target=self._watch, name="quota-watchdog", daemon=True).start()
+        logger.info("the schedule runs in process %d", self._pid)
+
+    def stop(self) -> None:
+        """End all jobs; those under way store what has been answered, for a few seconds."""
+        self._world.wake = None
+        self._world.end()
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running, STOP_S)
+            left = len(self._running)
+        if left:
+            logger.warning("%d jobs did not end in time; their accounts are free again when their claims end", left)
+        _shut_down(self._scheduler)
+
+    def wake(self) -> None:
+        """Tick now: somebody waits."""
+        self._rounds.look_closely()
+        with self._changed:
+            self._is_woken = True
+            if not self._is_ticking and not self._world.stop.is_set():
+                self._add("tick", self._tick)
+
+    def health(self) -> str:
+        """`ok`, or what is wrong."""
+        silent_s = clock.monotonic() - self._ticked_at
+        if self._pid != os.getpid():
+            return "the schedule belongs to another process"
+        if self._world.stop.is_set():
+            return "the service is stopping"
+        if silent_s > DEAD_AFTER * self._tick_s:
+            return f"the schedule has not ticked for {silent_s:.0f} s"
+        if clock.now() < policy.CLOCK_IS_SET_FROM:
+            return f"the clock of this machine says {times.iso(clock.now())}"
+        with self._changed:
+            lasting = [text for times_seen, text in self._troubles.values() if times_seen > 1]
+            return lasting[0] if lasting else self._hung() or self._idle() or "ok"
+
+    def _hung(self) -> str | None:
+        """What the oldest run that shows no sign of life is, if that is too long ago. The caller holds the lock."""
+        now = clock.monotonic()
+        for (_, name), alive_at in sorted(self._running.items(), key=lambda job: job[1]):
+            kind = name.partition("-")[0]
+            most_s = CHORES_MOST_S if kind == "chores" else RUN_S
+            if kind != "tick" and now - alive_at > most_s:
+                return f"a run ({kind}) has brought nothing for {now - alive_at:.0f} s"
+        return None
+
+    def _idle(self) -> str | None:
+        """That somebody is due and nobody is asked, if it lasts. The caller holds the lock."""
+        idle_s = 0.0 if self._idle_since is None else clock.monotonic() - self._idle_since
+        if idle_s <= IDLE_AFTER * max(DUE_S, self._tick_s):
+            return None
+        return f"{self._waiting} accounts are due and none has been asked for {idle_s:.0f} s"
+
+    def _launch(self) -> None:
+        """Make a scheduler with a first tick, in place of whatever was there."""
+        from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+        from flask_apscheduler import APScheduler
+
+        kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "max_instances"}
+        scheduler = APScheduler()
+        # APScheduler takes its settings apart.
+        self._app.config.update(deepcopy(SETTINGS))
+        scheduler.init_app(self._app)
+        scheduler.add_listener(lambda event: self.counts.update([kinds[event.code]]), sum(kinds))
+        scheduler.start()
+        if not scheduler.running:
+            # With FLASK_DEBUG set the extension does nothing and says nothing.
+            scheduler.scheduler.start()
+        with self._changed:
+            self._generation += 1
+            self._scheduler = scheduler
+            self._ticked_at = clock.monotonic()
+            self._is_ticking = False
+            self._taken.clear()
+            self._add("tick", self._tick)
+
+    def _watch(self) -> None:
+        """Runs in a thread of its own: makes a new schedule when the present one is dead."""
+        while not self._world.stop.wait(WATCH_S):
+            silent_s = clock.monotonic() - self._ticked_at
+            hung = sum(name == "tick" for _, name in list(self._running))
+            if silent_s <= DEAD_AFTER * self._tick_s or hung >= MOST_HUNG:
+                continue
+            logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
+            self.counts["restart"] += 1
+            dead = self._scheduler
+            self._launch()
+            _shut_down(dead)
+
+    def _add(self, name: str, work: Callable[..., None], *args: object, after_s: float = 0.0) -> None:
+        """Let *work* run once as the job *name*, in place of one of that name that waits. The caller holds the lock."""
+        # The clock has whole seconds, so now is never in the future.
+        at = datetime.fromtimestamp(clock.now() + math.ceil(after_s), UTC)
+        self._scheduler.add_job(name, work, args=[self._generation, *args], trigger="date", run_date=at, replace_existing=True)
+
+    def _tick(self, generation: int) -> None:
+        """One round; whatever happens in it, the next one is armed."""
+        with self._changed:
+            if generation != self._generation:
+                return
+            self._is_ticking, self._is_woken = True, False
+            self._ticked_at = clock.monotonic()
+        try:
+            with self._job(generation, "tick"):
+                self._round()
+        finally:
+            with self._changed:
+                if generation == self._generation:
+                    self._is_ticking = False
+                    self._ticked_at = clock.monotonic()
+                    # Processes that started together drift apart.
+                    pause = 0.0 if self._is_woken else self._tick_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+                    self._add("tick", self._tick, after_s=pause)
+
+    def _round(self) -> None:
+        self._rounds.follow()
+        if clock.monotonic() < self._paused_until:
+            self._note_waiting(0)
+        else:
+            found = self._rounds.agenda()
+            self._note_waiting(0 if found.in_flight else len(found.requested) + len(found.due))
+            if found.requested:
+                self._begin("asked", self._ask, list(found.requested), True)
+            if self._is_time_for(found):
+                self._due_at = clock.monotonic() + DUE_S
+                self._begin("due", self._ask, list(found.due[: self._batch(found.accounts)]), False)
+        if clock.monotonic() >= self._chores_at:
+            self._begin("chores", self._do_chores)
+
+    def _is_time_for(self, found: DueAccounts) -> bool:
+        """Whether to ask those who are due: some at a time cost much less than one by one, but nobody new waits for company."""
+        if not found.due or found.in_flight >= AT_ONCE:
+            return False
+        return clock.monotonic() >= self._due_at or len(found.due) >= BATCH or any(a.last_status is Status.PENDING for a in found.due)
+
+    def _note_waiting(self, waiting: int) -> None:
+        """Remember since when accounts wait though nobody is being asked."""
+        with self._changed:
+            self._waiting = waiting
+            if not waiting:
+                self._idle_since = None
+            elif self._idle_since is None:
+                self._idle_since = clock.monotonic()
+
+    def _batch(self, accounts: int) -> int:
+        """With how many accounts a tick starts: twice what keeps up when all are in use."""
+        shortest = min(self._world.settings.active_interval, self._world.settings.refresh_interval)
+        return max(BATCH, math.ceil(2 * accounts * DUE_S / shortest))
+
+    def _begin(self, kind: str, work: Callable[..., None], *args: object) -> None:
+        """Start a job of *kind* beside the tick, unless as many as may are under way."""
+        with self._changed:
+            names = (f"{kind}-{number}" for number in range(RUNS[kind]))
+            name = next((n for n in names if n not in self._taken), None)
+            if name is not None and not self._world.stop.is_set():
+                self._taken.add(name)
+                self._add(name, self._run, name, work, args)
+
+    def _run(self, generation: int, name: str, work: Callable[..., None], args: Sequence[Any]) -> None:
+        def progress() -> None:
+            with self._changed:
+                self._running[generation, name] = clock.monotonic()
+                self._idle_since = None
+
+        with self._job(generation, name):
+            work(progress, *args)
+
+    def _ask(self, progress: Callable[[], None], chosen: list[Account], by_person: bool) -> None:
+        try:
+            self._rounds.ask(chosen, by_person, progress)
+        except Exception:
+            times_seen = self._troubles.get("asking", (0, ""))[0]
+            self._paused_until = clock.monotonic() + min(PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S)
+            raise
+
+    def _do_chores(self, _progress: Callable[[], None]) -> None:
+        self._chores_at = clock.monotonic() + CHORES_S
+        self._chores.work(clock.now(), self._world.stop)
+
+    @contextmanager
+    def _job(self, generation: int, name: str) -> Iterator[None]:
+        """Around every job: the app's context, and what goes wrong is logged once and remembered until it goes well again."""
+        kind = "asking" if name.startswith(("due", "asked")) else name.partition("-")[0]
+        with self._changed:
+            self._running[generation, name] = clock.monotonic()
+        try:
+            with self._app.app_context():
+                yield
+            with self._changed:
+                self._troubles.pop(kind, None)
+        except QuotaError as error:
+            self._note(kind, str(error))
+        except Exception as error:
+            self._note(kind, f"{kind} failed: {type(error).__name__}")
+            raise
+        finally:
+            with self._changed:
+                self._running.pop((generation, name), None)
+                if generation == self._generation:
+                    self._taken.discard(name)
+                self._changed.notify_all()
+
+    def _note(self, kind: str, text: str) -> None:
+        with self._changed:
+            times_seen, before = self._troubles.get(kind, (0, ""))
+            self._troubles[kind] = (times_seen + 1, text)
+        self.counts["trouble"] += 1
+        if text != before:
+            logger.error("%s: %s", kind, text)
+
+
+def _shut_down(scheduler: Any) -> None:
+    """End a scheduler's threads as far as they let themselves be ended. It may hang in its own locks, so it is not waited for long."""
+
+    def end() -> None:
+        # Without jobs first: a job that is just being started while the scheduler stops ends its thread with an error.
+        scheduler.remove_all_jobs()
+        scheduler.shutdown(wait=False)
+
+    if scheduler is not None and scheduler.running:
+        ending = threading.Thread(target=end, name="quota-shut-down", daemon=True)
+        ending.start()
+        ending.join(SHUT_DOWN_S)

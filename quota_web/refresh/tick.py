@@ -1,0 +1,153 @@
+"""Door: what the schedule does in each round: follow the folders, see who is due, ask them, say what came of it.
+
+Knows nothing of jobs and threads; jobs.py decides when each part runs.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from quota_web.accounts import folder_sync
+from quota_web.cli import output
+from quota_web.core import clock, policy, times
+from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
+from quota_web.refresh import context, queue, refresh_service, worker
+from quota_web.refresh.queue import DueAccounts
+from quota_web.refresh.refresh_service import RefreshContext, RefreshResult
+from quota_web.reports import overview
+from quota_web.services import Services
+from quota_web.store.accounts import Account
+
+logger = logging.getLogger(__name__)
+
+#: The schedule's requests at once, over all processes.
+AT_ONCE = 4
+#: How long answers wait to be stored together.
+GATHER_S = 0.3
+#: The folders' files are read anew this often, also when nothing about them seems to have changed.
+FOLLOW_FULLY_S = 300.0
+#: How long the state file may lag behind while a refresh goes on.
+STATE_LAG_S = 5.0
+
+#: What can be seen of a folder without reading its files; why, where not even that.
+Look = tuple[object, ...]
+
+
+class Tick:
+    """The schedule's work in one process."""
+
+    def __init__(self, services: Services) -> None:
+        self._world = services
+        self._looks: dict[Path, Look] = {}
+        self._read_all_at = float("-inf")
+        self._complaints: set[str] = set()
+        self._seen_version: object = None
+        self._seen_at = self._quiet_until = 0
+        self._state_lock = threading.Lock()
+
+    def follow(self) -> None:
+        """Bring the accounts in step with their folders, if a look at these says that something changed, or after a while anyway."""
+        read_all = clock.monotonic() - self._read_all_at >= FOLLOW_FULLY_S
+        if read_all:
+            settings = self._world.settings
+            self._looks = dict.fromkeys(folder_sync.folders(settings.account_dir, settings.account_dir_named), ())
+            self._read_all_at = clock.monotonic()
+        changed = [(folder, look) for folder in self._looks if (look := look_at(folder)) != self._looks[folder]]
+        complaints = {line for folder, _ in changed for line in self._sync(folder)}
+        # Noted after the files were read: if one cannot be, the next round tries again.
+        self._looks.update(changed)
+        for line in sorted(complaints - self._complaints):
+            logger.warning(line)
+        if changed:
+            self._complaints = complaints
+
+    def agenda(self) -> DueAccounts:
+        """Who is to be asked now; a full look only where the data changed, or a moment has come at which somebody becomes due."""
+        if worker.free_dead_claims():
+            self.look_closely()
+        now, version = clock.now(), overview.version()
+        is_quiet = version == self._seen_version and self._seen_at <= now < self._quiet_until
+        if is_quiet or now < policy.CLOCK_IS_SET_FROM:
+            return DueAccounts((), (), 0, 0, now)
+        found = queue.due_accounts(self._world.scope, self._context().pace, worker.CLAIM_LASTS, now)
+        self._seen_version, self._seen_at, self._quiet_until = version, now, found.quiet_until
+        return found
+
+    def look_closely(self) -> None:
+        """Let the next look at the agenda be a full one: somebody waits."""
+        self._quiet_until = 0
+
+    def ask(self, chosen: Sequence[Account], by_person: bool, progress: Callable[[], None] = lambda: None) -> None:
+        """Refresh *chosen*, with a log line for each, and leave the state file as new as the data.
+
+        *progress* is called with each result.
+        """
+        refresh_context = context.make_context(self._world, by_button=True) if by_person else self._context()
+        written_at, is_written = clock.monotonic(), True
+        for result in refresh_service.refresh_scheduled(refresh_context, chosen):
+            progress()
+            log(result, self._world)
+            is_written = False
+            if clock.monotonic() - written_at >= STATE_LAG_S:
+                self._write_state_file()
+                written_at, is_written = clock.monotonic(), True
+        if not is_written:
+            self._write_state_file()
+
+    def _context(self) -> RefreshContext:
+        refresh_context = context.make_context(self._world, by_button=True)
+        refresh_context.slots = refresh_context.limit = AT_ONCE
+        refresh_context.gather_s = GATHER_S
+        return refresh_context
+
+    def _sync(self, folder: Path) -> Iterable[str]:
+        report = folder_sync.sync(self._world.cipher, folder, clock.now())
+        zone = self._world.settings.timezone
+        lines = [output.fault_line(problem.name, problem.fault, zone) for problem in report.problems]
+        return [*lines, report.folder_fault] if report.folder_fault is not None else lines
+
+    def _write_state_file(self) -> None:
+        with self._state_lock:
+            context.write_state_file(self._world)
+
+
+def look_at(folder: Path) -> Look:
+    """What can be seen of a folder's auth files without opening one."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(e.name for e in entries if e.name.endswith(".auth.json"))
+        return tuple((name, *_stat(folder / name)) for name in names)
+    except OSError as error:
+        return ("unreadable", error.errno)
+
+
+def _stat(file: Path) -> Look:
+    try:
+        seen = file.stat()
+    except OSError as error:
+        return (error.errno,)
+    return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+def log(result: RefreshResult, services: Services) -> None:
+    """One line for one account's refresh; quieter where nothing is wrong."""
+    duration = result.answer.duration_ms if result.answer else None
+    zone = services.settings.timezone
+    words = [str(result.status)]
+    if result.fault is not None:
+        words.append(result.fault.text(lambda at: times.local(at, zone)))
+    elif result.answer is not None and result.answer.snapshot is not None:
+        words += _left(result.answer.snapshot)
+    elif result.source is not None:
+        words.append(result.source)
+    if duration is not None:
+        words.append(f"{duration} ms")
+    fields = {"account": result.name, "status": str(result.status), "source": result.source, "duration_ms": duration}
+    logger.log(logging.INFO if result.fault is None else logging.WARNING, "%s: %s", result.name, ", ".join(words), extra=fields)
+
+
+def _left(snapshot: Snapshot) -> list[str]:
+    by_key = {reading.key: reading.remaining_percent for reading in snapshot.readings}
+    return [f"{word} {by_key[key]:g} %" for key, word in ((FIVE_HOUR, "five-hour"), (WEEKLY, "weekly")) if key in by_key]

@@ -1,0 +1,169 @@
+"""Acts that read what one account's page and the list of credentials show. No token is ever part of it."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quota_web import store
+from quota_web.codex import auth_file
+from quota_web.core import faults, logins, lookalikes
+from quota_web.core.errors import CredentialsRefused
+from quota_web.core.faults import Fault
+from quota_web.reports import overview
+from quota_web.reports.overview import AccountView
+from quota_web.store.accounts import FOLLOWED, Account, EncryptedCredential, Scope
+from quota_web.store.history import Attempts, Size
+
+#: As much of an account id as tells most of them apart.
+SHORT_ID = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialState:
+    """What may be told of an account's credentials."""
+
+    origin: str
+    source_path: str | None
+    #: Whether the file of a followed account cannot be changed from here.
+    file_read_only: bool
+    chatgpt_account_id: str | None
+    expires_at: int | None
+    updated_at: int | None
+    is_stored: bool
+    has_refresh_token: bool
+    #: Grows with every change of what is stored; 0 while nothing is.
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run of attempts with one outcome."""
+
+    first_at: int
+    last_at: int
+    status: str
+    http_status: int | None
+    fault: Fault | None
+    count: int
+    ms_mean: float
+    ms_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Everything one account's page shows beside its charts."""
+
+    report: AccountView
+    credentials: CredentialState
+    attempts: tuple[Attempt, ...]
+    size: Size
+    #: Other accounts with the same login.
+    twins: tuple[str, ...]
+    looks_like: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One account in the list of credentials."""
+
+    report: AccountView
+    credentials: CredentialState
+    twin: str | None
+    #: What tells its name from those that look like it; None where none does.
+    looks_like: str | None
+
+
+def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
+    """One account; raises AccountNotFound."""
+    with store.database.reading() as conn:
+        found = store.accounts.get_by_name(conn, name, scope)
+        known, facts = store.windows.windows(conn, [found.id]), store.windows.facts(conn, [found.id])
+        failing = store.attempts.failing_since(conn, [found.id])
+        sealed = store.accounts.credentials(conn, [found.id]).get(found.id)
+        runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
+        everybody = store.accounts.list_all(conn, scope)
+    twins = tuple(a.name for a in everybody if _is_twin(a, found))
+    looks_like = lookalikes.marks(a.name for a in everybody).get(found.name)
+    report = overview.account_view(found, facts.get(found.id), known.get(found.id, []), failing.get(found.id), now, interval_s)
+    told = credential_state(found, sealed, look_into_file=True)
+    return Details(report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like)
+
+
+def _attempt(run: Attempts) -> Attempt:
+    fault = faults.stored(run.fault_code, run.fault_data)
+    return Attempt(run.first_at, run.last_at, run.status, run.http_status, fault, run.count, run.ms_sum / run.count, run.ms_max)
+
+
+def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
+    """All accounts by name, with the state of their credentials."""
+    with store.database.reading() as conn:
+        accounts = store.accounts.list_all(conn, scope)
+        ids = [a.id for a in accounts]
+        known, facts, sealed = store.windows.windows(conn, ids), store.windows.facts(conn, ids), store.accounts.credentials(conn, ids)
+        failing = store.attempts.failing_since(conn)
+    told = {a.id: overview.account_view(a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts}
+    for account_id, holder in store.accounts.repeated(accounts).items():
+        told[account_id] = replace(told[account_id], same_login_as=holder.name)
+    marks = lookalikes.marks(a.name for a in accounts)
+    return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts), marks.get(a.name)) for a in accounts]
+
+
+def told_apart(accounts: Iterable[Account]) -> dict[int, str]:
+    """The beginning of the account id, by id, of accounts that share an e-mail address with another workspace."""
+    return short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
+
+
+def short_ids(owners: Iterable[tuple[int, str | None, str | None]]) -> dict[int, str]:
+    """The same of (key, e-mail address, account id), by key."""
+    by_email: dict[str, dict[int, str]] = {}
+    for key, email, account_id in owners:
+        if email and account_id:
+            by_email.setdefault(email.casefold(), {})[key] = account_id
+    told: dict[int, str] = {}
+    for those in by_email.values():
+        ids = set(those.values())
+        if len(ids) > 1:
+            length = next(n for n in range(SHORT_ID, 129) if len({i[:n] for i in ids}) == len(ids))
+            told |= {key: account_id[:length] for key, account_id in those.items()}
+    return told
+
+
+def _twin(account: Account, accounts: Sequence[Account]) -> str | None:
+    return next((other.name for other in accounts if _is_twin(other, account)), None)
+
+
+def _is_twin(other: Account, account: Account) -> bool:
+    """Whether the login of one account stands under the name of another as well."""
+    return other.id != account.id and logins.is_same(other.login, account.login)
+
+
+def credential_state(account: Account, sealed: EncryptedCredential | None, look_into_file: bool = False) -> CredentialState:
+    """What may be told; with *look_into_file* a followed account's file is asked whether it has a refresh token."""
+    followed = account.origin == FOLLOWED and account.source_path is not None
+    has_refresh = sealed is not None and sealed.refresh_sealed is not None
+    if followed and look_into_file:
+        has_refresh = _file_has_refresh_token(Path(account.source_path or ""))
+    return CredentialState(
+        origin=account.origin,
+        source_path=account.source_path,
+        file_read_only=followed and not _can_write(Path(account.source_path or "")),
+        chatgpt_account_id=account.chatgpt_account_id,
+        expires_at=sealed.access_expires_at if sealed else None,
+        updated_at=sealed.updated_at if sealed else None,
+        is_stored=sealed is not None,
+        has_refresh_token=has_refresh,
+        version=sealed.version if sealed else 0,
+    )
+
+
+def _file_has_refresh_token(file: Path) -> bool:
+    try:
+        return auth_file.read(auth_file.read_file(file)).refresh_token is not None
+    except CredentialsRefused:
+        return False
+
+
+def _can_write(file: Path) -> bool:
+    """A file is replaced as a whole, so it is its folder that must be writable."""
+    return os.access(file.parent, os.W_OK)

@@ -1,0 +1,288 @@
+"""Acts that only read: the latest results of all accounts, as one value that every door shows in its own way.
+
+The number of queries does not depend on how many accounts there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.core import names, quota, ranking
+from quota_web.core.errors import AccountNotFound, BadDatabase
+from quota_web.core.faults import Fault
+from quota_web.core.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
+from quota_web.core.ranking import Group, Order
+from quota_web.store.accounts import Account, Scope
+from quota_web.store.site_state import SiteState
+from quota_web.store.windows import KnownWindow
+
+#: How long a reading whose window has reset since keeps its account's group: the schedule asks
+#: for it first, and its numbers are only a little off.
+RESET_GRACE_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """One account as people see it at a moment: its row, its last snapshot, and what follows from both."""
+
+    account: Account
+    status: Status
+    fault: Fault | None
+    #: `network` or `cache`; None before the first attempt.
+    source: str | None
+    facts: Facts | None
+    #: The windows of the last snapshot: five-hour, weekly, then the others as they were first seen.
+    windows: tuple[Reading, ...]
+    block: Block
+    stale: bool
+    #: The account that stands for this login in every count, where this one repeats it.
+    same_login_as: str | None = None
+    group: Group = Group.USABLE
+    #: The first attempt without a usable answer since the last one that had one; None where the
+    #: last attempt was answered, or nothing was sent because nothing could come of it.
+    failing_since: int | None = None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed for a reason that may pass by itself."""
+        return self.group is not Group.ATTENTION and ranking.is_failing(self.status)
+
+    def window(self, key: str) -> Reading | None:
+        for window in self.windows:
+            if window.key == key:
+                return window
+        return None
+
+    @property
+    def five_hour(self) -> Reading | None:
+        return self.window(FIVE_HOUR)
+
+    @property
+    def weekly(self) -> Reading | None:
+        return self.window(WEEKLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All accounts of a scope at one moment, in the order of `ranking`."""
+
+    site: SiteState
+    accounts: tuple[AccountView, ...]
+    next_refresh_at: int | None
+    #: When a `stale`, `blocked` or `group` changes by itself next; None if none will.
+    flips_at: int | None
+    #: Each account's place in the order of all, from 1, by its id.
+    ranks: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> tuple[AccountView, ...]:
+        """Each login once: what is counted, summed and measured."""
+        return tuple(a for a in self.accounts if a.same_login_as is None)
+
+    def only(self, accounts: Sequence[AccountView]) -> "Overview":
+        """The same of fewer accounts."""
+        return replace(self, accounts=tuple(accounts))
+
+
+def site_state() -> SiteState:
+    """The row that says which sessions count and which state the data are in: one small read for both."""
+    with store.database.reading() as conn:
+        return store.site_state.read(conn)
+
+
+def version(state: SiteState | None = None) -> tuple[str, int]:
+    """Names the state of the data: equal versions mean that nothing was written in between, by anybody."""
+    state = state or site_state()
+    return state.nonce, state.data_version
+
+
+def trouble() -> BadDatabase | None:
+    """Why nothing can be stored at present, as this process met it; None while all is well."""
+    return store.database.trouble()
+
+
+def load_overview(scope: Scope, now: int, interval_s: int) -> Overview:
+    """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which decides what is stale."""
+    with store.database.reading() as conn:
+        state = store.site_state.read(conn)
+        return _load(conn, state, store.accounts.list_all(conn, scope), now, interval_s)
+
+
+def _load(conn: Connection, state: SiteState, accounts: Sequence[Account], now: int, interval_s: int) -> Overview:
+    windows, facts, failing = store.windows.windows(conn), store.windows.facts(conn), store.attempts.failing_since(conn)
+    made = sorted(
+        (_current(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts),
+        key=attrgetter("order"),
+    )
+    due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
+    flips_at = min((m.until for m in made if m.until is not None), default=None)
+    repeated = store.accounts.repeated(accounts)
+    reports = tuple(_marked(m.report, repeated) for m in made)
+    ranks = {m.account.id: place for place, m in enumerate(made, 1)}
+    return Overview(state, reports, min(due, default=None), flips_at, ranks)
+
+
+def _marked(report: AccountView, repeated: Mapping[int, Account]) -> AccountView:
+    holder = repeated.get(report.account.id)
+    return report if holder is None else replace(report, same_login_as=holder.name)
+
+
+def pick(accounts: Sequence[AccountView], wanted: Sequence[str]) -> tuple[list[AccountView], list[AccountNotFound]]:
+    """Those of *accounts* that are called one of *wanted*, in their own order; all, if none is wanted. And the names that nobody has."""
+    if not wanted:
+        return list(accounts), []
+    keys = {names.fold(r.account.name) for r in accounts}
+    missing = [AccountNotFound(name) for name in wanted if names.fold(name) not in keys]
+    asked_for = {names.fold(name) for name in wanted}
+    return [r for r in accounts if names.fold(r.account.name) in asked_for], missing
+
+
+def account_view(
+    account: Account,
+    facts: Facts | None,
+    known: Sequence[KnownWindow],
+    failing_since: int | None,
+    now: int,
+    interval_s: int,
+) -> AccountView:
+    """What is known of one account at *now*."""
+    return _current(account, facts, known, failing_since, now, interval_s).report
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A report with all that it was made from: from the same it need not be made again until something in it flips by itself.
+
+    The store gives equal rows as the same objects, so comparing them costs nothing.
+    """
+
+    account: Account
+    facts: Facts | None
+    known: Sequence[KnownWindow]
+    failing_since: int | None
+    interval_s: int
+    at: int
+    #: When something in the report changes by itself next; None if nothing will.
+    until: int | None
+    report: AccountView
+    order: Order
+
+    def holds(
+        self,
+        account: Account,
+        facts: Facts | None,
+        known: Sequence[KnownWindow],
+        failing_since: int | None,
+        now: int,
+        interval_s: int,
+    ) -> bool:
+        is_same = (
+            self.account is account
+            and self.facts is facts
+            and self.failing_since == failing_since
+            and self.interval_s == interval_s
+            and self.known == known
+        )
+        return is_same and self.at <= now and (self.until is None or now < self.until)
+
+
+#: The last report of each account, by its id.
+_made: dict[int, _Made] = {}
+
+
+def _current(
+    account: Account,
+    facts: Facts | None,
+    known: Sequence[KnownWindow],
+    failing_since: int | None,
+    now: int,
+    interval_s: int,
+) -> _Made:
+    made = _made.get(account.id)
+    if made is None or not made.holds(account, facts, known, failing_since, now, interval_s):
+        found, until = _report(account, facts, known, failing_since, now, interval_s)
+        order = ranking.order(found.group, found.status, found.block, found.windows, account.name)
+        made = _Made(account, facts, known, failing_since, interval_s, now, until, found, order)
+        _made[account.id] = made
+    return made
+
+
+def _report(
+    account: Account,
+    facts: Facts | None,
+    known: Sequence[KnownWindow],
+    failing_since: int | None,
+    now: int,
+    interval_s: int,
+) -> tuple[AccountView, int | None]:
+    """The report at *now*, and the moment at which it is another one by itself."""
+    readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
+    windows = tuple(sorted(readings, key=lambda w: ranking.window_order(w.key)))
+    block = _block(account, facts, windows, now)
+    validity = _validity(account, facts, windows, interval_s)
+    found = AccountView(
+        account,
+        account.status,
+        account.fault if account.paused_at is None else None,
+        _source(account),
+        facts,
+        windows,
+        block,
+        validity is not None and now >= validity.stale_from,
+        group=ranking.group(account.status, block, validity is not None and now < validity.known_until),
+        failing_since=failing_since if ranking.is_failing(account.status) else None,
+    )
+    moments = [w.resets_at for w in windows if w.resets_at is not None]
+    moments += [validity.stale_from, validity.known_until] if validity else []
+    return found, min((at for at in moments if at > now), default=None)
+
+
+def _block(account: Account, facts: Facts | None, windows: Sequence[Reading], at: int) -> Block:
+    if facts is None or account.taken_at is None:
+        return quota.NOT_BLOCKED
+    return quota.block_state(facts, windows, account.taken_at, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Validity:
+    """Until when readings say how things are."""
+
+    stale_from: int
+    #: A little longer than fresh: a window that has just reset takes nobody out of its group.
+    known_until: int
+
+
+def _validity(account: Account, facts: Facts | None, windows: Sequence[Reading], interval_s: int) -> _Validity | None:
+    """How long the readings of an account hold; None where it has none.
+
+    They are stale once older than twice the due interval (not while exhausted), or once a window
+    has reset. A reset that was past already when the answer was taken says nothing of its age.
+    """
+    taken_at = account.taken_at
+    if taken_at is None:
+        return None
+    ages_at = taken_at + 2 * due_interval(account, interval_s) + 1
+    resets = [w.resets_at for w in windows if w.resets_at is not None and w.resets_at > taken_at]
+    reset_at = min(resets, default=None)
+    block = _block(account, facts, windows, taken_at)
+    if block.blocked and block.until is not None:
+        stale_from, known_until = max(ages_at, block.until), block.until + RESET_GRACE_S
+    else:
+        stale_from, known_until = ages_at, ages_at
+        if reset_at is not None:
+            known_until = min(ages_at, reset_at + RESET_GRACE_S)
+    return _Validity(stale_from if reset_at is None else min(stale_from, reset_at), known_until)
+
+
+def _source(account: Account) -> str | None:
+    if account.cached_at is not None:
+        return CACHE
+    return NETWORK if account.attempted_at is not None else None
+
+
+def due_interval(account: Account, interval_s: int) -> int:
+    """The interval at which this account is due, in seconds."""
+    return min(account.interval_s, interval_s) if account.interval_s else interval_s

@@ -1,0 +1,94 @@
+"""What doors hand to acts: settings, the sealer of tokens, the upstream's client, and a database that is up to date."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from flask import Flask, current_app
+
+from quota_web import store
+from quota_web.config import Settings
+from quota_web.store.accounts import Scope
+from quota_web.store.encryption import TokenCipher
+from quota_web.store.filesystem import DatabaseLock
+
+if TYPE_CHECKING:
+    from quota_web.codex.client import UsageClient
+
+
+class Services:
+    """One app's surroundings. Nothing is opened, read or connected to before it is asked for."""
+
+    def __init__(self, settings: Settings, client: "UsageClient | None" = None) -> None:
+        self.settings = settings
+        self.cipher = TokenCipher(settings.instance_dir, settings.secret_key, settings.secret_key_old)
+        #: Set when the process is to end: nothing more is sent, and waits end.
+        self.stop = threading.Event()
+        #: Wakes the schedule of this process; None where none runs.
+        self.wake: Callable[[], None] | None = None
+        #: When the command was given that this process is for; None where it serves many.
+        self.began_at: int | None = None
+        self._client = client
+        self._is_ready = False
+        #: Tells a restore that this process uses the database.
+        self._presence: DatabaseLock | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def scope(self) -> Scope:
+        """The accounts that this app looks after: all of them, unless a folder was named; then that folder's and the managed ones."""
+        return Scope(folder=self.settings.account_dir if self.settings.account_dir_named else None, only=self.settings.only_account)
+
+    @property
+    def client(self) -> "UsageClient":
+        """The upstream's client; made at first use, because requests is slow to load."""
+        with self._lock:
+            if self._client is None:
+                self._client = _client(self.settings, self.stop)
+            return self._client
+
+    @property
+    def presence(self) -> DatabaseLock | None:
+        """What says to others that this process uses the SQLite file, once it is ready; None for a server."""
+        return self._presence
+
+    def end(self) -> None:
+        """Let nothing more be sent, and cut what is under way. What has been answered is still stored."""
+        self.stop.set()
+        with self._lock:
+            client = self._client
+        if client is not None:
+            client.cut()
+
+    def ready(self) -> None:
+        """Bring the database up to date, once a process."""
+        if not self._is_ready:
+            with self._lock:
+                self._presence = store.schema.ensure(self.cipher)
+                self._is_ready = True
+
+
+def init_app(app: Flask, client: "UsageClient | None" = None) -> None:
+    app.extensions["quota_services"] = Services(app.config["SETTINGS"], client)
+
+
+def services() -> Services:
+    """The present app's world."""
+    return cast(Services, current_app.extensions["quota_services"])
+
+
+def _client(settings: Settings, stop: threading.Event) -> "UsageClient":
+    from quota_web.codex.client import UsageClient
+
+    return UsageClient(
+        settings.usage_url,
+        settings.user_agent,
+        https_proxy=settings.https_proxy,
+        no_proxy=settings.no_proxy,
+        ca_bundle=settings.ca_bundle,
+        retries=settings.retries,
+        retry_delay=settings.retry_delay,
+        timeout=settings.timeout,
+        pool_size=settings.concurrency,
+        stop=stop,
+    )

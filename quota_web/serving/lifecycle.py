@@ -1,0 +1,106 @@
+"""Door: what both servers do around the app: bring the database up to date, start the schedule, say where to look, and stop in time."""
+
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+
+from flask import Flask
+
+from quota_web import store
+from quota_web.auth import login
+from quota_web.auth.login import LoginContext
+from quota_web.config import Settings
+from quota_web.core import clock
+from quota_web.core.errors import BadDatabase, DatabaseBusy
+from quota_web.maintenance import rotate_key
+from quota_web.refresh import scheduler
+from quota_web.services import Services
+from quota_web.serving import logs
+
+logger = logging.getLogger(__name__)
+
+#: From the signal to the end of the process; what is not done by then is left.
+STOP_WITHIN_S = 6.5
+READY_TRIES = 10
+
+
+def start(app: Flask) -> None:
+    """Make the app ready to serve in this process. Raises BadSetting or BadDatabase."""
+    settings: Settings = app.config["SETTINGS"]
+    logs.init(settings.log_format, settings.timezone)
+    with app.app_context():
+        _ready(app)
+        # Once a process: a damaged page is better met here than by a write years later.
+        store.health.check()
+        _bind_tokens(app)
+    scheduler.start(app)
+    # What is loaded stays. Without this the collector goes through all of it whenever the thousands of points of a long chart wake it:
+    # that doubled what such a chart takes.
+    gc.freeze()
+
+
+def _ready(app: Flask) -> None:
+    """Bring the database up to date. Workers that make a new one at the same moment can be told at once that it is busy: then again."""
+    for tries_left in reversed(range(READY_TRIES)):
+        try:
+            return _world(app).ready()
+        except DatabaseBusy:
+            if not tries_left:
+                raise
+            time.sleep(0.2)
+
+
+def _bind_tokens(app: Flask) -> None:
+    """Seal tokens from before 1.1 anew. Where nothing can be stored at present, the next start does."""
+    try:
+        if done := rotate_key.bind(_world(app).cipher):
+            logger.info("the tokens of %d accounts were sealed anew, each for its account", done)
+    except BadDatabase as error:
+        logger.warning("tokens from before 1.1 are still to be sealed anew: %s", error)
+
+
+def begin_to_stop(app: Flask) -> None:
+    """At the signal: nothing more is sent, requests under way are cut, and the process ends in time, whatever hangs.
+
+    Safe in a signal handler: what takes locks happens in a thread of its own.
+    """
+    threading.Thread(target=_world(app).end, name="quota-stop", daemon=True).start()
+    last = threading.Timer(STOP_WITHIN_S, _give_up)
+    last.daemon = True
+    last.start()
+
+
+def stop(app: Flask) -> None:
+    """Store what has been answered and end the schedule."""
+    scheduler.stop(app)
+
+
+def welcome(app: Flask, base: str) -> None:
+    """Say on the console where the dashboard is and, while there is no password, how to choose one."""
+    settings: Settings = app.config["SETTINGS"]
+    print(f"Codex Quota: {base}{settings.url_prefix}/", flush=True)
+    with app.app_context():
+        link = login.setup_link(LoginContext(settings), base, clock.now())
+    if link is not None:
+        print(f"No password yet. Choose one here; the link works once: {link}", flush=True)
+
+
+def _world(app: Flask) -> Services:
+    found: Services = app.extensions["quota_services"]
+    return found
+
+
+def leave(status: int = 0) -> None:
+    """End the process at once. Only for who has nothing left to do."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _give_up() -> None:
+    logger.warning("something did not end in time; it is left behind")
+    leave()

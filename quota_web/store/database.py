@@ -1,0 +1,330 @@
+"""How the database is opened and written: SQLite's pragmas, the one way into a transaction, and errors made plain.
+
+Contains no business logic. Acts open `transaction()` or `reading()` and hand the connection to the store's functions.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+from weakref import WeakKeyDictionary, WeakSet
+
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
+from sqlalchemy.pool import NullPool
+
+from quota_web.core.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull, DatabaseReadOnly
+from quota_web.store import filesystem
+
+BUSY_TIMEOUT_MS = 5000
+JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024
+
+#: SQLite's names of errors that say there is no room: EFBIG and EDQUOT reach us as a failed write.
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE")
+#: Only these two mean damage. A file that cannot be opened, a lock, too many open files: none of them says anything about its content.
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+_log = logging.getLogger(__name__)
+# A command prints its errors itself: without a handler they would stand on the terminal twice.
+logging.getLogger("quota_web").addHandler(logging.NullHandler())
+_thread = threading.local()
+_troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
+#: The engines of apps that still exist: what is registered for a fork stays for good, and with it all that it holds open.
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def init_app(app: Flask, *, pages: bool = True) -> None:
+    """Bind an engine to *app*; connects to nothing yet. Raises BadSetting for an address that no driver takes.
+
+    With *pages* it is Flask-SQLAlchemy's. A command does without: that loads the ORM, which takes longer than the command does.
+    """
+    url = app.config["SETTINGS"].database_url
+    try:
+        engine = _of_the_extension(app, url) if pages else create_engine(url, **_engine_options(url))
+    except ModuleNotFoundError as error:
+        raise BadSetting(f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install -r requirements-postgresql.txt") from None
+    except (ArgumentError, ValueError):
+        raise BadSetting("QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+    configure(engine)
+    app.extensions["quota_engine"] = engine
+    _engines.add(engine)
+
+
+def _forget_connections() -> None:
+    """Start a forked child without connections: both sides would use one file descriptor."""
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
+
+
+def _of_the_extension(app: Flask, url: str) -> Engine:
+    from quota_web.store.extension import db
+
+    app.config.setdefault("SQLALCHEMY_DATABASE_URI", url)
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(url))
+    db.init_app(app)
+    with app.app_context():
+        return db.engine
+
+
+def bound() -> Engine:
+    """The present app's engine."""
+    return cast(Engine, current_app.extensions["quota_engine"])
+
+
+def configure(engine: Engine, *, hurried: bool = True) -> None:
+    """Give every connection of *engine* our settings and our way to begin; statements may take long unless *hurried*."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _SetUp(sqlite_path(str(engine.url))))
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        # Loads the driver, which not every installation has.
+        from quota_web.store import postgresql
+
+        postgresql.configure(engine, hurried=hurried)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of an SQLite URL; None for any other database."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def is_sqlite(conn: Connection) -> bool:
+    return conn.dialect.name == "sqlite"
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """Open a writing transaction; it commits at the end of the block or rolls back on an error.
+
+    Takes SQLite's write lock at once (BEGIN IMMEDIATE): a transaction that reads first and writes later fails when
+    somebody else wrote in between. Refuses to be opened inside another one of the same thread.
+    Raises DatabaseBusy when the lock cannot be had, BadDatabase for everything else.
+    """
+    with _connection(write=True) as conn:
+        yield conn
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Open a connection that sees one state of the database, for reading only."""
+    with _connection(write=False) as conn:
+        yield conn
+
+
+@contextmanager
+def _connection(write: bool) -> Iterator[Connection]:
+    if getattr(_thread, "open", False):
+        raise RuntimeError("a transaction is already open in this thread; pass its connection on instead")
+    own = bound()
+    known = _troubles.get(own)
+    if write and isinstance(known, DatabaseDamaged):
+        raise DatabaseDamaged(str(known))
+    if write and isinstance(known, DatabaseReadOnly):
+        # A connection stays with the server it was made to and with the settings of then; a new one sees that it is over.
+        own.dispose()
+    _thread.open = True
+    try:
+        with own.connect() as conn:
+            conn.execution_options(quota_write=write)
+            changes = _changes(conn)
+            with conn.begin():
+                yield conn
+            # A transaction that changed nothing says nothing about the room there is.
+            if write and known is not None and _changes(conn) != changes:
+                _troubles.pop(own, None)
+    except SQLAlchemyError as error:
+        plain = plain_error(error)
+        _note(own, plain)
+        raise plain from error
+    except UnicodeDecodeError as error:
+        # Damaged text in the list of tables, which SQLite quotes in its message.
+        damaged = DatabaseDamaged(damaged_text("text that is none"))
+        _note(own, damaged)
+        raise damaged from error
+    finally:
+        _thread.open = False
+
+
+def _changes(conn: Connection) -> object:
+    """Tells whether a connection has changed rows: SQLite counts them; for a server every commit will do."""
+    return getattr(conn.connection.driver_connection, "total_changes", object())
+
+
+@contextmanager
+def elsewhere(url: str, write: bool) -> Iterator[Connection]:
+    """Open a transaction on another database than the app's, set up as ours are, and close it for good at the end."""
+    own = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url))
+    configure(own, hurried=False)
+    try:
+        with own.connect() as conn:
+            conn.execution_options(quota_write=write)
+            with conn.begin():
+                yield conn
+    except SQLAlchemyError as error:
+        raise plain_error(error) from error
+
+
+@contextmanager
+def driver() -> Iterator[sqlite3.Connection]:
+    """The driver's own connection to our SQLite file, outside of any transaction; its errors come out as ours."""
+    raw = bound().raw_connection()
+    try:
+        connection = raw.driver_connection
+        if not isinstance(connection, sqlite3.Connection):
+            raise TypeError("the database is no SQLite file")
+        yield connection
+    except sqlite3.Error as error:
+        raise plain_driver_error(error) from error
+    finally:
+        raw.close()
+
+
+def plain_driver_error(error: sqlite3.Error) -> Exception:
+    """One of our errors for one that came straight from SQLite."""
+    return _plain_sqlite(error) or error
+
+
+def file() -> Path | None:
+    """The SQLite file of the app's database; None where that is a server."""
+    return sqlite_path(str(bound().url))
+
+
+def trouble() -> BadDatabase | None:
+    """Why nothing can be stored at present: no room or no right to write since the last try, or a damaged file; None while all is well."""
+    return _troubles.get(bound())
+
+
+def _note(engine: Engine, error: Exception) -> None:
+    """Keep what pages and `/readyz` must say; a damaged file is written to no more by this process."""
+    if isinstance(error, DatabaseFull | DatabaseDamaged | DatabaseReadOnly):
+        if type(_troubles.get(engine)) is not type(error):
+            _log.error("%s", error)
+        # Without its traceback, whose frames hold connections, and the engine that this is noted for.
+        _troubles[engine] = type(error)(str(error))
+
+
+def found_damaged(error: DatabaseDamaged) -> None:
+    """Stop writing: a check found damage that no statement has met yet."""
+    _note(bound(), error)
+
+
+def forget_troubles() -> None:
+    """Start afresh with another file in the database's place."""
+    _troubles.pop(bound(), None)
+    bound().dispose()
+
+
+def plain_error(error: SQLAlchemyError) -> Exception:
+    """One of our errors for one of the database's; a mistake in a statement stays what it is."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(original, sqlite3.Error):
+        return _plain_sqlite(original) or error
+    if isinstance(error, TimeoutError):
+        return DatabaseBusy("all connections to the database are in use; try again in a moment")
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        why = f": {original}" if type(original).__name__ == "SilentDatabase" else ""
+        return BadDatabase(f"the connection to the database was lost{why}")
+    state = getattr(original, "sqlstate", None) or ""
+    if state == "53100":
+        return DatabaseFull("the database server's disk is full: nothing can be stored until there is room")
+    if state == "25006":
+        return DatabaseReadOnly(
+            "the database server accepts no writes (a standby, or default_transaction_read_only): nothing can be stored until it does"
+        )
+    if state in ("40001", "40P01", "55P03", "57014"):
+        return DatabaseBusy("the database is busy; try again in a moment")
+    if any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
+        return BadDatabase(f"the database cannot be used: {str(original).strip().splitlines()[0]}")
+    return error
+
+
+def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
+    name = getattr(original, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return DatabaseBusy("the database is busy; try again in a moment")
+    if name in _FULL:
+        return DatabaseFull(f"the disk is full or cannot be written ({original}): nothing can be stored until there is room")
+    if name.startswith("SQLITE_READONLY"):
+        return DatabaseReadOnly(f"the database is read-only ({original}): nothing can be stored until its file and folder can be written")
+    if name.startswith(_DAMAGED):
+        return DatabaseDamaged(damaged_text(str(original)))
+    if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError) or not isinstance(original, sqlite3.DatabaseError):
+        return None
+    return BadDatabase(f"the database cannot be used: {original} ({name or type(original).__name__})")
+
+
+def damaged_text(reason: str) -> str:
+    return (
+        f"the database is damaged ({reason}); nothing is written to it any more and the file stays as it is: "
+        "stop the service and restore a backup with `flask quota restore FILE`"
+    )
+
+
+def compact() -> None:
+    """Give the space of deleted rows back to the disk where that is asked for by one statement; somebody else's lock leaves it as it is."""
+    with bound().connect() as conn:
+        driver = conn.connection.driver_connection
+        if is_sqlite(conn) and driver is not None:
+            with suppress(sqlite3.OperationalError):
+                driver.execute("VACUUM")
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    is_file = make_url(url).get_backend_name() == "sqlite"
+    # The last one used first: its cached pages and prepared statements are worth more than an even turn of all.
+    pool = {"pool_size": 5, "max_overflow": 20, "pool_use_lifo": True, "pool_pre_ping": not is_file}
+    return {"hide_parameters": True, **pool, "connect_args": connect_args(url)}
+
+
+def connect_args(url: str) -> dict[str, Any]:
+    """What the driver is told for every connection to *url*."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    from quota_web.store import postgresql
+
+    return {name: value for name, value in postgresql.CONNECT.items() if name not in make_url(url).query}
+
+
+class _SetUp:
+    """Prepares each new connection to one SQLite file."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._journal: str | None = None
+
+    def __call__(self, dbapi: Any, _record: object) -> None:
+        # Transactions are begun by our own event below, not by the driver's guess.
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        # Readers and one writer at the same time.
+        cursor.execute(f"PRAGMA journal_mode={self._journal_mode()}")
+        # A committed snapshot survives a power cut.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        # A long reader must not leave a giant log behind.
+        cursor.execute(f"PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}")
+        cursor.close()
+
+    def _journal_mode(self) -> str:
+        """The write-ahead log, but not over a network: its index is shared memory, which ends at the machine's edge."""
+        if self._journal is None:
+            network = filesystem.network_type(self._file.parent) if self._file else None
+            self._journal = "DELETE" if network else "WAL"
+            if network:
+                _log.warning("%s lies on a network file system (%s): one process at a time, and slower than on a local disk", self._file, network)
+        return self._journal
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("quota_write") else "BEGIN")

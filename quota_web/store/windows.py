@@ -1,0 +1,95 @@
+"""Reads what is known of accounts now: the latest value on each window's row, and the newest facts.
+
+The cost does not grow with the history: neither query looks at a reading.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select
+
+from quota_web.core.quota import Credits, Facts, ModelUsage, Reading, Spend
+from quota_web.store.direct import Fixed
+from quota_web.store.models import account, account_fact, limit_window
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWindow:
+    """A window's row: its latest reading and when that was taken."""
+
+    id: int
+    account_id: int
+    reading: Reading
+    taken_at: int | None
+    #: When an answer first no longer had it; such a window has no reading.
+    gone_at: int | None
+    rose_at: int | None
+
+
+def windows(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, list[KnownWindow]]:
+    """Every window these accounts (or None: all) ever had, by account id, in the order in which they were first seen."""
+    rows = _ALL_WINDOWS.all(conn) if account_ids is None else conn.execute(_WINDOWS, {"ids": account_ids}).all()
+    found: dict[int, list[KnownWindow]] = defaultdict(list)
+    for row in rows:
+        found[row[1]].append(_window(*row))
+    return found
+
+
+# Equal rows make equal values, and most rows are as they were at the last look: kept by what stands in them, they cannot go stale.
+@lru_cache(maxsize=1024)
+def _window(id: int, account_id: int, key: str, *said: Any) -> KnownWindow:
+    name, length_s, used, resets_at, taken_at, limit, spent, unit, gone_at, rose_at = said
+    spend = Spend(limit, spent, unit) if limit is not None or spent is not None else None
+    reading = Reading(key, used or 0.0, resets_at, length_s, name, spend)
+    return KnownWindow(id, account_id, reading, taken_at, gone_at, rose_at)
+
+
+def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, Facts]:
+    """The newest facts of these accounts (or None: all), by account id; an account without a snapshot has none."""
+    rows = _ALL_FACTS.all(conn) if account_ids is None else conn.execute(_FACTS, {"ids": account_ids}).all()
+    return {row[0]: _facts_of(tuple(row[1:])) for row in rows}
+
+
+@lru_cache(maxsize=256)
+def _facts_of(said: tuple[Any, ...]) -> Facts:
+    plan, allowed, limit_reached, reached_type, spend_reached, credits, reset_credits, models = said
+    return Facts(
+        plan,
+        _truth(allowed),
+        _truth(limit_reached),
+        reached_type,
+        bool(spend_reached),
+        Credits(**json.loads(credits)) if credits else None,
+        reset_credits,
+        tuple(ModelUsage(**model) for model in json.loads(models)) if models else (),
+    )
+
+
+def _truth(flag: object) -> bool | None:
+    return None if flag is None else bool(flag)
+
+
+# Made once: putting a statement together costs as much as running it.
+_IDS: Any = bindparam("ids", expanding=True)
+
+
+def _windows() -> Select[Any]:
+    w = limit_window.c
+    said = (w.upstream_name, w.length_s, w.used_percent, w.resets_at, w.taken_at, w.spend_limit, w.spend_used, w.spend_unit, w.gone_at, w.rose_at)
+    return select(w.id, w.account_id, w.key, *said).order_by(w.id)
+
+
+def _facts() -> Select[Any]:
+    f, every = account_fact.c, account_fact.alias()
+    newest = select(func.max(every.c.since)).where(every.c.account_id == account.c.id).scalar_subquery()
+    columns = (f.account_id, f.plan, f.allowed, f.limit_reached, f.reached_type, f.spend_reached, f.credits, f.reset_credits, f.model_usage)
+    joined = account.join(account_fact, (f.account_id == account.c.id) & (f.since == newest))
+    return select(*columns).select_from(joined)
+
+
+_WINDOWS, _ALL_WINDOWS = _windows().where(limit_window.c.account_id.in_(_IDS)), Fixed(_windows())
+_FACTS, _ALL_FACTS = _facts().where(account.c.id.in_(_IDS)), Fixed(_facts().where(account.c.deleted_at.is_(None)))

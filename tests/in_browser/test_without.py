@@ -1,0 +1,180 @@
+"""What is left of the dashboard without JavaScript, without the chart library, and on paper."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.web import filters
+from tests.browser import Browser, make_app
+from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, settled, show_charts, visit
+from tests.fakes import FakeCodex, auth_document, make_jwt
+from tests.servers import Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    library()
+    with FakeCodex() as codex:
+        server = Server(tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD)
+        flask_quota(server, "demo", "--accounts", "14", "--days", "3")
+        with server.classic():
+            yield server
+
+
+def loaded(page: Page) -> list[tuple[int, int]]:
+    """Width and height of the server's charts that have arrived."""
+    page.wait_for_load_state("networkidle")
+    return [tuple(size) for size in page.eval_on_selector_all(".still img", "all => all.map((i) => [i.naturalWidth, i.naturalHeight])") if all(size)]
+
+
+def scroll_through(page: Page) -> None:
+    """As a reader does; pictures further down wait for it."""
+    for _ in range(12):
+        page.mouse.wheel(0, 900)
+        page.wait_for_timeout(30)
+
+
+def test_without_javascript_every_number_is_readable(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        results = page.request.get("/api/results").json()["results"]
+        page.goto("/")
+
+        assert page.locator("tr[data-account]").count() == len(results) == 14
+        for result in results:
+            row = page.locator("tbody tr", has=page.get_by_role("link", name=result["account"], exact=True))
+            for label, value in (("Five-hour", result["five_hour_percent"]), ("Weekly", result["weekly_percent"])):
+                expect(row.locator(f"[data-label={label}] ")).to_contain_text(filters.percent(value))
+            for window in result["windows"]:
+                expect(row).to_contain_text(filters.percent(window["remaining_percent"]))
+        expect(page.locator("#updated")).to_have_text(re.compile(r"updated \d\d:\d\d \S+"))
+        expect(page.locator("#zone-note")).to_have_text("Times in the server’s zone")
+        expect(page.locator("#theme")).to_be_hidden()
+
+
+def test_without_javascript_an_account_is_shown_before_it_is_saved(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        page.goto("/auth/new")
+        page.fill("#auth_json", json.dumps(auth_document("acct-new", access_token=make_jwt("acct-new", user_id="user-new"))))
+        page.click("button:has-text('Add')")
+        expect(page.locator("h1")).to_have_text("1 account found")
+        assert "eyJ" not in page.content()
+        page.fill("#name-0", "without a script")
+        page.click("#found-form button.main")
+        expect(page.get_by_role("link", name="without a script", exact=True)).to_be_visible()
+        page.click("a:has-text('Delete without a script')")
+        page.click("button:has-text('Delete without a script')")
+        expect(page.locator(".note-good")).to_have_text("Deleted without a script.")
+
+
+def test_without_javascript_the_server_draws_the_charts(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        page.goto("/?range=7d")
+        expect(page.locator("#charts")).to_be_hidden()
+        scroll_through(page)
+        assert {width for width, _ in loaded(page)} == {720}
+        expect(page.locator(".still")).to_contain_text("The charts of the other 2 are on their pages.")
+        page.goto("/accounts/alice?range=7d")
+        assert loaded(page)[0][0] == 720
+        assert any("chart.svg?range=7d" in path for path in asked(page))
+
+
+def test_without_javascript_a_phone_gets_charts_that_can_be_read(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False, viewport=PHONE, color_scheme="dark") as page:
+        page.goto("/accounts/alice")
+        scroll_through(page)
+        assert loaded(page)[0][0] == 360
+        assert any("size=narrow&theme=dark" in path for path in asked(page))
+        assert overflows(page) <= 0
+
+
+def test_without_javascript_sorting_filtering_and_refreshing_work(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        page.goto("/")
+        # Each answer is waited for as a whole: its address is there before its rows are.
+        page.click("thead a:has-text('Account')")
+        page.wait_for_url("**sort=account*")
+        page.click(".tabs a:has-text('Can be used')")
+        page.wait_for_url("**show=usable*")
+        page.fill("#q", "a")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**q=a*")
+        page.click("#ranges a:has-text('7 d')")
+        page.wait_for_url("**range=7d*")
+        assert all(part in page.url for part in ("sort=account", "show=usable", "q=a", "range=7d"))
+        shown = page.locator("tbody .who a").all_inner_texts()
+        assert shown
+        assert shown == sorted(shown)
+        page.click("#refresh button")
+        expect(page.locator("h1")).to_contain_text("can be used")
+
+
+def test_without_the_library_one_line_says_so_and_the_server_draws(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, expected=("ERR_FAILED",)) as page:
+        page.route("**/vendor/**", lambda route: route.abort())
+        page.goto("/")
+        page.evaluate("document.getElementById('history').scrollIntoView()")
+
+        expect(page.locator("#history-fault")).to_have_text("The interactive charts could not be loaded. python scripts/assets.py fetches them.")
+        expect(page.locator("#charts")).to_be_hidden()
+        expect(page.locator(".still img").first).to_be_visible()
+        scroll_through(page)
+        assert loaded(page)
+
+
+def test_a_service_without_the_library_says_how_to_get_it(instance_dir, tmp_path):
+    app = make_app(instance_dir)
+    with app.app_context():
+        fill.fill(1, 1, clock.now())
+    browser = Browser(app).signed_in()
+    app.static_folder = str(tmp_path)
+    for path in ("/", "/accounts/alice"):
+        answer = browser.get(path)
+
+        assert "<code>python scripts/assets.py</code> fetches the interactive" in answer.text
+        assert "data-library" not in answer.text
+        assert "/accounts/alice/chart.svg?range=24h" in answer.text
+
+
+def test_with_javascript_nobody_loads_the_servers_charts(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state) as page:
+        page.goto("/")
+        show_charts(page)
+
+        expect(page.locator(".still")).to_be_hidden()
+        assert not [path for path in asked(page) if "chart.svg" in path]
+
+
+def test_a_print_of_charts_that_nobody_saw_has_the_servers(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+        page.goto("/?range=7d")
+        with page.expect_request(re.compile(r"chart\.svg")):
+            page.pdf()
+
+        assert not [path for path in asked(page) if "theme=dark" in path], "paper is white"
+        page.emulate_media(media="print")
+        expect(page.locator(".still img").first).to_be_visible()
+        for screen_only in (".top nav", "#refresh", "#search", ".bottom"):
+            expect(page.locator(screen_only)).to_be_hidden()
+        expect(page.locator("tr[data-account]").first).to_contain_text("%")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_print_of_drawn_charts_has_them_in_light_colours(chromium, server, state):
+    colours = "() => getComputedStyle(document.querySelector('.line-0')).color"
+    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+        page.goto("/?range=7d")
+        show_charts(page)
+        dark = page.evaluate(colours)
+
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(colours) != dark
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate(colours) == dark
+        settled(page)
+        page.emulate_media(media="print")
+        expect(page.locator(".plot canvas").first).to_be_visible()
+        expect(page.locator(".still")).to_be_hidden()

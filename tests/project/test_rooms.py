@@ -1,0 +1,306 @@
+"""The rooms of quota_web and the ways between them, read from the source."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from quota_web.config import PROJECT
+
+PACKAGE = "quota_web"
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 50
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+EDGES = ("store", "codex", "config", "core")
+FEATURES = ("refresh", "reports", "foresight", "auth", "accounts", "maintenance", "demo")
+
+#: A folder (or a module of the root) may import these beside itself.
+MAY_IMPORT = {
+    "core": (),
+    "version": (),
+    "config": ("core", "version"),
+    "codex": ("core", "config"),
+    "store": ("core", "config", "maintenance"),
+    "foresight": ("core", "store", "services"),
+    "services": EDGES,
+    "accounts": ("reports", "services", *EDGES),
+    "refresh": ("accounts", "auth", "cli", "maintenance", "reports", "services", *EDGES),
+    "reports": ("foresight", "maintenance", "services", "version", *EDGES),
+    "auth": ("services", *EDGES),
+    "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
+    "maintenance": ("accounts", "foresight", "refresh", "services", "version", *EDGES),
+    "web": (*FEATURES, "services", "version", *EDGES),
+    "cli": (*FEATURES, "services", "version", *EDGES),
+    "factory": ("web", "cli", *FEATURES, "services", *EDGES),
+    "serving": ("factory", "web", "cli", *FEATURES, "services", *EDGES),
+}
+
+#: Rooms whose `__init__` exports what others may call.
+FRONTS = ("foresight", "store")
+
+#: Files that may import ours inside a function, and why.
+LAZY = {
+    "cli": "a command pays for its own work, not for that of all of them",
+    "serving": "wrong usage and --help answer before the app is made",
+    "factory": "a command does not pay for the pages",
+    "services": "requests is slow to load, and most commands send nothing",
+    "store.database": "a command does without Flask-SQLAlchemy and the ORM",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement's target, with where it stands."""
+
+    target: str
+    line: int
+    in_function: bool
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Dotted names inside the package (`quota`, `store.accounts`) and their files; an `__init__` goes by its package's name."""
+    root = PROJECT / PACKAGE
+    paths = sorted(root.rglob("*.py"))
+    return {".".join(p.relative_to(root).with_suffix("").parts).removesuffix("__init__").rstrip("."): p for p in paths}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(modules()[module].read_text(encoding="utf-8"))
+
+
+def room_of(module: str) -> str:
+    """The folder of a module, or its own name where it lies in the root."""
+    return module.split(".")[0]
+
+
+@cache
+def imports_of(module: str) -> tuple[Import, ...]:
+    """Everything that *module* imports, under its full name, wherever in the file."""
+    tree = tree_of(module)
+    inside = {id(inner) for outer in ast.walk(tree) if isinstance(outer, FUNCTIONS) for inner in ast.walk(outer)}
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return tuple(Import(target, node.lineno, id(node) in inside) for node in statements for target in _targets(module, node))
+
+
+def _targets(module: str, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    else:
+        # From inside the package a relative import counts up from the module's own package.
+        is_package = modules()[module].name == "__init__.py"
+        parts = [PACKAGE, *filter(None, module.split("."))]
+        parent = parts[: len(parts) - node.level + is_package] if node.level else []
+        base = ".".join([*parent, *filter(None, [node.module])])
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def ours(target: str) -> str | None:
+    """The module of ours that an import's target names: itself, or the one that holds the imported name."""
+    if target != PACKAGE and not target.startswith(f"{PACKAGE}."):
+        return None
+    inner = target.removeprefix(PACKAGE).removeprefix(".")
+    return inner if inner in modules() else inner.rpartition(".")[0]
+
+
+def spelled(node: ast.AST) -> str:
+    """A dotted name as written, such as `os.environ`; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{before}.{node.attr}" if (before := spelled(node.value)) else ""
+    return ""
+
+
+def places_with(names: Iterable[str], allowed: Iterable[str]) -> list[str]:
+    """Where one of the dotted *names* is used or imported, outside of the *allowed* modules and packages."""
+    names, allowed = set(names), tuple(allowed)
+    places = []
+    for module in modules():
+        if any(module == a or module.startswith(f"{a}.") for a in allowed):
+            continue
+        used = [(node.lineno, spelled(node)) for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)]
+        imported = [(i.line, i.target) for i in imports_of(module)]
+        places += [f"{module}:{line} {name}" for line, name in used + imported if any(name == n or name.endswith(f".{n}") for n in names)]
+    return places
+
+
+def places_importing(packages: Iterable[str], rooms: Iterable[str]) -> list[str]:
+    """Where a module of the *rooms* imports one of the third-party *packages*."""
+    packages, rooms = set(packages), set(rooms)
+    return [f"{m}:{i.line} {i.target}" for m in modules() if room_of(m) in rooms for i in imports_of(m) if i.target.split(".")[0] in packages]
+
+
+def cycle_in(graph: dict[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """A function's length without its signature and docstring."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_every_room_says_what_belongs_there():
+    packages = [m for m, path in modules().items() if m and path.name == "__init__.py"]
+
+    assert [m for m in packages if not ast.get_docstring(tree_of(m))] == []
+
+
+def test_packages_do_nothing_in_their_init():
+    packages = [m for m, path in modules().items() if path.name == "__init__.py"]
+    silent = [m for m in packages if m not in FRONTS]
+
+    assert [m for m in silent if len(tree_of(m).body) > 1] == []
+
+
+def test_a_front_only_exports_what_its_own_files_hold():
+    wrong = []
+    for package in FRONTS:
+        _, *rest = tree_of(package).body
+        wrong += [type(node).__name__ for node in rest if not isinstance(node, ast.ImportFrom | ast.Assign)]
+        wrong += [i.target for i in imports_of(package) if not i.target.startswith(f"{PACKAGE}.{package}.")]
+
+    assert wrong == []
+
+
+def test_the_root_has_at_most_five_modules():
+    root = [m for m, path in modules().items() if m and "." not in m and path.stem != "__init__"]
+
+    assert len(root) + 1 <= 5
+
+
+def test_every_room_has_its_rule():
+    assert sorted({room_of(m) for m in modules() if m} - set(MAY_IMPORT)) == []
+
+
+def test_imports_go_down_only():
+    wrong = []
+    for module in filter(None, modules()):
+        allowed = {room_of(module), *MAY_IMPORT[room_of(module)]}
+        for found in imports_of(module):
+            target = ours(found.target)
+            if target and room_of(target) not in allowed:
+                wrong.append(f"{module}:{found.line} imports {target}")
+
+    assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_loop():
+    # A front imports its files, and they each other: what a file names in its own room is the file.
+    graph = {m: {t for i in imports_of(m) if (t := ours(i.target)) and t != m} for m in modules() if m not in FRONTS}
+    graph = {m: {t for t in targets if t not in FRONTS} for m, targets in graph.items()}
+
+    assert cycle_in(graph) == []
+
+
+def test_a_loop_would_be_seen():
+    assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
+
+
+def test_ours_is_imported_at_the_top():
+    inside = [
+        f"{m}:{i.line} {i.target}"
+        for m in modules()
+        if m not in LAZY and room_of(m) not in LAZY
+        for i in imports_of(m)
+        if i.in_function and ours(i.target)
+    ]
+
+    assert inside == []
+
+
+def test_the_core_imports_the_standard_library_alone():
+    foreign = [
+        f"{m}:{i.line} {i.target}"
+        for m in modules()
+        if room_of(m) == "core"
+        for i in imports_of(m)
+        if i.target.split(".")[0] not in {*sys.stdlib_module_names, PACKAGE}
+    ]
+
+    assert foreign == []
+
+
+def test_features_and_edges_know_no_flask():
+    web = {"flask", "flask_sqlalchemy", "flask_wtf", "werkzeug", "click"}
+    rooms = {"core", "config", "codex", *FEATURES} - {"demo"}
+
+    assert [p for p in places_importing(web, rooms) if not p.startswith("refresh.scheduler")] == []
+
+
+def test_sql_is_in_the_store_and_in_the_one_command_that_needs_its_own():
+    sql = {"sqlalchemy", "flask_sqlalchemy", "sqlite3", "psycopg"}
+    rooms = set(MAY_IMPORT) - {"store", "maintenance", "demo"}
+
+    # A feature owns its transaction and hands it on, so it may name the type.
+    assert [p for p in places_importing(sql, rooms) if not p.endswith(" sqlalchemy.Connection")] == []
+    calls = {"db.session", "execute", "scalars", "exec_driver_sql"}
+    assert places_with(calls, {"store", "maintenance", "demo"}) == []
+
+
+def test_pages_reach_the_store_through_a_feature():
+    assert [f"{m}:{i.line}" for m in modules() if m.startswith("web") for i in imports_of(m) if room_of(ours(i.target) or "") == "store"] == []
+
+
+def test_the_environment_is_read_in_config_alone():
+    assert places_with({"os.environ", "os.environb", "os.getenv"}, {"config"}) == []
+
+
+def test_the_time_is_read_in_clock_alone():
+    # Waiting and measuring by `time.monotonic` says nothing about the date.
+    dates = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+
+    assert places_with({"time.time", "time.time_ns", *dates}, {"core.clock"}) == []
+
+
+def test_no_alias_hides_a_module():
+    hidden = []
+    for module in modules():
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.ImportFrom):
+                names = [(f"{node.module}.{alias.name}", alias.asname) for alias in node.names]
+                hidden += [f"{module}: {n}" for n, as_name in names if as_name and is_module(n)]
+
+    assert hidden == []
+
+
+def is_module(name: str) -> bool:
+    return name.startswith(f"{PACKAGE}.") and name.removeprefix(f"{PACKAGE}.") in modules()
+
+
+def test_the_drawing_of_the_rooms_is_up_to_date():
+    ran = subprocess.run(
+        [sys.executable, str(PROJECT / "scripts" / "rooms.py"), "--check"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+def test_files_are_short_enough_to_hold_in_mind():
+    lengths = {m: len(path.read_text(encoding="utf-8").splitlines()) for m, path in modules().items()}
+
+    assert {module: length for module, length in lengths.items() if length > MAX_FILE_LINES} == {}
+
+
+def test_functions_are_short_enough_to_hold_in_mind():
+    lengths = {
+        f"{module}.{node.name}": body_lines(node)
+        for module in modules()
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}

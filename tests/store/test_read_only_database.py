@@ -1,0 +1,124 @@
+"""A database that accepts no writes any more, such as a standby: every page reads, what would be stored is refused in plain words."""
+
+import pytest
+from sqlalchemy import event
+
+from quota_web import store
+from quota_web.auth import tokens
+from quota_web.core import clock
+from quota_web.core.errors import DatabaseReadOnly
+from quota_web.refresh.tick import Tick
+from quota_web.reports import overview
+from quota_web.services import services
+from quota_web.store.extension import db
+from tests.browser import Browser, make_app
+from tests.fakes import NOW
+from tests.operations import fill_history
+
+PAGES = ("/", "/accounts/alice", "/accounts/alice/chart.svg", "/settings", "/auth", "/auth/new", "/auth/edit?name=alice", "/auth/delete?name=alice")
+READ_BY_TOKEN = ("/api/results", "/api/history?account=alice", "/metrics", "/", "/accounts/alice")
+WRITES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("/refresh", {}),
+    ("/auth/pause", {"name": "alice"}),
+    ("/auth/delete", {"name": "alice"}),
+    ("/settings/tokens", {"name": "another"}),
+    ("/settings/tokens/revoke", {"name": "script"}),
+)
+
+
+class Switch:
+    """Makes the app's database read-only, and writable again."""
+
+    def __init__(self, server) -> None:
+        self._server, self.is_on = server, False
+
+    def read_only(self, wanted: bool) -> None:
+        self.is_on = wanted
+        if self._server is not None:
+            self._server.execute(f"ALTER DATABASE {db.engine.url.database} SET default_transaction_read_only = {'on' if wanted else 'off'}")
+        elif wanted:
+            event.listen(db.engine, "connect", _query_only)
+        else:
+            event.remove(db.engine, "connect", _query_only)
+
+
+def _query_only(dbapi, _record):
+    """To SQLite's errors the same as a file that may not be written, which root never meets."""
+    dbapi.execute("PRAGMA query_only=ON")
+
+
+@pytest.fixture
+def app(instance_dir, database):
+    app = make_app(instance_dir, **database)
+    with app.app_context(), clock.frozen(NOW):
+        fill_history(1)
+        yield app
+        store.database.forget_troubles()
+
+
+@pytest.fixture
+def token(app):
+    return {"Authorization": f"Bearer {tokens.create('script', False, NOW, 'test')[1].reveal()}"}
+
+
+@pytest.fixture
+def browser(app):
+    return Browser(app).signed_in()
+
+
+@pytest.fixture
+def switch(request, app, database, browser, token):
+    """The database is read-only from here on; accounts, a session and a token that was never used are in it."""
+    switch = Switch(request.getfixturevalue("postgres") if database else None)
+    switch.read_only(True)
+    store.database.forget_troubles()
+    yield switch
+    if switch.is_on:
+        switch.read_only(False)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_are_read(switch, browser, path):
+    assert browser.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", READ_BY_TOKEN)
+def test_a_token_reads_though_its_use_cannot_be_noted(switch, app, token, path):
+    answer = app.test_client().get(path, headers=token)
+
+    assert answer.status_code == 200
+    assert [known.last_used_at for known in tokens.listed()] == [None]
+
+
+@pytest.mark.parametrize(("path", "fields"), WRITES)
+def test_what_would_be_stored_is_refused_in_plain_words(switch, browser, caplog, path, fields):
+    answer = browser.post(path, **fields)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert "Nothing can be stored: the database is read-only" in answer.text
+    assert [record.exc_info for record in caplog.records if record.levelname == "ERROR" and record.exc_info] == []
+    assert "until" in caplog.text
+
+
+def test_pages_say_so_until_it_is_over(switch, app, browser):
+    browser.post("/auth/pause", name="alice")
+    assert "nothing can be stored until" in browser.get("/").text
+    told = browser.get("/readyz").json
+    assert told["reason"] == "storing"
+    assert "nothing can be stored (DatabaseReadOnly)" in told["message"]
+    switch.read_only(False)
+
+    assert browser.post("/auth/pause", name="alice").status_code == 303
+    assert overview.trouble() is None
+    assert "nothing can be stored" not in browser.get("/").text
+
+
+def test_the_schedule_asks_nobody(switch, app):
+    rounds = Tick(services())
+    with clock.frozen(NOW + 7_200):
+        rounds.follow()
+        waiting = rounds.agenda().due
+        assert [found.name for found in waiting] == ["alice", "bob"]
+        # The upstream's address leads nowhere: asked, they would be unreachable.
+        with pytest.raises(DatabaseReadOnly):
+            rounds.ask(waiting, by_person=False)
