@@ -1,6 +1,8 @@
-"""Settings of gunicorn, which finds this file by itself: `gunicorn wsgi:app`. Each can be overruled on its command line.
+"""Settings of gunicorn, which finds this file by itself: `gunicorn wsgi:app`. Each can be overruled
+on its command line.
 
-Workers share the work through the claims in the database, so any number of them will do; WEB_CONCURRENCY sets it.
+Workers share the work through the claims in the database, so any number of them will do;
+WEB_CONCURRENCY sets it.
 """
 
 import os
@@ -12,7 +14,8 @@ from typing import Any
 bind = "127.0.0.1:8081"
 worker_class = "gthread"
 threads = 8
-#: Requests under way get this long after SIGTERM; then the workers are killed, so that all is over within 8 seconds.
+#: Requests under way get this long after SIGTERM; then the workers are killed, so that all is over
+#: within 8 seconds.
 graceful_timeout = 7
 #: A worker in the middle of its requests must not be replaced because it has served many.
 max_requests = 0
@@ -20,7 +23,8 @@ max_requests = 0
 forwarded_allow_ips = ""
 #: Nobody needs a socket through which the server takes orders.
 control_socket_disable = True
-#: The workers' heartbeat is a file; in memory, where that is possible, no slow disk delays it and no read-only one forbids it.
+#: The workers' heartbeat is a file; in memory, where that is possible, no slow disk delays it and
+#: no read-only one forbids it.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes it unguessable
 
 _FIRST = 1
@@ -41,7 +45,9 @@ def on_starting(_server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the schedule in the worker, never in the process that forks: threads and database handles do not survive a fork."""
+    """Start the schedule in the worker, never in the process that forks: threads and database
+    handles do not survive a fork.
+    """
     from quota_web.core.errors import BadDatabase, BadSetting
     from quota_web.serving import lifecycle
 
@@ -67,7 +73,8 @@ def post_worker_init(worker: Any) -> None:
 def _refuse(worker: Any) -> None:
     """End with the one status that stops gunicorn, instead of making it try again for ever.
 
-    The first worker says it for all: heard twice at the same moment, it makes gunicorn end with status 1 and a traceback.
+    The first worker says it for all: heard twice at the same moment, it makes gunicorn end with
+    status 1 and a traceback.
     """
     until = time.monotonic() + REFUSE_WITHIN_S
     while worker.age != _FIRST and worker.alive and time.monotonic() < until:
@@ -89,7 +96,8 @@ def worker_exit(_server: Any, worker: Any) -> None:
     if getattr(worker, "wsgi", None) is not None:
         lifecycle.stop(worker.wsgi)
     if worker.booted:
-        # Taking the interpreter apart takes several workers on a busy machine longer than all of the above.
+        # Taking the interpreter apart takes several workers on a busy machine longer than all of
+        # the above.
         lifecycle.leave()
 
 

@@ -3,7 +3,8 @@
 import gc
 import sys
 
-# What is loaded stays: looking through it for garbage, time and again and once more at the end, takes a command a fifth of its time.
+# What is loaded stays: looking through it for garbage, time and again and once more at the end,
+# takes a command a fifth of its time.
 gc.disable()
 
 from quota_web.core.clock import process_began  # noqa: E402

@@ -9,7 +9,9 @@ from sqlalchemy import text
 
 db = SQLAlchemy()
 app = Flask(__name__)
-app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{Path(tempfile.mkdtemp(prefix='quota-bench-bare-')) / 'bare.sqlite'}"
+app.config["SQLALCHEMY_DATABASE_URI"] = (
+    f"sqlite:///{Path(tempfile.mkdtemp(prefix='quota-bench-bare-')) / 'bare.sqlite'}"
+)
 db.init_app(app)
 
 

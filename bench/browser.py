@@ -1,6 +1,8 @@
-"""Zooming the charts of ten accounts in Chromium with the mouse: how long frames take, and how long a change of the range.
+"""Zooming the charts of ten accounts in Chromium with the mouse: how long frames take, and how long
+a change of the range.
 
-Needs the development requirements, Chromium and the chart library; without them it says so and measures nothing.
+Needs the development requirements, Chromium and the chart library; without them it says so and
+measures nothing.
 """
 
 import json
@@ -26,11 +28,16 @@ if TYPE_CHECKING:
 ACCOUNTS = 10
 LIBRARY = PROJECT / "quota_web" / "web" / "static" / "vendor" / "uPlot.iife.min.js"
 RANGES = ("7d", "30d", "90d", "1y", "24h")
-#: Parts of the width that are dragged over, one after the other: from 24 hours on, each leaves stretches of about 500 points.
+#: Parts of the width that are dragged over, one after the other: from 24 hours on, each leaves
+#: stretches of about 500 points.
 DRAGS = ((0.05, 0.7), (0.75, 0.2), (0.1, 0.95))
-DRAWN = "() => document.getElementById('history').dataset.charts === 'drawn' && !document.querySelector('.plot.busy')"
+DRAWN = (
+    "() => document.getElementById('history').dataset.charts === 'drawn' && "
+    "!document.querySelector('.plot.busy')"
+)
 
-#: Notes when each frame begins; `bench.drawn` tells when the answer to a click was there, and when its charts were on the screen.
+#: Notes when each frame begins; `bench.drawn` tells when the answer to a click was there, and when
+#: its charts were on the screen.
 NOTES = """() => {
   window.bench = {
     watch() {
@@ -79,7 +86,14 @@ def missing() -> str:
 
 
 def _chromium() -> str | None:
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(
+        (
+            path
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (path := shutil.which(name))
+        ),
+        None,
+    )
 
 
 def run(report: Report) -> None:
@@ -89,7 +103,9 @@ def run(report: Report) -> None:
             fill.fill(ACCOUNTS, report.size.pick(2, 30, 90), clock.now(), every_s=60, persona=PLAIN)
         with served(here) as base, dashboard(base) as page:
             points = [page.evaluate("bench.points()") for _ in _zoom_in_and_out(page)]
-            what = f"zooming {ACCOUNTS} lines of {min(points)} to {max(points)} points in both charts"
+            what = (
+                f"zooming {ACCOUNTS} lines of {min(points)} to {max(points)} points in both charts"
+            )
             _frames(report, page, what)
             _tasks(report, page, what)
             _ranges(report, page)
@@ -100,7 +116,12 @@ def dashboard(base: str) -> Iterator["Page"]:
     """The dashboard of somebody who has signed in, its charts drawn."""
     from playwright.sync_api import sync_playwright
 
-    arguments = ["--disable-gpu", "--no-first-run", "--disable-background-networking", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    arguments = [
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
         page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 900})
@@ -116,7 +137,9 @@ def dashboard(base: str) -> Iterator["Page"]:
 
 
 def _zoom_in_and_out(page: "Page") -> Iterator[None]:
-    """Drag over a part of the first chart, three times deeper, look along the lines, and go back with a double click; stops at each depth."""
+    """Drag over a part of the first chart, three times deeper, look along the lines, and go back
+    with a double click; stops at each depth.
+    """
     box = page.locator(".u-over").first.bounding_box()
     assert box is not None
     for start, end in DRAGS:
@@ -148,14 +171,33 @@ def _frames(report: Report, page: "Page", what: str) -> None:
         began = page.evaluate("bench.watched()")
         rounds.append([b - a for a, b in pairwise(began)])
     frames = [took for one in rounds for took in one]
-    report.add(Result("19", f"longest frame, {what}", "ms", [max(one) for one in rounds], unit="ms", wanted="<= 50"))
+    report.add(
+        Result(
+            "19",
+            f"longest frame, {what}",
+            "ms",
+            [max(one) for one in rounds],
+            unit="ms",
+            wanted="<= 50",
+        )
+    )
     report.add(Result("19", "p95 of these frames", "ms", [p95(one) for one in rounds], unit="ms"))
     over = [float(sum(took > 50 for took in one)) for one in rounds]
-    report.add(Result("19", f"frames over 50 ms a round, of {len(frames) // len(rounds)}", "frames", over, unit="frames"))
+    report.add(
+        Result(
+            "19",
+            f"frames over 50 ms a round, of {len(frames) // len(rounds)}",
+            "frames",
+            over,
+            unit="frames",
+        )
+    )
 
 
 def _tasks(report: Report, page: "Page", what: str) -> None:
-    """A frame waits for whatever else the machine does; the CPU time of the page's own tasks is what the page can be blamed for."""
+    """A frame waits for whatever else the machine does; the CPU time of the page's own tasks is
+    what the page can be blamed for.
+    """
     browser = page.context.browser
     assert browser is not None
     longest = []
@@ -163,12 +205,28 @@ def _tasks(report: Report, page: "Page", what: str) -> None:
         browser.start_tracing(page=page, categories=["toplevel"])
         _zoom(page, 1)
         longest.append(_longest_task(json.loads(browser.stop_tracing())["traceEvents"]))
-    report.add(Result("19", f"longest task of the page's thread, CPU time, {what}", "ms", longest, unit="ms", wanted="<= 50"))
+    report.add(
+        Result(
+            "19",
+            f"longest task of the page's thread, CPU time, {what}",
+            "ms",
+            longest,
+            unit="ms",
+            wanted="<= 50",
+        )
+    )
 
 
 def _longest_task(events: list[dict[str, Any]]) -> float:
-    pages = {(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
-    return float(max(e["tdur"] for e in events if "tdur" in e and (e["pid"], e["tid"]) in pages)) / 1000
+    pages = {
+        (e["pid"], e["tid"])
+        for e in events
+        if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
+    }
+    return (
+        float(max(e["tdur"] for e in events if "tdur" in e and (e["pid"], e["tid"]) in pages))
+        / 1000
+    )
 
 
 def _ranges(report: Report, page: "Page") -> None:
@@ -182,8 +240,19 @@ def _ranges(report: Report, page: "Page") -> None:
             took.append(page.evaluate("() => window.waited"))
         answered.append(p95([to_answer for to_answer, _ in took]))
         drawn.append(p95([to_chart for _, to_chart in took]))
-    report.add(Result("19", "p95 from a click on a range to its JSON", "ms", answered, unit="ms", wanted="<= 100"))
-    report.add(Result("19", "p95 from a click on a range to the drawn charts", "ms", drawn, unit="ms"))
+    report.add(
+        Result(
+            "19",
+            "p95 from a click on a range to its JSON",
+            "ms",
+            answered,
+            unit="ms",
+            wanted="<= 100",
+        )
+    )
+    report.add(
+        Result("19", "p95 from a click on a range to the drawn charts", "ms", drawn, unit="ms")
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""What every benchmark shares: sizes, alternating the sides, medians and spreads, the table, and the JSON.
+"""What every benchmark shares: sizes, alternating the sides, medians and spreads, the table, and
+the JSON.
 
-Absolute times wander with the machine, so what counts are ratios of two sides that took turns in one run.
+Absolute times wander with the machine, so what counts are ratios of two sides that took turns in
+one run.
 """
 
 import argparse
@@ -23,7 +25,9 @@ RESULTS = PROJECT / "bench" / "results"
 
 @dataclass(frozen=True)
 class Size:
-    """How big a run is: `smoke` only shows that it runs, `default` takes a few minutes for all, `full` has the goals' sizes."""
+    """How big a run is: `smoke` only shows that it runs, `default` takes a few minutes for all,
+    `full` has the goals' sizes.
+    """
 
     name: str
     rounds: int
@@ -41,7 +45,8 @@ class Result:
 
     goal: str
     what: str
-    #: `times faster`: other / ours; `times the cost`: ours / other; else the unit of ours, which is then taken by itself.
+    #: `times faster`: other / ours; `times the cost`: ours / other; else the unit of ours, which is
+    #: then taken by itself.
     kind: str
     ours: list[float]
     other: list[float] = field(default_factory=list)
@@ -101,17 +106,36 @@ class Report:
             "commit": commit(),
             "taken_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "machine": machine(),
-            "results": [asdict(r) | {"value": r.value, "reached": r.is_reached} for r in self.results],
+            "results": [
+                asdict(r) | {"value": r.value, "reached": r.is_reached} for r in self.results
+            ],
             "curves": [asdict(c) for c in self.curves],
         }
 
 
 def main(group: str, run: Callable[[Report], None]) -> None:
     """Run one group as a program: `python -m bench.<group> [--full | --smoke] [--out FOLDER]`."""
-    parser = argparse.ArgumentParser(prog=f"python -m bench.{group}", description=(sys.modules["__main__"].__doc__ or "").strip())
-    parser.add_argument("--full", action="store_const", dest="size", const="full", default="default", help="the sizes of the goals; takes long")
-    parser.add_argument("--smoke", action="store_const", dest="size", const="smoke", help="tiny sizes, to see that it runs")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON (default: bench/results)")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m bench.{group}", description=(sys.modules["__main__"].__doc__ or "").strip()
+    )
+    parser.add_argument(
+        "--full",
+        action="store_const",
+        dest="size",
+        const="full",
+        default="default",
+        help="the sizes of the goals; takes long",
+    )
+    parser.add_argument(
+        "--smoke",
+        action="store_const",
+        dest="size",
+        const="smoke",
+        help="tiny sizes, to see that it runs",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS, help="folder for the JSON (default: bench/results)"
+    )
     options = parser.parse_args()
     report = Report(group, SIZES[options.size])
     print(f"{group}, {options.size} size, {describe(machine())}", flush=True)
@@ -122,8 +146,13 @@ def main(group: str, run: Callable[[Report], None]) -> None:
     print(f"written: {file}")
 
 
-def alternate(sides: Mapping[str, Callable[[], float]], rounds: int, *, once: Sequence[str] = ()) -> dict[str, list[float]]:
-    """Let the sides take turns *rounds* times; each call answers its own measurement. Those of *once* have one turn only."""
+def alternate(
+    sides: Mapping[str, Callable[[], float]], rounds: int, *, once: Sequence[str] = ()
+) -> dict[str, list[float]]:
+    """Let the sides take turns *rounds* times; each call answers its own measurement.
+
+    Those of *once* have one turn only.
+    """
     samples: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(rounds):
         for name, side in sides.items():
@@ -143,10 +172,20 @@ def spread(samples: Sequence[float]) -> str:
 def line(result: Result) -> str:
     """One result as a line of the table on the terminal."""
     ours = f"{amount(statistics.median(result.ours))} {result.unit} ({spread(result.ours)})"
-    other = f"{amount(statistics.median(result.other))} {result.unit} ({spread(result.other)}) {result.other_is}" if result.other else "-"
-    verdict = {None: "", True: f"reached, {result.wanted}", False: f"NOT REACHED, {result.wanted}"}[result.is_reached]
+    other = (
+        f"{amount(statistics.median(result.other))} {result.unit} ({spread(result.other)}) "
+        f"{result.other_is}"
+        if result.other
+        else "-"
+    )
+    verdict = {None: "", True: f"reached, {result.wanted}", False: f"NOT REACHED, {result.wanted}"}[
+        result.is_reached
+    ]
     kind = result.kind if result.other else result.unit
-    return f"{result.goal:>4}  {result.what:<52} {amount(result.value):>7} {kind:<14} {ours:<24} {other:<40} {verdict}"
+    return (
+        f"{result.goal:>4}  {result.what:<52} {amount(result.value):>7} {kind:<14} {ours:<24} "
+        f"{other:<40} {verdict}"
+    )
 
 
 def amount(value: float) -> str:
@@ -161,7 +200,9 @@ def commit() -> str:
 
 def _git(*arguments: str) -> str:
     try:
-        return subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+        ).stdout.strip()
     except OSError:
         return ""
 
@@ -181,7 +222,8 @@ def machine() -> dict[str, Any]:
 
 def describe(found: Mapping[str, Any]) -> str:
     return (
-        f"{found['processor']}, {found['cores']} cores, {found['memory_mib']:,} MiB, {found['system']}, "
+        f"{found['processor']}, {found['cores']} cores, {found['memory_mib']:,} MiB, "
+        f"{found['system']}, "
         f"Python {found['python']}, SQLite {found['sqlite']}, load {found['load']}"
     )
 
@@ -189,6 +231,9 @@ def describe(found: Mapping[str, Any]) -> str:
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next((one.split(":", 1)[1].strip() for one in lines if one.startswith("model name")), platform.machine())
+            return next(
+                (one.split(":", 1)[1].strip() for one in lines if one.startswith("model name")),
+                platform.machine(),
+            )
     except OSError:
         return platform.processor() or platform.machine()

@@ -1,6 +1,8 @@
-"""What the first load of the dashboard with 50 accounts fetches, and what follows when somebody scrolls down to its charts.
+"""What the first load of the dashboard with 50 accounts fetches, and what follows when somebody
+scrolls down to its charts.
 
-With so many accounts the charts lie below what a window shows, and wait for it; tests/in_browser/test_dashboard.py sees to that in a browser.
+With so many accounts the charts lie below what a window shows, and wait for it;
+tests/in_browser/test_dashboard.py sees to that in a browser.
 """
 
 import gzip
@@ -15,8 +17,11 @@ from quota_web.core import clock
 from quota_web.demo import fill
 from quota_web.services import services
 
-#: What a browser fetches by itself: style sheets, scripts, the icon, and modules that are named to be loaded soon.
-_LINKS = re.compile(r'<link rel="(?:stylesheet|icon|modulepreload)"[^>]*?href="([^"]+)"|<script[^>]*? src="([^"]+)"')
+#: What a browser fetches by itself: style sheets, scripts, the icon, and modules that are named to
+#: be loaded soon.
+_LINKS = re.compile(
+    r'<link rel="(?:stylesheet|icon|modulepreload)"[^>]*?href="([^"]+)"|<script[^>]*? src="([^"]+)"'
+)
 _IMPORTS = re.compile(r'from "(\./[^"]+)"')
 #: What the charts fetch once they are in view.
 _LIBRARY = re.compile(r'data-library="([^"]+)"')
@@ -39,12 +44,47 @@ def run(report: Report) -> None:
         for path, (size, small) in fetched.items():
             print(f"      {when:<8} {size:>8,} sent {small:>8,} gzip  {path[:100]}")
     sent, packed = (sum(weights) for weights in zip(*first.values(), strict=True))
-    report.add(Result("16", f"first load of the dashboard, {accounts} accounts, as sent", "KiB", [sent / 1024], unit="KiB", wanted="<= 90"))
+    report.add(
+        Result(
+            "16",
+            f"first load of the dashboard, {accounts} accounts, as sent",
+            "KiB",
+            [sent / 1024],
+            unit="KiB",
+            wanted="<= 90",
+        )
+    )
     report.add(Result("16", "the same, gzip", "KiB", [packed / 1024], unit="KiB", wanted="<= 90"))
-    report.add(Result("16", "requests of the first load", "count", [float(len(first))], unit="requests", wanted="<= 8"))
+    report.add(
+        Result(
+            "16",
+            "requests of the first load",
+            "count",
+            [float(len(first))],
+            unit="requests",
+            wanted="<= 8",
+        )
+    )
     whole = packed + sum(small for _, small in later.values())
-    report.add(Result("16", "with the charts, when they come into view, gzip", "KiB", [whole / 1024], unit="KiB", wanted="<= 90"))
-    report.add(Result("16", "requests with the charts", "count", [float(len(first) + len(later))], unit="requests"))
+    report.add(
+        Result(
+            "16",
+            "with the charts, when they come into view, gzip",
+            "KiB",
+            [whole / 1024],
+            unit="KiB",
+            wanted="<= 90",
+        )
+    )
+    report.add(
+        Result(
+            "16",
+            "requests with the charts",
+            "count",
+            [float(len(first) + len(later))],
+            unit="requests",
+        )
+    )
 
 
 #: The bytes sent for an address, and the bytes it takes as gzip; bodies only.

@@ -1,4 +1,6 @@
-"""A place to measure in: a folder of its own with accounts, settings and an app, and the upstream beside it."""
+"""A place to measure in: a folder of its own with accounts, settings and an app, and the upstream
+beside it.
+"""
 
 import base64
 import json
@@ -38,7 +40,11 @@ class Place:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a program that works here: the settings, and nothing else of ours."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("QUOTA_", "FLASK_")) and not k.upper().endswith("_PROXY")}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("QUOTA_", "FLASK_")) and not k.upper().endswith("_PROXY")
+        }
         return kept | {"PYTHONPATH": str(PROJECT)} | self.settings | more
 
     def app(self, **more: str) -> Flask:
@@ -50,16 +56,24 @@ class Place:
         for number in range(count):
             account_id = f"acct-{number:04}"
             tokens = {"access_token": _token(account_id), "account_id": account_id}
-            (self.accounts / f"{account_id}.auth.json").write_text(json.dumps({"tokens": tokens}), encoding="utf-8")
+            (self.accounts / f"{account_id}.auth.json").write_text(
+                json.dumps({"tokens": tokens}), encoding="utf-8"
+            )
 
 
 @contextmanager
 def place(**settings: str) -> Iterator[Place]:
-    """A place that is gone afterwards. BENCH_DIR says where it is made; the databases of full runs take half a gigabyte."""
+    """A place that is gone afterwards.
+
+    BENCH_DIR says where it is made; the databases of full runs take half a gigabyte.
+    """
     root = Path(tempfile.mkdtemp(prefix="quota-bench-", dir=os.environ.get("BENCH_DIR")))
     (root / "instance").mkdir(mode=0o700)
     (root / "account").mkdir()
-    folders = {"QUOTA_INSTANCE_DIR": str(root / "instance"), "QUOTA_ACCOUNT_DIR": str(root / "account")}
+    folders = {
+        "QUOTA_INSTANCE_DIR": str(root / "instance"),
+        "QUOTA_ACCOUNT_DIR": str(root / "account"),
+    }
     try:
         yield Place(root, folders | settings)
     finally:
@@ -68,9 +82,18 @@ def place(**settings: str) -> Iterator[Place]:
 
 def _token(account_id: str) -> str:
     """A token with the claims of a real one and no worth."""
-    claims = {"exp": int(time.time()) + 30 * 86_400, "https://api.openai.com/auth": {"chatgpt_account_id": account_id}}
+    claims = {
+        "exp": int(time.time()) + 30 * 86_400,
+        "https://api.openai.com/auth": {"chatgpt_account_id": account_id},
+    }
     parts = ({"alg": "none", "typ": "JWT"}, claims)
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".bm9uZQ"
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+            for part in parts
+        )
+        + ".bm9uZQ"
+    )
 
 
 class Upstream:
@@ -98,7 +121,9 @@ class Upstream:
 
 @contextmanager
 def upstream() -> Iterator[Upstream]:
-    process = subprocess.Popen([sys.executable, "-m", "bench.upstream"], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.upstream"], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     try:
         yield Upstream(process, int(process.stdout.readline()))

@@ -25,10 +25,15 @@ def svg(title: str, x_name: str, y_name: str, lines: Mapping[str, Points]) -> st
         *_lines(kept, x, y),
     ]
     style = 'font-family="system-ui, sans-serif" font-size="12" fill="#6b7674"'
-    gist = "; ".join(f"{name}: {_short(points[0][1])} to {_short(points[-1][1])} {y_name}" for name, points in kept.items() if points)
+    gist = "; ".join(
+        f"{name}: {_short(points[0][1])} to {_short(points[-1][1])} {y_name}"
+        for name, points in kept.items()
+        if points
+    )
     body = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" {style}>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        f'height="{HEIGHT}" role="img" {style}>\n'
         f"<title>{escape(title)}</title><desc>{escape(gist)}</desc>\n{body}\n</svg>\n"
     )
 
@@ -53,7 +58,10 @@ class _Scale:
 
 def _axes(x: _Scale, y: _Scale) -> Iterator[str]:
     for mark in y.marks():
-        yield f'<path d="M{x.start:g} {y(mark):.1f}H{x.end:g}" stroke="#8d9997" stroke-opacity=".35"/>'
+        yield (
+            f'<path d="M{x.start:g} {y(mark):.1f}H{x.end:g}" stroke="#8d9997" '
+            f'stroke-opacity=".35"/>'
+        )
         yield _text(x.start - 8, y(mark) + 4, _short(mark), "end")
     for mark in x.marks():
         yield f'<path d="M{x(mark):.1f} {y.start:g}v5" stroke="#8d9997"/>'
@@ -68,7 +76,9 @@ def _lines(lines: Mapping[str, Points], x: _Scale, y: _Scale) -> Iterator[str]:
         colour = COLOURS[number % len(COLOURS)]
         path = "L".join(f"{x(a):.1f} {y(b):.1f}" for a, b in points)
         yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-        yield from (f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="3" fill="{colour}"/>' for a, b in points)
+        yield from (
+            f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="3" fill="{colour}"/>' for a, b in points
+        )
         place = _free(y(points[-1][1]) + 4, taken)
         yield _text(x.end + 10, place, name, fill=colour)
 
@@ -91,6 +101,11 @@ def _short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", weight: int = 400, fill: str = "") -> str:
+def _text(
+    x: float, y: float, words: str, anchor: str = "start", weight: int = 400, fill: str = ""
+) -> str:
     colour = f' fill="{fill}"' if fill else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}"{colour}>{escape(words)}</text>'
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" '
+        f'font-weight="{weight}"{colour}>{escape(words)}</text>'
+    )

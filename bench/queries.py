@@ -1,4 +1,6 @@
-"""Charts and latest values on a long history: rollups against GROUP BY over the raw readings, whether size matters, and the pages over HTTP."""
+"""Charts and latest values on a long history: rollups against GROUP BY over the raw readings,
+whether size matters, and the pages over HTTP.
+"""
 
 import time
 from collections.abc import Callable
@@ -37,7 +39,9 @@ def run(report: Report) -> None:
             with store.database.reading() as conn:
                 _curve(conn, now, readings, report.size.rounds, lines)
                 newest = partial(store.windows.windows, conn, range(1, accounts + 1))
-                latest_at.append((readings, [_milliseconds(newest, 20) for _ in range(report.size.rounds)]))
+                latest_at.append(
+                    (readings, [_milliseconds(newest, 20) for _ in range(report.size.rounds)])
+                )
                 if is_last:
                     _against_raw(report, conn, now, readings)
             if is_last:
@@ -45,8 +49,18 @@ def run(report: Report) -> None:
                 pages(report, here, readings)
     (small, at_small), (large, at_large) = latest_at[0], latest_at[-1]
     what = f"latest of all windows, {large / 1e6:.3g} M against {small / 1e6:.3g} M readings"
-    report.add(Result("8", what, "times the cost", at_large, at_small, "the small one", "ms", "<= 1.5"))
-    report.curves.append(Curve("queries", "One window over a year, and the latest of all windows", "readings", "ms", lines))
+    report.add(
+        Result("8", what, "times the cost", at_large, at_small, "the small one", "ms", "<= 1.5")
+    )
+    report.curves.append(
+        Curve(
+            "queries",
+            "One window over a year, and the latest of all windows",
+            "readings",
+            "ms",
+            lines,
+        )
+    )
     _many_accounts(report)
 
 
@@ -61,7 +75,9 @@ def _milliseconds(act: Callable[[], object], times: int = 1) -> float:
 
 
 def _points(conn: Connection, now: int, length: int, span: int | None) -> Callable[[], object]:
-    """The query of one window's chart, from rollups or with RAW from readings, in the same slots."""
+    """The query of one window's chart, from rollups or with RAW from readings, in the same
+    slots.
+    """
     found = store.history.span_for(conn, [1], now - length, now)
     axis = series.axis(now - length, now, POINTS, max(1, found))
     chosen = store.history.coarsest(axis.step, found) if span is None else span
@@ -73,8 +89,17 @@ def _latest_by_max(conn: Connection) -> object:
     return conn.execute(newest).all()
 
 
-def _curve(conn: Connection, now: int, readings: float, rounds: int, lines: dict[str, list[tuple[float, float]]]) -> None:
-    year, raw = _points(conn, now, 365 * DAY, None), _points(conn, now, 365 * DAY, store.history.RAW)
+def _curve(
+    conn: Connection,
+    now: int,
+    readings: float,
+    rounds: int,
+    lines: dict[str, list[tuple[float, float]]],
+) -> None:
+    year, raw = (
+        _points(conn, now, 365 * DAY, None),
+        _points(conn, now, 365 * DAY, store.history.RAW),
+    )
     sides = {
         "year, rollups": partial(_milliseconds, year, 5),
         "year, GROUP BY": partial(_milliseconds, raw),
@@ -87,18 +112,49 @@ def _curve(conn: Connection, now: int, readings: float, rounds: int, lines: dict
 
 def _against_raw(report: Report, conn: Connection, now: int, readings: float) -> None:
     for name, days, wanted in (("1 year", 365, ">= 20"), ("30 days", 30, ">= 10")):
-        ours, raw = _points(conn, now, days * DAY, None), _points(conn, now, days * DAY, store.history.RAW)
-        samples = alternate({"ours": partial(_milliseconds, ours, 5), "raw": partial(_milliseconds, raw)}, report.size.rounds)
+        ours, raw = (
+            _points(conn, now, days * DAY, None),
+            _points(conn, now, days * DAY, store.history.RAW),
+        )
+        samples = alternate(
+            {"ours": partial(_milliseconds, ours, 5), "raw": partial(_milliseconds, raw)},
+            report.size.rounds,
+        )
         what = f"query of a chart of {name}, {readings / 1e6:.3g} M readings"
-        report.add(Result("7", what, "times faster", samples["ours"], samples["raw"], "GROUP BY over raw readings", "ms", wanted))
+        report.add(
+            Result(
+                "7",
+                what,
+                "times faster",
+                samples["ours"],
+                samples["raw"],
+                "GROUP BY over raw readings",
+                "ms",
+                wanted,
+            )
+        )
 
 
 def _charts(report: Report, now: int) -> None:
-    """The whole act behind /api/history for one account with both windows: all of its queries and the columns made of them."""
+    """The whole act behind /api/history for one account with both windows: all of its queries and
+    the columns made of them.
+    """
     for name in RANGES:
         asked = HistoryQuery(now - RANGES[name], now, POINTS, ("alice",))
-        samples = [_milliseconds(lambda asked=asked: history.chart(Scope(), asked, CARRY), 3) for _ in range(report.size.rounds)]  # type: ignore[misc]
-        report.add(Result("7", f"chart of {name}, both windows, queries and columns", "ms", samples, unit="ms", wanted="<= 10"))
+        samples = [
+            _milliseconds(partial(history.chart, Scope(), asked, CARRY), 3)
+            for _ in range(report.size.rounds)
+        ]
+        report.add(
+            Result(
+                "7",
+                f"chart of {name}, both windows, queries and columns",
+                "ms",
+                samples,
+                unit="ms",
+                wanted="<= 10",
+            )
+        )
 
 
 def _many_accounts(report: Report) -> None:
@@ -110,11 +166,25 @@ def _many_accounts(report: Report) -> None:
         with store.database.reading() as conn:
             ids = [s.window_id for s in store.history.series(conn, range(1, accounts + 1), None)]
             span = store.history.span_for(conn, ids, now - 90 * DAY, now)
-            query = partial(store.history.points, conn, ids, (now - 90 * DAY) // DAY * DAY, now, DAY, span)
+            query = partial(
+                store.history.points, conn, ids, (now - 90 * DAY) // DAY * DAY, now, DAY, span
+            )
             samples = [_milliseconds(query, 3) for _ in range(report.size.rounds)]
         asked = HistoryQuery(now - 90 * DAY, now, POINTS)
-        whole = [_milliseconds(lambda: history.chart(Scope(), asked, CARRY), 2) for _ in range(report.size.rounds)]
-    report.add(Result("7", f"query of {accounts} accounts × 2 windows over 90 days", "ms", samples, unit="ms", wanted="<= 25"))
+        whole = [
+            _milliseconds(lambda: history.chart(Scope(), asked, CARRY), 2)
+            for _ in range(report.size.rounds)
+        ]
+    report.add(
+        Result(
+            "7",
+            f"query of {accounts} accounts × 2 windows over 90 days",
+            "ms",
+            samples,
+            unit="ms",
+            wanted="<= 25",
+        )
+    )
     report.add(Result("7", "the same as a chart, queries and columns", "ms", whole, unit="ms"))
 
 

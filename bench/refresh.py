@@ -1,10 +1,13 @@
-"""Refreshing: against the plain script, against the ideal, how many connections, how much CPU, and how much of that is storing."""
+"""Refreshing: against the plain script, against the ideal, how many connections, how much CPU, and
+how much of that is storing.
+"""
 
 import math
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench import classic
@@ -39,22 +42,49 @@ def _whole_process(report: Report, codex: Upstream) -> None:
         for one in ours.values():
             one()  # makes the database and follows the accounts, once
         plain = _timed(here, [sys.executable, "-m", "bench.classic", str(here.accounts), codex.url])
-        # The plain script's time is accounts × latency; one turn of it says enough, and five would take minutes.
+        # The plain script's time is accounts × latency; one turn of it says enough, and five would
+        # take minutes.
         sides = {"classic": plain, "16": ours[16], "64": ours[64]}
-        samples = alternate(sides, report.size.rounds, once=() if report.size.name == "full" else ("classic",))
+        samples = alternate(
+            sides, report.size.rounds, once=() if report.size.name == "full" else ("classic",)
+        )
     for k, wanted in ((16, ">= 12"), (64, ">= 25")):
         what = f"refresh {accounts} accounts, {k} at once, whole process, stored"
-        report.add(Result("1", what, "times faster", samples[str(k)], samples["classic"], "plain script, one by one", wanted=wanted))
+        report.add(
+            Result(
+                "1",
+                what,
+                "times faster",
+                samples[str(k)],
+                samples["classic"],
+                "plain script, one by one",
+                wanted=wanted,
+            )
+        )
 
 
 def _command(here: Place, codex: Upstream) -> list[str]:
-    return [sys.executable, str(PROJECT / "codex_quota.py"), "--account-dir", str(here.accounts), "--chatgpt-url", codex.url, "--refresh"]
+    return [
+        sys.executable,
+        str(PROJECT / "codex_quota.py"),
+        "--account-dir",
+        str(here.accounts),
+        "--chatgpt-url",
+        codex.url,
+        "--refresh",
+    ]
 
 
 def _timed(here: Place, command: list[str], **more: str) -> Callable[[], float]:
     def once() -> float:
         start = time.perf_counter()
-        subprocess.run(command, cwd=PROJECT, env=here.environment(**more), stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=here.environment(**more),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         return time.perf_counter() - start
 
     return once
@@ -70,7 +100,9 @@ def _context(here: Place) -> RefreshContext:
 
 
 class _Minutes:
-    """A clock that a refresh puts on by a minute: two answers within one second are a rare case, with a way of its own."""
+    """A clock that a refresh puts on by a minute: two answers within one second are a rare case,
+    with a way of its own.
+    """
 
     def __init__(self) -> None:
         self._at = clock.now()
@@ -102,16 +134,41 @@ def _loop(report: Report, codex: Upstream) -> None:
                 here.add_accounts(accounts)
                 with here.app().app_context():
                     refresh_context = _context(here)
-                    rounds = report.size.rounds if accounts <= 200 or report.size.name == "full" else 2
-                    samples = alternate({"loop": lambda refresh_context=refresh_context: _wall(refresh_context)}, rounds)["loop"]  # type: ignore[misc]
+                    rounds = (
+                        report.size.rounds if accounts <= 200 or report.size.name == "full" else 2
+                    )
+                    samples = alternate(
+                        {"loop": partial(_wall, refresh_context)},
+                        rounds,
+                    )["loop"]
             ideal = math.ceil(accounts / k) * latency
-            lines.setdefault(f"{k} at once", []).append((accounts, sorted(samples)[len(samples) // 2]))
+            lines.setdefault(f"{k} at once", []).append(
+                (accounts, sorted(samples)[len(samples) // 2])
+            )
             lines.setdefault(f"ideal, {k} at once", []).append((accounts, ideal))
             if accounts >= 200 or report.size.name == "smoke":
                 what = f"refresh loop, {accounts} accounts, {k} at once, less 0.1 s"
                 ours = [max(0.0, s - 0.1) for s in samples]
-                report.add(Result("2", what, "times the cost", ours, [ideal], "ideal: ceil(N/k) · latency", wanted="<= 1.15"))
-    report.curves.append(Curve("refresh", "One refresh of all accounts, answers after 200 ms", "accounts", "seconds", lines))
+                report.add(
+                    Result(
+                        "2",
+                        what,
+                        "times the cost",
+                        ours,
+                        [ideal],
+                        "ideal: ceil(N/k) · latency",
+                        wanted="<= 1.15",
+                    )
+                )
+    report.curves.append(
+        Curve(
+            "refresh",
+            "One refresh of all accounts, answers after 200 ms",
+            "accounts",
+            "seconds",
+            lines,
+        )
+    )
 
 
 def _wall(refresh_context: RefreshContext) -> float:
@@ -133,8 +190,26 @@ def _connections(report: Report, codex: Upstream) -> None:
                 codex.counted()
                 _refreshed(refresh_context)
                 counted.append(float(codex.counted()["connections"]))
-    report.add(Result("3", f"connections for {accounts} accounts, {k} at once", "count", counted[:1], unit="connections", wanted=f"<= {k}"))
-    report.add(Result("3", "new connections for the next refresh", "count", counted[1:], unit="connections", wanted="<= 0"))
+    report.add(
+        Result(
+            "3",
+            f"connections for {accounts} accounts, {k} at once",
+            "count",
+            counted[:1],
+            unit="connections",
+            wanted=f"<= {k}",
+        )
+    )
+    report.add(
+        Result(
+            "3",
+            "new connections for the next refresh",
+            "count",
+            counted[1:],
+            unit="connections",
+            wanted="<= 0",
+        )
+    )
 
 
 def _processor_time(report: Report, codex: Upstream) -> None:
@@ -164,9 +239,16 @@ def _processor_time(report: Report, codex: Upstream) -> None:
             "<= 1.3",
         )
     )
-    for what, spent, wanted in (("writes and commits", storing.writing, "<= 15"), ("claims, reads, writes and commits", storing.whole, "")):
+    for what, spent, wanted in (
+        ("writes and commits", storing.writing, "<= 15"),
+        ("claims, reads, writes and commits", storing.whole, ""),
+    ):
         shares = [100 * s / whole for s, whole in zip(spent, samples["ours"], strict=True)]
-        report.add(Result("5", f"share of that CPU that {what}", "percent", shares, unit="%", wanted=wanted))
+        report.add(
+            Result(
+                "5", f"share of that CPU that {what}", "percent", shares, unit="%", wanted=wanted
+            )
+        )
 
 
 def _cpu(act: Callable[[], object]) -> float:
@@ -176,14 +258,21 @@ def _cpu(act: Callable[[], object]) -> float:
 
 
 class _Storing:
-    """Adds up the CPU time of the loop's transactions: the whole of each, and of that what writes and commits the results."""
+    """Adds up the CPU time of the loop's transactions: the whole of each, and of that what writes
+    and commits the results.
+    """
 
     def __init__(self) -> None:
         self.whole: list[float] = []
         self.writing: list[float] = []
 
     def measured(self, act: Callable[[], object]) -> float:
-        whole, writing, transaction, record = [0.0], [0.0], store.database.transaction, store.recording.record
+        whole, writing, transaction, record = (
+            [0.0],
+            [0.0],
+            store.database.transaction,
+            store.recording.record,
+        )
 
         class Timed:
             def __enter__(self) -> object:

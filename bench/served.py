@@ -1,4 +1,6 @@
-"""The service as it is deployed, under gunicorn, and what its pages take over HTTP on the database that lies in a place already."""
+"""The service as it is deployed, under gunicorn, and what its pages take over HTTP on the database
+that lies in a place already.
+"""
 
 import re
 import statistics
@@ -26,7 +28,9 @@ ALL_UP_TO, FIRST = 12, 6
 
 @contextmanager
 def served(here: Place) -> Iterator[str]:
-    """The address of one worker with its threads and its schedule, which asks nobody: the place holds demo accounts."""
+    """The address of one worker with its threads and its schedule, which asks nobody: the place
+    holds demo accounts.
+    """
     port = processes.free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "wsgi:app"]
     with processes.running(command, here.environment(QUOTA_PASSWORD=PASSWORD)) as process:
@@ -35,26 +39,48 @@ def served(here: Place) -> Iterator[str]:
 
 
 def pages(report: Report, here: Place, readings: float) -> None:
-    """The 95th of a hundred requests to the dashboard and to each range of its charts, from another process, one at a time.
+    """The 95th of a hundred requests to the dashboard and to each range of its charts, from another
+    process, one at a time.
 
-    Before a "changed" one the data has a new version, as after every refresh: nothing that was kept of it may be answered.
+    Before a "changed" one the data has a new version, as after every refresh: nothing that was kept
+    of it may be answered.
     """
     times = report.size.pick(3, 40, 100)
     with served(here) as base, requests.Session() as browser:
         _sign_in(browser, base)
-        everybody = [r["account"] for r in browser.get(f"{base}/api/results", timeout=60).json()["results"]]
+        everybody = [
+            r["account"] for r in browser.get(f"{base}/api/results", timeout=60).json()["results"]
+        ]
         drawn = everybody if len(everybody) <= ALL_UP_TO else everybody[:FIRST]
-        asked = {"GET /": "/"} | {f"chart of {name}, {len(drawn) * 2} lines": _history(name, drawn) for name in RANGES}
+        asked = {"GET /": "/"} | {
+            f"chart of {name}, {len(drawn) * 2} lines": _history(name, drawn) for name in RANGES
+        }
         sides = {
-            f"{what}, {'data changed' if is_changed else 'unchanged'}": partial(_slowest, browser, base + path, times, is_changed)
+            f"{what}, {'data changed' if is_changed else 'unchanged'}": partial(
+                _slowest, browser, base + path, times, is_changed
+            )
             for what, path in asked.items()
             for is_changed in (True, False)
         }
         if everybody != drawn:
-            more = {f"chart of {name}, {len(everybody) * 2} lines": base + _history(name, everybody) for name in RANGES}
-            sides |= {what: partial(_slowest, browser, url, times, True) for what, url in more.items()}
+            more = {
+                f"chart of {name}, {len(everybody) * 2} lines": base + _history(name, everybody)
+                for name in RANGES
+            }
+            sides |= {
+                what: partial(_slowest, browser, url, times, True) for what, url in more.items()
+            }
         for what, samples in alternate(sides, report.size.rounds).items():
-            report.add(Result("18", f"p95 over HTTP, {readings / 1e6:.3g} M readings: {what}", "ms", samples, unit="ms", wanted="<= 100"))
+            report.add(
+                Result(
+                    "18",
+                    f"p95 over HTTP, {readings / 1e6:.3g} M readings: {what}",
+                    "ms",
+                    samples,
+                    unit="ms",
+                    wanted="<= 100",
+                )
+            )
 
 
 def _sign_in(browser: requests.Session, base: str) -> None:
@@ -62,12 +88,20 @@ def _sign_in(browser: requests.Session, base: str) -> None:
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
     assert found, page[:500]
     form = {"password": PASSWORD, "csrf_token": found.group(1), "next": ""}
-    answer = browser.post(f"{base}/login", data=form, headers={"Origin": base}, allow_redirects=False, timeout=60)
+    answer = browser.post(
+        f"{base}/login", data=form, headers={"Origin": base}, allow_redirects=False, timeout=60
+    )
     assert answer.status_code == 303, answer.status_code
 
 
 def _history(name: str, accounts: Sequence[str]) -> str:
-    asked = [("points", str(POINTS)), ("range", name), ("window", "five_hour"), ("window", "weekly"), *(("account", a) for a in accounts)]
+    asked = [
+        ("points", str(POINTS)),
+        ("range", name),
+        ("window", "five_hour"),
+        ("window", "weekly"),
+        *(("account", a) for a in accounts),
+    ]
     return f"/api/history?{urlencode(asked)}"
 
 

@@ -1,4 +1,6 @@
-"""Start of a command, start of the service, and the memory of the idle service, against a plain script and a bare app."""
+"""Start of a command, start of the service, and the memory of the idle service, against a plain
+script and a bare app.
+"""
 
 import subprocess
 import sys
@@ -25,22 +27,41 @@ def _commands(report: Report) -> None:
             services().ready()
             fill.fill(1, 1, clock.now())
         sides = {
-            "classic": partial(_timed, here, [sys.executable, "-m", "bench.classic", str(here.accounts), "http://127.0.0.1:9/"]),
+            "classic": partial(
+                _timed,
+                here,
+                [sys.executable, "-m", "bench.classic", str(here.accounts), "http://127.0.0.1:9/"],
+            ),
             "status": partial(_timed, here, [sys.executable, "-m", "flask", "quota", "status"]),
-            "help": partial(_timed, here, [sys.executable, str(PROJECT / "codex_quota.py"), "--help"]),
+            "help": partial(
+                _timed, here, [sys.executable, str(PROJECT / "codex_quota.py"), "--help"]
+            ),
         }
         for side in sides.values():
             side()  # byte code and page cache
         samples = alternate(sides, report.size.rounds * report.size.pick(1, 2, 3))
-    for name, what, wanted in (("status", "flask quota status", "<= 4"), ("help", "codex_quota.py --help", "<= 1.5")):
+    for name, what, wanted in (
+        ("status", "flask quota status", "<= 4"),
+        ("help", "codex_quota.py --help", "<= 1.5"),
+    ):
         report.add(
-            Result("13", f"start of {what}", "times the cost", samples[name], samples["classic"], "plain script without accounts", wanted=wanted)
+            Result(
+                "13",
+                f"start of {what}",
+                "times the cost",
+                samples[name],
+                samples["classic"],
+                "plain script without accounts",
+                wanted=wanted,
+            )
         )
 
 
 def _timed(here: Place, command: Sequence[str]) -> float:
     start = time.perf_counter()
-    subprocess.run(command, cwd=PROJECT, env=here.environment(), stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        command, cwd=PROJECT, env=here.environment(), stdout=subprocess.DEVNULL, check=True
+    )
     return time.perf_counter() - start
 
 
@@ -54,9 +75,21 @@ def _service(report: Report) -> None:
             fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
         ours: list[Weighed] = []
         bare: list[Weighed] = []
-        threads = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "8"]
+        threads = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--worker-class",
+            "gthread",
+            "--workers",
+            "1",
+            "--threads",
+            "8",
+        ]
         sides: dict[str, Callable[[], float]] = {
-            "bare": partial(_weigh, bare, here, [*threads, "--config", "/dev/null", "bench.bare:app"], report),
+            "bare": partial(
+                _weigh, bare, here, [*threads, "--config", "/dev/null", "bench.bare:app"], report
+            ),
             "ours": partial(_weigh, ours, here, [*threads, "wsgi:app"], report),
         }
         alternate(sides, report.size.pick(1, 5, 5))
@@ -74,13 +107,26 @@ def _service(report: Report) -> None:
             "<= 1.5",
         )
     )
-    report.add(Result("15", "start to first answer", "times the cost", our_start, bare_start, "bare app, same server", "s", "<= 2"))
+    report.add(
+        Result(
+            "15",
+            "start to first answer",
+            "times the cost",
+            our_start,
+            bare_start,
+            "bare app, same server",
+            "s",
+            "<= 2",
+        )
+    )
 
 
 def _weigh(into: list[Weighed], here: Place, command: Sequence[str], report: Report) -> float:
     """Start a service, and weigh it when it has been idle for a while."""
     port = processes.free_port()
-    with processes.running([*command, "--bind", f"127.0.0.1:{port}"], here.environment()) as process:
+    with processes.running(
+        [*command, "--bind", f"127.0.0.1:{port}"], here.environment()
+    ) as process:
         started = processes.first_answer(process, f"http://127.0.0.1:{port}/healthz")
         time.sleep(report.size.pick(1, 8, 15))
         into.append((started, processes.megabytes(process.pid)))

@@ -1,7 +1,9 @@
-"""A fast upstream for measurements, run as a process of its own: `python -m bench.upstream` prints its port.
+"""A fast upstream for measurements, run as a process of its own: `python -m bench.upstream` prints
+its port.
 
-It answers every account with a usage document after a set latency, keeps connections alive, and counts both.
-`/latency?0.2` sets the latency, `/counts` answers what was counted since the last time.
+It answers every account with a usage document after a set latency, keeps connections alive, and
+counts both. `/latency?0.2` sets the latency, `/counts` answers what was counted since the last
+time.
 """
 
 import asyncio
@@ -22,7 +24,11 @@ class State:
         self.connections = self.requests = self.open = self.most_open = 0
 
     def counts(self) -> dict[str, int]:
-        found = {"connections": self.connections, "requests": self.requests, "most_open": self.most_open}
+        found = {
+            "connections": self.connections,
+            "requests": self.requests,
+            "most_open": self.most_open,
+        }
         self.connections = self.requests = 0
         self.most_open = self.open
         return found
@@ -74,7 +80,10 @@ class Connection(asyncio.Protocol):
             state.most_open = max(state.most_open, state.open)
 
     def _send(self, body: bytes) -> None:
-        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            % (len(body), body)
+        )
 
 
 def _header(head: bytes, name: bytes) -> bytes:
@@ -83,7 +92,9 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 def usage(account: bytes) -> bytes:
-    """A usage document; percentages move with the time, each account's differently, and are never exhausted."""
+    """A usage document; percentages move with the time, each account's differently, and are never
+    exhausted.
+    """
     now = int(time.time())
     shift = zlib.crc32(account)
     windows = {
@@ -101,7 +112,13 @@ def usage(account: bytes) -> bytes:
         "rate_limit": {"allowed": True, "limit_reached": False, **windows},
         "code_review_rate_limit": None,
         "additional_rate_limits": None,
-        "credits": {"has_credits": False, "unlimited": False, "balance": "0", "approx_local_messages": [0, 0], "approx_cloud_messages": [0, 0]},
+        "credits": {
+            "has_credits": False,
+            "unlimited": False,
+            "balance": "0",
+            "approx_local_messages": [0, 0],
+            "approx_cloud_messages": [0, 0],
+        },
         "spend_control": {"reached": False, "individual_limit": None},
         "rate_limit_reached_type": None,
     }

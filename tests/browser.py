@@ -1,4 +1,5 @@
-"""What tests of pages share: an app on a fresh database, a browser that behaves as browsers do, and a script with a token.
+"""What tests of pages share: an app on a fresh database, a browser that behaves as browsers do, and
+a script with a token.
 
 app = make_app(instance_dir)
 browser = Browser(app).signed_in()
@@ -30,7 +31,11 @@ def first_start(instance_dir: Path, **settings: str) -> Flask:
     """An app on a fresh database, without a password unless the settings bring one."""
     folder = instance_dir / "account"
     folder.mkdir(exist_ok=True)
-    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), **settings}))
+    app = create_app(
+        config.load(
+            {"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), **settings}
+        )
+    )
     app.config["PASSWORD_COST"] = CHEAP
     with app.app_context():
         services().ready()
@@ -49,7 +54,9 @@ def make_app(instance_dir: Path, **settings: str) -> Flask:
 def make_token(app: Flask, name: str = "script", write: bool = False) -> dict[str, str]:
     """The header of a script that has an API token."""
     with app.app_context():
-        return {"Authorization": f"Bearer {tokens.create(name, write, clock.now(), 'test')[1].reveal()}"}
+        return {
+            "Authorization": f"Bearer {tokens.create(name, write, clock.now(), 'test')[1].reveal()}"
+        }
 
 
 def gate_of(app: Flask) -> LoginContext:
@@ -77,13 +84,28 @@ class Browser:
         self.base, self.environ = base, environ
 
     def get(self, path: str, **headers: str) -> TestResponse:
-        return self.client.get(path, base_url=self.base, headers=_spelled(headers), environ_base=self.environ, buffered=True)
+        return self.client.get(
+            path,
+            base_url=self.base,
+            headers=_spelled(headers),
+            environ_base=self.environ,
+            buffered=True,
+        )
 
-    def post(self, path: str, /, *, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    def post(
+        self, path: str, /, *, headers: dict[str, str] | None = None, **fields: Any
+    ) -> TestResponse:
         # Buffered, here and above: an answer that is a file is read and closed.
         data = {"csrf_token": self.csrf_token(), **fields}
         sent = {"Origin": self.base, **(headers or {})}
-        return self.client.post(path, base_url=self.base, data=data, headers=sent, environ_base=self.environ, buffered=True)
+        return self.client.post(
+            path,
+            base_url=self.base,
+            data=data,
+            headers=sent,
+            environ_base=self.environ,
+            buffered=True,
+        )
 
     def cookie(self) -> str:
         """The session cookie's value."""

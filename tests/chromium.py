@@ -1,4 +1,5 @@
-"""A real browser for tests of pages, which notes whatever no page may do: complain on the console, ask another host, open a dialog.
+"""A real browser for tests of pages, which notes whatever no page may do: complain on the console,
+ask another host, open a dialog.
 
 def test_it_shows_the_account(chromium, server):
     with visit(chromium, server.url) as page:
@@ -28,7 +29,8 @@ ARGUMENTS = (
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 )  # fmt: skip
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-#: Far from the zone of any server that runs these tests, so that a time that was not put into the viewer's zone is seen.
+#: Far from the zone of any server that runs these tests, so that a time that was not put into the
+#: viewer's zone is seen.
 ZONE = "Asia/Tokyo"
 PATIENCE_MS = 10_000
 #: As it was before conftest.py takes ways out away: npm may need them.
@@ -48,7 +50,13 @@ def launched() -> Iterator[Browser]:
 
 def library() -> Path:
     """See to it that the chart library is in its place, and give axe-core's file."""
-    done = subprocess.run([sys.executable, PROJECT / "scripts" / "assets.py", "--with-dev"], env=OUTSIDE, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, PROJECT / "scripts" / "assets.py", "--with-dev"],
+        env=OUTSIDE,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     if done.returncode != 0:
         parts.lack(f"the browser libraries are not there: {done.stderr.strip()}")
     return PROJECT / "assets" / "node_modules" / "axe.min.js"
@@ -81,9 +89,16 @@ class Watch:
 
 
 @contextmanager
-def visit(browser: Browser, base: str, *, expected: tuple[str, ...] = (), **look: Any) -> Iterator[Page]:
-    """A page in a context of its own. Leaving it fails where anything was heard but the *expected*."""
-    context = browser.new_context(base_url=base, **{"viewport": WIDE, "timezone_id": ZONE, "locale": "en-GB"} | look)
+def visit(
+    browser: Browser, base: str, *, expected: tuple[str, ...] = (), **look: Any
+) -> Iterator[Page]:
+    """A page in a context of its own.
+
+    Leaving it fails where anything was heard but the *expected*.
+    """
+    context = browser.new_context(
+        base_url=base, **{"viewport": WIDE, "timezone_id": ZONE, "locale": "en-GB"} | look
+    )
     context.set_default_timeout(PATIENCE_MS)
     watch = Watch(context, base, expected)
     page = context.new_page()
@@ -119,7 +134,10 @@ def show_charts(page: Page) -> None:
 
 def settled(page: Page) -> None:
     """Wait until the charts show what was asked for last."""
-    page.wait_for_function("() => document.getElementById('history').dataset.charts === 'drawn' && !document.querySelector('.plot.busy')")
+    page.wait_for_function(
+        "() => document.getElementById('history').dataset.charts === 'drawn' && "
+        "!document.querySelector('.plot.busy')"
+    )
 
 
 def overflows(page: Page) -> int:
@@ -130,5 +148,13 @@ def overflows(page: Page) -> int:
 def flask_quota(server: Server, *arguments: str, check: bool = True) -> str:
     """`flask quota …` on the folders of a service; what it printed."""
     command = [sys.executable, "-m", "flask", "quota", *arguments]
-    ran = subprocess.run(command, cwd=PROJECT, env=server.env, check=check, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=server.env,
+        check=check,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     return ran.stdout

@@ -1,4 +1,6 @@
-"""What holds for every test: no setting from outside, no way to the real upstream, a folder of its own."""
+"""What holds for every test: no setting from outside, no way to the real upstream, a folder of its
+own.
+"""
 
 import os
 import unicodedata
@@ -24,7 +26,15 @@ if TYPE_CHECKING:
 
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
 SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
-WAYS_OUT = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}
+WAYS_OUT = {
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,10 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
-    """Take the developer's own settings away, and lead https into a dead end: a test that forgets its fake fails at once."""
+    """Take the developer's own settings away, and lead https into a dead end: a test that forgets
+    its fake fails at once.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if (name.startswith(("QUOTA_", "FLASK_")) and name not in SWITCHES) or name.upper() in WAYS_OUT:
+            if (
+                name.startswith(("QUOTA_", "FLASK_")) and name not in SWITCHES
+            ) or name.upper() in WAYS_OUT:
                 patch.delenv(name)
         patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         patch.setenv("NO_PROXY", "localhost,127.0.0.1,::1")
@@ -79,7 +93,9 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres: Server) -> Callable[[], AbstractContextManager[str]]:
-    """Opens an empty database of our newest schema on the real server, for as long as it is needed."""
+    """Opens an empty database of our newest schema on the real server, for as long as it is
+    needed.
+    """
 
     @contextmanager
     def opened() -> Iterator[str]:
@@ -93,7 +109,9 @@ def postgres_url(postgres: Server) -> Callable[[], AbstractContextManager[str]]:
 
 @contextmanager
 def disposing() -> Iterator[None]:
-    """Close what the engines of apps made meanwhile leave open: a server's connections complain when they are forgotten."""
+    """Close what the engines of apps made meanwhile leave open: a server's connections complain
+    when they are forgotten.
+    """
     seen: set[Engine] = set()
 
     def note(conn: Connection) -> None:
@@ -116,7 +134,9 @@ def module_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """The settings that choose a database: a test that uses them runs on SQLite and on a real PostgreSQL."""
+    """The settings that choose a database: a test that uses them runs on SQLite and on a real
+    PostgreSQL.
+    """
     yield from _database(request)
 
 
@@ -139,7 +159,9 @@ def made_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def normalised(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The lengths of the texts that are brought into a normal form during the test: that takes the square of a length."""
+    """The lengths of the texts that are brought into a normal form during the test: that takes the
+    square of a length.
+    """
     lengths: list[int] = []
     real = unicodedata.normalize
 
@@ -158,10 +180,13 @@ def codex() -> Iterator[FakeCodex]:
 
 
 @pytest.fixture
-def installation(request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made_instance: Path) -> Iterator[Installation]:
+def installation(
+    request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made_instance: Path
+) -> Iterator[Installation]:
     """An installation with an empty database, whose upstream is `codex`.
 
-    A module that says `pytestmark = pytest.mark.usefixtures("database")` runs with each kind of database.
+    A module that says `pytestmark = pytest.mark.usefixtures("database")` runs with each kind of
+    database.
     """
     settings = request.getfixturevalue("database") if "database" in request.fixturenames else {}
     with open_installation(tmp_path, codex, template=made_instance, **settings) as installation:
@@ -191,7 +216,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     """Close with a line that names all three counts, also those that are 0."""
     result = yield
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
-        passed, failed, errors, skipped = (len(reporter.stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped"))
+    if (
+        reporter is not None
+        and not hasattr(session.config, "workerinput")
+        and not session.config.option.collectonly
+    ):
+        passed, failed, errors, skipped = (
+            len(reporter.stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped")
+        )
         reporter.write_line(f"{passed} passed, {failed + errors} failed, {skipped} skipped")
     return result

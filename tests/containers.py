@@ -1,6 +1,7 @@
 """A container of an image that buildah has, run with runc as `docker run` would run it; needs root.
 
-with Container("codex-quota", Run(volumes={"/app/account": folder}, env={"QUOTA_USAGE_URL": codex.url})) as container:
+with Container("codex-quota", Run(volumes={"/app/account": folder}, env={"QUOTA_USAGE_URL":
+codex.url})) as container:
     container.wait_for(lambda: "Codex Quota: " in container.log())
 """
 
@@ -43,7 +44,9 @@ class Container:
 
     def __init__(self, image: str, run: Run) -> None:
         self.image, self.run = image, run
-        self.config: dict[str, Any] = json.loads(tool("buildah", "inspect", "--type", "image", image))["Docker"]["config"]
+        self.config: dict[str, Any] = json.loads(
+            tool("buildah", "inspect", "--type", "image", image)
+        )["Docker"]["config"]
         self.process: subprocess.Popen[bytes]
         self._folder = Path(tempfile.mkdtemp(prefix="quota-container-"))
         self._id, self._log = self._folder.name, self._folder / "log"
@@ -56,14 +59,23 @@ class Container:
             (self._folder / "config.json").write_text(json.dumps(spec))
             with open(self._log, "wb") as log:
                 command = [*self._runc(), "run", "--bundle", str(self._folder), self._id]
-                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                )
         except BaseException:
             self._throw_away()
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        subprocess.run([*self._runc(), "delete", "--force", self._id], capture_output=True, check=False)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        subprocess.run(
+            [*self._runc(), "delete", "--force", self._id], capture_output=True, check=False
+        )
         self.process.wait(30)
         self._throw_away()
 
@@ -82,7 +94,11 @@ class Container:
         bounding = [f"CAP_{name}" for name in self.run.capabilities]
         # Who is not root may become root again through a set-uid program, but holds nothing.
         held = [] if user else bounding
-        environment = {"HOME": "/" if user else "/root", **dict(line.split("=", 1) for line in self.config["Env"]), **self.run.env}
+        environment = {
+            "HOME": "/" if user else "/root",
+            **dict(line.split("=", 1) for line in self.config["Env"]),
+            **self.run.env,
+        }
         spec["root"] = {"path": root, "readonly": self.run.read_only}
         spec["process"] |= {
             "terminal": False,
@@ -90,23 +106,43 @@ class Container:
             "env": [f"{name}={value}" for name, value in environment.items()],
             "cwd": self.config["WorkingDir"],
             "user": {"uid": user, "gid": user},
-            "capabilities": {"bounding": bounding, "effective": held, "permitted": held, "inheritable": [], "ambient": []},
+            "capabilities": {
+                "bounding": bounding,
+                "effective": held,
+                "permitted": held,
+                "inheritable": [],
+                "ambient": [],
+            },
             "noNewPrivileges": self.run.no_new_privileges,
         }
         # The network is ours, so that the fake upstream can be reached.
-        spec["linux"]["namespaces"] = [space for space in spec["linux"]["namespaces"] if space["type"] != "network"]
-        spec["mounts"] += [
-            {"destination": inside, "type": "bind", "source": str(here), "options": ["rbind"]} for inside, here in self.run.volumes.items()
+        spec["linux"]["namespaces"] = [
+            space for space in spec["linux"]["namespaces"] if space["type"] != "network"
         ]
-        spec["mounts"] += [{"destination": inside, "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]} for inside in self.run.tmpfs]
+        spec["mounts"] += [
+            {"destination": inside, "type": "bind", "source": str(here), "options": ["rbind"]}
+            for inside, here in self.run.volumes.items()
+        ]
+        spec["mounts"] += [
+            {"destination": inside, "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}
+            for inside in self.run.tmpfs
+        ]
         return spec
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
     def execute(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """`docker exec`: a command beside the service, as the user that the container was started as."""
-        return subprocess.run([*self._runc(), "exec", self._id, *command], capture_output=True, text=True, check=False, timeout=60)
+        """`docker exec`: a command beside the service, as the user that the container was started
+        as.
+        """
+        return subprocess.run(
+            [*self._runc(), "exec", self._id, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     def is_healthy(self) -> bool:
         """What the image's HEALTHCHECK says."""
@@ -120,7 +156,12 @@ class Container:
             try:
                 if os.readlink(folder / "ns/pid") == space:
                     lines = (folder / "status").read_text().splitlines()
-                    found.append({name: " ".join(rest.split()) for name, _, rest in (line.partition(":") for line in lines)})
+                    found.append(
+                        {
+                            name: " ".join(rest.split())
+                            for name, _, rest in (line.partition(":") for line in lines)
+                        }
+                    )
             except OSError:
                 continue
         return found

@@ -1,4 +1,5 @@
-"""The tests' stand-in for the upstream: a real HTTP server on a real socket, and builders of what it answers and of what asks it.
+"""The tests' stand-in for the upstream: a real HTTP server on a real socket, and builders of what
+it answers and of what asks it.
 
 with FakeCodex() as codex:
     codex.answers("acct-1", Scene(body=usage_body()))
@@ -16,11 +17,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 NOW = 1_795_262_400  # 2026-11-21T12:00:00Z
-#: When made-up tokens run out unless a test says otherwise: tests with real processes live in real time.
+#: When made-up tokens run out unless a test says otherwise: tests with real processes live in real
+#: time.
 FAR = 4_102_444_800  # 2100-01-01T00:00:00Z
 USAGE_PATH = "/backend-api/wham/usage"
 
-#: Where a connection can be dropped: before anything is read, after the request, and after so much of the answer.
+#: Where a connection can be dropped: before anything is read, after the request, and after so much
+#: of the answer.
 DROPS = ("accept", "request", "status", "headers", "body")
 
 
@@ -65,7 +68,10 @@ class Seen:
 
 
 class FakeCodex:
-    """Answers by the ChatGPT-Account-Id header; accounts without scenes get `default`. A list of scenes is played once, its last one repeats."""
+    """Answers by the ChatGPT-Account-Id header; accounts without scenes get `default`.
+
+    A list of scenes is played once, its last one repeats.
+    """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.default = FakeResponse(body=usage_body())
@@ -102,7 +108,12 @@ class FakeCodex:
         self._start(self._accept)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stopping.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -174,7 +185,12 @@ class FakeCodex:
     def _send(self, connection: socket.socket, scene: FakeResponse) -> bool:
         body = scene.raw if scene.raw is not None else json.dumps(scene.body).encode()
         head = _head(scene, body)
-        cut_at = {"request": 0, "status": 12, "headers": len(head) - 10, "body": len(head) + len(body) // 2}.get(scene.drop or "")
+        cut_at = {
+            "request": 0,
+            "status": 12,
+            "headers": len(head) - 10,
+            "body": len(head) + len(body) // 2,
+        }.get(scene.drop or "")
         if cut_at is not None:
             connection.sendall((head + body)[:cut_at])
             return False
@@ -184,9 +200,16 @@ class FakeCodex:
             self._stopping.wait(10)
             return False
         if scene.header_drip or scene.body_drip:
-            return self._drip(connection, head, scene.header_drip) and self._drip(connection, body, scene.body_drip)
+            return self._drip(connection, head, scene.header_drip) and self._drip(
+                connection, body, scene.body_drip
+            )
         if scene.chunked:
-            body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:7], body[7:]) if part) + b"0\r\n\r\n"
+            body = (
+                b"".join(
+                    b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:7], body[7:]) if part
+                )
+                + b"0\r\n\r\n"
+            )
         connection.sendall(head + body)
         while scene.endless:
             connection.sendall(body)
@@ -210,7 +233,9 @@ def _request(incoming: object) -> Seen | None:
         return None
     method, path, _ = lines[0].decode("latin-1").split(" ", 2)
     pairs = (line.decode("latin-1").partition(":") for line in lines[1:])
-    return Seen(method, path, {name.lower(): value.strip() for name, _, value in pairs}, b"".join(lines))
+    return Seen(
+        method, path, {name.lower(): value.strip() for name, _, value in pairs}, b"".join(lines)
+    )
 
 
 def _head(scene: FakeResponse, body: bytes) -> bytes:
@@ -224,7 +249,9 @@ def _head(scene: FakeResponse, body: bytes) -> bytes:
 
 
 class FakeProxy:
-    """An HTTP proxy that knows CONNECT alone and remembers what it was asked; *refuses* is a status to answer instead."""
+    """An HTTP proxy that knows CONNECT alone and remembers what it was asked; *refuses* is a status
+    to answer instead.
+    """
 
     def __init__(self, *, refuses: int | None = None) -> None:
         self.asked: list[str] = []
@@ -242,7 +269,12 @@ class FakeProxy:
         self._start(self._accept)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for sock in [self._listener, *self._sockets]:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -292,28 +324,70 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def make_jwt(account_id: str | None = "acct-1", *, user_id: str | None = None, exp: int | None = FAR, **claims: object) -> str:
-    """A token with the claims that the real ones have; *claims* go to the top level, those of `auth` into the namespaced part."""
+def make_jwt(
+    account_id: str | None = "acct-1",
+    *,
+    user_id: str | None = None,
+    exp: int | None = FAR,
+    **claims: object,
+) -> str:
+    """A token with the claims that the real ones have; *claims* go to the top level, those of
+    `auth` into the namespaced part.
+    """
     said = claims.pop("auth", {})
-    auth = {"chatgpt_account_id": account_id, "chatgpt_user_id": user_id, **(said if isinstance(said, dict) else {})}
-    payload = {"exp": exp, **claims, "https://api.openai.com/auth": {k: v for k, v in auth.items() if v is not None}}
+    auth = {
+        "chatgpt_account_id": account_id,
+        "chatgpt_user_id": user_id,
+        **(said if isinstance(said, dict) else {}),
+    }
+    payload = {
+        "exp": exp,
+        **claims,
+        "https://api.openai.com/auth": {k: v for k, v in auth.items() if v is not None},
+    }
     parts = ({"alg": "none", "typ": "JWT"}, {k: v for k, v in payload.items() if v is not None})
-    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".c2lnbmF0dXJl"
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+            for part in parts
+        )
+        + ".c2lnbmF0dXJl"
+    )
 
 
-def auth_document(account_id: str = "acct-1", *, access_token: str | None = None, **tokens: object) -> dict[str, object]:
+def auth_document(
+    account_id: str = "acct-1", *, access_token: str | None = None, **tokens: object
+) -> dict[str, object]:
     """An auth.json as the Codex CLI writes it."""
-    held = {"id_token": make_jwt(account_id, email="alice@example.com"), "access_token": access_token or make_jwt(account_id)}
+    held = {
+        "id_token": make_jwt(account_id, email="alice@example.com"),
+        "access_token": access_token or make_jwt(account_id),
+    }
     return {
         "auth_mode": "chatgpt",
         "OPENAI_API_KEY": None,
-        "tokens": {**held, "refresh_token": "rt_made-up-refresh-token", "account_id": account_id, **tokens},
+        "tokens": {
+            **held,
+            "refresh_token": "rt_made-up-refresh-token",
+            "account_id": account_id,
+            **tokens,
+        },
         "last_refresh": "2026-11-20T12:00:00.000000Z",
     }
 
 
-def usage_body(five_hour: float | None = 12, weekly: float | None = 40, *, at: int = NOW, plan: str = "plus", **more: object) -> dict[str, object]:
-    """A usage answer at *at* with these used percents; None leaves a window out. *more* are further top-level fields."""
+def usage_body(
+    five_hour: float | None = 12,
+    weekly: float | None = 40,
+    *,
+    at: int = NOW,
+    plan: str = "plus",
+    **more: object,
+) -> dict[str, object]:
+    """A usage answer at *at* with these used percents; None leaves a window out.
+
+    *more* are further top-level fields.
+    """
     windows = [(five_hour, 18_000, at + 7_200), (weekly, 604_800, at + 300_000)]
     there = [{"used_percent": used, "limit_window_seconds": length, "reset_after_seconds": reset - at, "reset_at": reset}
              for used, length, reset in windows if used is not None]  # fmt: skip

@@ -1,4 +1,6 @@
-"""A whole small installation for tests: account folder, instance folder with its database, the app, and a fake upstream beside it."""
+"""A whole small installation for tests: account folder, instance folder with its database, the app,
+and a fake upstream beside it.
+"""
 
 import json
 import os
@@ -29,7 +31,10 @@ from tests.fakes import NOW, FakeCodex, auth_document, make_jwt
 
 
 class Installation:
-    """One installation under *folder*. Its app's context is open; the clock stands still at NOW unless a test moves it."""
+    """One installation under *folder*.
+
+    Its app's context is open; the clock stands still at NOW unless a test moves it.
+    """
 
     def __init__(self, folder: Path, codex: FakeCodex | None = None, **settings: str) -> None:
         self.folder, self.instance, self.accounts = folder, folder / "instance", folder / "account"
@@ -47,7 +52,9 @@ class Installation:
         self.now = NOW
 
     def another(self, **settings: str) -> Flask:
-        """One more app on the same folders, as another process would be; *settings* differ from the first one's."""
+        """One more app on the same folders, as another process would be; *settings* differ from the
+        first one's.
+        """
         return create_app(config.load({**self.environment, **settings}))
 
     def process_environment(self, **settings: str) -> dict[str, str]:
@@ -67,9 +74,14 @@ class Installation:
         return self.services.scope
 
     def file(self, name: str, account_id: str | None = None, **token: Any) -> Path:
-        """Put an auth file for *name* into the account folder; *token* are the claims of its access token."""
+        """Put an auth file for *name* into the account folder; *token* are the claims of its access
+        token.
+        """
         account_id = account_id or f"acct-{name}"
-        document = auth_document(account_id, access_token=make_jwt(account_id, **{"user_id": f"user-{account_id}", **token}))
+        document = auth_document(
+            account_id,
+            access_token=make_jwt(account_id, **{"user_id": f"user-{account_id}", **token}),
+        )
         return self.raw_file(name, json.dumps(document).encode())
 
     def raw_file(self, name: str, content: bytes) -> Path:
@@ -80,15 +92,26 @@ class Installation:
     def follow(self, folder: Path | None = None) -> folder_sync.SyncResult:
         return folder_sync.sync(self.services.cipher, folder or self.accounts, self.now)
 
-    def refresh(self, *names: str, force: bool = False, **refresh_context: Any) -> dict[str, RefreshResult]:
-        """Follow the folder and refresh these accounts, or all, as a person does; the results by name."""
+    def refresh(
+        self, *names: str, force: bool = False, **refresh_context: Any
+    ) -> dict[str, RefreshResult]:
+        """Follow the folder and refresh these accounts, or all, as a person does; the results by
+        name.
+        """
         self.follow()
         return self.ask(*names, force=force, **refresh_context)
 
-    def ask(self, *names: str, force: bool = False, **refresh_context: Any) -> dict[str, RefreshResult]:
+    def ask(
+        self, *names: str, force: bool = False, **refresh_context: Any
+    ) -> dict[str, RefreshResult]:
         """Refresh without a look at the folder."""
         chosen, _ = refresh_service.select(self.scope, names)
-        return {r.name: r for r in refresh_service.refresh(self.refresh_context(**refresh_context), chosen, force=force)}
+        return {
+            r.name: r
+            for r in refresh_service.refresh(
+                self.refresh_context(**refresh_context), chosen, force=force
+            )
+        }
 
     def refresh_context(self, **changes: Any) -> RefreshContext:
         refresh_context = context.make_context(self.services)
@@ -97,7 +120,11 @@ class Installation:
         return refresh_context
 
     def report(self, name: str) -> AccountView:
-        return next(r for r in overview.load_overview(Scope(), self.now, 3_600).accounts if r.account.name == name)
+        return next(
+            r
+            for r in overview.load_overview(Scope(), self.now, 3_600).accounts
+            if r.account.name == name
+        )
 
     def used(self, name: str) -> dict[str, float]:
         """The used percent of each window that an account has now."""
@@ -126,8 +153,12 @@ class Installation:
 
 
 @contextmanager
-def open_installation(folder: Path, codex: FakeCodex | None = None, *, template: Path | None = None, **settings: str) -> Iterator[Installation]:
-    """A house with an open app context; *template* is an instance folder to start from, which saves making the schema anew."""
+def open_installation(
+    folder: Path, codex: FakeCodex | None = None, *, template: Path | None = None, **settings: str
+) -> Iterator[Installation]:
+    """A house with an open app context; *template* is an instance folder to start from, which saves
+    making the schema anew.
+    """
     if template is not None:
         shutil.copytree(template, folder / "instance", dirs_exist_ok=True)
     installation = Installation(folder, codex, **settings)
@@ -147,7 +178,9 @@ def open_installation(folder: Path, codex: FakeCodex | None = None, *, template:
 
 
 class OtherProcess:
-    """Something that goes on in another process: a thread with an app, a database connection and a client of its own."""
+    """Something that goes on in another process: a thread with an app, a database connection and a
+    client of its own.
+    """
 
     def __init__(self, installation: Installation, act: Callable[[], Any]) -> None:
         self._act, self._app = act, installation.another()

@@ -11,9 +11,18 @@ from tests.fakes import auth_document, make_jwt
 from tests.installation import Installation
 
 
-def document(account_id: str = "acct-1", user_id: str = "user-1", email: str | None = "a@example.com", **tokens: object) -> dict[str, object]:
+def document(
+    account_id: str = "acct-1",
+    user_id: str = "user-1",
+    email: str | None = "a@example.com",
+    **tokens: object,
+) -> dict[str, object]:
     """An auth.json whose tokens name one user and an e-mail address."""
-    held = {"access_token": make_jwt(account_id, user_id=user_id), "id_token": make_jwt(account_id, user_id=user_id, email=email), **tokens}
+    held = {
+        "access_token": make_jwt(account_id, user_id=user_id),
+        "id_token": make_jwt(account_id, user_id=user_id, email=email),
+        **tokens,
+    }
     return auth_document(account_id, **held)  # type: ignore[arg-type]
 
 
@@ -29,7 +38,9 @@ def upload(name: str, *args: str, **kwargs: str | None) -> tuple[io.BytesIO, str
 
 def managed(installation: Installation, name: str = "alice") -> Installation:
     """The house with an account that is kept in it, asked once."""
-    account_service.add(installation.services.cipher, name, auth_file.parse(document()), installation.now, "test")
+    account_service.add(
+        installation.services.cipher, name, auth_file.parse(document()), installation.now, "test"
+    )
     installation.ask(name)
     return installation
 

@@ -1,4 +1,6 @@
-"""What the tests of backup, restore and the like share: an app with accounts whose tokens are canaries, and readings to count."""
+"""What the tests of backup, restore and the like share: an app with accounts whose tokens are
+canaries, and readings to count.
+"""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -34,7 +36,16 @@ def make_app(instance: Path, **settings: str) -> Flask:
     folder.mkdir(exist_ok=True)
     # Nobody answers there: a test that asks without meaning to fails at once.
     defaults = {"QUOTA_USAGE_URL": "http://127.0.0.1:9/usage", "QUOTA_RETRIES": "0"}
-    return create_app(config.load({"QUOTA_INSTANCE_DIR": str(instance), "QUOTA_ACCOUNT_DIR": str(folder), **defaults, **settings}))
+    return create_app(
+        config.load(
+            {
+                "QUOTA_INSTANCE_DIR": str(instance),
+                "QUOTA_ACCOUNT_DIR": str(folder),
+                **defaults,
+                **settings,
+            }
+        )
+    )
 
 
 @contextmanager
@@ -49,7 +60,11 @@ def opened(instance: Path, **settings: str) -> Iterator[Flask]:
 
 def add_account(name: str, number: int = 1) -> int:
     """A managed account with a token of its own; the app's context must be there."""
-    document = auth_document(f"acct-{number}", access_token=make_jwt(f"acct-{number}", exp=None), refresh_token=f"{CANARY}-{number}")
+    document = auth_document(
+        f"acct-{number}",
+        access_token=make_jwt(f"acct-{number}", exp=None),
+        refresh_token=f"{CANARY}-{number}",
+    )
     account_service.add(services().cipher, name, auth_file.parse(document), NOW, "test")
     with store.database.reading() as conn:
         return store.accounts.get_by_name(conn, name).id
@@ -57,16 +72,30 @@ def add_account(name: str, number: int = 1) -> int:
 
 def record(account_id: int, at: int, used: float = 10.0, *, facts: Facts | None = None) -> None:
     """Store an answer of that moment."""
-    snapshot = Snapshot((Reading("five_hour", used, at + 3_600, 18_000), Reading("weekly", used / 2, at + 5 * DAY, 604_800)), facts or Facts("plus"))
+    snapshot = Snapshot(
+        (
+            Reading("five_hour", used, at + 3_600, 18_000),
+            Reading("weekly", used / 2, at + 5 * DAY, 604_800),
+        ),
+        facts or Facts("plus"),
+    )
     with store.database.transaction() as tx:
         store.accounts.update_account(tx, account_id, claim_id=1, claimed_at=at)
         found = store.accounts.get_by_id(tx, account_id)
         assert found is not None
         outcome = Outcome(found, at, snapshot, None, 120, 0, 3_600, at + 3_600)
-        store.recording.record(tx, [outcome], 1, store.windows.windows(tx, [account_id]), store.windows.facts(tx, [account_id]))
+        store.recording.record(
+            tx,
+            [outcome],
+            1,
+            store.windows.windows(tx, [account_id]),
+            store.windows.facts(tx, [account_id]),
+        )
 
 
-def fill_history(days: int = 3, names: tuple[str, ...] = ("alice", "bob"), until: int = NOW) -> list[int]:
+def fill_history(
+    days: int = 3, names: tuple[str, ...] = ("alice", "bob"), until: int = NOW
+) -> list[int]:
     """Accounts with a reading every hour of the last *days*; returns their ids."""
     ids = [add_account(name, number) for number, name in enumerate(names, 1)]
     for account_id in ids:
@@ -82,7 +111,9 @@ def rows(table) -> int:
 
 def all_rows(table) -> list[tuple]:
     with store.database.reading() as conn:
-        return [tuple(row) for row in conn.execute(select(table).order_by(*table.primary_key.columns))]
+        return [
+            tuple(row) for row in conn.execute(select(table).order_by(*table.primary_key.columns))
+        ]
 
 
 def run(app: Flask, *arguments: str, **options):

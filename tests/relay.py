@@ -1,9 +1,10 @@
-"""A way to a real PostgreSQL that can go silent, as one does behind a router that has forgotten a connection.
+"""A way to a real PostgreSQL that can go silent, as one does behind a router that has forgotten a
+connection.
 
 with Relay(server, url) as relay:
     engine = create_engine(relay.url)
-    relay.silence()          # what is open now is swallowed, each byte acknowledged; new connections work
-    relay.silence(new=True)  # these say nothing, either
+    relay.silence()          # what is open now is swallowed, each byte acknowledged; new
+    connections work relay.silence(new=True)  # these say nothing, either
 """
 
 import socket

@@ -1,4 +1,5 @@
-"""Real servers for tests: the classic service or gunicorn as a process of its own, with accounts in a folder and a fake upstream.
+"""Real servers for tests: the classic service or gunicorn as a process of its own, with accounts in
+a folder and a fake upstream.
 
 with FakeCodex() as codex, Server(tmp_path, codex, accounts=3).classic() as server:
     server.wait_for(lambda: len(codex.seen) == 3)
@@ -41,14 +42,27 @@ class Server:
             "QUOTA_REFRESH_INTERVAL": "3600",
             **settings,
         }
-        self.url, self._before, self._command, self._listener = "", list[str](), list[str](), list[socket.socket]()
+        self.url, self._before, self._command, self._listener = (
+            "",
+            list[str](),
+            list[str](),
+            list[socket.socket](),
+        )
         self.process: subprocess.Popen[bytes]
 
     def add_account(self, name: str, account_id: str) -> None:
         (self.account_dir / f"{name}.auth.json").write_text(json.dumps(auth_document(account_id)))
 
     def classic(self, *options: str) -> "Server":
-        self._command = [sys.executable, str(PROJECT / "codex_quota_service.py"), "--host", "127.0.0.1", "--port", "0", *options]
+        self._command = [
+            sys.executable,
+            str(PROJECT / "codex_quota_service.py"),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            *options,
+        ]
         return self
 
     def limited_to(self, files: int) -> "Server":
@@ -57,10 +71,19 @@ class Server:
         return self
 
     def gunicorn(self, *options: str) -> "Server":
-        # gunicorn takes over a socket that listens already, so no other test can be given the port in between.
+        # gunicorn takes over a socket that listens already, so no other test can be given the port
+        # in between.
         listener = socket.create_server(("127.0.0.1", 0))
         self._listener, self.url = [listener], f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._command = [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}", *options, "wsgi:app"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--bind",
+            f"fd://{listener.fileno()}",
+            *options,
+            "wsgi:app",
+        ]
         return self
 
     def __enter__(self) -> "Server":
@@ -69,7 +92,13 @@ class Server:
             passed = [listener.fileno() for listener in self._listener]
             command = [*self._before, *self._command]
             self.process = subprocess.Popen(
-                command, env=self.env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=PROJECT, pass_fds=passed
+                command,
+                env=self.env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=PROJECT,
+                pass_fds=passed,
             )
         try:
             self.wait_for(lambda: "Codex Quota: " in self.log()[said_before:], START_WITHIN_S)
@@ -130,7 +159,9 @@ class Server:
     def wait_for(self, there: Callable[[], object], seconds: float = 20.0) -> None:
         until = time.monotonic() + seconds
         while not there():
-            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.log()}"
+            assert self.process.poll() is None, (
+                f"it ended with {self.process.returncode}:\n{self.log()}"
+            )
             assert time.monotonic() < until, f"not within {seconds} s:\n{self.log()}"
             time.sleep(0.05)
 
@@ -139,5 +170,7 @@ class Server:
         import sqlite3
         from contextlib import closing
 
-        with closing(sqlite3.connect(f"file:{self.instance / 'quota.sqlite'}?mode=ro", uri=True)) as conn:
+        with closing(
+            sqlite3.connect(f"file:{self.instance / 'quota.sqlite'}?mode=ro", uri=True)
+        ) as conn:
             return conn.execute(query).fetchall()

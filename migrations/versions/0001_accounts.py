@@ -45,7 +45,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_account"),
         sa.UniqueConstraint("name_key", name="uq_account_name_key"),
     )
-    op.create_index("ix_account_chatgpt_account_id", "account", ["chatgpt_account_id"], unique=False)
+    op.create_index(
+        "ix_account_chatgpt_account_id", "account", ["chatgpt_account_id"], unique=False
+    )
     op.create_index("ix_account_next_due_at", "account", ["next_due_at"], unique=False)
     op.create_table(
         "credential",
@@ -97,7 +99,10 @@ def upgrade() -> None:
     op.create_index("ix_event_account_id", "event", ["account_id"], unique=False)
     op.create_index("ix_event_at", "event", ["at"], unique=False)
     op.execute(
-        sa.text("INSERT INTO site_state (id, data_version, session_epoch, nonce) VALUES (1, 1, 1, :nonce)").bindparams(nonce=secrets.token_hex(8))
+        sa.text(
+            "INSERT INTO site_state (id, data_version, session_epoch, nonce) VALUES (1, 1, 1, "
+            ":nonce)"
+        ).bindparams(nonce=secrets.token_hex(8))
     )
 
 

@@ -38,7 +38,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_limit_window_account_id"),
         sa.PrimaryKeyConstraint("id", name="pk_limit_window"),
     )
-    op.create_index("uq_limit_window_account_id_key", "limit_window", ["account_id", "key"], unique=True)
+    op.create_index(
+        "uq_limit_window_account_id_key", "limit_window", ["account_id", "key"], unique=True
+    )
     op.create_table(
         "reading",
         sa.Column("window_id", sa.Integer(), autoincrement=False, nullable=False),

@@ -1,4 +1,6 @@
-"""The act behind the account form: what was typed, pasted or uploaded becomes accounts, or errors at their fields."""
+"""The act behind the account form: what was typed, pasted or uploaded becomes accounts, or errors
+at their fields.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,15 +43,22 @@ class AccountForm:
 
 
 class FormInvalid(QuotaError):
-    """Something in the form cannot be used; *errors* maps a field (or "" for the whole) to what is wrong with it, *saved* is what could be."""
+    """Something in the form cannot be used; *errors* maps a field (or "" for the whole) to what is
+    wrong with it, *saved* is what could be.
+    """
 
     def __init__(self, errors: dict[str, str], saved: Sequence[Saved] = ()) -> None:
         self.errors, self.saved = errors, tuple(saved)
         super().__init__("; ".join(errors.values()))
 
 
-def save(cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor: str) -> list[Saved]:
-    """Store what the form says. Raises FormInvalid, and AccountNotFound where the edited account is gone."""
+def save(
+    cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor: str
+) -> list[Saved]:
+    """Store what the form says.
+
+    Raises FormInvalid, and AccountNotFound where the edited account is gone.
+    """
     if typed.original_name:
         return [_edit(cipher, scope, typed, now, actor)]
     entries = _given(typed)
@@ -89,7 +98,9 @@ def preview(typed: AccountForm) -> list[Planned]:
                 _note(errors, refused, entry.name if len(entries) > 1 else None)
         raise FormInvalid(errors)
     given = typed.name if len(usable) == 1 else ""
-    return importing.plan(replace(e, name=_shown_name(e, given)) if e.credentials else e for e in entries)
+    return importing.plan(
+        replace(e, name=_shown_name(e, given)) if e.credentials else e for e in entries
+    )
 
 
 def _shown_name(entry: Entry, given: str) -> str:
@@ -98,14 +109,20 @@ def _shown_name(entry: Entry, given: str) -> str:
     return "" if name == PASTED and not given else name
 
 
-def save_chosen(cipher: TokenCipher, chosen: Sequence[Choice], now: int, actor: str) -> tuple[list[Saved], dict[int, str]]:
-    """Store those that a person chose; returns what was stored, and what is wrong with others, by their place."""
+def save_chosen(
+    cipher: TokenCipher, chosen: Sequence[Choice], now: int, actor: str
+) -> tuple[list[Saved], dict[int, str]]:
+    """Store those that a person chose; returns what was stored, and what is wrong with others, by
+    their place.
+    """
     saved, errors = [], {}
     for place, choice in enumerate(chosen):
         if choice.entry.credentials is None:
             continue
         try:
-            saved.append(account_service.add(cipher, choice.name, choice.entry.credentials, now, actor))
+            saved.append(
+                account_service.add(cipher, choice.name, choice.entry.credentials, now, actor)
+            )
         except (BadInput, AccountExists) as error:
             errors[place] = str(error)
     return saved, errors
@@ -124,12 +141,20 @@ def _edit(cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor
     elif typed.account_id and typed.account_id != found.chatgpt_account_id:
         credentials = replace(_stored(cipher, found, sealed), account_id=_checked_id(typed))
     try:
-        return account_service.edit(cipher, found.name, typed.name or found.name, credentials, now, actor, typed.shown)
+        return account_service.edit(
+            cipher, found.name, typed.name or found.name, credentials, now, actor, typed.shown
+        )
     except (BadInput, AccountExists) as error:
         raise FormInvalid({_field(error): str(error)}) from None
     except CredentialsRefused as refused:
         # Not what was typed: the file that the account follows has no place for it.
-        raise FormInvalid({"auth_json": f"{names.printable(found.source_path or '')} cannot be changed: {refused}"}) from None
+        raise FormInvalid(
+            {
+                "auth_json": (
+                    f"{names.printable(found.source_path or '')} cannot be changed: {refused}"
+                )
+            }
+        ) from None
 
 
 def _stored(cipher: TokenCipher, found: Account, sealed: EncryptedCredential | None) -> Credentials:
@@ -152,8 +177,18 @@ def _checked_id(typed: AccountForm) -> str:
 
 
 def _entries(typed: AccountForm, known_id: str | None = None) -> list[Entry]:
-    """Every account that the form gives, by whichever of its three ways. *known_id* is the edited account's, for a token that names none."""
-    sources = [*typed.files, *([(PASTED, typed.pasted.encode("utf-8", "surrogatepass"))] if typed.pasted.strip() else [])]
+    """Every account that the form gives, by whichever of its three ways.
+
+    *known_id* is the edited account's, for a token that names none.
+    """
+    sources = [
+        *typed.files,
+        *(
+            [(PASTED, typed.pasted.encode("utf-8", "surrogatepass"))]
+            if typed.pasted.strip()
+            else []
+        ),
+    ]
     if not typed.access_token:
         return [entry for name, raw in sources for entry in auth_file.entries(raw, name)]
     if sources:
@@ -172,7 +207,14 @@ def _token_entry(access_token: str, account_id: str) -> Entry:
         return Entry(None, None, refused.fault)
 
 
-def _add_all(cipher: TokenCipher, typed: AccountForm, entries: Sequence[Entry], errors: dict[str, str], now: int, actor: str) -> Iterator[Saved]:
+def _add_all(
+    cipher: TokenCipher,
+    typed: AccountForm,
+    entries: Sequence[Entry],
+    errors: dict[str, str],
+    now: int,
+    actor: str,
+) -> Iterator[Saved]:
     given = typed.name if len(entries) == 1 else ""
     for entry in entries:
         shown = given or entry.name
@@ -181,7 +223,8 @@ def _add_all(cipher: TokenCipher, typed: AccountForm, entries: Sequence[Entry], 
             name = shown or credentials.email
             if not name or (name == PASTED and not given):
                 raise FormInvalid({"name": "give the account a name"})
-            # A name that nobody typed may be another login's: seats of one workspace often share an e-mail address.
+            # A name that nobody typed may be another login's: seats of one workspace often share an
+            # e-mail address.
             add = account_service.add if given else account_service.add_under_free_name
             yield add(cipher, names.validate(name), credentials, now, actor)
         except FormInvalid as refused:
@@ -204,7 +247,13 @@ def _usable(entry: Entry, typed: AccountForm) -> Credentials:
         return entry.credentials
     fault = entry.fault or Fault("missing_access_token")
     field = "access_token" if typed.access_token else "auth_json"
-    raise FormInvalid({"account_id" if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS else field: fault.explained()})
+    raise FormInvalid(
+        {
+            "account_id"
+            if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS
+            else field: fault.explained()
+        }
+    )
 
 
 def _field(error: QuotaError) -> str:

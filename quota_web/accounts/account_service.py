@@ -22,7 +22,15 @@ from quota_web.core import logins, names
 from quota_web.core.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
 from quota_web.core.quota import Status
 from quota_web.core.secret import Secret
-from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED, Account, EncryptedCredential, Scope, Shown
+from quota_web.store.accounts import (
+    DEMO,
+    FOLLOWED,
+    MANAGED,
+    Account,
+    EncryptedCredential,
+    Scope,
+    Shown,
+)
 from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, DecryptionFailed, TokenCipher
 
 
@@ -57,7 +65,9 @@ class Saved:
 
 
 def same_login(found: Account, credentials: Credentials) -> bool:
-    """Whether the credentials belong to the login whose history this account holds; an account that never knew any says yes."""
+    """Whether the credentials belong to the login whose history this account holds; an account that
+    never knew any says yes.
+    """
     return found.chatgpt_account_id is None or logins.may_be_same(found.login, credentials.login)
 
 
@@ -93,7 +103,9 @@ def _standing(tx: Connection, name: str, credentials: Credentials) -> Account | 
         raise AccountExists(name, "an invented account of the demo")
     certain = store.accounts.of_login(tx, credentials.login, credentials.access_token.fingerprint())
     if certain:
-        return next((found for found in certain if named is not None and found.id == named.id), certain[0])
+        return next(
+            (found for found in certain if named is not None and found.id == named.id), certain[0]
+        )
     if named is not None and not same_login(named, credentials):
         raise AccountExists(name, "another login")
     return named
@@ -112,7 +124,8 @@ def _renew_followed(
     now: int,
     actor: str,
 ) -> Saved:
-    """Write a token into the file that the account follows, but only one that lasts longer than what is there.
+    """Write a token into the file that the account follows, but only one that lasts longer than
+    what is there.
 
     The file's owner may have renewed it since: an older copy would take the sign-in away from it.
     """
@@ -132,7 +145,9 @@ def _lasts_longer(credentials: Credentials, held: EncryptedCredential) -> bool:
     return (credentials.expires_at or 0) > (held.access_expires_at or 0)
 
 
-def _added(tx: Connection, cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
+def _added(
+    tx: Connection, cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str
+) -> Saved:
     account_id = store.accounts.add(tx, name, MANAGED, now)
     put(tx, cipher, account_id, credentials, now)
     store.events.add(tx, now, "account_added", actor, account_id, name=name)
@@ -140,21 +155,34 @@ def _added(tx: Connection, cipher: TokenCipher, name: str, credentials: Credenti
     return Saved(name, True)
 
 
-def add_under_free_name(cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
-    """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace often share an e-mail address."""
+def add_under_free_name(
+    cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str
+) -> Saved:
+    """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace
+    often share an e-mail address.
+    """
     for number in range(1, 100):
         suffix = "" if number == 1 else f" {number}"
         try:
-            return add(cipher, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor)
+            return add(
+                cipher, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor
+            )
         except AccountExists:
             continue
     raise AccountExists(name, "other logins, a hundred times over")
 
 
 def edit(
-    cipher: TokenCipher, original_name: str, name: str, credentials: Credentials | None, now: int, actor: str, shown: Shown | None = None
+    cipher: TokenCipher,
+    original_name: str,
+    name: str,
+    credentials: Credentials | None,
+    now: int,
+    actor: str,
+    shown: Shown | None = None,
 ) -> Saved:
-    """Rename an account or give it other credentials, or both; a followed account's file changes with it.
+    """Rename an account or give it other credentials, or both; a followed account's file changes
+    with it.
 
     Raises AccountNotFound, Outdated, BadInput, AccountExists.
     """
@@ -162,7 +190,9 @@ def edit(
     with pending_files.transaction() as (tx, files_after):
         found = store.accounts.as_shown(tx, original_name, shown)
         if found.origin == DEMO and credentials is not None:
-            raise BadInput("name", f"{found.name} is an invented account of the demo; it takes no credentials")
+            raise BadInput(
+                "name", f"{found.name} is an invented account of the demo; it takes no credentials"
+            )
         if credentials is not None and not same_login(found, credentials):
             _refuse_repeated(tx, credentials)
         archived_as = None
@@ -171,16 +201,29 @@ def edit(
         account_id = found.id
         if credentials is not None and not same_login(found, credentials):
             archived_as = archive(tx, replace(found, name=name), now)
-            account_id = store.accounts.add(tx, name, found.origin, now, source_path=found.source_path)
+            account_id = store.accounts.add(
+                tx, name, found.origin, now, source_path=found.source_path
+            )
         if credentials is not None:
             put(tx, cipher, account_id, credentials, now, only_access=found.origin == FOLLOWED)
         if found.origin == FOLLOWED:
             old = Path(found.source_path or "")
-            files_after.change(old, new := old.with_name(name + names.FILE_SUFFIX), _new_content(old, credentials))
-            written = {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
+            files_after.change(
+                old, new := old.with_name(name + names.FILE_SUFFIX), _new_content(old, credentials)
+            )
+            written = (
+                {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
+            )
             store.accounts.update_account(tx, account_id, source_path=str(new), **written)
         store.events.add(
-            tx, now, "account_edited", actor, account_id, name=name, renamed_from=found.name, new_credentials=int(credentials is not None)
+            tx,
+            now,
+            "account_edited",
+            actor,
+            account_id,
+            name=name,
+            renamed_from=found.name,
+            new_credentials=int(credentials is not None),
         )
         store.site_state.bump_version(tx, now)
     return Saved(name, archived_as is not None, archived_as, credentials is not None)
@@ -200,12 +243,23 @@ def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:
     return auth_file.updated(auth_file.read_file(file) if file.exists() else None, credentials)
 
 
-def put(tx: Connection, cipher: TokenCipher, account_id: int, credentials: Credentials, now: int, *, only_access: bool = False) -> None:
+def put(
+    tx: Connection,
+    cipher: TokenCipher,
+    account_id: int,
+    credentials: Credentials,
+    now: int,
+    *,
+    only_access: bool = False,
+) -> None:
     """Seal an account's credentials and have it asked soon.
 
-    Of a followed account *only_access* is kept: its refresh token stays in its file, where nobody here can spend it.
+    Of a followed account *only_access* is kept: its refresh token stays in its file, where nobody
+    here can spend it.
     """
-    refresh, identity = (None, None) if only_access else (credentials.refresh_token, credentials.id_token)
+    refresh, identity = (
+        (None, None) if only_access else (credentials.refresh_token, credentials.id_token)
+    )
     store.accounts.put_credentials(
         tx,
         EncryptedCredential(
@@ -223,20 +277,40 @@ def put(tx: Connection, cipher: TokenCipher, account_id: int, credentials: Crede
             updated_at=now,
         ),
     )
-    owner = {"chatgpt_account_id": credentials.account_id, "chatgpt_user_id": credentials.user_id, "email": credentials.email}
+    owner = {
+        "chatgpt_account_id": credentials.account_id,
+        "chatgpt_user_id": credentials.user_id,
+        "email": credentials.email,
+    }
     store.accounts.set_fault(tx, account_id, None)
     store.accounts.update_account(
-        tx, account_id, **{k: v for k, v in owner.items() if v is not None}, next_due_at=now, claim_id=None, claimed_at=None, answer_user_id=None
+        tx,
+        account_id,
+        **{k: v for k, v in owner.items() if v is not None},
+        next_due_at=now,
+        claim_id=None,
+        claimed_at=None,
+        answer_user_id=None,
     )
 
 
 def archive(tx: Connection, found: Account, now: int) -> str:
-    """Move an account aside for another login: renamed with today's date, paused, its history kept. Returns the new name."""
+    """Move an account aside for another login: renamed with today's date, paused, its history kept.
+
+    Returns the new name.
+    """
     day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
     name = next(n for n in _aside_names(found.name, day) if not _is_taken(tx, n))
     store.accounts.rename(tx, found.id, name)
     store.accounts.update_account(
-        tx, found.id, origin=MANAGED, source_path=None, source_hash=None, source_gone_at=None, paused_at=now, next_due_at=None
+        tx,
+        found.id,
+        origin=MANAGED,
+        source_path=None,
+        source_hash=None,
+        source_gone_at=None,
+        paused_at=now,
+        next_due_at=None,
     )
     return name
 
@@ -258,12 +332,21 @@ def _is_taken(tx: Connection, name: str) -> bool:
 
 
 def shown_by(form: Mapping[str, str]) -> Shown:
-    """What the page of a form showed of its account, where the form says it; what is no number was shown on none."""
+    """What the page of a form showed of its account, where the form says it; what is no number was
+    shown on none.
+    """
     said = {field: form[field] for field in ("id", "version") if form.get(field)}
-    return Shown(**{field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1 for field, value in said.items()})
+    return Shown(
+        **{
+            field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1
+            for field, value in said.items()
+        }
+    )
 
 
-def pause(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+def pause(
+    name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None
+) -> str:
     """Send nothing for an account until a person resumes it. Returns its name."""
     with store.database.transaction() as tx:
         found = store.accounts.as_shown(tx, name, shown, scope)
@@ -274,19 +357,30 @@ def pause(name: str, now: int, actor: str, scope: Scope | None = None, shown: Sh
     return found.name
 
 
-def resume(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
+def resume(
+    name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None
+) -> str:
     """Refresh an account again, starting now. Returns its name."""
     with store.database.transaction() as tx:
         found = store.accounts.as_shown(tx, name, shown, scope)
         if found.paused_at is not None:
-            store.accounts.update_account(tx, found.id, paused_at=None, next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now)
+            store.accounts.update_account(
+                tx,
+                found.id,
+                paused_at=None,
+                next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now,
+            )
             store.events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
     return found.name
 
 
-def remove(name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None) -> str:
-    """Remove an account, its credentials and, in the background, its history; a followed account's file goes too. Returns its name."""
+def remove(
+    name: str, now: int, actor: str, scope: Scope | None = None, shown: Shown | None = None
+) -> str:
+    """Remove an account, its credentials and, in the background, its history; a followed account's
+    file goes too. Returns its name.
+    """
     with pending_files.transaction() as (tx, files_after):
         found = store.accounts.as_shown(tx, name, shown, scope)
         store.accounts.mark_deleted(tx, found.id, now)
@@ -313,7 +407,9 @@ def export(
     """
     if not overwrite and os.path.lexists(file) and not file.is_dir():
         shown = names.printable(str(file))
-        raise BadInput("file", f"{shown} exists already; nothing was written (--force overwrites it)")
+        raise BadInput(
+            "file", f"{shown} exists already; nothing was written (--force overwrites it)"
+        )
     with store.database.transaction() as tx:
         found = store.accounts.get_by_name(tx, name, scope)
         sealed = store.accounts.credentials(tx, [found.id]).get(found.id)
@@ -328,7 +424,9 @@ def export(
 
 
 def _followed_file(found: Account) -> bytes | None:
-    """A followed account's file as it stands: it has what is not stored here, such as the refresh token."""
+    """A followed account's file as it stands: it has what is not stored here, such as the refresh
+    token.
+    """
     path = Path(found.source_path or "")
     if found.origin != FOLLOWED or not pending_files.is_auth_file(path):
         return None
@@ -339,7 +437,10 @@ def _followed_file(found: Account) -> bytes | None:
 
 
 def opened(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> Credentials:
-    """An account's stored credentials in the clear. Raises BadInput where the present key does not open them."""
+    """An account's stored credentials in the clear.
+
+    Raises BadInput where the present key does not open them.
+    """
     try:
         return Credentials(
             access_token=cipher.open(sealed.access_sealed, found.id, ACCESS),
@@ -353,7 +454,9 @@ def opened(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> 
             client_id=sealed.client_id,
         )
     except DecryptionFailed:
-        raise BadInput("name", f"{found.name}: the stored token cannot be opened with the present key") from None
+        raise BadInput(
+            "name", f"{found.name}: the stored token cannot be opened with the present key"
+        ) from None
 
 
 def _opened(cipher: TokenCipher, sealed: bytes | None, owner: int, kind: str) -> Secret | None:
@@ -365,4 +468,6 @@ def _writable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BadInput("", f"{names.printable(str(folder))} cannot be written: {error.strerror}") from None
+        raise BadInput(
+            "", f"{names.printable(str(folder))} cannot be written: {error.strerror}"
+        ) from None

@@ -1,8 +1,8 @@
 """The act that brings the accounts of a folder in step with its `<name>.auth.json` files.
 
-Files are read before the transaction opens. Nothing is written to them but what an act has decided and left to do, and
-that is done first. An account belongs to its file's absolute path: a file that is gone keeps its account and history, and
-another login in the same file starts a new history.
+Files are read before the transaction opens. Nothing is written to them but what an act has decided
+and left to do, and that is done first. An account belongs to its file's absolute path: a file that
+is gone keeps its account and history, and another login in the same file starts a new history.
 """
 
 import errno
@@ -42,7 +42,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that no account could be made of, because its name is somebody else's or no name at all."""
+    """A file that no account could be made of, because its name is somebody else's or no name at
+    all.
+    """
 
     name: str
     fault: Fault
@@ -67,16 +69,25 @@ class _File:
 
 
 def folders(settled: Path, is_named: bool) -> list[Path]:
-    """The folders to follow: the named one alone, else the default one with all that accounts were followed in before."""
+    """The folders to follow: the named one alone, else the default one with all that accounts were
+    followed in before.
+    """
     if is_named:
         return [settled]
     with store.database.reading() as conn:
-        others = {Path(a.source_path).parent for a in store.accounts.list_all(conn) if a.origin == FOLLOWED and a.source_path}
+        others = {
+            Path(a.source_path).parent
+            for a in store.accounts.list_all(conn)
+            if a.origin == FOLLOWED and a.source_path
+        }
     return [folder for folder in [settled, *sorted(others - {settled})] if os.path.isdir(folder)]
 
 
 def sync(cipher: TokenCipher, folder: Path, now: int) -> SyncResult:
-    """Add, update and mark the accounts of *folder* as its files say. A folder that cannot be read changes nothing."""
+    """Add, update and mark the accounts of *folder* as its files say.
+
+    A folder that cannot be read changes nothing.
+    """
     with suppress(OSError):
         pending_files.resume(folder, now)
     found = _look(folder, cipher)
@@ -109,7 +120,11 @@ def look(folder: Path) -> SyncResult:
     files, known, problems = found
     with store.database.reading() as conn:
         holders = {names.fold(a.name): a for a in store.accounts.list_all(conn)}
-    strangers = [(f, holders[names.fold(f.name)]) for f in files if str(f.path) not in known and names.fold(f.name) in holders]
+    strangers = [
+        (f, holders[names.fold(f.name)])
+        for f in files
+        if str(f.path) not in known and names.fold(f.name) in holders
+    ]
     taken = [
         SkippedFile(f.name, _taken(holder))
         for f, holder in strangers
@@ -118,7 +133,9 @@ def look(folder: Path) -> SyncResult:
     return SyncResult((*problems, *taken))
 
 
-def _look(folder: Path, cipher: TokenCipher | None = None) -> tuple[list[_File], dict[str, Account], list[SkippedFile]] | SyncResult:
+def _look(
+    folder: Path, cipher: TokenCipher | None = None
+) -> tuple[list[_File], dict[str, Account], list[SkippedFile]] | SyncResult:
     """The folder's files beside what is known of them; a Report where it cannot be read."""
     shown = names.printable(str(folder))
     try:
@@ -127,7 +144,9 @@ def _look(folder: Path, cipher: TokenCipher | None = None) -> tuple[list[_File],
     except UnicodeEncodeError:
         return SyncResult(folder_fault=f"account folder {shown}: its name is not UTF-8")
     except OSError as error:
-        return SyncResult(folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}")
+        return SyncResult(
+            folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}"
+        )
     with store.database.reading() as conn:
         held = pending_files.held(conn)
         known = _followed(conn, folder, held)
@@ -142,19 +161,33 @@ def _look(folder: Path, cipher: TokenCipher | None = None) -> tuple[list[_File],
 
 
 def _list(folder: Path) -> list[Path]:
-    """The folder's auth files in byte order, which decides between names that differ only in case."""
+    """The folder's auth files in byte order, which decides between names that differ only in
+    case.
+    """
     with os.scandir(folder) as entries:
-        found = [folder / e.name for e in entries if e.name.endswith(names.FILE_SUFFIX) and not e.name.startswith(".")]
+        found = [
+            folder / e.name
+            for e in entries
+            if e.name.endswith(names.FILE_SUFFIX) and not e.name.startswith(".")
+        ]
     return sorted(found, key=lambda path: os.fsencode(path.name))
 
 
 def _followed(conn: Connection, folder: Path, held: set[str]) -> dict[str, Account]:
     """The accounts of the folder's files by path, but for those whose files are about to change."""
-    followed = (a for a in store.accounts.list_all(conn) if a.origin == FOLLOWED and a.source_path not in held)
-    return {a.source_path: a for a in followed if a.source_path and Path(a.source_path).parent == folder}
+    followed = (
+        a
+        for a in store.accounts.list_all(conn)
+        if a.origin == FOLLOWED and a.source_path not in held
+    )
+    return {
+        a.source_path: a for a in followed if a.source_path and Path(a.source_path).parent == folder
+    }
 
 
-def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File], list[SkippedFile]]:
+def _read_all(
+    listed: list[Path], known: dict[str, Account]
+) -> tuple[list[_File], list[SkippedFile]]:
     files: list[_File] = []
     problems: list[SkippedFile] = []
     seen: dict[str, str] = {}
@@ -164,7 +197,11 @@ def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File
         try:
             name = names.validate(stem)
         except BadInput as error:
-            problems.append(SkippedFile(names.printable(stem), Fault("file_unreadable", {"reason": error.message})))
+            problems.append(
+                SkippedFile(
+                    names.printable(stem), Fault("file_unreadable", {"reason": error.message})
+                )
+            )
             continue
         first = seen.setdefault(names.fold(name), path.name)
         if first != path.name:
@@ -175,7 +212,9 @@ def _read_all(listed: list[Path], known: dict[str, Account]) -> tuple[list[_File
 
 
 class _Patience:
-    """Waits for files that somebody is just writing, but for all of a folder together no longer than this."""
+    """Waits for files that somebody is just writing, but for all of a folder together no longer
+    than this.
+    """
 
     def __init__(self, seconds: float = 2.0) -> None:
         self._left = seconds
@@ -189,7 +228,8 @@ class _Patience:
 def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> _File:
     """One file; parsed only when its content changed since.
 
-    A file that cannot be read while somebody is still writing it stays as it was known; the next look settles it.
+    A file that cannot be read while somebody is still writing it stays as it was known; the next
+    look settles it.
     """
     before = _signature(path)
     try:
@@ -197,13 +237,22 @@ def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> 
         digest = hashlib.sha256(raw).hexdigest()
         if known is not None and known.source_hash == digest and known.fault != UNOPENED:
             return _File(name, path, digest, None, None)
-        if known is not None and known.source_hash is None and known.last_status is Status.INVALID_CREDENTIALS:
+        if (
+            known is not None
+            and known.source_hash is None
+            and known.last_status is Status.INVALID_CREDENTIALS
+        ):
             # Known to be broken: not worth waiting whether somebody is just writing it.
             return _File(name, path, digest, auth_file.read(raw), None)
         raw, credentials = auth_file.read_whole(path, patience.wait)
         return _File(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)
     except CredentialsRefused as refused:
-        if known is not None and known.source_hash is not None and before is not None and _signature(path) not in (before, None):
+        if (
+            known is not None
+            and known.source_hash is not None
+            and before is not None
+            and _signature(path) not in (before, None)
+        ):
             return _File(name, path, known.source_hash, None, None)
         return _File(name, path, None, None, refused.fault)
 
@@ -281,7 +330,9 @@ def _new(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> SkippedF
 
 
 def _has_moved(holder: Account, file: _File) -> bool:
-    """Whether the followed account of this name and login had another file until now, in another folder or spelling: its history goes on here."""
+    """Whether the followed account of this name and login had another file until now, in another
+    folder or spelling: its history goes on here.
+    """
     if file.credentials is None or holder.origin != FOLLOWED or holder.chatgpt_account_id is None:
         return False
     return account_service.same_login(holder, file.credentials)
@@ -298,7 +349,11 @@ def _add(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> None:
 
 
 def _taken(holder: Account) -> Fault:
-    by = f"the file {names.printable(holder.source_path)}" if holder.source_path else f"a {holder.origin} account"
+    by = (
+        f"the file {names.printable(holder.source_path)}"
+        if holder.source_path
+        else f"a {holder.origin} account"
+    )
     return Fault("name_taken", {"holder": by})
 
 
@@ -306,22 +361,41 @@ def _update(tx: Connection, cipher: TokenCipher, file: _File, found: Account, no
     """A file that has changed since, or is back."""
     account_id = found.id
     if file.credentials is None:
-        # The file is gone bad, or two processes raced and this one read it as it was known a moment ago: the next look puts that right.
+        # The file is gone bad, or two processes raced and this one read it as it was known a moment
+        # ago: the next look puts that right.
         if file.fault is not None:
             _refuse(tx, account_id, file.fault)
         return
     if not account_service.same_login(found, file.credentials):
         archived_as = account_service.archive(tx, found, now)
         account_id = store.accounts.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
-        store.events.add(tx, now, "account_archived", ACTOR, found.id, name=file.name, archived_as=archived_as)
+        store.events.add(
+            tx, now, "account_archived", ACTOR, found.id, name=file.name, archived_as=archived_as
+        )
     _put(tx, cipher, account_id, file, file.credentials, now)
 
 
-def _put(tx: Connection, cipher: TokenCipher, account_id: int, file: _File, credentials: Credentials, now: int) -> None:
-    """Store new credentials. A file that was only written anew with the same token changes nothing: what the upstream said of it still holds."""
-    sealed, found = store.accounts.credentials(tx, [account_id]).get(account_id), store.accounts.get_by_id(tx, account_id)
+def _put(
+    tx: Connection,
+    cipher: TokenCipher,
+    account_id: int,
+    file: _File,
+    credentials: Credentials,
+    now: int,
+) -> None:
+    """Store new credentials.
+
+    A file that was only written anew with the same token changes nothing: what the upstream said of
+    it still holds.
+    """
+    sealed, found = (
+        store.accounts.credentials(tx, [account_id]).get(account_id),
+        store.accounts.get_by_id(tx, account_id),
+    )
     is_same = sealed is not None and sealed.access_fp == credentials.access_token.fingerprint()
-    is_new = sealed is None or not is_same or not cipher.opens(sealed.access_sealed, account_id, ACCESS)
+    is_new = (
+        sealed is None or not is_same or not cipher.opens(sealed.access_sealed, account_id, ACCESS)
+    )
     if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
         account_service.put(tx, cipher, account_id, credentials, now, only_access=True)
     store.accounts.update_account(tx, account_id, source_hash=file.hash, source_gone_at=None)

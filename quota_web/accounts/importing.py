@@ -1,4 +1,6 @@
-"""Acts that take accounts in from files and texts: what they hold, what it would become, and the import of it."""
+"""Acts that take accounts in from files and texts: what they hold, what it would become, and the
+import of it.
+"""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -63,12 +65,17 @@ def read_input(file: Path | None, standard_input: BinaryIO) -> bytes:
 
 
 def add(cipher: TokenCipher, name: str, raw: bytes, now: int, actor: str) -> Saved:
-    """Store the one account of an auth.json as *name*; raises CredentialsRefused, BadInput or AccountExists."""
+    """Store the one account of an auth.json as *name*; raises CredentialsRefused, BadInput or
+    AccountExists.
+    """
     return account_service.add(cipher, name, auth_file.read(raw), now, actor)
 
 
 def plan(entries: Iterable[Entry]) -> list[Planned]:
-    """What entries become: who is here already, who comes twice, and what the new ones are called. Changes nothing."""
+    """What entries become: who is here already, who comes twice, and what the new ones are called.
+
+    Changes nothing.
+    """
     planned: list[Planned] = []
     entries = list(entries)
     longest = _longest_of_each_login(entries)
@@ -82,7 +89,9 @@ def plan(entries: Iterable[Entry]) -> list[Planned]:
     return _told_apart(every, planned)
 
 
-def _planned(conn: Connection, entry: Entry, longest: dict[object, Entry], taken: set[str]) -> Planned:
+def _planned(
+    conn: Connection, entry: Entry, longest: dict[object, Entry], taken: set[str]
+) -> Planned:
     name, found = entry.name or "", entry.credentials
     if found is None:
         reason = entry.fault.explained() if entry.fault else "no credentials"
@@ -97,7 +106,9 @@ def _planned(conn: Connection, entry: Entry, longest: dict[object, Entry], taken
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The first of `name`, `name 2`, … that is not taken: seats of one workspace often share an e-mail address."""
+    """The first of `name`, `name 2`, … that is not taken: seats of one workspace often share an
+    e-mail address.
+    """
     number, free = 1, name
     while names.fold(free) in taken:
         number += 1
@@ -142,7 +153,9 @@ def _apart(planned: Planned, short_id: str | None) -> str:
     return ", ".join(word for word in words if word)
 
 
-def import_paths(cipher: TokenCipher, paths: Sequence[Path], now: int, actor: str) -> Iterator[Line]:
+def import_paths(
+    cipher: TokenCipher, paths: Sequence[Path], now: int, actor: str
+) -> Iterator[Line]:
     """Store every account in files and folders; one that cannot be used stops none of the others.
 
     Of a folder's files those that have nothing to do with signing in are only counted.
@@ -166,14 +179,20 @@ def import_paths(cipher: TokenCipher, paths: Sequence[Path], now: int, actor: st
 
 
 def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[Line]]:
-    """A file's entries, and lines about what else is wrong with it; neither where it does not matter."""
+    """A file's entries, and lines about what else is wrong with it; neither where it does not
+    matter.
+    """
     matters = is_named or file.suffix == ".json"
     try:
         found = auth_file.entries(_read(file), file.name)
     except CredentialsRefused as refused:
-        return [], [Line(f"{names.printable(str(file))}: {refused}", False, False)] if matters else []
+        return [], [
+            Line(f"{names.printable(str(file))}: {refused}", False, False)
+        ] if matters else []
     signs = [entry for entry in found if entry.is_sign]
-    is_unread = len(found) == 1 and found[0].fault is not None and found[0].fault.code == "file_unreadable"
+    is_unread = (
+        len(found) == 1 and found[0].fault is not None and found[0].fault.code == "file_unreadable"
+    )
     if is_unread:
         return (found, []) if matters else ([], [])
     if not signs and not is_named:
@@ -198,17 +217,25 @@ def _read(file: Path) -> bytes:
 def _files(path: Path) -> list[Path]:
     if not os.path.isdir(path):
         return [path]
-    return sorted(p for p in path.iterdir() if p.suffix in (".json", ".jsonl", ".txt") and not p.name.startswith("."))
+    return sorted(
+        p
+        for p in path.iterdir()
+        if p.suffix in (".json", ".jsonl", ".txt") and not p.name.startswith(".")
+    )
 
 
-def _imported(cipher: TokenCipher, planned: Iterable[Planned], now: int, actor: str) -> Iterator[Line]:
+def _imported(
+    cipher: TokenCipher, planned: Iterable[Planned], now: int, actor: str
+) -> Iterator[Line]:
     for one in planned:
         shown = names.printable(one.entry.name or one.name)
         if one.entry.credentials is None or one.left_out is not None:
             yield Line(f"{shown}: {one.left_out}", one.is_fine)
             continue
         try:
-            saved = account_service.add_under_free_name(cipher, one.name, one.entry.credentials, now, actor)
+            saved = account_service.add_under_free_name(
+                cipher, one.name, one.entry.credentials, now, actor
+            )
         except (AccountExists, BadInput) as error:
             yield Line(f"{shown}: {error}", False)
             continue

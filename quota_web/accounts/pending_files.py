@@ -1,4 +1,5 @@
-"""What an act does to files of the owner: decided in its transaction, noted there, and done once that is committed.
+"""What an act does to files of the owner: decided in its transaction, noted there, and done once
+that is committed.
 
 Until the commit the files stay as they are. A note (a row of `setting`) stays until the file is in
 step, so after a kill or a lost database the next look at the folder does what is left, and only if
@@ -22,7 +23,8 @@ from quota_web.core import names
 from quota_web.core.errors import BadDatabase, BadInput, QuotaError
 
 PREFIX = "file_act:"
-#: A prepared file that no note mentions is a killed process's when it is older than this, in seconds.
+#: A prepared file that no note mentions is a killed process's when it is older than this, in
+#: seconds.
 ORPHANED_AFTER_S = 3_600
 
 #: What changes with every write: inode, time and size of the name itself and of what it leads to.
@@ -61,7 +63,10 @@ class Plan:
             self._note(FileAct(str(path), None, signature(path)))
 
     def change(self, path: Path, moved_to: Path, content: bytes | None) -> None:
-        """Write a file, or rename it, or both, after the commit. Raises BadInput where that could not be done."""
+        """Write a file, or rename it, or both, after the commit.
+
+        Raises BadInput where that could not be done.
+        """
         if not is_auth_file(path):
             raise BadInput("", f"{names.printable(str(path))} is no auth file; it is left alone")
         with _writable(path.parent):
@@ -81,19 +86,27 @@ class Plan:
         store.auth.set_setting(self._tx, key, json.dumps(asdict(act)))
 
     def carry_out(self) -> None:
-        """Do it. Raises BadInput where it could not be done after all: what the database says holds."""
+        """Do it. Raises BadInput where it could not be done after all: what the database says
+        holds.
+        """
         for key, act in self._acts.items():
-            with _writable(Path(act.path).parent, "; the change is stored, and the file is tried again"):
+            with _writable(
+                Path(act.path).parent, "; the change is stored, and the file is tried again"
+            ):
                 done = _do(act)
             with suppress(BadDatabase):
                 _forget(key)
             if not done:
                 raise BadInput(
-                    "", f"{names.printable(act.path)} was changed by somebody else at this moment and left alone; look at it and try again"
+                    "",
+                    f"{names.printable(act.path)} was changed by somebody else at this moment and "
+                    f"left alone; look at it and try again",
                 )
 
     def drop(self) -> None:
-        """Take prepared files away again, unless the transaction was committed after all, or nobody can tell."""
+        """Take prepared files away again, unless the transaction was committed after all, or nobody
+        can tell.
+        """
         with suppress(BadDatabase):
             noted = _noted()
             for key, act in self._acts.items():
@@ -117,13 +130,17 @@ def transaction() -> Iterator[tuple[Connection, Plan]]:
 
 
 def held(conn: Connection) -> set[str]:
-    """Paths of files that are not in step yet: nothing may be concluded from their being there, or not."""
+    """Paths of files that are not in step yet: nothing may be concluded from their being there, or
+    not.
+    """
     acts = _acts(conn).values()
     return {path for act in acts for path in (act.path, act.moved_to) if path is not None}
 
 
 def resume(folder: Path, now: int) -> None:
-    """Do what a process that is no more has left to do in *folder*, as far as the files are those that were meant."""
+    """Do what a process that is no more has left to do in *folder*, as far as the files are those
+    that were meant.
+    """
     noted = _noted()
     for key, act in noted.items():
         if Path(act.path).parent == folder and _is_within(act, folder):
@@ -137,7 +154,11 @@ def resume(folder: Path, now: int) -> None:
 def _sweep(folder: Path, staged: set[str | None], now: int) -> None:
     """Remove prepared files whose process was killed before it had decided."""
     with os.scandir(folder) as entries:
-        found = [folder / e.name for e in entries if store.filesystem.is_staged_name(e.name, names.FILE_SUFFIX)]
+        found = [
+            folder / e.name
+            for e in entries
+            if store.filesystem.is_staged_name(e.name, names.FILE_SUFFIX)
+        ]
     for path in found:
         with suppress(OSError):
             if str(path) not in staged and now - path.lstat().st_mtime > ORPHANED_AFTER_S:
@@ -145,7 +166,9 @@ def _sweep(folder: Path, staged: set[str | None], now: int) -> None:
 
 
 def _is_within(act: FileAct, folder: Path) -> bool:
-    """Whether all that it names are auth files of this folder; a note may come from a backup of anybody's."""
+    """Whether all that it names are auth files of this folder; a note may come from a backup of
+    anybody's.
+    """
     paths = [Path(path) for path in (act.path, act.moved_to) if path is not None]
     return all(path.parent == folder and is_auth_file(path) for path in paths)
 
@@ -169,7 +192,10 @@ def signature(path: Path) -> Signature | None:
 
 
 def _do(act: FileAct) -> bool:
-    """Bring the file in step; doing it again changes nothing. False where it is no longer the file that was meant."""
+    """Bring the file in step; doing it again changes nothing.
+
+    False where it is no longer the file that was meant.
+    """
     path = Path(act.path)
     if act.staged is not None and os.path.lexists(act.staged):
         if signature(path) != act.seen:
@@ -232,7 +258,10 @@ def _noted() -> dict[str, FileAct]:
 
 
 def _acts(conn: Connection) -> dict[str, FileAct]:
-    return {key: FileAct(**json.loads(value)) for key, value in store.auth.settings_beginning(conn, PREFIX).items()}
+    return {
+        key: FileAct(**json.loads(value))
+        for key, value in store.auth.settings_beginning(conn, PREFIX).items()
+    }
 
 
 @contextmanager
@@ -242,4 +271,6 @@ def _writable(folder: Path, more: str = "") -> Iterator[None]:
     except QuotaError:
         raise
     except OSError as error:
-        raise BadInput("", f"{names.printable(str(folder))} cannot be written: {error.strerror}{more}") from None
+        raise BadInput(
+            "", f"{names.printable(str(folder))} cannot be written: {error.strerror}{more}"
+        ) from None

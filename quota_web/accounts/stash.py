@@ -1,7 +1,8 @@
 """What was read from a file, kept between the page that shows it and the one that saves it.
 
-It travels in the page's own form, encrypted: no token is in the page, nothing of it has to be stored,
-and any process of ours can go on with it. It opens for the session that it was made for, for an hour.
+It travels in the page's own form, encrypted: no token is in the page, nothing of it has to be
+stored, and any process of ours can go on with it. It opens for the session that it was made for,
+for an hour.
 """
 
 import base64
@@ -26,7 +27,10 @@ _TOKENS = ("access_token", "refresh_token", "id_token")
 
 
 def seal(cipher: TokenCipher, owner: str, entries: Sequence[Entry], now: int) -> str:
-    """The usable ones of *entries*, for the session *owner*. Raises BadInput where that is too much for a form."""
+    """The usable ones of *entries*, for the session *owner*.
+
+    Raises BadInput where that is too much for a form.
+    """
     from cryptography.fernet import Fernet
 
     held = [_packed(e.name, e.credentials) for e in entries if e.credentials is not None]
@@ -34,12 +38,19 @@ def seal(cipher: TokenCipher, owner: str, entries: Sequence[Entry], now: int) ->
     packed = zlib.compress(json.dumps(content).encode("utf-8"))
     sealed = Fernet(_keys(cipher)[0]).encrypt_at_time(packed, now).decode("ascii")
     if len(sealed) > MAX_STASH:
-        raise BadInput("auth_json", f"{len(entries)} accounts are too many at once; give fewer, or use `flask quota accounts import`")
+        raise BadInput(
+            "auth_json",
+            f"{len(entries)} accounts are too many at once; give fewer, or use `flask quota "
+            f"accounts import`",
+        )
     return sealed
 
 
 def opened(cipher: TokenCipher, owner: str, text: str, now: int) -> list[Entry]:
-    """The entries of a stash. Raises BadInput where it is another session's, too old or no stash."""
+    """The entries of a stash.
+
+    Raises BadInput where it is another session's, too old or no stash.
+    """
     from cryptography.fernet import Fernet, InvalidToken
 
     for key in _keys(cipher):
@@ -50,11 +61,16 @@ def opened(cipher: TokenCipher, owner: str, text: str, now: int) -> list[Entry]:
         content = json.loads(zlib.decompressobj().decompress(packed, MAX_CONTENT))
         if hmac.compare_digest(content["owner"], _hash(owner)):
             return [_unpacked(one) for one in content["entries"]]
-    raise BadInput("auth_json", "what was read is kept for an hour and for this sign-in alone; give it again")
+    raise BadInput(
+        "auth_json", "what was read is kept for an hour and for this sign-in alone; give it again"
+    )
 
 
 def _keys(cipher: TokenCipher) -> list[bytes]:
-    return [base64.urlsafe_b64encode(hmac.digest(key, _PURPOSE, "sha256")) for key in cipher.cookie_keys()]
+    return [
+        base64.urlsafe_b64encode(hmac.digest(key, _PURPOSE, "sha256"))
+        for key in cipher.cookie_keys()
+    ]
 
 
 def _hash(owner: str) -> str:

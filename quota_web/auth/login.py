@@ -1,7 +1,7 @@
 """Act: signing in and out, the password, and the one-time link with which the first one is chosen.
 
-The session cookie carries the site's epoch. A new password and every sign-out raise it, which ends all sessions.
-QUOTA_PASSWORD wins over the stored password.
+The session cookie carries the site's epoch. A new password and every sign-out raise it, which ends
+all sessions. QUOTA_PASSWORD wins over the stored password.
 """
 
 import hashlib
@@ -27,7 +27,8 @@ LINK_MARK = "/login#setup="
 MAX_CODE = 100
 #: Who a signed-in person is in the audit: there is one password, so there is one name.
 SESSION_ACTOR = "password session"
-#: How long a proxy on this machine is remembered, and how exactly it is known when it was seen last.
+#: How long a proxy on this machine is remembered, and how exactly it is known when it was seen
+#: last.
 PROXY_KNOWN_FOR_S, NOTE_PROXY_EVERY_S = 30 * 86_400, 86_400
 NOT_THE_PASSWORD = "That is not the password."
 NOT_THE_CODE = "That is not the code of the link."
@@ -60,10 +61,14 @@ def has_password(gate: LoginContext) -> bool:
     return gate.fixed_password is not None or _stored_hash() is not None
 
 
-def sign_in(gate: LoginContext, guess: str, address: str | None, now: int, own: str | None = None) -> int | None:
-    """Compare a guess and return the epoch for the session, or None if it is wrong. Raises TooManyTries.
+def sign_in(
+    gate: LoginContext, guess: str, address: str | None, now: int, own: str | None = None
+) -> int | None:
+    """Compare a guess and return the epoch for the session, or None if it is wrong. Raises
+    TooManyTries.
 
-    *own* names the pot of whom we know otherwise than by the address (see guesses.py); here and below.
+    *own* names the pot of whom we know otherwise than by the address (see guesses.py); here and
+    below.
     """
     stored = _stored_hash()
     with _turn(gate, throttle.check(address, now, own)):
@@ -72,12 +77,19 @@ def sign_in(gate: LoginContext, guess: str, address: str | None, now: int, own: 
     with store.database.transaction() as conn:
         store.auth.lock(conn)
         # A password that was replaced while we compared the old one lets nobody in.
-        if not right or (gate.fixed_password is None and store.auth.setting_of(conn, store.auth.PASSWORD) != stored):
-            store.events.add(conn, now, "sign_in_failed", "stranger", address=throttle.address_key(address))
+        if not right or (
+            gate.fixed_password is None
+            and store.auth.setting_of(conn, store.auth.PASSWORD) != stored
+        ):
+            store.events.add(
+                conn, now, "sign_in_failed", "stranger", address=throttle.address_key(address)
+            )
             return None
         store.auth.forgive_failure(conn, ticket)
         throttle.remember(conn, address, now)
-        store.events.add(conn, now, "signed_in", SESSION_ACTOR, address=throttle.address_key(address))
+        store.events.add(
+            conn, now, "signed_in", SESSION_ACTOR, address=throttle.address_key(address)
+        )
         return store.site_state.read(conn).session_epoch
 
 
@@ -89,9 +101,15 @@ def sign_out(now: int, actor: str) -> None:
 
 
 def remember_local_proxy(now: int) -> None:
-    """Note that strangers reach this machine through itself: for some weeks, who comes from here is one of them."""
+    """Note that strangers reach this machine through itself: for some weeks, who comes from here is
+    one of them.
+    """
     with store.database.reading() as conn:
-        is_fresh = 0 <= now - int(store.auth.setting_of(conn, store.auth.LOCAL_PROXY) or 0) < NOTE_PROXY_EVERY_S
+        is_fresh = (
+            0
+            <= now - int(store.auth.setting_of(conn, store.auth.LOCAL_PROXY) or 0)
+            < NOTE_PROXY_EVERY_S
+        )
     if not is_fresh:
         with store.database.transaction() as conn:
             store.auth.set_setting(conn, store.auth.LOCAL_PROXY, str(now))
@@ -100,7 +118,9 @@ def remember_local_proxy(now: int) -> None:
 def has_local_proxy(now: int) -> bool:
     """Whether a proxy on this machine was seen lately, by whichever process."""
     with store.database.reading() as conn:
-        return now - int(store.auth.setting_of(conn, store.auth.LOCAL_PROXY) or 0) < PROXY_KNOWN_FOR_S
+        return (
+            now - int(store.auth.setting_of(conn, store.auth.LOCAL_PROXY) or 0) < PROXY_KNOWN_FOR_S
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +131,18 @@ class NewPassword:
     again: str | None = None
 
 
-def choose_first(gate: LoginContext, code: str, new: NewPassword, address: str | None, now: int, own: str | None = None) -> int:
-    """Set the first password with the code of the set-up link and return the epoch. Raises BadInput or TooManyTries."""
+def choose_first(
+    gate: LoginContext,
+    code: str,
+    new: NewPassword,
+    address: str | None,
+    now: int,
+    own: str | None = None,
+) -> int:
+    """Set the first password with the code of the set-up link and return the epoch.
+
+    Raises BadInput or TooManyTries.
+    """
     passwords.validate(new.password, new.again)
     ticket = throttle.record(address, now, own)
     if not _is_code(code):
@@ -132,15 +162,27 @@ def choose_first(gate: LoginContext, code: str, new: NewPassword, address: str |
 
 
 def change_password(
-    gate: LoginContext, present: str, new: NewPassword, address: str | None, now: int, actor: str = SESSION_ACTOR, own: str | None = None
+    gate: LoginContext,
+    present: str,
+    new: NewPassword,
+    address: str | None,
+    now: int,
+    actor: str = SESSION_ACTOR,
+    own: str | None = None,
 ) -> int:
-    """Replace the password by who knows the present one, end all sessions, and return the new epoch. Raises BadInput or TooManyTries."""
+    """Replace the password by who knows the present one, end all sessions, and return the new
+    epoch. Raises BadInput or TooManyTries.
+    """
     _require_changeable(gate)
     passwords.validate(new.password, new.again)
     stored = _stored_hash()
     with passwords.turn(throttle.check(address, now, own)):
         ticket = throttle.record(address, now, own)
-        password_hash = passwords.hash_password(new.password, gate.cost) if passwords.verify(stored, present, gate.cost) else None
+        password_hash = (
+            passwords.hash_password(new.password, gate.cost)
+            if passwords.verify(stored, present, gate.cost)
+            else None
+        )
     if password_hash is None:
         _note_failure(now, "password_change_refused", address, actor)
         raise BadInput("current_password", NOT_THE_PASSWORD)
@@ -153,7 +195,9 @@ def change_password(
 
 
 def set_password(gate: LoginContext, new: NewPassword, now: int, actor: str) -> None:
-    """Set the password by who is on the host: no present one is asked for, and the brake on guessing is let go. Raises BadInput."""
+    """Set the password by who is on the host: no present one is asked for, and the brake on
+    guessing is let go. Raises BadInput.
+    """
     _require_changeable(gate)
     passwords.validate(new.password, new.again)
     with passwords.turn(first=True):
@@ -166,16 +210,18 @@ def set_password(gate: LoginContext, new: NewPassword, now: int, actor: str) -> 
 
 
 def setup_link(gate: LoginContext, base: str, now: int) -> str | None:
-    """The one-time link under the address *base* (`http://localhost:8081`); None where there is nothing to set up.
+    """The one-time link under the address *base* (`http://localhost:8081`); None where there is
+    nothing to set up.
 
-    The code is made once, kept in the link file, and the same after a restart; the database has its hash only.
-    Raises BadSetting where the file cannot be written.
+    The code is made once, kept in the link file, and the same after a restart; the database has its
+    hash only. Raises BadSetting where the file cannot be written.
     """
     if gate.settings.auth != "password" or has_password(gate):
         _void_link(gate)
         return None
     start = f"{base.rstrip('/')}{gate.settings.url_prefix}{LINK_MARK}"
-    # Several processes that start at once must agree: the write lock is held while the file is read and written.
+    # Several processes that start at once must agree: the write lock is held while the file is read
+    # and written.
     with store.database.transaction() as conn:
         store.auth.lock(conn)
         code = _kept_code(gate.link_file)
@@ -227,7 +273,9 @@ def _note_failure(now: int, kind: str, address: str | None, actor: str = "strang
 
 
 def _store_password(conn: Connection, password_hash: str, kind: str, actor: str, now: int) -> int:
-    """The one way in which a password changes: sessions end, the set-up link is void, the audit says so. Returns the new epoch."""
+    """The one way in which a password changes: sessions end, the set-up link is void, the audit
+    says so. Returns the new epoch.
+    """
     store.auth.set_setting(conn, store.auth.PASSWORD, password_hash)
     store.auth.drop_setting(conn, store.auth.SETUP_CODE)
     store.site_state.end_sessions(conn)
@@ -261,9 +309,16 @@ def _kept_code(file: Path) -> str | None:
 
 def _write_link(file: Path, content: str) -> None:
     try:
-        if file.is_symlink() or not file.exists() or file.read_text(encoding="ascii", errors="replace") != content or file.stat().st_mode & 0o077:
+        if (
+            file.is_symlink()
+            or not file.exists()
+            or file.read_text(encoding="ascii", errors="replace") != content
+            or file.stat().st_mode & 0o077
+        ):
             store.filesystem.make_folder(file.parent)
             file.unlink(missing_ok=True)
             store.filesystem.write_private(file, content.encode("ascii"))
     except OSError as error:
-        raise BadSetting(f"{file}: {error.strerror}; the instance folder must be writable") from None
+        raise BadSetting(
+            f"{file}: {error.strerror}; the instance folder must be writable"
+        ) from None

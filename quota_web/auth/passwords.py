@@ -1,7 +1,7 @@
 """Passwords: what one must be, how it is hashed (Argon2id) and compared. No database here.
 
-Each hash takes tens of megabytes and a good part of a second on purpose, so only a few are made at once in a process,
-and each in a turn that somebody took before.
+Each hash takes tens of megabytes and a good part of a second on purpose, so only a few are made at
+once in a process, and each in a turn that somebody took before.
 """
 
 import hashlib
@@ -59,7 +59,10 @@ def hash_password(password: str, cost: Cost) -> str:
 
 
 def verify(stored: str | None, guess: str, cost: Cost) -> bool:
-    """Whether *guess* is the password behind a stored hash. Without one it takes as long and is never right. Whoever calls this has a turn."""
+    """Whether *guess* is the password behind a stored hash.
+
+    Without one it takes as long and is never right. Whoever calls this has a turn.
+    """
     from argon2.exceptions import InvalidHashError, VerificationError
 
     hasher = _hasher(cost)
@@ -73,12 +76,17 @@ def verify(stored: str | None, guess: str, cost: Cost) -> bool:
 
 
 def same(known: str, guess: str) -> bool:
-    """Whether *guess* is the *known* password, in a time that says nothing about where they differ."""
+    """Whether *guess* is the *known* password, in a time that says nothing about where they
+    differ.
+    """
     return _is_typed(guess) and hmac.compare_digest(_digest(known), _digest(guess))
 
 
 def _is_typed(guess: str) -> bool:
-    """Whether a person could have typed it. The one measure of both kinds of password, before anything else is done with them."""
+    """Whether a person could have typed it.
+
+    The one measure of both kinds of password, before anything else is done with them.
+    """
     return len(guess) <= MAX_LENGTH
 
 
@@ -87,7 +95,8 @@ def _digest(password: str) -> bytes:
 
 
 def _bytes(password: str) -> bytes:
-    # One keyboard composes é, another sends e and an accent: the same password to its owner. Takes the square of the length.
+    # One keyboard composes é, another sends e and an accent: the same password to its owner. Takes
+    # the square of the length.
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
@@ -95,11 +104,15 @@ def _hasher(cost: Cost) -> "PasswordHasher":
     # Imported where it is used: most commands check no password.
     from argon2 import PasswordHasher
 
-    return PasswordHasher(time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes)
+    return PasswordHasher(
+        time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes
+    )
 
 
 class _Turns:
-    """So many at once, of which strangers never have all; only a few of them may wait: all others would hold the server's threads."""
+    """So many at once, of which strangers never have all; only a few of them may wait: all others
+    would hold the server's threads.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -110,10 +123,19 @@ class _Turns:
         with self._changed:
             if not first and self._strangers_waiting >= MOST_WAITING:
                 return False
-            self._waiting, self._strangers_waiting = self._waiting + 1, self._strangers_waiting + (not first)
+            self._waiting, self._strangers_waiting = (
+                self._waiting + 1,
+                self._strangers_waiting + (not first),
+            )
             got = self._changed.wait_for(lambda: self._is_free(first), PATIENCE_S)
-            self._waiting, self._strangers_waiting = self._waiting - 1, self._strangers_waiting - (not first)
-            self._taken, self._taken_by_strangers = self._taken + got, self._taken_by_strangers + (got and not first)
+            self._waiting, self._strangers_waiting = (
+                self._waiting - 1,
+                self._strangers_waiting - (not first),
+            )
+            self._taken, self._taken_by_strangers = (
+                self._taken + got,
+                self._taken_by_strangers + (got and not first),
+            )
             return got
 
     def _is_free(self, first: bool) -> bool:
@@ -121,7 +143,10 @@ class _Turns:
 
     def give_back(self, first: bool) -> None:
         with self._changed:
-            self._taken, self._taken_by_strangers = self._taken - 1, self._taken_by_strangers - (not first)
+            self._taken, self._taken_by_strangers = (
+                self._taken - 1,
+                self._taken_by_strangers - (not first),
+            )
             self._changed.notify_all()
 
     def waiting(self) -> int:
@@ -138,7 +163,10 @@ def waiting() -> int:
 
 @contextmanager
 def turn(first: bool = False) -> Iterator[None]:
-    """A turn to hash or compare one password; *first* for who was here before. Raises TooManyTries where too many wait."""
+    """A turn to hash or compare one password; *first* for who was here before.
+
+    Raises TooManyTries where too many wait.
+    """
     if not _turns.take(first):
         raise TooManyTries(retry_after=5)
     try:

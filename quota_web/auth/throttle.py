@@ -1,9 +1,11 @@
-"""Act: the brake on guessing passwords. It is in the database, so it holds across processes and restarts.
+"""Act: the brake on guessing passwords. It is in the database, so it holds across processes and
+restarts.
 
-A guess is counted before it is looked at, and taken back if it was right: that way a burst of guesses at once cannot get
-past the limits. An address that guesses slows down itself alone; only very many addresses together slow down all strangers.
-Whom we know they cannot slow down: a running session, a browser or an address that signed in before, and this machine
-itself have pots of their own. `flask quota password` on the host opens the way for everybody.
+A guess is counted before it is looked at, and taken back if it was right: that way a burst of
+guesses at once cannot get past the limits. An address that guesses slows down itself alone; only
+very many addresses together slow down all strangers. Whom we know they cannot slow down: a running
+session, a browser or an address that signed in before, and this machine itself have pots of their
+own. `flask quota password` on the host opens the way for everybody.
 """
 
 import ipaddress
@@ -28,7 +30,8 @@ CLOCK_SLACK_S = 60
 
 
 def check(address: str | None, now: int, own: str | None = None) -> bool:
-    """Whether a guess would come out of a pot of its own; raises TooManyTries where that pot, or everybody's, is used up.
+    """Whether a guess would come out of a pot of its own; raises TooManyTries where that pot, or
+    everybody's, is used up.
 
     Reads only: whoever keeps on guessing must not hold up the rest.
     """
@@ -39,7 +42,10 @@ def check(address: str | None, now: int, own: str | None = None) -> bool:
 
 
 def record(address: str | None, now: int, own: str | None = None) -> int:
-    """Count a guess from *address*, or out of the *own* pot of whom we know, and return its number. Raises TooManyTries, and then counts nothing."""
+    """Count a guess from *address*, or out of the *own* pot of whom we know, and return its number.
+
+    Raises TooManyTries, and then counts nothing.
+    """
     check(address, now, own)
     with store.database.transaction() as conn:
         store.auth.lock(conn)
@@ -50,7 +56,9 @@ def record(address: str | None, now: int, own: str | None = None) -> int:
 
 
 def remember(conn: Connection, address: str | None, now: int) -> None:
-    """Note that somebody signed in from *address*: the next guess from there has a pot of its own."""
+    """Note that somebody signed in from *address*: the next guess from there has a pot of its
+    own.
+    """
     known = _known(conn, now) | {address_key(address): now}
     newest = sorted(known.items(), key=lambda item: -item[1])[:MOST_KNOWN]
     store.auth.set_setting(conn, store.auth.KNOWN_ADDRESSES, json.dumps(dict(newest)))
@@ -58,7 +66,9 @@ def remember(conn: Connection, address: str | None, now: int) -> None:
 
 def _known(conn: Connection, now: int) -> dict[str, int]:
     """When somebody last signed in from the addresses that are known, as far as that counts."""
-    stored: dict[str, int] = json.loads(store.auth.setting_of(conn, store.auth.KNOWN_ADDRESSES) or "{}")
+    stored: dict[str, int] = json.loads(
+        store.auth.setting_of(conn, store.auth.KNOWN_ADDRESSES) or "{}"
+    )
     return {address: at for address, at in stored.items() if now - at < KNOWN_FOR_S}
 
 
@@ -75,7 +85,9 @@ def _is_own(pot: str) -> bool:
 
 
 def address_key(address: str | None) -> str:
-    """What guesses are counted by: an IPv4 address, or the /64 of an IPv6 address, since that is what one subscriber has."""
+    """What guesses are counted by: an IPv4 address, or the /64 of an IPv6 address, since that is
+    what one subscriber has.
+    """
     try:
         ip = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
@@ -87,8 +99,14 @@ def address_key(address: str | None) -> str:
 
 def _check(conn: Connection, key: str, now: int) -> None:
     own = store.auth.failures_of(conn, key, now - HOUR, PER_HOUR)
-    everybody = [] if _is_own(key) else store.auth.strangers_failures(conn, now - HOUR, ALL_PER_HOUR)
-    waits = (_wait(own, PER_MINUTE, MINUTE, now), _wait(own, PER_HOUR, HOUR, now), _wait(everybody, ALL_PER_HOUR, HOUR, now))
+    everybody = (
+        [] if _is_own(key) else store.auth.strangers_failures(conn, now - HOUR, ALL_PER_HOUR)
+    )
+    waits = (
+        _wait(own, PER_MINUTE, MINUTE, now),
+        _wait(own, PER_HOUR, HOUR, now),
+        _wait(everybody, ALL_PER_HOUR, HOUR, now),
+    )
     if max(waits) > 0:
         raise TooManyTries(retry_after=max(waits))
 

@@ -18,20 +18,28 @@ _SHAPE = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
 def create(name: str, can_write: bool, now: int, actor: str) -> tuple[str, Secret]:
-    """Make a token and return its name and itself, which is known to nobody afterwards. Raises BadInput."""
+    """Make a token and return its name and itself, which is known to nobody afterwards.
+
+    Raises BadInput.
+    """
     name = _checked(name)
     token = PREFIX + secrets.token_urlsafe(32)
     with store.database.transaction() as conn:
         store.auth.lock(conn)
         if store.auth.token_by_name(conn, name) is not None:
-            raise BadInput("token_name", f"There is a token {name} already; revoke it or take another name.")
+            raise BadInput(
+                "token_name", f"There is a token {name} already; revoke it or take another name."
+            )
         store.auth.add_token(conn, name, _hash(token), can_write, now)
         store.events.add(conn, now, "token_created", actor, name=name, can_write=can_write)
     return name, Secret(token)
 
 
 def revoke(name: str, now: int, actor: str, created_at: int | None = None) -> str:
-    """Make a token worthless at once. Raises BadInput where there is none of that name, Outdated where it was not made *created_at*."""
+    """Make a token worthless at once.
+
+    Raises BadInput where there is none of that name, Outdated where it was not made *created_at*.
+    """
     name = name.strip()[: MAX_NAME + 1]
     with store.database.transaction() as conn:
         found = store.auth.token_by_name(conn, name)
@@ -50,13 +58,17 @@ def listed() -> list[Token]:
 
 
 def known(token: str, now: int) -> Token | None:
-    """The token that somebody shows, or None if it is none of ours; notes the use, at most once an hour."""
+    """The token that somebody shows, or None if it is none of ours; notes the use, at most once an
+    hour.
+    """
     if not _SHAPE.fullmatch(token):
         return None
     # Looked up by its hash: how long that takes says nothing about the token.
     with store.database.reading() as conn:
         found = store.auth.token_by_hash(conn, _hash(token))
-    if found is not None and (found.last_used_at is None or abs(now - found.last_used_at) >= USED_EVERY_S):
+    if found is not None and (
+        found.last_used_at is None or abs(now - found.last_used_at) >= USED_EVERY_S
+    ):
         # A database that is busy, full or read-only must not keep a script from reading.
         with suppress(BadDatabase), store.database.transaction() as conn:
             store.auth.mark_used(conn, found.id, now)

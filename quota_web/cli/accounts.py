@@ -20,14 +20,17 @@ ACTOR = "command line"
 
 group = AppGroup(
     "accounts",
-    help="The accounts and their credentials. Tokens are read from files or standard input, never from arguments.",
+    help="The accounts and their credentials. Tokens are read from files or standard input, never "
+    "from arguments.",
 )
 #: Titles of the list's columns.
 HEADER = ("account", "status", "state", "plan", "origin", "e-mail", "token expires")
 
 
 def _world() -> Services:
-    """The world after a look at the account folders, so that a file that was just put there counts."""
+    """The world after a look at the account folders, so that a file that was just put there
+    counts.
+    """
     from quota_web.refresh import context
 
     present = services()
@@ -49,7 +52,15 @@ def list_(as_json: bool) -> None:
     found = account_detail.listing(Scope(), now, settings.refresh_interval)
     apart = account_detail.told_apart([one.report.account for one in found])
     if as_json:
-        click.echo(names.visible_json(json.dumps({"accounts": [results_json.listed(one) for one in found]}, indent=1, ensure_ascii=False)))
+        click.echo(
+            names.visible_json(
+                json.dumps(
+                    {"accounts": [results_json.listed(one) for one in found]},
+                    indent=1,
+                    ensure_ascii=False,
+                )
+            )
+        )
     else:
         rows = [_row(one, apart, now, settings.timezone) for one in found]
         click.echo("\n".join(output.columns_of([HEADER, *rows])))
@@ -89,7 +100,9 @@ def add(name: str, file: Path | None) -> None:
 
 
 @group.command("import")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 def import_(paths: tuple[Path, ...]) -> None:
     """Import every account from files and folders, whatever tool wrote them."""
     from quota_web.accounts import importing
@@ -121,7 +134,9 @@ def export(name: str, file: Path, force: bool) -> None:
 @click.argument("old")
 @click.argument("new")
 def rename(old: str, new: str) -> None:
-    """Call the account OLD NEW from now on; its history stays, and the file that it follows is renamed."""
+    """Call the account OLD NEW from now on; its history stays, and the file that it follows is
+    renamed.
+    """
     from quota_web.accounts import account_service
     from quota_web.core import clock, names
     from quota_web.reports import account_detail
@@ -129,7 +144,10 @@ def rename(old: str, new: str) -> None:
     present = _world()
     saved = account_service.edit(present.cipher, old, new, None, clock.now(), ACTOR)
     path = _details(present, saved.name, account_detail).credentials.source_path
-    click.echo(f"{saved.name}: renamed from {old}" + (f"; its file is {names.printable(path)} now" if path else ""))
+    click.echo(
+        f"{saved.name}: renamed from {old}"
+        + (f"; its file is {names.printable(path)} now" if path else "")
+    )
 
 
 @group.command("pause")
@@ -171,7 +189,11 @@ def remove(name: str, yes: bool) -> None:
     if not yes and sys.stdin.isatty():
         file = f", its file {names.printable(path)}" if path else ""
         click.echo(f"`flask quota accounts pause` keeps {name} and sends nothing for it.", err=True)
-        click.confirm(f"Remove {name} with its credentials{file} and {history or 'no readings yet'}?", abort=True, err=True)
+        click.confirm(
+            f"Remove {name} with its credentials{file} and {history or 'no readings yet'}?",
+            abort=True,
+            err=True,
+        )
     account_service.remove(name, clock.now(), ACTOR, shown=Shown(id=found.report.account.id))
     click.echo(f"{name}: removed" + (f", with {history}" if history else ""))
 
@@ -190,5 +212,9 @@ def _history(present: Services, found: "Details") -> str:
 
     if not found.size.readings:
         return ""
-    since = "" if found.size.since is None else f" since {times.local(found.size.since, present.settings.timezone)}"
+    since = (
+        ""
+        if found.size.since is None
+        else f" since {times.local(found.size.since, present.settings.timezone)}"
+    )
     return f"{found.size.readings:,} readings{since}"

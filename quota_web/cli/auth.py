@@ -22,11 +22,16 @@ def add_to(group: click.Group) -> None:
 @click.command()
 @with_appcontext
 def password() -> None:
-    """Set the dashboard's password: asked for twice, or the first line of standard input. Ends all sessions."""
+    """Set the dashboard's password: asked for twice, or the first line of standard input.
+
+    Ends all sessions.
+    """
     from quota_web.auth import login, passwords
 
     services().ready()
-    gate = login.LoginContext(services().settings, current_app.config.get("PASSWORD_COST", passwords.COST))
+    gate = login.LoginContext(
+        services().settings, current_app.config.get("PASSWORD_COST", passwords.COST)
+    )
     login.set_password(gate, login.NewPassword(_typed_twice()), clock.now(), ACTOR)
     click.echo("The password is set; all sessions have ended.")
 
@@ -38,7 +43,11 @@ def _typed_twice() -> str:
     return typed
 
 
-token = AppGroup("token", help="API tokens for scripts. Every token reads and may refresh; --write lets it save and delete accounts, too.")
+token = AppGroup(
+    "token",
+    help="API tokens for scripts. Every token reads and may refresh; --write lets it save and "
+    "delete accounts, too.",
+)
 
 
 @token.command("create")
@@ -65,7 +74,14 @@ def token_list() -> None:
     rows = [("token", "may", "created", "last used")]
     for one in tokens.listed():
         last = times.local(one.last_used_at, zone) if one.last_used_at is not None else "never"
-        rows.append((one.name, "read, write" if one.can_write else "read", times.local(one.created_at, zone), last))
+        rows.append(
+            (
+                one.name,
+                "read, write" if one.can_write else "read",
+                times.local(one.created_at, zone),
+                last,
+            )
+        )
     click.echo("\n".join(output.columns_of(rows)))
 
 

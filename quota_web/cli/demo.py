@@ -1,4 +1,6 @@
-"""Door: `flask quota demo`, invented accounts for whoever wants to look before trusting the app with a token."""
+"""Door: `flask quota demo`, invented accounts for whoever wants to look before trusting the app
+with a token.
+"""
 
 import click
 
@@ -8,11 +10,26 @@ MOST_ACCOUNTS, MOST_DAYS = 200, 730
 
 
 @click.command("demo")
-@click.option("--accounts", default=12, show_default=True, type=click.IntRange(1, MOST_ACCOUNTS), help="How many accounts to invent.")
-@click.option("--days", default=90, show_default=True, type=click.IntRange(1, MOST_DAYS), help="How many days of history each has.")
+@click.option(
+    "--accounts",
+    default=12,
+    show_default=True,
+    type=click.IntRange(1, MOST_ACCOUNTS),
+    help="How many accounts to invent.",
+)
+@click.option(
+    "--days",
+    default=90,
+    show_default=True,
+    type=click.IntRange(1, MOST_DAYS),
+    help="How many days of history each has.",
+)
 @click.option("--remove", is_flag=True, help="Take the demo data away again.")
 def command(accounts: int, days: int, remove: bool) -> None:
-    """Fill an empty database with invented accounts and their history. Nothing is ever sent for them."""
+    """Fill an empty database with invented accounts and their history.
+
+    Nothing is ever sent for them.
+    """
     from quota_web.cli import output
     from quota_web.core import clock
     from quota_web.core.times import utc_offset
@@ -26,6 +43,11 @@ def command(accounts: int, days: int, remove: bool) -> None:
         click.echo("The demo data is gone.")
         return
     with output.progress(accounts, "inventing") as told:
-        readings = fill.fill(accounts, days, now, utc_offset_s=utc_offset(now, present.settings.timezone), told=told)
+        readings = fill.fill(
+            accounts, days, now, utc_offset_s=utc_offset(now, present.settings.timezone), told=told
+        )
     what = "1 account" if accounts == 1 else f"{accounts} accounts"
-    click.echo(f"Invented {what} with {readings:,} readings over {days} days. To take them away: flask quota demo --remove")
+    click.echo(
+        f"Invented {what} with {readings:,} readings over {days} days. To take them away: flask "
+        f"quota demo --remove"
+    )

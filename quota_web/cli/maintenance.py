@@ -1,4 +1,6 @@
-"""Door: the commands that look after the database: backup, restore, prune, rotate-key, doctor, copy-to."""
+"""Door: the commands that look after the database: backup, restore, prune, rotate-key, doctor,
+copy-to.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -42,17 +44,33 @@ def backup(file: Path, force: bool) -> None:
     present = _ready()
     content = backup.backup(file.absolute(), overwrite=force)
     rows = content.rows
-    click.echo(f"{file}: {mib(content.size)}, {rows['account']:,} accounts, {rows['reading']:,} readings, looked through and good")
-    key = present.settings.instance_dir / "secret.key" if present.cipher.is_from_file else "QUOTA_SECRET_KEY"
-    click.echo(f"The tokens in it are sealed, and their key is not in it: keep {key} too, in another place.", err=True)
+    click.echo(
+        f"{file}: {mib(content.size)}, {rows['account']:,} accounts, {rows['reading']:,} "
+        f"readings, looked through and good"
+    )
+    key = (
+        present.settings.instance_dir / "secret.key"
+        if present.cipher.is_from_file
+        else "QUOTA_SECRET_KEY"
+    )
+    click.echo(
+        f"The tokens in it are sealed, and their key is not in it: keep {key} too, in another "
+        f"place.",
+        err=True,
+    )
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--without-tokens", is_flag=True, help="Restore what there is where no key opens the tokens.")
+@click.option(
+    "--without-tokens", is_flag=True, help="Restore what there is where no key opens the tokens."
+)
 def restore(file: Path, yes: bool, without_tokens: bool) -> None:
-    """Put the backup FILE in the database's place; stop the service first. What is there now is kept beside it."""
+    """Put the backup FILE in the database's place; stop the service first.
+
+    What is there now is kept beside it.
+    """
     from quota_web.maintenance import backup
 
     if not yes and sys.stdin.isatty():
@@ -67,7 +85,9 @@ def restore(file: Path, yes: bool, without_tokens: bool) -> None:
     )
     rows = done.content.rows
     older = f" (brought up from version {done.migrated_from})" if done.migrated_from else ""
-    click.echo(f"{file}: in place{older}: {rows['account']:,} accounts, {rows['reading']:,} readings")
+    click.echo(
+        f"{file}: in place{older}: {rows['account']:,} accounts, {rows['reading']:,} readings"
+    )
     if done.resealed:
         click.echo(f"The tokens of {done.resealed} account(s) are sealed with the present key now.")
     if done.aside is not None:
@@ -85,13 +105,24 @@ def _consequences(done: "Restored") -> Iterator[str]:
     yield "All sessions have ended. The password is that of the backup."
     if done.api_tokens:
         listed = ", ".join(names.printable(name) for name in done.api_tokens)
-        yield f"API tokens of the backup are good again: {listed}. Revoke those that you do not know."
+        yield (
+            f"API tokens of the backup are good again: {listed}. Revoke those that you do not know."
+        )
 
 
 @click.command()
-@click.option("--before", "date", required=True, metavar="DATE", help="A day such as 2026-08-01, in UTC; what is from that day on stays.")
+@click.option(
+    "--before",
+    "date",
+    required=True,
+    metavar="DATE",
+    help="A day such as 2026-08-01, in UTC; what is from that day on stays.",
+)
 def prune(date: str) -> None:
-    """Delete raw readings and attempts from before DATE. Hourly and daily figures stay, so long charts look the same."""
+    """Delete raw readings and attempts from before DATE.
+
+    Hourly and daily figures stay, so long charts look the same.
+    """
     from quota_web.maintenance import prune
 
     try:
@@ -102,36 +133,60 @@ def prune(date: str) -> None:
         raise BadInput("before", f"{date}: is still to come")
     _ready()
     done = prune.prune(before, clock.now(), ACTOR)
-    click.echo(f"Deleted {done.readings:,} readings and {done.attempts:,} entries of attempts from before {times.iso_text(done.before)}.")
+    click.echo(
+        f"Deleted {done.readings:,} readings and {done.attempts:,} entries of attempts from "
+        f"before {times.iso_text(done.before)}."
+    )
     if done.readings:
         click.echo("The file keeps its size; what became free in it is used again.", err=True)
 
 
 @click.command("rotate-key")
 def rotate_key() -> None:
-    """Seal all tokens with a new key, also while the service runs. Interrupted, the same command goes on."""
+    """Seal all tokens with a new key, also while the service runs.
+
+    Interrupted, the same command goes on.
+    """
     from quota_web.maintenance import rotate_key
 
     present = _ready()
     done = rotate_key.rotate(present.cipher, clock.now(), ACTOR)
-    click.echo(f"{'A new key' if done.is_new else 'The present key'} seals the tokens now: {done.resealed} account(s) sealed anew.")
+    click.echo(
+        f"{'A new key' if done.is_new else 'The present key'} seals the tokens now: "
+        f"{done.resealed} account(s) sealed anew."
+    )
     for name in done.unreadable:
         click.echo(f"{name}: no key opens its tokens; save the account again", err=True)
     if not done.is_from_file:
         click.echo(
-            "Take QUOTA_SECRET_KEY_OLD away now; older backups need that key, or a secret.key from before: keep it as long as you keep those.",
+            "Take QUOTA_SECRET_KEY_OLD away now; older backups need that key, or a secret.key "
+            "from before: keep it as long as you keep those.",
             err=True,
         )
     elif done.old_keys is not None:
         click.echo(f"The old key is kept as {done.old_keys}:", err=True)
-        click.echo("older backups need it, and a restore finds it there. Delete it with them.", err=True)
-    click.echo("Restart the service, so that it signs cookies with the new key; everybody signs in again then.", err=True)
+        click.echo(
+            "older backups need it, and a restore finds it there. Delete it with them.", err=True
+        )
+    click.echo(
+        "Restart the service, so that it signs cookies with the new key; everybody signs in again "
+        "then.",
+        err=True,
+    )
 
 
 @click.command()
-@click.option("--rebuild", "anew", is_flag=True, help="Make hourly and daily figures and latest values anew from the raw readings first.")
+@click.option(
+    "--rebuild",
+    "anew",
+    is_flag=True,
+    help="Make hourly and daily figures and latest values anew from the raw readings first.",
+)
 def doctor(anew: bool) -> None:
-    """Look at everything the app stands on and say what to do. Exit status 4 if something is bad."""
+    """Look at everything the app stands on and say what to do.
+
+    Exit status 4 if something is bad.
+    """
     from quota_web.maintenance import doctor, rebuild
 
     present = services()
@@ -139,8 +194,13 @@ def doctor(anew: bool) -> None:
         _ready()
         with _Progress() as progress:
             done = rebuild.rebuild(clock.now(), ACTOR, lambda at, of: progress("windows", at, of))
-        click.echo(f"Rebuilt {done.windows} windows from {done.readings:,} readings; latest values of {done.corrected} were wrong.")
-    patient = doctor.DoctorContext(present.settings, present.cipher, lambda: present.client, clock.now())
+        click.echo(
+            f"Rebuilt {done.windows} windows from {done.readings:,} readings; latest values of "
+            f"{done.corrected} were wrong."
+        )
+    patient = doctor.DoctorContext(
+        present.settings, present.cipher, lambda: present.client, clock.now()
+    )
     worst = False
     for finding in doctor.diagnose(patient):
         worst |= finding.verdict is doctor.Level.BAD
@@ -156,28 +216,47 @@ def _line(finding: "Finding") -> str:
 @click.command("copy-to")
 @click.argument("url")
 def copy_to(url: str) -> None:
-    """Copy the whole history to the empty database at URL, such as postgresql://USER@HOST/NAME, and compare both sides.
+    """Copy the whole history to the empty database at URL, such as postgresql://USER@HOST/NAME, and
+    compare both sides.
 
-    Stop the service first: what it stores after the copy began would be left behind. A password is better kept in ~/.pgpass than in URL.
+    Stop the service first: what it stores after the copy began would be left behind. A password is
+    better kept in ~/.pgpass than in URL.
     """
     from quota_web.maintenance import transfer
 
     with transfer.alone(_ready().presence) as others, _Progress() as progress:
         if others:
             click.echo(
-                f"{others} other connection(s) to this database: if a service is one of them, what it stores from now on is left behind.", err=True
+                f"{others} other connection(s) to this database: if a service is one of them, "
+                f"what it stores from now on is left behind.",
+                err=True,
             )
         sums = transfer.copy_to(url, progress)
-    click.echo("\n".join(columns_of([("table", "rows", "checksum"), *((name, f"{s.rows:,}", f"{s.checksum:016x}") for name, s in sums.items())])))
+    click.echo(
+        "\n".join(
+            columns_of(
+                [
+                    ("table", "rows", "checksum"),
+                    *((name, f"{s.rows:,}", f"{s.checksum:016x}") for name, s in sums.items()),
+                ]
+            )
+        )
+    )
     click.echo("Everything arrived: counts and checksums are the same on both sides.")
-    click.echo("Set QUOTA_DATABASE_URL to it. The key stays where it is; a second machine needs the same one as QUOTA_SECRET_KEY.", err=True)
+    click.echo(
+        "Set QUOTA_DATABASE_URL to it. The key stays where it is; a second machine needs the same "
+        "one as QUOTA_SECRET_KEY.",
+        err=True,
+    )
 
 
 class _Progress:
     """One line on a terminal that says how far something is; in a pipe, nothing."""
 
     def __init__(self) -> None:
-        self._write: Callable[[str], object] | None = sys.stderr.write if sys.stderr.isatty() else None
+        self._write: Callable[[str], object] | None = (
+            sys.stderr.write if sys.stderr.isatty() else None
+        )
         self._shown = 0.0
 
     def __enter__(self) -> "_Progress":

@@ -1,4 +1,7 @@
-"""What commands print: the table, one line of everything, fault lines, and the exit status. No Flask, no database."""
+"""What commands print: the table, one line of everything, fault lines, and the exit status.
+
+No Flask, no database.
+"""
 
 import signal
 import sys
@@ -12,7 +15,15 @@ from typing import NoReturn, Protocol
 
 from quota_web.core import labels
 from quota_web.core.faults import Fault
-from quota_web.core.quota import FIVE_HOUR, SPEND, WEEKLY, Reading, Status, is_own, unavailable_models
+from quota_web.core.quota import (
+    FIVE_HOUR,
+    SPEND,
+    WEEKLY,
+    Reading,
+    Status,
+    is_own,
+    unavailable_models,
+)
 from quota_web.core.ranking import Group
 from quota_web.core.times import local, short
 from quota_web.reports.overview import AccountView
@@ -63,13 +74,23 @@ def status_table(
 
 
 def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(_LEAST.get(title, 0), *(_width(row[i]) for row in (header, *rows))) for i, title in enumerate(header)]
+    widths = [
+        max(_LEAST.get(title, 0), *(_width(row[i]) for row in (header, *rows)))
+        for i, title in enumerate(header)
+    ]
     sides = [_right if title in _NUMBERS else _left for title in header]
-    return ["  ".join(side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True)).rstrip() for row in (header, *rows)]
+    return [
+        "  ".join(
+            side(cell, width) for side, cell, width in zip(sides, row, widths, strict=True)
+        ).rstrip()
+        for row in (header, *rows)
+    ]
 
 
 def state(report: AccountView, now: int, zone: tzinfo | None) -> str:
-    """What can be made of an account: `usable`, `blocked until 11:00`, `needs sign-in`, `failing since 12:12`."""
+    """What can be made of an account: `usable`, `blocked until 11:00`, `needs sign-in`, `failing
+    since 12:12`.
+    """
     if report.group in (Group.ATTENTION, Group.PAUSED):
         return labels.STATUSES[report.status].short
     words = []
@@ -86,7 +107,9 @@ def state(report: AccountView, now: int, zone: tzinfo | None) -> str:
 
 
 def other(report: AccountView, now: int, zone: tzinfo | None) -> str:
-    """What an account has beside the two windows that have columns: `monthly 39, credits unlimited`."""
+    """What an account has beside the two windows that have columns: `monthly 39, credits
+    unlimited`.
+    """
     words = [
         f"{labels.window(w.key).lower()} {w.remaining_percent:g}"
         for w in report.windows
@@ -98,7 +121,9 @@ def other(report: AccountView, now: int, zone: tzinfo | None) -> str:
     elif credits is not None and credits.has_credits:
         words.append(f"credits {_amount(credits.balance)}" if credits.balance else "credits shared")
     for model in unavailable_models(report.facts, now) if report.facts else ():
-        until = "" if model.available_at is None else f" until {short(model.available_at, now, zone)}"
+        until = (
+            "" if model.available_at is None else f" until {short(model.available_at, now, zone)}"
+        )
         words.append(f"no {model.model}{until}")
     if report.same_login_as is not None:
         words.append(f"same login as {report.same_login_as}")
@@ -115,7 +140,13 @@ def _amount(balance: str) -> str:
 def _row(report: AccountView, zone: tzinfo | None) -> tuple[str, str, str, str, str]:
     weekly = report.weekly
     reset = local(weekly.resets_at, zone) if weekly and weekly.resets_at is not None else "-"
-    return (report.account.name, _left_of(report.five_hour), _left_of(weekly), reset, report.source or "-")
+    return (
+        report.account.name,
+        _left_of(report.five_hour),
+        _left_of(weekly),
+        reset,
+        report.source or "-",
+    )
 
 
 def _left_of(window: Reading | None) -> str:
@@ -154,7 +185,9 @@ def _instead(report: AccountView) -> str | None:
 
 
 def fault_line(name: str, fault: Fault, zone: tzinfo | None) -> str:
-    """One line for standard error, status first: `alice: expired: access token expired at …; sign in again`."""
+    """One line for standard error, status first: `alice: expired: access token expired at …; sign
+    in again`.
+    """
     return f"{name}: {fault.status}: {fault.text(lambda at: local(at, zone))}"
 
 
@@ -163,7 +196,9 @@ def print_error(line: str) -> None:
 
 
 def escape_unprintable() -> None:
-    """Let a terminal that cannot write a character of a name show its number, instead of ending with an error."""
+    """Let a terminal that cannot write a character of a name show its number, instead of ending
+    with an error.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -171,10 +206,12 @@ def escape_unprintable() -> None:
 
 @contextmanager
 def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """End as soon as what is under way is whole, when somebody presses Ctrl-C, closes the terminal or ends the process.
+    """End as soon as what is under way is whole, when somebody presses Ctrl-C, closes the terminal
+    or ends the process.
 
-    *stop* runs in a thread of its own: the signal may have come in the middle of a commit, with its locks held. The block
-    ends by itself then, and the process with the signal's status. A second signal ends it at once.
+    *stop* runs in a thread of its own: the signal may have come in the middle of a commit, with its
+    locks held. The block ends by itself then, and the process with the signal's status. A second
+    signal ends it at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -187,7 +224,10 @@ def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
             _end(number)
         threading.Thread(target=stop, daemon=True).start()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, note)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
@@ -205,7 +245,10 @@ def _end(number: int) -> NoReturn:
 
 @contextmanager
 def progress(total: int, doing: str = "refreshing") -> Iterator[Counter]:
-    """Count results; on a terminal, a bar appears once that takes more than a second. In a pipe nothing is printed."""
+    """Count results; on a terminal, a bar appears once that takes more than a second.
+
+    In a pipe nothing is printed.
+    """
     if not total or not sys.stderr.isatty():
         yield lambda: None
         return
@@ -217,7 +260,9 @@ def progress(total: int, doing: str = "refreshing") -> Iterator[Counter]:
 
 
 class _LateBar:
-    """A progress bar on standard error that a short refresh never shows (and never loads the library for)."""
+    """A progress bar on standard error that a short refresh never shows (and never loads the
+    library for).
+    """
 
     def __init__(self, total: int, doing: str) -> None:
         self._total, self._doing, self._done = total, doing, 0
@@ -252,7 +297,13 @@ class _LateBar:
 class _Bar:
     def __init__(self, total: int, doing: str) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
@@ -269,14 +320,20 @@ class _Bar:
 def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as aligned lines, for the smaller lists."""
     widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(_left(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(_left(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _width(text: str) -> int:
     """How many cells a terminal gives a text: wide characters take two, marks that combine none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def _left(text: str, width: int) -> str:

@@ -1,4 +1,7 @@
-"""Door: `flask quota …`. A command reads its options, calls one act, prints, and sets the exit status."""
+"""Door: `flask quota …`.
+
+A command reads its options, calls one act, prints, and sets the exit status.
+"""
 
 import sys
 from typing import Any
@@ -33,7 +36,9 @@ class QuotaGroup(AppGroup):
             ctx.exit(1)
 
 
-quota = QuotaGroup("quota", help="Codex quota of your accounts: refresh it, look at it, manage the accounts.")
+quota = QuotaGroup(
+    "quota", help="Codex quota of your accounts: refresh it, look at it, manage the accounts."
+)
 
 
 def init_app(app: Flask) -> None:
@@ -48,7 +53,13 @@ def init_app(app: Flask) -> None:
 class LazyDatabaseGroup(click.Command):
     """`flask db …`; Flask-Migrate and Alembic are loaded only when it is used."""
 
-    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
         from flask import current_app
         from flask_migrate import Migrate
         from flask_migrate.cli import db as group
@@ -57,7 +68,13 @@ class LazyDatabaseGroup(click.Command):
         from quota_web.store.schema import MIGRATIONS
 
         Migrate(current_app, db, directory=str(MIGRATIONS))
-        ours = QuotaGroup(group.name, commands=group.commands, params=group.params, callback=group.callback, help=group.help)
+        ours = QuotaGroup(
+            group.name,
+            commands=group.commands,
+            params=group.params,
+            callback=group.callback,
+            help=group.help,
+        )
         return ours.make_context(info_name, args, parent, **extra)
 
 
@@ -69,8 +86,14 @@ def _world() -> Services:
 
 @quota.command()
 @click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
-@click.option("--force", is_flag=True, help="Ask for exhausted accounts too, and for those that were told to wait.")
-@click.option("--json", "as_json", is_flag=True, help="Print the /api/results document instead of the table.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Ask for exhausted accounts too, and for those that were told to wait.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the /api/results document instead of the table."
+)
 def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Refresh all accounts, or those named, and print what is left."""
     from quota_web.refresh import context
@@ -92,7 +115,13 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
     show_default=True,
     help="A table, one line for a shell prompt or a status bar, or the /api/results document.",
 )
-@click.option("--max", "most", metavar="N", type=click.IntRange(1), help="At most N accounts, the usable ones first.")
+@click.option(
+    "--max",
+    "most",
+    metavar="N",
+    type=click.IntRange(1),
+    help="At most N accounts, the usable ones first.",
+)
 def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     """Show what is known, from the database; nothing is sent."""
     from quota_web.cli import status

@@ -32,7 +32,9 @@ def run(
         output.print_error("No auth files found.")
     for report in shown:
         if report.fault is not None:
-            output.print_error(output.fault_line(report.account.name, report.fault, settings.timezone))
+            output.print_error(
+                output.fault_line(report.account.name, report.fault, settings.timezone)
+            )
     for error in missing:
         output.print_error(str(error))
     return output.UNUSABLE if missing else output.OK

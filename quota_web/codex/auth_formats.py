@@ -1,8 +1,9 @@
 """Where the accounts are in a document of whatever shape, and where each of them keeps which field.
 
-No tool's shape is known by name: the document is walked, and every object that holds an access token is
-an account. What it is called, whose it is and which service it belongs to is said by the object itself
-or by the nearest around it. The objects are the document's own, so an edit of one edits the document.
+No tool's shape is known by name: the document is walked, and every object that holds an access
+token is an account. What it is called, whose it is and which service it belongs to is said by the
+object itself or by the nearest around it. The objects are the document's own, so an edit of one
+edits the document.
 """
 
 import re
@@ -32,7 +33,8 @@ _NAME = ("name", "label", "alias", "nickname", "display_name", "displayName")
 _API_KEY = ("OPENAI_API_KEY", "api_key", "apiKey", "bedrock_api_key")
 _MODE = ("auth_mode", "authMode", "auth_type", "authType", "type")
 _API_KEY_MODES = ("api", "apikey", "bedrockapikey")
-#: Names that other things have as well: a token only if it looks like one or stands beside one of these.
+#: Names that other things have as well: a token only if it looks like one or stands beside one of
+#: these.
 _COMMON = ("access", "token")
 _BESIDE_TOKENS = (*REFRESH, *ID, *ACCOUNT_ID, *_MODE, "platform", "provider")
 
@@ -66,7 +68,8 @@ _OTHERS = (
     ),
     *("azure", "minimax", "zai"),
 )
-#: Words that stand beside a service's in a key, such as `openai-codex:default`, `claude_code_oauth`.
+#: Words that stand beside a service's in a key, such as `openai-codex:default`,
+#: `claude_code_oauth`.
 _BESIDE = ("", "ai", "api", "auth", "cli", "code", "oauth", "provider", "web")
 #: Objects whose keys are services, and objects whose keys are people's own words.
 BY_SERVICE = ("providers", "credential_pool")
@@ -87,7 +90,9 @@ JsonObject = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Whose an account is as far as words around it say: ChatGPT's, another known service's, or of an unknown name."""
+    """Whose an account is as far as words around it say: ChatGPT's, another known service's, or of
+    an unknown name.
+    """
 
     kind: Literal["own", "other", "unknown"]
     word: str
@@ -123,7 +128,9 @@ class Found:
     @property
     def beside(self) -> list[JsonObject]:
         """Objects inside the one with the token, which may say whose it is."""
-        return [child for part in self.where[:1] for child in part.values() if isinstance(child, dict)]
+        return [
+            child for part in self.where[:1] for child in part.values() if isinstance(child, dict)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,10 @@ class _Place:
 
 
 def split(document: object) -> list[Found]:
-    """Every account in a document, in the order of the file. Raises JsonRefused where it has too many objects."""
+    """Every account in a document, in the order of the file.
+
+    Raises JsonRefused where it has too many objects.
+    """
     if isinstance(document, BrokenPart):
         return [Found(problem=f"not valid JSON (line {document.line})")]
     if not isinstance(document, dict | list):
@@ -181,14 +191,26 @@ class _Walk:
 
     def _object(self, value: JsonObject, place: _Place) -> list[Found]:
         service = _by_fields(value) or place.service
-        around = replace(place, service=service, account_id=first_text([value], ACCOUNT_ID) or place.account_id)
-        below = [(key, found) for key, child in value.items() for found in self.walk(child, _inside(around, key))]
+        around = replace(
+            place, service=service, account_id=first_text([value], ACCOUNT_ID) or place.account_id
+        )
+        below = [
+            (key, found)
+            for key, child in value.items()
+            for found in self.walk(child, _inside(around, key))
+        ]
         if place.key in BY_NAME:
-            below = [(key, replace(found, name=found.name or clean(key)) if found.is_open else found) for key, found in below]
+            below = [
+                (key, replace(found, name=found.name or clean(key)) if found.is_open else found)
+                for key, found in below
+            ]
         access = access_field(value, has_more=bool(below))
         if access is None and len(below) == 1:
             return [_around(found, value) for _, found in below]
-        closed = [replace(found, key=clean(key), is_open=False) if found.is_open else found for key, found in below]
+        closed = [
+            replace(found, key=clean(key), is_open=False) if found.is_open else found
+            for key, found in below
+        ]
         if access is None and (below or not _is_sign(value, place)):
             return closed
         service = _by_token(value.get(access or "")) or service
@@ -207,13 +229,23 @@ class _Walk:
         inner = [self.walk(item, inside) for item in value]
         if not place.lists_accounts and not any(inner):
             return []
-        several = [found or [_no_account(item, inside)] for item, found in zip(value, inner, strict=True)]
-        return [replace(found, is_open=False, among=found.among or value) for items in several for found in items]
+        several = [
+            found or [_no_account(item, inside)] for item, found in zip(value, inner, strict=True)
+        ]
+        return [
+            replace(found, is_open=False, among=found.among or value)
+            for items in several
+            for found in items
+        ]
 
     def _text(self, text: str, place: _Place) -> list[Found]:
         """A bare token in a list, and JSON that somebody put into a text."""
         text = text.strip()
-        if not place.key and (text.startswith("eyJ") or place.above in BY_NAME) and is_bare_token(text):
+        if (
+            not place.key
+            and (text.startswith("eyJ") or place.above in BY_NAME)
+            and is_bare_token(text)
+        ):
             return [
                 Found(
                     bare=text,
@@ -229,7 +261,9 @@ class _Walk:
         except JsonRefused:
             is_sign = any(f'"{name}"' in text for name in (*ACCESS[:2], *REFRESH[:2]))
             return [Found(problem="a text in it is cut or no JSON")] if is_sign else []
-        return self.walk(inner, replace(place, depth=place.depth + 1, in_text=True, lists_accounts=False))
+        return self.walk(
+            inner, replace(place, depth=place.depth + 1, in_text=True, lists_accounts=False)
+        )
 
 
 def _inside(around: _Place, key: str) -> _Place:
@@ -254,19 +288,26 @@ def _around(found: Found, outer: JsonObject) -> Found:
 def _no_account(item: object, place: _Place) -> Found:
     """What stands among accounts and holds no token."""
     if isinstance(item, dict):
-        return Found((item,), name=_own_name(item), service=_by_fields(item) or place.service, is_sign=False)
+        return Found(
+            (item,), name=_own_name(item), service=_by_fields(item) or place.service, is_sign=False
+        )
     return Found(bare=item, is_sign=False)
 
 
 def access_field(part: JsonObject, has_more: bool = False) -> str | None:
-    """The field of an object that holds an access token, if one does; *has_more* if there are accounts further inside."""
+    """The field of an object that holds an access token, if one does; *has_more* if there are
+    accounts further inside.
+    """
     for name in ACCESS:
         token = part.get(name)
         if token is None or (isinstance(token, str) and not token.strip()):
             continue
         if name == "personal_access_token" and has_more:
             continue
-        if name in _COMMON and not (isinstance(token, str) and (is_bare_token(token) or any(n in part for n in _BESIDE_TOKENS))):
+        if name in _COMMON and not (
+            isinstance(token, str)
+            and (is_bare_token(token) or any(n in part for n in _BESIDE_TOKENS))
+        ):
             continue
         if has_more and isinstance(token, dict | list):
             continue
@@ -275,10 +316,16 @@ def access_field(part: JsonObject, has_more: bool = False) -> str | None:
 
 
 def _is_sign(part: JsonObject, place: _Place) -> bool:
-    """Whether an object without an access token is a sign-in all the same, of a kind that has to be named."""
+    """Whether an object without an access token is a sign-in all the same, of a kind that has to be
+    named.
+    """
     refresh = part.get("refresh")
-    is_refresh = first_text([part], REFRESH[:2]) is not None or (isinstance(refresh, str) and is_refresh_token(refresh))
-    is_service = place.above in BY_SERVICE or (place.service is not None and _known(_head(place.key)) and any(n in part for n in _MODE))
+    is_refresh = first_text([part], REFRESH[:2]) is not None or (
+        isinstance(refresh, str) and is_refresh_token(refresh)
+    )
+    is_service = place.above in BY_SERVICE or (
+        place.service is not None and _known(_head(place.key)) and any(n in part for n in _MODE)
+    )
     return is_refresh or is_service or holds_api_key([part]) or holds_agent_identity([part])
 
 
@@ -301,7 +348,9 @@ def _by_key(key: str, above: str, around: Service | None) -> Service | None:
 
 
 def _head(key: str) -> str:
-    """The part of a key that can be a service's: `openai-codex` of `openai-codex:default`; nothing of a person's word."""
+    """The part of a key that can be a service's: `openai-codex` of `openai-codex:default`; nothing
+    of a person's word.
+    """
     head = re.split("[:/]", key.lower(), maxsplit=1)[0]
     words = [word for word in re.split("[^a-z0-9]+", head) if word not in _BESIDE]
     return head if words and all(word in (*_OWN, *_OTHERS) for word in words) else ""
@@ -312,7 +361,11 @@ def _known(word: str) -> Service | None:
     lower = word.lower()
     if any(own in lower for own in _OWN):
         return Service("own", word)
-    return Service("other", word) if any(other in re.split("[^a-z0-9]+", lower) for other in _OTHERS) else None
+    return (
+        Service("other", word)
+        if any(other in re.split("[^a-z0-9]+", lower) for other in _OTHERS)
+        else None
+    )
 
 
 def _by_token(token: object) -> Service | None:
@@ -320,7 +373,11 @@ def _by_token(token: object) -> Service | None:
     if not isinstance(token, str):
         return None
     return next(
-        (Service("other", word) for start, word in _FOREIGN_TOKENS.items() if token.startswith(start)),
+        (
+            Service("other", word)
+            for start, word in _FOREIGN_TOKENS.items()
+            if token.startswith(start)
+        ),
         None,
     )
 
@@ -335,7 +392,9 @@ def _own_name(part: JsonObject) -> str | None:
 
 
 def first_text(where: Sequence[JsonObject], names: Sequence[str]) -> object:
-    """The first field of these names that holds anything but null or blank text; None if there is none."""
+    """The first field of these names that holds anything but null or blank text; None if there is
+    none.
+    """
     for part in where:
         for name in names:
             value = part.get(name)
@@ -360,7 +419,11 @@ def holds_api_key(where: Sequence[JsonObject]) -> bool:
     """Whether there is an API key, or the word that there is one."""
     keys = [part.get("key") for part in where]
     is_key = any(isinstance(key, str) and key.startswith("sk-") for key in keys)
-    return is_key or first_text(where, _API_KEY) is not None or any(mode in _API_KEY_MODES for mode in _modes(where))
+    return (
+        is_key
+        or first_text(where, _API_KEY) is not None
+        or any(mode in _API_KEY_MODES for mode in _modes(where))
+    )
 
 
 def holds_agent_identity(where: Sequence[JsonObject]) -> bool:
@@ -371,4 +434,6 @@ def holds_agent_identity(where: Sequence[JsonObject]) -> bool:
 
 
 def _modes(where: Sequence[JsonObject]) -> list[str]:
-    return [str(part[name]).replace("_", "").lower() for part in where for name in _MODE if name in part]
+    return [
+        str(part[name]).replace("_", "").lower() for part in where for name in _MODE if name in part
+    ]

@@ -20,12 +20,14 @@ MAX_FILE = 2 << 20
 MAX_ENTRIES = 1000
 _REFRESH_PREFIXES = ("rt_", "rt.", "oaistb_rt_")
 _BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
-#: What a piece of JSON or a token leaves behind when it is cut: more than words between two documents.
+#: What a piece of JSON or a token leaves behind when it is cut: more than words between two
+#: documents.
 _REMAINS = re.compile(r"[\"{}\[\]]|eyJ")
 
 
 def documents(raw: bytes, *, whole: bool = False) -> list[object]:
-    """What is in a file, in its order: JSON documents, bare tokens, and BrokenPart where it is neither.
+    """What is in a file, in its order: JSON documents, bare tokens, and BrokenPart where it is
+    neither.
 
     With *whole* a broken part refuses all of it. Raises JsonRefused.
     """
@@ -43,18 +45,26 @@ def documents(raw: bytes, *, whole: bool = False) -> list[object]:
 
 def _lines(text: str) -> list[object]:
     """Bare tokens or JSON Lines; empty where the text is neither."""
-    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    lines = [
+        line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")
+    ]
     if len(lines) > MAX_ENTRIES and (is_bare_token(lines[0]) or _is_object(lines[0])):
         raise JsonRefused(f"more than {MAX_ENTRIES} accounts")
     if all(is_bare_token(line) for line in lines):
         return list(lines)
-    if len(lines) > 1 and all(line[0] == "{" and line[-1] == "}" for line in lines) and _is_object(lines[0]):
+    if (
+        len(lines) > 1
+        and all(line[0] == "{" and line[-1] == "}" for line in lines)
+        and _is_object(lines[0])
+    ):
         return [_line(line, number) for number, line in enumerate(lines, 1)]
     return []
 
 
 def _line(line: str, number: int) -> object:
-    """One line of JSON Lines; a broken one stands for itself, so that it is reported with the others."""
+    """One line of JSON Lines; a broken one stands for itself, so that it is reported with the
+    others.
+    """
     try:
         return load_json(line.encode("utf-8"), MAX_FILE)
     except JsonRefused:
@@ -66,13 +76,18 @@ def _is_object(line: str) -> bool:
 
 
 def _parts(text: str) -> list[object]:
-    """Documents and tokens that stand one after the other; words and code fences between them are passed over."""
+    """Documents and tokens that stand one after the other; words and code fences between them are
+    passed over.
+    """
     found: list[object] = []
     for piece in sequence(text):
         found += _between(piece)
         if piece.value is not None:
             found.append(piece.value)
-        if sum(not isinstance(part, BrokenPart) for part in found[-1:]) and len(found) > MAX_ENTRIES:
+        if (
+            sum(not isinstance(part, BrokenPart) for part in found[-1:])
+            and len(found) > MAX_ENTRIES
+        ):
             raise JsonRefused(f"more than {MAX_ENTRIES} accounts")
     return found
 
@@ -88,10 +103,22 @@ def _between(piece: Piece) -> Iterator[object]:
 
 
 def is_bare_token(line: str) -> bool:
-    """Whether a line of text can be nothing but a token: one word with the marks of one, no JSON."""
+    """Whether a line of text can be nothing but a token: one word with the marks of one, no
+    JSON.
+    """
     token = strip_bearer(line)
-    looks = token.startswith(("eyJ", "at-", "sess-", "sk-")) or is_refresh_token(token) or token.count(".") in (2, 4)
-    return line.isascii() and looks and len(token.split()) == 1 and len(token) >= 8 and token[0] not in "{[\"'<"
+    looks = (
+        token.startswith(("eyJ", "at-", "sess-", "sk-"))
+        or is_refresh_token(token)
+        or token.count(".") in (2, 4)
+    )
+    return (
+        line.isascii()
+        and looks
+        and len(token.split()) == 1
+        and len(token) >= 8
+        and token[0] not in "{[\"'<"
+    )
 
 
 def is_refresh_token(token: str) -> bool:

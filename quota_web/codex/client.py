@@ -1,8 +1,9 @@
-"""One question to the usage endpoint: one deadline, a cap on what is read, no redirects, no cookies, retries.
+"""One question to the usage endpoint: one deadline, a cap on what is read, no redirects, no
+cookies, retries.
 
-urllib3 is used without requests' Session on top: that one would keep cookies, and it reads the whole body of a redirect it does not follow.
-Nothing is taken from the environment or from `.netrc`, and TLS is always verified.
-What the upstream does is a value, an `Answer`; only bugs are raised.
+urllib3 is used without requests' Session on top: that one would keep cookies, and it reads the
+whole body of a redirect it does not follow. Nothing is taken from the environment or from `.netrc`,
+and TLS is always verified. What the upstream does is a value, an `Answer`; only bugs are raised.
 """
 
 import http.client
@@ -58,7 +59,9 @@ class _Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a question without a token came to: whether there is a way to the other side, and whether it likes this machine's address."""
+    """What a question without a token came to: whether there is a way to the other side, and
+    whether it likes this machine's address.
+    """
 
     status: int | None
     #: Why no answer came, or what the answer says about this machine.
@@ -69,7 +72,9 @@ class Probe:
 
 
 class UsageClient:
-    """Asks for the quota of any number of accounts over one pool of connections; safe to use from many threads."""
+    """Asks for the quota of any number of accounts over one pool of connections; safe to use from
+    many threads.
+    """
 
     def __init__(
         self,
@@ -85,16 +90,29 @@ class UsageClient:
         pool_size: int = 16,
         stop: threading.Event | None = None,
     ) -> None:
-        """*timeout* is for one request, whole; *stop* ends waits and lets nothing more be sent. Raises BadSetting for a bad address or CA bundle."""
+        """*timeout* is for one request, whole; *stop* ends waits and lets nothing more be sent.
+
+        Raises BadSetting for a bad address or CA bundle.
+        """
         _refuse("the address of the usage endpoint", urls.check_upstream_url(url))
-        _refuse("the address of the proxy", urls.check_proxy_url(https_proxy) if https_proxy else None)
+        _refuse(
+            "the address of the proxy", urls.check_proxy_url(https_proxy) if https_proxy else None
+        )
         self._url, parts = url, urlsplit(url)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        # Plain http goes to this machine or its neighbours only, never through a proxy that would read the token.
-        proxied = https_proxy and parts.scheme == "https" and not urls.goes_past_proxy(url, no_proxy)
+        # Plain http goes to this machine or its neighbours only, never through a proxy that would
+        # read the token.
+        proxied = (
+            https_proxy and parts.scheme == "https" and not urls.goes_past_proxy(url, no_proxy)
+        )
         self._proxy = urls.with_scheme(https_proxy) if proxied and https_proxy else None
         self._tls = _tls_context(ca_bundle) if parts.scheme == "https" or self._proxy else None
-        self._retries, self._retry_delay, self._timeout, self._pool_size = retries, retry_delay, timeout, pool_size
+        self._retries, self._retry_delay, self._timeout, self._pool_size = (
+            retries,
+            retry_delay,
+            timeout,
+            pool_size,
+        )
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
@@ -105,8 +123,18 @@ class UsageClient:
         self._stop = stop or threading.Event()
         self._pool, self._watch, self._pid = self._new_pool(), RequestWatcher(), os.getpid()
 
-    def fetch(self, account_id: str, access_token: Secret, fedramp: bool = False, *, now: Callable[[], int], keep_raw: bool = False) -> Answer:
-        """Ask for one account's quota, with retries; *now* tells the wall time at which an answer came."""
+    def fetch(
+        self,
+        account_id: str,
+        access_token: Secret,
+        fedramp: bool = False,
+        *,
+        now: Callable[[], int],
+        keep_raw: bool = False,
+    ) -> Answer:
+        """Ask for one account's quota, with retries; *now* tells the wall time at which an answer
+        came.
+        """
         headers = self._headers_for(account_id, access_token, fedramp)
         hide = (access_token.reveal(), account_id)
         started, sent = clock.monotonic(), 0
@@ -114,7 +142,9 @@ class UsageClient:
         while True:
             if self._stop.is_set():
                 return self._dropped(started, sent)
-            exchange = self._exchange(headers, max(0.1, min(self._timeout, give_up - clock.monotonic())))
+            exchange = self._exchange(
+                headers, max(0.1, min(self._timeout, give_up - clock.monotonic()))
+            )
             sent += 1
             if self._stop.is_set() and exchange.failure is not None:
                 return self._dropped(started, sent)
@@ -133,12 +163,17 @@ class UsageClient:
         return Probe(exchange.status, judged.fault, date, _since(started))
 
     def cut(self) -> None:
-        """Stop: nothing more is sent, waits end, and the sockets of all requests under way are shut down."""
+        """Stop: nothing more is sent, waits end, and the sockets of all requests under way are shut
+        down.
+        """
         self._stop.set()
         self._watch.cut_all()
 
     def close(self) -> None:
-        """RequestDeadline what is under way and give all connections back. The client cannot be used again."""
+        """RequestDeadline what is under way and give all connections back.
+
+        The client cannot be used again.
+        """
         self.cut()
         self._watch.close()
         self._pool.close()
@@ -152,7 +187,11 @@ class UsageClient:
         token = access_token.reveal()
         if not _HEADER_SAFE.fullmatch(token) or not _HEADER_SAFE.fullmatch(account_id):
             raise ValueError("a token or account id that cannot stand in a header")
-        headers = {**self._headers, "Authorization": f"Bearer {token}", "ChatGPT-Account-Id": account_id}
+        headers = {
+            **self._headers,
+            "Authorization": f"Bearer {token}",
+            "ChatGPT-Account-Id": account_id,
+        }
         if fedramp:
             headers["X-OpenAI-Fedramp"] = "true"
         return headers
@@ -160,7 +199,8 @@ class UsageClient:
     def _exchange(self, headers: dict[str, str], seconds: float) -> _Exchange:
         """Send one request and read its answer, all within *seconds*."""
         if self._pid != os.getpid():
-            # After a fork: two processes must not talk over the same sockets, and the watching thread stayed behind.
+            # After a fork: two processes must not talk over the same sockets, and the watching
+            # thread stayed behind.
             self._pool, self._watch, self._pid = self._new_pool(), RequestWatcher(), os.getpid()
         connect, said = min(CONNECT_TIMEOUT_S, seconds), round(seconds, 1)
         failure = None
@@ -173,7 +213,9 @@ class UsageClient:
             return _Exchange(failure=f"timed out after {said:g} s")
         return found if failure is None else _Exchange(failure=failure)
 
-    def _send(self, headers: dict[str, str], timeout: urllib3.Timeout, cut: RequestDeadline) -> _Exchange:
+    def _send(
+        self, headers: dict[str, str], timeout: urllib3.Timeout, cut: RequestDeadline
+    ) -> _Exchange:
         response = self._pool.urlopen(
             "GET", self._target, headers=headers, retries=False, redirect=False, assert_same_host=False,
             timeout=timeout, preload_content=False, decode_content=False,
@@ -188,14 +230,24 @@ class UsageClient:
             response.release_conn()
         if not raw and problem is None and _is_cut_in_its_header(response):
             return _Exchange(failure="the answer was cut short")
-        body, problem = _decoded(raw, response.headers.get("content-encoding", "")) if problem is None else (b"", problem)
+        body, problem = (
+            _decoded(raw, response.headers.get("content-encoding", ""))
+            if problem is None
+            else (b"", problem)
+        )
         return _Exchange(response.status, response.headers, body, problem)
 
-    def _judged(self, exchange: _Exchange, now: int, hide: tuple[str, ...]) -> tuple[Classification, Snapshot | None]:
+    def _judged(
+        self, exchange: _Exchange, now: int, hide: tuple[str, ...]
+    ) -> tuple[Classification, Snapshot | None]:
         if exchange.status is None or exchange.headers is None:
-            return Classification(Fault("unreachable", {"reason": exchange.failure or "no answer"})), None
+            return Classification(
+                Fault("unreachable", {"reason": exchange.failure or "no answer"})
+            ), None
         headers = {name.lower(): value for name, value in exchange.headers.items()}
-        judged = classify.classify(exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide)
+        judged = classify.classify(
+            exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide
+        )
         if judged.fault is not None:
             return judged, None
         try:
@@ -203,24 +255,43 @@ class UsageClient:
         except payload.BadPayload as bad:
             return Classification(classify.bad_response(str(bad))), None
 
-    def _wait(self, exchange: _Exchange, judged: tuple[Classification, Snapshot | None], sent: int, left: float) -> float | None:
+    def _wait(
+        self,
+        exchange: _Exchange,
+        judged: tuple[Classification, Snapshot | None],
+        sent: int,
+        left: float,
+    ) -> float | None:
         """How long to wait before the next request; None if there is none."""
         fault, asked = judged[0].fault, judged[0].retry_after_s or 0
         passing = fault is not None and (
             fault.status is Status.UNREACHABLE
-            or (exchange.status in classify.RETRYABLE and fault.status in (Status.RATE_LIMITED, Status.UPSTREAM_ERROR))
+            or (
+                exchange.status in classify.RETRYABLE
+                and fault.status in (Status.RATE_LIMITED, Status.UPSTREAM_ERROR)
+            )
         )
         if not passing or sent > self._retries or asked > LONGEST_WAIT_S:
             return None
-        wait = max(self._retry_delay * 2.0 ** min(sent - 1, 20), asked) * (1 + JITTER * random.random())  # noqa: S311 - no secret
+        wait = max(self._retry_delay * 2.0 ** min(sent - 1, 20), asked)
+        wait *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         return wait if wait < left else None
 
     def _dropped(self, started: float, sent: int) -> Answer:
         fault = Fault("unreachable", {"reason": "stopped before an answer came"})
-        return Answer(fault.status, fault=fault, requests_sent=sent, duration_ms=_since(started), dropped=True)
+        return Answer(
+            fault.status, fault=fault, requests_sent=sent, duration_ms=_since(started), dropped=True
+        )
 
 
-def _answer(exchange: _Exchange, judged: tuple[Classification, Snapshot | None], now: int, keep_raw: bool, sent: int, started: float) -> Answer:
+def _answer(
+    exchange: _Exchange,
+    judged: tuple[Classification, Snapshot | None],
+    now: int,
+    keep_raw: bool,
+    sent: int,
+    started: float,
+) -> Answer:
     found, snapshot = judged
     headers = exchange.headers if keep_raw else None
     return Answer(
@@ -229,7 +300,11 @@ def _answer(exchange: _Exchange, judged: tuple[Classification, Snapshot | None],
         snapshot=snapshot,
         fault=found.fault,
         retry_after_s=found.retry_after_s,
-        headers={name: "***" if name.lower() in _MASKED else value for name, value in headers.items()} if headers is not None else None,
+        headers={
+            name: "***" if name.lower() in _MASKED else value for name, value in headers.items()
+        }
+        if headers is not None
+        else None,
         body_bytes=exchange.body if keep_raw and exchange.status is not None else None,
         requests_sent=sent,
         duration_ms=_since(started),
@@ -253,7 +328,10 @@ def _since(started: float) -> int:
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
-    """The body as it came, or why it is not read. The last read is the one that notices an answer cut short."""
+    """The body as it came, or why it is not read.
+
+    The last read is the one that notices an answer cut short.
+    """
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:15]) > MAX_BODY:
         return b"", _TOO_LARGE
@@ -266,9 +344,14 @@ def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
 
 
 def _is_cut_in_its_header(response: urllib3.BaseHTTPResponse) -> bool:
-    """Whether an answer without a body broke off in its header: http.client takes the end of the connection for the end of the header."""
+    """Whether an answer without a body broke off in its header: http.client takes the end of the
+    connection for the end of the header.
+    """
     ends = ("content-length", "transfer-encoding")
-    announced = any(name in response.headers for name in ends) or response.headers.get("connection", "").lower() == "close"
+    announced = (
+        any(name in response.headers for name in ends)
+        or response.headers.get("connection", "").lower() == "close"
+    )
     return not announced and response.version == 11 and response.status not in (204, 304)
 
 
@@ -293,14 +376,18 @@ def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
 
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """One context for all connections: reading the certificates takes longer than asking for a quota."""
+    """One context for all connections: reading the certificates takes longer than asking for a
+    quota.
+    """
     path = ca_bundle or certifi.where()
     try:
         if os.path.isdir(path):
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as error:
-        words = "is not a file of certificates" if isinstance(error, ssl.SSLError) else "cannot be read"
+        words = (
+            "is not a file of certificates" if isinstance(error, ssl.SSLError) else "cannot be read"
+        )
     raise BadSetting(f"the CA bundle {path} {words}")
 
 
@@ -309,12 +396,28 @@ def _manager(proxy: str | None, pool_size: int, tls: ssl.SSLContext | None) -> u
     if proxy is None:
         return urllib3.PoolManager(num_pools=1, maxsize=pool_size, block=False, ssl_context=tls)
     if proxy.startswith("socks"):
-        from urllib3.contrib.socks import SOCKSProxyManager  # needs PySocks, which few installations use
+        from urllib3.contrib.socks import (
+            SOCKSProxyManager,
+        )  # needs PySocks, which few installations use
 
-        return SOCKSProxyManager(proxy, num_pools=1, maxsize=pool_size, block=False, ssl_context=tls)
+        return SOCKSProxyManager(
+            proxy, num_pools=1, maxsize=pool_size, block=False, ssl_context=tls
+        )
     parts = urlsplit(proxy)
-    login = urllib3.make_headers(proxy_basic_auth=_login(parts.username, parts.password)) if parts.username else None
-    return urllib3.ProxyManager(proxy, num_pools=1, maxsize=pool_size, block=False, ssl_context=tls, proxy_ssl_context=tls, proxy_headers=login)
+    login = (
+        urllib3.make_headers(proxy_basic_auth=_login(parts.username, parts.password))
+        if parts.username
+        else None
+    )
+    return urllib3.ProxyManager(
+        proxy,
+        num_pools=1,
+        maxsize=pool_size,
+        block=False,
+        ssl_context=tls,
+        proxy_ssl_context=tls,
+        proxy_headers=login,
+    )
 
 
 def _login(username: str | None, password: str | None) -> str:

@@ -1,7 +1,8 @@
 """One account that was found in a document → Credentials.
 
-What is wrong with it is a `CredentialsRefused` that carries the fault; nothing of its content is in the text.
-An expired token is not refused here: that is judged later, by someone who knows what time it is.
+What is wrong with it is a `CredentialsRefused` that carries the fault; nothing of its content is in
+the text. An expired token is not refused here: that is judged later, by someone who knows what time
+it is.
 """
 
 import re
@@ -22,7 +23,9 @@ _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is needed to ask for one account's quota, with what its tokens and its file say of whose it is."""
+    """What is needed to ask for one account's quota, with what its tokens and its file say of whose
+    it is.
+    """
 
     access_token: Secret
     refresh_token: Secret | None
@@ -71,8 +74,12 @@ def read(item: Found) -> Credentials:
     return _with_owner(found, item, id_claims, access_claims)
 
 
-def _with_owner(found: Credentials, item: Found, of_id: jwt.Claims, of_access: jwt.Claims) -> Credentials:
-    """Add whose the credentials are: the tokens' claims first, since files get copied and edited."""
+def _with_owner(
+    found: Credentials, item: Found, of_id: jwt.Claims, of_access: jwt.Claims
+) -> Credentials:
+    """Add whose the credentials are: the tokens' claims first, since files get copied and
+    edited.
+    """
     said = [*item.where, *item.beside]
     user = first_text(said, auth_formats.USER_ID) or auth_formats.web_user_id(item.where)
     return replace(
@@ -80,7 +87,9 @@ def _with_owner(found: Credentials, item: Found, of_id: jwt.Claims, of_access: j
         user_id=of_id.user_id or of_access.user_id or clean(user),
         email=of_id.email or of_access.email or clean(first_text(said, auth_formats.EMAIL)),
         plan=of_id.plan or of_access.plan or clean(first_text(said, auth_formats.PLAN)),
-        client_id=clean(first_text(item.where, auth_formats.CLIENT_ID)) or of_access.client_id or of_id.client_id,
+        client_id=clean(first_text(item.where, auth_formats.CLIENT_ID))
+        or of_access.client_id
+        or of_id.client_id,
     )
 
 
@@ -122,13 +131,17 @@ def _checked_token(token: str) -> str:
 
 
 def _optional_token(value: object) -> str | None:
-    """A refresh or id token if it is one; a broken one is as good as none, for nothing here depends on it."""
+    """A refresh or id token if it is one; a broken one is as good as none, for nothing here depends
+    on it.
+    """
     token = auth_text.strip_bearer(value) if isinstance(value, str) else ""
     return token if len(token) <= MAX_TOKEN and _TOKEN.fullmatch(token) else None
 
 
 def _account_id(item: Found, of_id: jwt.Claims, of_access: jwt.Claims) -> str:
-    """The account id that the file names, else the id token's, else the access token's, else one for all of a file."""
+    """The account id that the file names, else the id token's, else the access token's, else one
+    for all of a file.
+    """
     value = named_account_id(item) or auth_formats.web_account_id(item.where)
     if value is None:
         for claim in (of_id.account_id, of_access.account_id):

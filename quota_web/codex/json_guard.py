@@ -1,6 +1,8 @@
-"""JSON from outside, read so that no document can hurt: one size, one depth, no doubtful numbers, keys or characters.
+"""JSON from outside, read so that no document can hurt: one size, one depth, no doubtful numbers,
+keys or characters.
 
-A refusal is one typed error whose text names no content of the document, so it may be shown and logged.
+A refusal is one typed error whose text names no content of the document, so it may be shown and
+logged.
 """
 
 import json
@@ -23,7 +25,8 @@ _ONE_KIND = bytes.maketrans(b"[{]}", b"(())")
 
 
 class JsonRefused(ValueError):
-    """A document cannot be used; *incomplete* is true where it looks like the beginning of one, so that reading again may help.
+    """A document cannot be used; *incomplete* is true where it looks like the beginning of one, so
+    that reading again may help.
 
     The text completes `the answer is …`, such as `not valid JSON (line 3)`.
     """
@@ -42,10 +45,12 @@ def size_in_words(size: int) -> str:
 
 
 def load_json(raw: bytes, max_bytes: int, *, lenient: bool = False) -> object:
-    """Parse *raw* as one JSON document of at most *max_bytes* bytes, in UTF-8 or UTF-16; a byte-order mark is ignored.
+    """Parse *raw* as one JSON document of at most *max_bytes* bytes, in UTF-8 or UTF-16; a
+    byte-order mark is ignored.
 
-    With *lenient* (answers, of which only a few fields matter) numbers that no column holds read as None and lone surrogates pass;
-    without it (files that are kept) they are refused. Raises JsonRefused and nothing else.
+    With *lenient* (answers, of which only a few fields matter) numbers that no column holds read as
+    None and lone surrogates pass; without it (files that are kept) they are refused. Raises
+    JsonRefused and nothing else.
     """
     text = load_text(raw, max_bytes)
     raw = text.encode("utf-8")
@@ -69,7 +74,10 @@ MAX_BROKEN = 20
 
 
 def load_text(raw: bytes, max_bytes: int) -> str:
-    """The text of *raw*, at most *max_bytes* bytes of UTF-8 or UTF-16 (as PowerShell writes it). Raises JsonRefused."""
+    """The text of *raw*, at most *max_bytes* bytes of UTF-8 or UTF-16 (as PowerShell writes it).
+
+    Raises JsonRefused.
+    """
     if len(raw) > max_bytes:
         raise JsonRefused(f"larger than {size_in_words(max_bytes)}")
     text = _decoded(raw)
@@ -80,7 +88,9 @@ def load_text(raw: bytes, max_bytes: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One document of a text, with the words before it and the line that those begin in; the last has words alone."""
+    """One document of a text, with the words before it and the line that those begin in; the last
+    has words alone.
+    """
 
     before: str
     line: int
@@ -107,7 +117,9 @@ def sequence(text: str) -> Iterator[Piece]:
 
 
 def _decoded_at(text: str, start: int) -> tuple[object, int]:
-    """The document that begins at *start*, and where it ends; None where it is none that may be used."""
+    """The document that begins at *start*, and where it ends; None where it is none that may be
+    used.
+    """
     try:
         value, end = _STRICT.raw_decode(text, start)
     except (ValueError, RecursionError):
@@ -118,8 +130,8 @@ def _decoded_at(text: str, start: int) -> tuple[object, int]:
     return value, end
 
 
-# The errors below are raised outside the `except` blocks: an error raised inside one keeps the first error as its context,
-# and that one holds the whole document.
+# The errors below are raised outside the `except` blocks: an error raised inside one keeps the
+# first error as its context, and that one holds the whole document.
 
 
 def _decoded(raw: bytes) -> str:
@@ -131,7 +143,9 @@ def _decoded(raw: bytes) -> str:
 
 
 def _encoding(raw: bytes) -> str:
-    """UTF-16 by its byte-order mark, or by the zero byte that one of JSON's first two characters has there."""
+    """UTF-16 by its byte-order mark, or by the zero byte that one of JSON's first two characters
+    has there.
+    """
     if raw.startswith(b"\xff\xfe") or (raw[1:2] == b"\0" and raw[:1] != b"\0"):
         return "utf-16-le"
     if raw.startswith(b"\xfe\xff") or (raw[:1] == b"\0" and raw[1:2] != b"\0"):
@@ -145,13 +159,19 @@ def _parsed(text: str, decoder: json.JSONDecoder) -> object:
     except JsonRefused as error:
         refused = JsonRefused(str(error))
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated") or text.rstrip()[-1] not in "}]"
+        cut = (
+            error.pos >= len(text.rstrip())
+            or error.msg.startswith("Unterminated")
+            or text.rstrip()[-1] not in "}]"
+        )
         refused = JsonRefused(f"not valid JSON (line {error.lineno})", incomplete=cut)
     raise refused
 
 
 def _too_deep(raw: bytes) -> bool:
-    """Whether brackets outside strings nest deeper than allowed; each round below takes the innermost level away."""
+    """Whether brackets outside strings nest deeper than allowed; each round below takes the
+    innermost level away.
+    """
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return False
     brackets = _STRING.sub(b"", raw).translate(_ONE_KIND, _NOT_BRACKETS)
@@ -208,7 +228,9 @@ def _lenient_constant(name: str) -> object:
     return None
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_integer, parse_constant=_constant)
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_float, parse_int=_integer, parse_constant=_constant
+)
 _LENIENT = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_float=_lenient_float,

@@ -1,4 +1,7 @@
-"""What a token says of itself. It cannot be verified here, so everything in it is a hint and nothing in it can raise."""
+"""What a token says of itself.
+
+It cannot be verified here, so everything in it is a hint and nothing in it can raise.
+"""
 
 import base64
 import binascii
@@ -52,7 +55,9 @@ def of(document: object) -> Claims:
     plan = clean(auth.get("chatgpt_plan_type") or document.get("chatgpt_plan_type"))
     return Claims(
         account_id=clean(auth.get("chatgpt_account_id") or document.get("chatgpt_account_id")),
-        user_id=clean(auth.get("chatgpt_user_id") or auth.get("user_id") or document.get("chatgpt_user_id")),
+        user_id=clean(
+            auth.get("chatgpt_user_id") or auth.get("user_id") or document.get("chatgpt_user_id")
+        ),
         email=clean(document.get("email")) or clean(profile.get("email")),
         plan="enterprise" if plan == "hc" else plan,
         fedramp=auth.get("chatgpt_account_is_fedramp") is True,
@@ -69,11 +74,17 @@ def _part(document: dict[str, object], name: str) -> dict[str, object]:
 def _moment(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_SECOND else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_SECOND
+        else None
+    )
 
 
 def _audience(value: object) -> str | None:
-    """The client id that an id token is meant for; an access token's audience is an address instead."""
+    """The client id that an id token is meant for; an access token's audience is an address
+    instead.
+    """
     first = value[0] if isinstance(value, list) and value else value
     text = clean(first)
     return text if text and text.startswith("app_") else None

@@ -1,7 +1,8 @@
 """Wire JSON → Snapshot. The only file that knows upstream field names.
 
-Every section is read by itself and reads as nothing where it makes no sense, so a bad one never loses the others.
-The rules that matter most: windows are named by their length, never by the slot they stand in, and what was not measured is no reading.
+Every section is read by itself and reads as nothing where it makes no sense, so a bad one never
+loses the others. The rules that matter most: windows are named by their length, never by the slot
+they stand in, and what was not measured is no reading.
 """
 
 import re
@@ -38,9 +39,17 @@ _OWN_SECTIONS = ("rate_limit", "rate_limits")
 _OTHER_SECTIONS = ("additional_rate_limits", "rate_limits_by_limit_id")
 _SECTIONS = (*_OWN_SECTIONS, *_OTHER_SECTIONS, "code_review_rate_limit", "credits", "spend_control")
 _OWN_LIMIT_ID = "codex"
-_OTHER_SPEND_LIMITS = ("group_default_limit", "workspace_default_limit", "role_budget_limit", "group_shared_limit", "workspace_shared_limit")
+_OTHER_SPEND_LIMITS = (
+    "group_default_limit",
+    "workspace_default_limit",
+    "role_budget_limit",
+    "group_shared_limit",
+    "workspace_shared_limit",
+)
 
-_WINDOW_NAME = re.compile(r"(?:five_hour|daily|weekly|monthly|primary|secondary|tertiary)(?:_rate)?(?:_limit)?(?:_window)?|\w{1,40}_window")
+_WINDOW_NAME = re.compile(
+    r"(?:five_hour|daily|weekly|monthly|primary|secondary|tertiary)(?:_rate)?(?:_limit)?(?:_window)?|\w{1,40}_window"
+)
 _SAYING_NAME = re.compile(r"(five_hour|weekly|daily|monthly)")
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9._-]+")
@@ -54,7 +63,10 @@ class BadPayload(ValueError):
 
 
 def parse(document: object, fetched_at: int) -> Snapshot:
-    """The snapshot in a decoded answer that arrived at *fetched_at* (epoch seconds). Raises BadPayload if there is no quota in it."""
+    """The snapshot in a decoded answer that arrived at *fetched_at* (epoch seconds).
+
+    Raises BadPayload if there is no quota in it.
+    """
     if not isinstance(document, dict):
         raise BadPayload("the answer is not a JSON object")
     top = _fields(document)
@@ -90,7 +102,9 @@ class _Limit(NamedTuple):
 
 
 def _limits(top: Fields) -> Iterator[_Limit]:
-    """Every limit of an answer; the account's own go by the id `codex`, the first of them counts."""
+    """Every limit of an answer; the account's own go by the id `codex`, the first of them
+    counts.
+    """
     for name in _OWN_SECTIONS:
         if section := _fields(top.get(name)):
             own_id = _limit_id(section) or _limit_id(top) or _OWN_LIMIT_ID
@@ -119,7 +133,11 @@ def _names_another(section: Fields) -> bool:
 
 def _is_section(top: Fields, name: str) -> bool:
     """Whether a section is there, if only as the null of an account that has no such limits."""
-    return name in top and (top[name] is None or isinstance(top[name], dict) or (name in _OTHER_SECTIONS and isinstance(top[name], list)))
+    return name in top and (
+        top[name] is None
+        or isinstance(top[name], dict)
+        or (name in _OTHER_SECTIONS and isinstance(top[name], list))
+    )
 
 
 def _facts(top: Fields, own: Fields, spend: Fields, spend_reading: Reading | None) -> Facts:
@@ -139,7 +157,9 @@ def _facts(top: Fields, own: Fields, spend: Fields, spend_reading: Reading | Non
 
 
 def _identity(top: Fields) -> Identity:
-    return Identity(clean(top.get("account_id")), clean(top.get("user_id")), clean(top.get("email")))
+    return Identity(
+        clean(top.get("account_id")), clean(top.get("user_id")), clean(top.get("email"))
+    )
 
 
 def _reached_type(value: object) -> str | None:
@@ -147,7 +167,9 @@ def _reached_type(value: object) -> str | None:
 
 
 def _reset_credits(value: object) -> int | None:
-    return values.whole(_fields(value).get("available_count") if isinstance(value, dict) else value, 1_000_000)
+    return values.whole(
+        _fields(value).get("available_count") if isinstance(value, dict) else value, 1_000_000
+    )
 
 
 def _model_usage(value: object, fetched_at: int) -> tuple[ModelUsage, ...]:
@@ -168,26 +190,44 @@ def _credits(value: object) -> Credits | None:
     if not isinstance(value, dict):
         return None
     part = _fields(value)
-    balance, unlimited = values.amount(part.get("balance")), values.flag(part.get("unlimited")) or False
+    balance, unlimited = (
+        values.amount(part.get("balance")),
+        values.flag(part.get("unlimited")) or False,
+    )
     has_credits = values.flag(part.get("has_credits"))
     if has_credits is None:
         has_credits = unlimited or (balance is not None and Decimal(balance) > 0)
-    return Credits(has_credits, unlimited, balance, values.flag(part.get("overage_limit_reached")) or False)
+    return Credits(
+        has_credits, unlimited, balance, values.flag(part.get("overage_limit_reached")) or False
+    )
 
 
-def _readings(windows: Iterable[tuple[str, Fields]], fetched_at: int, prefix: str = "", name: str | None = None) -> Iterator[Reading]:
-    """The readings of some windows; *prefix* and *name* are those of a limit that is not the account's own."""
+def _readings(
+    windows: Iterable[tuple[str, Fields]],
+    fetched_at: int,
+    prefix: str = "",
+    name: str | None = None,
+) -> Iterator[Reading]:
+    """The readings of some windows; *prefix* and *name* are those of a limit that is not the
+    account's own.
+    """
     for window_name, window in windows:
         reading = _reading(window_name, window, fetched_at)
         if reading is not None:
-            yield replace(reading, key=prefix + reading.key, upstream_name=name) if prefix else reading
+            yield (
+                replace(reading, key=prefix + reading.key, upstream_name=name)
+                if prefix
+                else reading
+            )
 
 
 def _other_readings(top: Fields, limits: Sequence[_Limit], fetched_at: int) -> Iterator[Reading]:
     """The readings of limits that are not the account's own: single models and code review."""
     review = _windows(_fields(top.get("code_review_rate_limit")))
     yield from _readings(review, fetched_at, quota.CODE_REVIEW_PREFIX)
-    others = [(limit, _feature(limit), _name(limit)) for limit in limits if limit.id != _OWN_LIMIT_ID]
+    others = [
+        (limit, _feature(limit), _name(limit)) for limit in limits if limit.id != _OWN_LIMIT_ID
+    ]
     sharing: dict[str, set[str]] = {}
     for _, feature, name in others:
         sharing.setdefault(feature, set()).update([name] if name else [])
@@ -208,21 +248,30 @@ def _name(limit: _Limit) -> str | None:
 
 
 def _windows(section: Fields) -> Iterator[tuple[str, Fields]]:
-    """The window objects of a section with their names; the first one nested inside another takes a name that says its kind."""
+    """The window objects of a section with their names; the first one nested inside another takes a
+    name that says its kind.
+    """
     for name, value in section.items():
         if not isinstance(value, dict) or not _WINDOW_NAME.fullmatch(name):
             continue
         window = _fields(value)
-        inner = [(n, v) for n, v in window.items() if isinstance(v, dict) and _WINDOW_NAME.fullmatch(n)]
+        inner = [
+            (n, v) for n, v in window.items() if isinstance(v, dict) and _WINDOW_NAME.fullmatch(n)
+        ]
         if inner and _used_percent(window) is None:
             says = _SAYING_NAME.match(name) is not None
-            yield from ((name if says and not place else n, _fields(v)) for place, (n, v) in enumerate(inner))
+            yield from (
+                (name if says and not place else n, _fields(v))
+                for place, (n, v) in enumerate(inner)
+            )
         else:
             yield name, window
 
 
 def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
-    """One window's reading; None where there is no usable percent, and for placeholders, which measure nothing."""
+    """One window's reading; None where there is no usable percent, and for placeholders, which
+    measure nothing.
+    """
     used = _used_percent(window)
     if used is None:
         return None
@@ -230,7 +279,12 @@ def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
     if length == 0:
         return None
     says = _SAYING_NAME.match(name)
-    if used == 0 and length is None and resets_at is None and (not says or any(n in window for n in (*_LENGTH_SECONDS, *_LENGTH_MINUTES))):
+    if (
+        used == 0
+        and length is None
+        and resets_at is None
+        and (not says or any(n in window for n in (*_LENGTH_SECONDS, *_LENGTH_MINUTES)))
+    ):
         return None
     if length is not None:
         key = quota.key_for_length(length)
@@ -243,7 +297,10 @@ def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
 
 
 def _used_percent(window: Fields) -> float | None:
-    """The used percent as measured, above 100 too. One below 0 cannot have been measured; to call it 0 would invent a full window."""
+    """The used percent as measured, above 100 too.
+
+    One below 0 cannot have been measured; to call it 0 would invent a full window.
+    """
     for name in _USED + _LEFT:
         value = values.number(window[name]) if name in window else None
         used = value if value is None or name in _USED else 100 - value
@@ -269,7 +326,9 @@ def _length(window: Fields) -> int | None:
 
 
 def _resets_at(window: Fields, fetched_at: int) -> int | None:
-    """The absolute reset if it can be true, else the relative one, which drifts by the time the answer took."""
+    """The absolute reset if it can be true, else the relative one, which drifts by the time the
+    answer took.
+    """
     for name in _RESET_AT:
         found = values.moment(window.get(name), fetched_at)
         if found is not None:
@@ -283,12 +342,18 @@ def _resets_at(window: Fields, fetched_at: int) -> int | None:
 
 def _spend_reading(spend: Fields, own: Fields, fetched_at: int) -> Reading | None:
     """The person's own spend limit, else the fullest of the others that apply."""
-    individual = _spend_limit(_fields(spend.get("individual_limit") or own.get("individual_limit")), fetched_at)
+    individual = _spend_limit(
+        _fields(spend.get("individual_limit") or own.get("individual_limit")), fetched_at
+    )
     if individual is not None:
         return individual
     parts = [_fields(spend.get(name)) for name in _OTHER_SPEND_LIMITS]
     others = [_spend_limit(_fields(part.get("details")) or part, fetched_at) for part in parts]
-    return max((reading for reading in others if reading is not None), key=lambda r: r.used_percent, default=None)
+    return max(
+        (reading for reading in others if reading is not None),
+        key=lambda r: r.used_percent,
+        default=None,
+    )
 
 
 def _spend_limit(part: Fields, fetched_at: int) -> Reading | None:
@@ -298,11 +363,24 @@ def _spend_limit(part: Fields, fetched_at: int) -> Reading | None:
     if used is None and limit is not None and left is not None:
         used = str(Decimal(limit) - Decimal(left))
     percent = _used_percent(part)
-    if percent is None and limit is not None and used is not None and Decimal(limit) > 0 and Decimal(used) >= 0:
+    if (
+        percent is None
+        and limit is not None
+        and used is not None
+        and Decimal(limit) > 0
+        and Decimal(used) >= 0
+    ):
         percent = min(round(float(100 * Decimal(used) / Decimal(limit)), 4), _MOST_PERCENT)
     if percent is None:
         return None
-    return Reading(quota.SPEND, percent, _resets_at(part, fetched_at), None, None, Spend(limit, used, clean(part.get("unit"), 40)))
+    return Reading(
+        quota.SPEND,
+        percent,
+        _resets_at(part, fetched_at),
+        None,
+        None,
+        Spend(limit, used, clean(part.get("unit"), 40)),
+    )
 
 
 def _merged(readings: Iterable[Reading]) -> tuple[Reading, ...]:
@@ -318,8 +396,12 @@ def _merged(readings: Iterable[Reading]) -> tuple[Reading, ...]:
 
 
 def _fuller(one: Reading, other: Reading) -> Reading:
-    if one.used_percent == other.used_percent and (one.resets_at == other.resets_at or None in (one.resets_at, other.resets_at)):
-        return replace(one, resets_at=one.resets_at or other.resets_at, length_s=one.length_s or other.length_s)
+    if one.used_percent == other.used_percent and (
+        one.resets_at == other.resets_at or None in (one.resets_at, other.resets_at)
+    ):
+        return replace(
+            one, resets_at=one.resets_at or other.resets_at, length_s=one.length_s or other.length_s
+        )
     first, last = sorted((one, other), key=lambda r: (r.used_percent, r.resets_at or 0))
     return replace(last, conflict=True, length_s=last.length_s or first.length_s)
 
@@ -330,7 +412,9 @@ def _first(top: Fields, own: Fields, name: str) -> object:
 
 
 def _fields(value: object) -> Fields:
-    """An object with its keys in snake case, whatever case they came in; of two spellings the first one wins. Nothing for anything else."""
+    """An object with its keys in snake case, whatever case they came in; of two spellings the first
+    one wins. Nothing for anything else.
+    """
     if not isinstance(value, dict):
         return _NOTHING
     fields: Fields = {}
@@ -340,7 +424,9 @@ def _fields(value: object) -> Fields:
 
 
 def _items(value: Mapping[object, object]) -> Iterator[tuple[str, object]]:
-    return ((name, item) for name, item in value.items() if isinstance(name, str) and len(name) <= 64)
+    return (
+        (name, item) for name, item in value.items() if isinstance(name, str) and len(name) <= 64
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,11 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class RequestDeadline:
-    """One request's deadline. Look at `fired` before believing what the request brought: a cut answer can look like an empty one."""
+    """One request's deadline.
+
+    Look at `fired` before believing what the request brought: a cut answer can look like an empty
+    one.
+    """
 
     __slots__ = ("at", "connection", "fired")
 
@@ -61,9 +65,11 @@ _here = _Here()
 
 
 class CuttableConnection:
-    """Mixed into urllib3's connection classes: lets another thread shut the socket down at any point, TLS handshake included.
+    """Mixed into urllib3's connection classes: lets another thread shut the socket down at any
+    point, TLS handshake included.
 
-    It keeps a descriptor of its own: wrapping a socket for TLS takes the first one away, and a closed one may be reused by others.
+    It keeps a descriptor of its own: wrapping a socket for TLS takes the first one away, and a
+    closed one may be reused by others.
     """
 
     serves: RequestDeadline | None = None
@@ -85,8 +91,9 @@ class CuttableConnection:
     def _acknowledge_at_once(self) -> None:
         """Keep the answer from waiting for us on a kept connection.
 
-        A server that writes header and body apart holds the body back until the header is acknowledged, and Linux
-        delays that by 40 ms unless told otherwise; it forgets what it was told, so it is told with every request.
+        A server that writes header and body apart holds the body back until the header is
+        acknowledged, and Linux delays that by 40 ms unless told otherwise; it forgets what it was
+        told, so it is told with every request.
         """
         if _QUICKACK is not None and self._handle is not None:
             with suppress(OSError):

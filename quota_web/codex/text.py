@@ -5,12 +5,16 @@ import re
 MAX_TEXT = 200
 MAX_SNIPPET = 120
 
-#: Each stands for something that must not be shown, with what is shown instead. The order matters: whole links go before what is in them.
+#: Each stands for something that must not be shown, with what is shown instead. The order matters:
+#: whole links go before what is in them.
 _HIDDEN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[a-z][a-z0-9+.-]{1,10}://\S+", re.IGNORECASE), "[link]"),
     (re.compile(r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]{1,255}"), "[e-mail]"),
     (re.compile(r"\bBearer\s+\S+", re.IGNORECASE), "[token]"),
-    (re.compile(r"(?:eyJ|\bsk-|\bsess-|\bat-|\boaistb_rt_|\brt[_.])[A-Za-z0-9_.+/=~-]{4,}"), "[token]"),
+    (
+        re.compile(r"(?:eyJ|\bsk-|\bsess-|\bat-|\boaistb_rt_|\brt[_.])[A-Za-z0-9_.+/=~-]{4,}"),
+        "[token]",
+    ),
 )
 _LONG = re.compile(r"[A-Za-z0-9_+/=.~-]{24,}")
 #: Long codes such as `unsupported_country_region_territory` are words, and what people look for.
@@ -18,7 +22,9 @@ _WORDS = re.compile(r"[a-z]{1,20}(?:[_.-][a-z]{1,20})+[.]?")
 
 
 def clean(value: object, limit: int = MAX_TEXT) -> str | None:
-    """*value* without control, bidirectional and broken characters, at most *limit* long; None unless that leaves some text."""
+    """*value* without control, bidirectional and broken characters, at most *limit* long; None
+    unless that leaves some text.
+    """
     if not isinstance(value, str):
         return None
     value = value[: limit * 4]
@@ -28,7 +34,9 @@ def clean(value: object, limit: int = MAX_TEXT) -> str | None:
 
 
 def scrub(text: str, hide: tuple[str, ...] = ()) -> str:
-    """A snippet of an error for people: e-mail addresses, links, anything like a token and the strings of *hide* taken out, cut short."""
+    """A snippet of an error for people: e-mail addresses, links, anything like a token and the
+    strings of *hide* taken out, cut short.
+    """
     text = text[: 16 * MAX_SNIPPET]
     for secret in hide:
         if secret:

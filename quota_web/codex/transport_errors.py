@@ -1,4 +1,7 @@
-"""Connection errors in a few words for people. The errors' own texts are not used: they hold addresses, headers and parts of answers."""
+"""Connection errors in a few words for people.
+
+The errors' own texts are not used: they hold addresses, headers and parts of answers.
+"""
 
 import http.client
 import os
@@ -11,11 +14,17 @@ import urllib3.exceptions as u3
 
 
 def in_words(error: BaseException, connect_s: float, timeout_s: float) -> str:
-    """What went wrong with a connection, such as `connection refused` or `TLS: certificate has expired`."""
+    """What went wrong with a connection, such as `connection refused` or `TLS: certificate has
+    expired`.
+    """
     causes = list(_causes(error))
-    proxied = any(isinstance(cause, u3.ProxyError) or type(cause).__module__ == "socks" for cause in causes)
+    proxied = any(
+        isinstance(cause, u3.ProxyError) or type(cause).__module__ == "socks" for cause in causes
+    )
     found = (_words(cause, connect_s, timeout_s) for cause in reversed(causes))
-    return ("proxy: " if proxied else "") + next((words for words in found if words), "connection failed")
+    return ("proxy: " if proxied else "") + next(
+        (words for words in found if words), "connection failed"
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -28,14 +37,21 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(current))
         yield current
-        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        inner = [
+            current.__cause__,
+            current.__context__,
+            getattr(current, "reason", None),
+            *current.args,
+        ]
         waiting.extend(cause for cause in inner if isinstance(cause, BaseException))
 
 
 def _words(error: BaseException, connect_s: float, timeout_s: float) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS: {_certificate_words(error)}"
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if isinstance(error, ssl.SSLError) and not isinstance(
+        error, ssl.SSLEOFError | ssl.SSLZeroReturnError
+    ):
         return f"TLS: {(error.reason or 'handshake failed').replace('_', ' ').lower()[:80]}"
     if isinstance(error, socket.gaierror | u3.NameResolutionError):
         return "name not found"
@@ -51,7 +67,14 @@ def _words(error: BaseException, connect_s: float, timeout_s: float) -> str | No
 
 
 def _closed_words(error: BaseException) -> str | None:
-    if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError | ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if isinstance(
+        error,
+        ConnectionResetError
+        | BrokenPipeError
+        | ConnectionAbortedError
+        | ssl.SSLEOFError
+        | ssl.SSLZeroReturnError,
+    ):
         return "connection closed by the other side"
     if isinstance(error, http.client.IncompleteRead | u3.IncompleteRead):
         return "the answer was cut short"
@@ -66,7 +89,9 @@ def _closed_words(error: BaseException) -> str | None:
 
 
 def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
-    """OpenSSL's own verdict, which names no host: `certificate has expired`; a wrong host's says which, so it is put in other words."""
+    """OpenSSL's own verdict, which names no host: `certificate has expired`; a wrong host's says
+    which, so it is put in other words.
+    """
     message = error.verify_message or "certificate cannot be verified"
     words = "certificate is for another host" if "mismatch" in message.lower() else message
     return words if "certificate" in words else f"certificate: {words}"

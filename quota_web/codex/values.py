@@ -1,4 +1,7 @@
-"""Numbers, amounts and moments from JSON that nobody promised to keep tidy. Nothing here raises; what cannot be true reads as None."""
+"""Numbers, amounts and moments from JSON that nobody promised to keep tidy.
+
+Nothing here raises; what cannot be true reads as None.
+"""
 
 import math
 import re
@@ -41,7 +44,9 @@ def flag(value: object) -> bool | None:
 
 
 def amount(value: object) -> str | None:
-    """An amount of money or credits as a plain decimal string: `$12.34` → `12.34`, `0E-10` → `0`; as it came where it is plain already."""
+    """An amount of money or credits as a plain decimal string: `$12.34` → `12.34`, `0E-10` → `0`;
+    as it came where it is plain already.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if isinstance(value, int | float):
@@ -63,7 +68,9 @@ def amount(value: object) -> str | None:
 
 
 def moment(value: object, fetched_at: int) -> int | None:
-    """Epoch seconds from seconds, milliseconds or ISO 8601, if that can be the reset of a window seen at *fetched_at*."""
+    """Epoch seconds from seconds, milliseconds or ISO 8601, if that can be the reset of a window
+    seen at *fetched_at*.
+    """
     found = number(value)
     if found is None:
         found = _iso(value)

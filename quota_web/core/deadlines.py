@@ -1,4 +1,5 @@
-"""Ends what waits for too long, whatever it waits for: one thread watches everything that has a deadline and cuts what is past it.
+"""Ends what waits for too long, whatever it waits for: one thread watches everything that has a
+deadline and cuts what is past it.
 
 It sleeps until the nearest deadline and is not woken by what ends in time.
 """
@@ -10,7 +11,9 @@ from quota_web.core import clock
 
 
 class Waiting(Protocol):
-    """Something under way that has to end at *at*, a moment of the monotonic clock; `fire` cuts it."""
+    """Something under way that has to end at *at*, a moment of the monotonic clock; `fire` cuts
+    it.
+    """
 
     at: float
 
@@ -25,7 +28,9 @@ class DeadlineWatcher:
         self.renew()
 
     def renew(self) -> None:
-        """Start with nothing under way: after a fork the thread is not there, and its lock may be held for good."""
+        """Start with nothing under way: after a fork the thread is not there, and its lock may be
+        held for good.
+        """
         self._changed = threading.Condition(threading.Lock())
         self._live: set[Waiting] = set()
         self._thread: threading.Thread | None = None

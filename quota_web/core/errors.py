@@ -46,7 +46,9 @@ class DatabaseBusy(BadDatabase):
 
 
 class DatabaseFull(BadDatabase):
-    """The disk is full, or a limit is reached: nothing is written until there is room, and reading goes on."""
+    """The disk is full, or a limit is reached: nothing is written until there is room, and reading
+    goes on.
+    """
 
 
 class DatabaseReadOnly(BadDatabase):
@@ -90,7 +92,9 @@ class Outdated(QuotaError):
 
 
 class BadInput(QuotaError):
-    """Something a person gave cannot be used; *field* is the form field or argument it belongs to."""
+    """Something a person gave cannot be used; *field* is the form field or argument it belongs
+    to.
+    """
 
     def __init__(self, field: str, message: str) -> None:
         self.field, self.message = field, message

@@ -1,6 +1,8 @@
-"""What can go wrong with an account, as values: a code with data, stored as such and put into words when shown.
+"""What can go wrong with an account, as values: a code with data, stored as such and put into words
+when shown.
 
-One table says which status a code stands for and how it reads, so that both can be changed or translated in one place.
+One table says which status a code stands for and how it reads, so that both can be changed or
+translated in one place.
 """
 
 import json
@@ -11,7 +13,8 @@ from quota_web.core.quota import Status
 
 _INVALID = Status.INVALID_CREDENTIALS
 
-#: code → (status, text). `{…}` names the data that the text needs; `{at}` names a time and is formatted for the reader.
+#: code → (status, text). `{…}` names the data that the text needs; `{at}` names a time and is
+#: formatted for the reader.
 FAULTS: dict[str, tuple[Status, str]] = {
     "file_gone": (_INVALID, "file is gone; put it back or delete the account"),
     "file_unreadable": (_INVALID, "auth file not found or invalid: {reason}"),
@@ -19,22 +22,55 @@ FAULTS: dict[str, tuple[Status, str]] = {
     "missing_access_token": (_INVALID, "missing access_token"),
     "missing_account_id": (_INVALID, "missing account_id"),
     "session_token": (_INVALID, "looks like a session token (sess-…); use the JWT access_token"),
-    "encrypted_token": (_INVALID, "looks like an encrypted web-session token (five parts); use the JWT access_token"),
-    "api_key": (_INVALID, "holds an API key only, which has no ChatGPT quota; sign in with ChatGPT (codex login)"),
-    "agent_identity": (_INVALID, "holds an agent identity, which signs its requests and cannot be used here; sign in with ChatGPT (codex login)"),
-    "refresh_token_only": (_INVALID, "missing access_token: holds a refresh token only, which is not redeemed here"),
+    "encrypted_token": (
+        _INVALID,
+        "looks like an encrypted web-session token (five parts); use the JWT access_token",
+    ),
+    "api_key": (
+        _INVALID,
+        "holds an API key only, which has no ChatGPT quota; sign in with ChatGPT (codex login)",
+    ),
+    "agent_identity": (
+        _INVALID,
+        "holds an agent identity, which signs its requests and cannot be used here; sign in with "
+        "ChatGPT (codex login)",
+    ),
+    "refresh_token_only": (
+        _INVALID,
+        "missing access_token: holds a refresh token only, which is not redeemed here",
+    ),
     "other_platform": (_INVALID, "skipped: belongs to {platform}, not to ChatGPT"),
     "bad_access_token": (_INVALID, "access_token {reason}"),
     "bad_account_id": (_INVALID, "account_id {reason}"),
-    "sealed_unreadable": (_INVALID, "the stored token cannot be opened with the present key; save the account again or restore the key"),
-    "token_lost": (_INVALID, "the token was lost with the key that sealed it; save the account again"),
+    "sealed_unreadable": (
+        _INVALID,
+        "the stored token cannot be opened with the present key; save the account again or "
+        "restore the key",
+    ),
+    "token_lost": (
+        _INVALID,
+        "the token was lost with the key that sealed it; save the account again",
+    ),
     "token_expired": (Status.EXPIRED, "access token expired at {at}; sign in again"),
     "unauthorized": (Status.EXPIRED, "HTTP 401: {reason}; sign in again"),
-    "deactivated": (Status.DEACTIVATED, "HTTP {http_status}: the {subject} is deactivated; nothing is sent until you refresh it by hand"),
+    "deactivated": (
+        Status.DEACTIVATED,
+        "HTTP {http_status}: the {subject} is deactivated; nothing is sent until you refresh it "
+        "by hand",
+    ),
     "forbidden": (Status.FORBIDDEN, "HTTP 403: {reason}"),
-    "cloudflare": (Status.ADDRESS_BLOCKED, "HTTP 403: Cloudflare blocks this machine's address, not the account"),
-    "country": (Status.ADDRESS_BLOCKED, "HTTP 403: the country of this machine's address is not supported"),
-    "rate_limited": (Status.RATE_LIMITED, "HTTP 429: too many requests; the next attempt is after {at}"),
+    "cloudflare": (
+        Status.ADDRESS_BLOCKED,
+        "HTTP 403: Cloudflare blocks this machine's address, not the account",
+    ),
+    "country": (
+        Status.ADDRESS_BLOCKED,
+        "HTTP 403: the country of this machine's address is not supported",
+    ),
+    "rate_limited": (
+        Status.RATE_LIMITED,
+        "HTTP 429: too many requests; the next attempt is after {at}",
+    ),
     "http": (Status.UPSTREAM_ERROR, "HTTP {http_status}{reason}"),
     "unreachable": (Status.UNREACHABLE, "Request failed: {reason}"),
     "bad_response": (Status.BAD_RESPONSE, "HTTP 200, but {reason}"),
@@ -43,8 +79,14 @@ FAULTS: dict[str, tuple[Status, str]] = {
 
 #: What to do about a fault of something that was just given.
 ADVICE = {
-    "missing_access_token": "copy the whole auth.json, from the first { to the last }; Codex writes it to ~/.codex/auth.json when you sign in",
-    "missing_account_id": "the token names no account either; copy the whole auth.json, or give the account id beside the token",
+    "missing_access_token": (
+        "copy the whole auth.json, from the first { to the last }; Codex "
+        "writes it to ~/.codex/auth.json when you sign in"
+    ),
+    "missing_account_id": (
+        "the token names no account either; copy the whole auth.json, or give "
+        "the account id beside the token"
+    ),
 }
 
 
@@ -66,7 +108,10 @@ class Fault:
 
     def text(self, time_in_words: Callable[[int], str]) -> str:
         """The fault as one line; *time_in_words* formats epoch seconds for whoever reads it."""
-        values = {k: time_in_words(v) if k == "at" and isinstance(v, int) else v for k, v in self.data.items()}
+        values = {
+            k: time_in_words(v) if k == "at" and isinstance(v, int) else v
+            for k, v in self.data.items()
+        }
         return FAULTS[self.code][1].format_map(_Missing(values))
 
     def explained(self, time_in_words: Callable[[int], str] = str) -> str:
@@ -75,7 +120,9 @@ class Fault:
         return self.text(time_in_words) + (f": {advice}" if advice else "")
 
     def data_json(self) -> str:
-        return json.dumps(dict(self.data), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return json.dumps(
+            dict(self.data), ensure_ascii=False, separators=(",", ":"), sort_keys=True
+        )
 
 
 class _Missing(dict[str, str | int]):
@@ -86,7 +133,9 @@ class _Missing(dict[str, str | int]):
 
 
 def stored(code: str | None, data_json: str | None) -> Fault | None:
-    """The fault that was stored as *code* and *data_json*; one of a later version reads as a plain bad response."""
+    """The fault that was stored as *code* and *data_json*; one of a later version reads as a plain
+    bad response.
+    """
     if code is None:
         return None
     data = json.loads(data_json or "{}")

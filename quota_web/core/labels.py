@@ -1,9 +1,22 @@
-"""Every word for a plan, a window, a group and a status, once. Pages, tables, charts and the API take theirs from here."""
+"""Every word for a plan, a window, a group and a status, once.
+
+Pages, tables, charts and the API take theirs from here.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quota_web.core.quota import CODE_REVIEW_PREFIX, DAILY, FIVE_HOUR, MODEL_PREFIX, MONTHLY, SPEND, UNKNOWN, WEEKLY, Status
+from quota_web.core.quota import (
+    CODE_REVIEW_PREFIX,
+    DAILY,
+    FIVE_HOUR,
+    MODEL_PREFIX,
+    MONTHLY,
+    SPEND,
+    UNKNOWN,
+    WEEKLY,
+    Status,
+)
 
 #: plan_type → how the Codex CLI names it. The three Pro plans were "Pro", "Pro (More)" and "Pro
 #: (Max)" there at first (openai/codex#47971), then "Pro Standard", "Pro Extra" and "Pro Max"
@@ -62,19 +75,33 @@ class StatusWords:
 
 
 STATUSES = {
-    Status.PENDING: StatusWords("Not read yet", "not read yet", "The first refresh follows at once."),
+    Status.PENDING: StatusWords(
+        "Not read yet", "not read yet", "The first refresh follows at once."
+    ),
     Status.PAUSED: StatusWords("Paused", "paused", "Resume it to refresh again."),
-    Status.EXPIRED: StatusWords("Needs sign-in", "needs sign-in", "Sign in with Codex again and save the new auth.json."),
-    Status.INVALID_CREDENTIALS: StatusWords("Needs credentials", "needs credentials", "Edit the account and give a working auth.json."),
-    Status.DEACTIVATED: StatusWords("Deactivated", "deactivated", "Ask the workspace’s owner, then refresh it by hand."),
-    Status.FORBIDDEN: StatusWords("Refused", "refused", "ChatGPT refuses this account; tried again at growing intervals."),
+    Status.EXPIRED: StatusWords(
+        "Needs sign-in", "needs sign-in", "Sign in with Codex again and save the new auth.json."
+    ),
+    Status.INVALID_CREDENTIALS: StatusWords(
+        "Needs credentials", "needs credentials", "Edit the account and give a working auth.json."
+    ),
+    Status.DEACTIVATED: StatusWords(
+        "Deactivated", "deactivated", "Ask the workspace’s owner, then refresh it by hand."
+    ),
+    Status.FORBIDDEN: StatusWords(
+        "Refused", "refused", "ChatGPT refuses this account; tried again at growing intervals."
+    ),
     Status.ADDRESS_BLOCKED: StatusWords(
         "Address blocked",
         "address blocked",
         "This machine’s address is blocked, not the account: wait, or set a proxy.",
     ),
-    Status.RATE_LIMITED: StatusWords("Asked too often", "asked too often", "Waits as long as ChatGPT said, then tries again."),
-    Status.UPSTREAM_ERROR: StatusWords("ChatGPT has a fault", "ChatGPT has a fault", "Tried again by itself."),
+    Status.RATE_LIMITED: StatusWords(
+        "Asked too often", "asked too often", "Waits as long as ChatGPT said, then tries again."
+    ),
+    Status.UPSTREAM_ERROR: StatusWords(
+        "ChatGPT has a fault", "ChatGPT has a fault", "Tried again by itself."
+    ),
     Status.UNREACHABLE: StatusWords(
         "Unreachable",
         "unreachable",

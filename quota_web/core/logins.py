@@ -1,4 +1,5 @@
-"""When two accounts are one ChatGPT login: the same user in the same workspace. The one place that decides it.
+"""When two accounts are one ChatGPT login: the same user in the same workspace. The one place that
+decides it.
 
 A workspace's id is shared by all of its members, and some tokens name no user. So there are two
 questions: is it certain that two are one, and does nothing speak against it.

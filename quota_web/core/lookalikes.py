@@ -1,4 +1,5 @@
-"""Names that read like another one, such as `аlice` with a Cyrillic а beside `alice`: both are allowed, and both are marked.
+"""Names that read like another one, such as `аlice` with a Cyrillic а beside `alice`: both are
+allowed, and both are marked.
 
 The table holds letters that common fonts draw alike. It says nothing against any of them alone.
 """
@@ -24,19 +25,33 @@ _ALIKE = str.maketrans(
 
 @lru_cache(maxsize=1024)
 def skeleton(name: str) -> str:
-    """What a name looks like: equal for names that a reader takes for one another. *name* is one that may be an account's."""
+    """What a name looks like: equal for names that a reader takes for one another.
+
+    *name* is one that may be an account's.
+    """
     return " ".join(unicodedata.normalize("NFKC", name).translate(_ALIKE).casefold().split())
 
 
 def marks(given: Iterable[str]) -> dict[str, str]:
-    """What tells a name from those that look like it, for each that has one: `reads like another account: “а” is CYRILLIC SMALL LETTER A`."""
+    """What tells a name from those that look like it, for each that has one: `reads like another
+    account: “а” is CYRILLIC SMALL LETTER A`.
+    """
     groups: dict[str, list[str]] = {}
     for name in given:
         groups.setdefault(skeleton(name), []).append(name)
-    return {name: _mark(name, group) for group in groups.values() if len({names.fold(n) for n in group}) > 1 for name in group}
+    return {
+        name: _mark(name, group)
+        for group in groups.values()
+        if len({names.fold(n) for n in group}) > 1
+        for name in group
+    }
 
 
 def _mark(name: str, group: list[str]) -> str:
     others = {letter for other in group if other != name for letter in other}
-    told = [f"“{letter}” is {unicodedata.name(letter, f'U+{ord(letter):04X}')}" for letter in dict.fromkeys(name) if letter not in others]
+    told = [
+        f"“{letter}” is {unicodedata.name(letter, f'U+{ord(letter):04X}')}"
+        for letter in dict.fromkeys(name)
+        if letter not in others
+    ]
     return "reads like another account" + (f": {', '.join(told)}" if told else "")

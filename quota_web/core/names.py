@@ -18,9 +18,11 @@ MAX_FILE_NAME_BYTES = 255
 
 
 def fold(name: str) -> str:
-    """A name as it is compared: two names with one key are the same name. What is too long for a name has a key that no name has.
+    """A name as it is compared: two names with one key are the same name. What is too long for a
+    name has a key that no name has.
 
-    Strangers' words come here: their length is looked at before they are folded, which takes its square, or kept.
+    Strangers' words come here: their length is looked at before they are folded, which takes its
+    square, or kept.
     """
     return _folded(name) if len(name) <= MAX_NAME else f"/{name[:MAX_NAME]}"
 
@@ -31,8 +33,12 @@ def _folded(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text from outside (a path, a mistyped name) as one harmless line: what a terminal would obey or cannot write is spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """A text from outside (a path, a mistyped name) as one harmless line: what a terminal would
+    obey or cannot write is spelled out.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def visible_json(text: str) -> str:
@@ -45,13 +51,16 @@ def visible_json(text: str) -> str:
 def validate(name: str) -> str:
     """The name without surrounding blanks; raises BadInput where it cannot be one.
 
-    A name is also a file's name (`<name>.auth.json`) and a part of addresses, so nothing that steers a path gets in.
+    A name is also a file's name (`<name>.auth.json`) and a part of addresses, so nothing that
+    steers a path gets in.
     """
     name = name.strip()
     if not name:
         raise BadInput("name", "give the account a name")
     if len(name) > MAX_NAME:
-        raise BadInput("name", f"a name has at most {MAX_NAME} characters; this one has {len(name)}")
+        raise BadInput(
+            "name", f"a name has at most {MAX_NAME} characters; this one has {len(name)}"
+        )
     if not name.isprintable():
         raise BadInput("name", "a name has printable characters only")
     if "/" in name or "\\" in name:
@@ -59,7 +68,9 @@ def validate(name: str) -> str:
     if name.startswith("."):
         raise BadInput("name", "a name does not start with a dot")
     if len((name + FILE_SUFFIX).encode("utf-8")) > MAX_FILE_NAME_BYTES or len(fold(name)) > MAX_KEY:
-        raise BadInput("name", "a name this long in these characters is no file name; give a shorter one")
+        raise BadInput(
+            "name", "a name this long in these characters is no file name; give a shorter one"
+        )
     return name
 
 

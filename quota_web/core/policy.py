@@ -1,6 +1,8 @@
-"""When an account is asked next. Pure: takes `now` and what is known, and draws no random number itself.
+"""When an account is asked next. Pure: takes `now` and what is known, and draws no random number
+itself.
 
-Nobody is asked together with the others without need: a jitter by account spreads equal intervals, and failures back off.
+Nobody is asked together with the others without need: a jitter by account spreads equal intervals,
+and failures back off.
 """
 
 import hashlib
@@ -19,12 +21,15 @@ AFTER_RESET = 5
 EXHAUSTED_LEAST = 1_800
 BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_FORBIDDEN_LAST = 300, 3_600, 21_600
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 60, 21_600
-#: How long nobody is asked after the upstream refused this machine's address, doubled with each time it still does.
+#: How long nobody is asked after the upstream refused this machine's address, doubled with each
+#: time it still does.
 ADDRESS_BLOCK = 900
-#: When so many accounts in a row failed for reasons that are not their own, the host is down for all: one account at a time looks whether it is back.
+#: When so many accounts in a row failed for reasons that are not their own, the host is down for
+#: all: one account at a time looks whether it is back.
 HOST_DOWN_AFTER = 3
 HOST_PAUSE_FIRST, HOST_PAUSE_LAST = 60, 900
-#: A clock that shows an earlier date has not been set; nothing it says about tokens and resets can be believed.
+#: A clock that shows an earlier date has not been set; nothing it says about tokens and resets can
+#: be believed.
 CLOCK_IS_SET_FROM = 1_767_225_600  # 2026-01-01T00:00:00Z
 #: How far the clocks of two hosts that share a database may differ without meaning anything.
 CLOCK_SLACK = 60
@@ -34,7 +39,9 @@ JITTER = 0.1
 #: The schedule leaves these alone until a person acts or the credentials change.
 _UNTIL_CHANGED = frozenset({Status.INVALID_CREDENTIALS, Status.EXPIRED, Status.DEACTIVATED})
 #: These say more about the host than about the account, if others get the same.
-_HOST_FAULTS = frozenset({Status.UNREACHABLE, Status.UPSTREAM_ERROR, Status.BAD_RESPONSE, Status.RATE_LIMITED})
+_HOST_FAULTS = frozenset(
+    {Status.UNREACHABLE, Status.UPSTREAM_ERROR, Status.BAD_RESPONSE, Status.RATE_LIMITED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +55,24 @@ class Pace:
 
 
 def interval(pace: Pace, rose_at: Iterable[int | None], now: int) -> int:
-    """How often an account that answers is asked, in seconds, by whether one of its windows rose lately."""
+    """How often an account that answers is asked, in seconds, by whether one of its windows rose
+    lately.
+    """
     in_use = any(at is not None and 0 <= now - at < ACTIVE_FOR for at in rose_at)
     return min(pace.active, pace.idle) if in_use else pace.idle
 
 
 def after_success(
-    account_id: int, pace: Pace, rose_at: Iterable[int | None], resets: Iterable[int | None], block: Block, now: int
+    account_id: int,
+    pace: Pace,
+    rose_at: Iterable[int | None],
+    resets: Iterable[int | None],
+    block: Block,
+    now: int,
 ) -> tuple[int, int]:
-    """The interval in seconds and the epoch second at which an account that just answered is asked next."""
+    """The interval in seconds and the epoch second at which an account that just answered is asked
+    next.
+    """
     if block.blocked and block.until is not None and block.until > now and not pace.skip_cache:
         # The spread is one-sided: before the reset there is nothing to see.
         at_reset = block.until + AFTER_RESET + spread(account_id, now, 30)
@@ -67,7 +83,9 @@ def after_success(
     seconds = interval(pace, [now] if is_due else rose_at, now)
     due = now + jittered(account_id, seconds, now)
     coming = [at + AFTER_RESET for at in resets if at is not None and at > now]
-    return seconds, min([due, *(max(at, now + min(pace.active, pace.idle)) for at in coming if at < due)])
+    return seconds, min(
+        [due, *(max(at, now + min(pace.active, pace.idle)) for at in coming if at < due)]
+    )
 
 
 def exhausted_interval(pace: Pace) -> int:
@@ -75,8 +93,11 @@ def exhausted_interval(pace: Pace) -> int:
     return pace.idle if pace.skip_cache else max(EXHAUSTED_LEAST, pace.idle)
 
 
-def after_failure(account_id: int, status: Status, failures: int, retry_after: int | None, now: int) -> int | None:
-    """When an account that failed is asked next by the schedule; None: not before something changes.
+def after_failure(
+    account_id: int, status: Status, failures: int, retry_after: int | None, now: int
+) -> int | None:
+    """When an account that failed is asked next by the schedule; None: not before something
+    changes.
 
     *failures* counts this one too; *retry_after* is what the upstream asked for, in seconds.
     """
@@ -84,42 +105,60 @@ def after_failure(account_id: int, status: Status, failures: int, retry_after: i
         return None
     if status is Status.RATE_LIMITED:
         return now + min(max(retry_after or 0, RETRY_AFTER_LEAST), RETRY_AFTER_MOST)
-    last = BACKOFF_FORBIDDEN_LAST if status in (Status.FORBIDDEN, Status.ADDRESS_BLOCKED) else BACKOFF_LAST
+    last = (
+        BACKOFF_FORBIDDEN_LAST
+        if status in (Status.FORBIDDEN, Status.ADDRESS_BLOCKED)
+        else BACKOFF_LAST
+    )
     wait = min(BACKOFF_FIRST * 2 ** min(max(failures, 1) - 1, 10), last)
     return now + jittered(account_id, wait, now)
 
 
 def is_address_blocked(until: int | None, now: int) -> bool:
-    """Whether nobody is to be asked now; a moment further ahead than any block is left from a clock that jumped."""
+    """Whether nobody is to be asked now; a moment further ahead than any block is left from a clock
+    that jumped.
+    """
     return until is not None and now < until <= now + BACKOFF_FORBIDDEN_LAST
 
 
 def address_block_seconds(times: int) -> int:
-    """How long to leave the upstream alone when it refused this machine's address for the *times*-th time in a row."""
+    """How long to leave the upstream alone when it refused this machine's address for the
+    *times*-th time in a row.
+    """
     return int(min(ADDRESS_BLOCK * 2 ** min(max(times, 1) - 1, 10), BACKOFF_FORBIDDEN_LAST))
 
 
-def host_pause(latest: Iterable[tuple[int, Status]], pace: Pace, now: int) -> tuple[bool, int | None]:
-    """Whether the host seems to be down for everybody, and until when nobody is asked because of that.
+def host_pause(
+    latest: Iterable[tuple[int, Status]], pace: Pace, now: int
+) -> tuple[bool, int | None]:
+    """Whether the host seems to be down for everybody, and until when nobody is asked because of
+    that.
 
-    *latest* is each account's last attempt: when, and what came of it. The more accounts failed since one last answered, the longer the pause.
+    *latest* is each account's last attempt: when, and what came of it. The more accounts failed
+    since one last answered, the longer the pause.
     """
     newest_first = sorted(((at, status) for at, status in latest if at <= now), reverse=True)
     failed = len(list(takewhile(lambda attempt: attempt[1] in _HOST_FAULTS, newest_first)))
     if failed < HOST_DOWN_AFTER:
         return False, None
     longest = min(HOST_PAUSE_LAST, max(HOST_PAUSE_FIRST, pace.idle))
-    until = newest_first[0][0] + min(HOST_PAUSE_FIRST * 2 ** min(failed - HOST_DOWN_AFTER, 10), longest)
+    until = newest_first[0][0] + min(
+        HOST_PAUSE_FIRST * 2 ** min(failed - HOST_DOWN_AFTER, 10), longest
+    )
     return True, until if until > now else None
 
 
 def longest_wait(pace: Pace) -> int:
-    """No due time that we set is further ahead than this; one that is comes from a clock that has been put back since."""
+    """No due time that we set is further ahead than this; one that is comes from a clock that has
+    been put back since.
+    """
     return longest_ordinary(max(RETRY_AFTER_MOST, BACKOFF_FORBIDDEN_LAST, pace.idle)) + CLOCK_SLACK
 
 
 def longest_ordinary(interval_s: int) -> int:
-    """The longest wait that comes of an interval and its jitter; who waits longer waits for a reset."""
+    """The longest wait that comes of an interval and its jitter; who waits longer waits for a
+    reset.
+    """
     return round(interval_s * (1 + JITTER)) + 1
 
 
@@ -130,11 +169,15 @@ def jittered(account_id: int, seconds: int, now: int) -> int:
 
 
 def first_due(account_id: int, interval_s: int, now: int) -> int:
-    """When an account is asked after a long silence: somewhere within its interval, so that no burst follows a pause."""
+    """When an account is asked after a long silence: somewhere within its interval, so that no
+    burst follows a pause.
+    """
     return now + spread(account_id, now, max(1, min(interval_s, 3_600)))
 
 
 def spread(account_id: int, now: int, below: int) -> int:
-    """A number from 0 to *below* − 1 that is fixed for an account at a moment, and different for the next account."""
+    """A number from 0 to *below* − 1 that is fixed for an account at a moment, and different for
+    the next account.
+    """
     digest = hashlib.sha256(f"{account_id}:{now}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % below

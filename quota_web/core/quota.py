@@ -1,6 +1,8 @@
-"""Nouns and rules of quota: windows and their keys, readings, snapshots, statuses, and when an account is blocked.
+"""Nouns and rules of quota: windows and their keys, readings, snapshots, statuses, and when an
+account is blocked.
 
-Pure: imports the standard library alone, and every decision takes `now`. Times are epoch seconds, UTC.
+Pure: imports the standard library alone, and every decision takes `now`. Times are epoch seconds,
+UTC.
 """
 
 import hashlib
@@ -71,7 +73,8 @@ class Reading:
     resets_at: int | None = None
     #: None where the answer gave no length.
     length_s: int | None = None
-    #: The upstream's own name of a limit that is not the account's own, such as `GPT-5.3-Codex-Spark`.
+    #: The upstream's own name of a limit that is not the account's own, such as
+    #: `GPT-5.3-Codex-Spark`.
     upstream_name: str | None = None
     spend: Spend | None = None
     #: True where the answer had two different windows under this key, and this is the fuller one.
@@ -128,7 +131,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom an answer or a token speaks of. One account id is shared by all members of a workspace."""
+    """Whom an answer or a token speaks of.
+
+    One account id is shared by all members of a workspace.
+    """
 
     account_id: str | None = None
     user_id: str | None = None
@@ -169,7 +175,9 @@ def key_for_length(seconds: int) -> str:
 
 
 def is_own(key: str) -> bool:
-    """Whether a key names one of the account's own windows: no model's, no code review's, no spend limit."""
+    """Whether a key names one of the account's own windows: no model's, no code review's, no spend
+    limit.
+    """
     return key != SPEND and not key.startswith((MODEL_PREFIX, CODE_REVIEW_PREFIX))
 
 
@@ -252,7 +260,9 @@ def block_state(facts: Facts, windows: Sequence[Reading], taken_at: int, now: in
 
 
 def _says_blocked(facts: Facts, windows: Sequence[Reading]) -> bool:
-    """Whether an answer says that the account cannot be used; the first rule that applies decides."""
+    """Whether an answer says that the account cannot be used; the first rule that applies
+    decides.
+    """
     reached = facts.reached_type or ""
     if facts.spend_reached or reached.endswith(_BEYOND_CREDITS):
         return True
@@ -267,7 +277,11 @@ def _says_blocked(facts: Facts, windows: Sequence[Reading]) -> bool:
 
 def unavailable_models(facts: Facts, now: int) -> list[ModelUsage]:
     """The models that the account may not use at *now*."""
-    return [model for model in facts.model_usage if not model.available and (model.available_at is None or model.available_at > now)]
+    return [
+        model
+        for model in facts.model_usage
+        if not model.available and (model.available_at is None or model.available_at > now)
+    ]
 
 
 def cached_until(

@@ -1,4 +1,5 @@
-"""Which group an account belongs to and in what order accounts are shown: on pages, in the API, in tables.
+"""Which group an account belongs to and in what order accounts are shown: on pages, in the API, in
+tables.
 
 Pure. The one place for both rules; only the classic command has an order of its own.
 """
@@ -47,7 +48,9 @@ def is_failing(status: Status) -> bool:
     return status not in _NEVER_TRIED
 
 
-def order(group: Group, status: Status, block: Block, windows: Sequence[Reading], name: str) -> Order:
+def order(
+    group: Group, status: Status, block: Block, windows: Sequence[Reading], name: str
+) -> Order:
     """Sorts accounts for showing: what can be used first, best first.
 
     Within a group, an account whose last attempt failed stands behind all that answered. Usable
@@ -97,7 +100,9 @@ def window_order(key: str) -> int:
 
 
 def classic_order(windows: Iterable[Reading], name: str) -> tuple[float, float, float, str]:
-    """The classic command's order: five-hour left, most first and none last, then weekly, reset, name."""
+    """The classic command's order: five-hour left, most first and none last, then weekly, reset,
+    name.
+    """
     by_key = {w.key: w for w in windows}
     five, week = by_key.get(FIVE_HOUR), by_key.get(WEEKLY)
     left = [-w.remaining_percent if w else 1.0 for w in (five, week)]

@@ -16,7 +16,9 @@ class Secret:
         return self._value
 
     def fingerprint(self) -> str:
-        """The first 32 hex digits of the value's SHA-256: equal for equal values, and says no more."""
+        """The first 32 hex digits of the value's SHA-256: equal for equal values, and says no
+        more.
+        """
         return hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def __repr__(self) -> str:

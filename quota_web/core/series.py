@@ -1,7 +1,8 @@
 """Slots for charts: points of a series laid onto one shared axis. Pure.
 
-A value is carried until the next reading, until its window's reset, or for *carry_s* seconds, whichever is first; while
-a window is exhausted it is carried until its reset. After that there is nothing: a gap stays a gap.
+A value is carried until the next reading, until its window's reset, or for *carry_s* seconds,
+whichever is first; while a window is exhausted it is carried until its reset. After that there is
+nothing: a gap stays a gap.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,11 +10,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 #: Steps that charts are drawn in, in seconds: each divides or is divided by the rollups' spans.
-STEPS = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000)
+STEPS = (
+    60,
+    120,
+    300,
+    600,
+    900,
+    1_800,
+    3_600,
+    7_200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+    172_800,
+    604_800,
+    2_592_000,
+)
 
 
 class Point(NamedTuple):
-    """What a stretch of a series came to. All None where its window had gone from the answers by then."""
+    """What a stretch of a series came to.
+
+    All None where its window had gone from the answers by then.
+    """
 
     # A tuple, because a long chart is made of ten thousand of them.
 
@@ -28,7 +48,9 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The slots of a chart: they start at *start*, *start + step*, … and the last one holds *end* − 1."""
+    """The slots of a chart: they start at *start*, *start + step*, … and the last one holds *end* −
+    1.
+    """
 
     start: int
     end: int
@@ -51,7 +73,9 @@ class Columns:
 
 
 def axis(start: int, end: int, points: int, least_step: int = 1) -> Axis:
-    """The axis over [start, end) with at most about *points* slots on step boundaries, no finer than *least_step*."""
+    """The axis over [start, end) with at most about *points* slots on step boundaries, no finer
+    than *least_step*.
+    """
     wanted = max(least_step, -(-max(1, end - start) // max(1, points)))
     step = next((s for s in STEPS if s >= wanted), wanted - wanted % -86_400)
     return Axis(start - start % step, end, step)
@@ -67,12 +91,16 @@ def columns(points: Iterable[Point], before: Point | None, axis: Axis, carry_s: 
     return result
 
 
-def remaining(points: Iterable[Point], before: Point | None, axis: Axis, carry_s: int) -> list[float | None]:
+def remaining(
+    points: Iterable[Point], before: Point | None, axis: Axis, carry_s: int
+) -> list[float | None]:
     """The first of the columns alone: what a line in the size of a word shows."""
     return _remaining(_slots(points, axis), before, axis, carry_s)
 
 
-def _remaining(slots: Mapping[int, Point], before: Point | None, axis: Axis, carry_s: int) -> list[float | None]:
+def _remaining(
+    slots: Mapping[int, Point], before: Point | None, axis: Axis, carry_s: int
+) -> list[float | None]:
     values: list[float | None] = [None] * len(axis)
     last, place = before, 0
     for index, point in slots.items():
@@ -85,8 +113,12 @@ def _remaining(slots: Mapping[int, Point], before: Point | None, axis: Axis, car
     return values
 
 
-def _carry(values: list[float | None], place: int, end: int, last: Point, axis: Axis, carry_s: int) -> None:
-    """Let the value of *last* hold from slot *place* on, before slot *end*: in those that start while it still holds."""
+def _carry(
+    values: list[float | None], place: int, end: int, last: Point, axis: Axis, carry_s: int
+) -> None:
+    """Let the value of *last* hold from slot *place* on, before slot *end*: in those that start
+    while it still holds.
+    """
     if last.last_used is not None:
         end = max(place, min(end, -((axis.start - _holds_until(last, carry_s)) // axis.step)))
         values[place:end] = [_left(last.last_used)] * (end - place)
@@ -106,8 +138,16 @@ def _slots(points: Iterable[Point], axis: Axis) -> dict[int, Point]:
 def _joined(a: Point, b: Point) -> Point:
     """Two points of one slot as one: the extremes of both, the last of the later one."""
     later = b if b.last_at >= a.last_at else a
-    low = b.min_used if a.min_used is None or (b.min_used is not None and b.min_used < a.min_used) else a.min_used
-    high = b.max_used if a.max_used is None or (b.max_used is not None and b.max_used > a.max_used) else a.max_used
+    low = (
+        b.min_used
+        if a.min_used is None or (b.min_used is not None and b.min_used < a.min_used)
+        else a.min_used
+    )
+    high = (
+        b.max_used
+        if a.max_used is None or (b.max_used is not None and b.max_used > a.max_used)
+        else a.max_used
+    )
     # Spelled out instead of lists and _replace, for the same reason as _left.
     return Point(later.at, low, high, later.last_used, later.last_at, later.last_resets_at)
 
@@ -122,5 +162,14 @@ def _holds_until(last: Point, carry_s: int) -> int:
 
 
 def _left(used: float | None) -> float | None:
-    # Spelled out instead of quota.remaining: three calls for each of a chart's ten thousand values are felt.
-    return None if used is None else 0.0 if used >= 100 else 100.0 if used <= 0 else round(100.0 - used, 2)
+    # Spelled out instead of quota.remaining: three calls for each of a chart's ten thousand values
+    # are felt.
+    return (
+        None
+        if used is None
+        else 0.0
+        if used >= 100
+        else 100.0
+        if used <= 0
+        else round(100.0 - used, 2)
+    )

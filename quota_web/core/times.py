@@ -29,7 +29,9 @@ def local(at: int, zone: tzinfo | None) -> str:
 
 
 def short(at: int, now: int, zone: tzinfo | None) -> str:
-    """As little as tells the moment: `11:00` today, `Tue 11:00` within a week, else `2026-12-24 11:00`."""
+    """As little as tells the moment: `11:00` today, `Tue 11:00` within a week, else `2026-12-24
+    11:00`.
+    """
     moment, today = _in_zone(at, zone), _in_zone(now, zone)
     days = (moment.date() - today.date()).days
     if days == 0:
@@ -41,18 +43,25 @@ def _in_zone(at: int, zone: tzinfo | None) -> datetime:
     try:
         return datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()
     except (ValueError, OverflowError):
-        # The last day of the calendar has no morning after it in zones east of Greenwich; tokens do claim to last that long.
+        # The last day of the calendar has no morning after it in zones east of Greenwich; tokens do
+        # claim to last that long.
         return datetime.fromtimestamp(at, UTC)
 
 
 def utc_offset(at: int, zone: tzinfo | None) -> int:
-    """How many seconds the clocks of *zone* (None: the machine's own) are ahead of UTC at a moment."""
-    offset = (datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()).utcoffset()
+    """How many seconds the clocks of *zone* (None: the machine's own) are ahead of UTC at a
+    moment.
+    """
+    offset = (
+        datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()
+    ).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0
 
 
 def parse(text: str) -> int:
-    """Epoch seconds of an ISO 8601 moment (UTC where it names no zone) or of a number; raises ValueError, also for what no calendar shows."""
+    """Epoch seconds of an ISO 8601 moment (UTC where it names no zone) or of a number; raises
+    ValueError, also for what no calendar shows.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

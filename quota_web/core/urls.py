@@ -1,4 +1,6 @@
-"""Where requests may go: which URLs a token may be sent to, and which hosts are reached past the proxy. Pure; no name is looked up."""
+"""Where requests may go: which URLs a token may be sent to, and which hosts are reached past the
+proxy. Pure; no name is looked up.
+"""
 
 import ipaddress
 import re
@@ -44,7 +46,10 @@ def check_upstream_url(url: str) -> str | None:
 
 
 def check_proxy_url(url: str) -> str | None:
-    """What is wrong with *url* as the address of a proxy, in words; None if nothing is. The words do not repeat it: it may hold a password."""
+    """What is wrong with *url* as the address of a proxy, in words; None if nothing is.
+
+    The words do not repeat it: it may hold a password.
+    """
     parts = _split(with_scheme(url))
     if isinstance(parts, str):
         return parts
@@ -59,10 +64,19 @@ def with_scheme(proxy: str) -> str:
 
 
 def goes_past_proxy(url: str, no_proxy: str | None) -> bool:
-    """Whether `NO_PROXY` names the host of *url*: as itself, by a domain it lies in, by address or network, with or without port, or by `*`."""
+    """Whether `NO_PROXY` names the host of *url*: as itself, by a domain it lies in, by address or
+    network, with or without port, or by `*`.
+    """
     parts = urlsplit(url)
-    host, port = (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
-    return any(_names(entry, host, port) for entry in re.split(r"[,\s]+", (no_proxy or "").lower()) if entry)
+    host, port = (
+        (parts.hostname or "").rstrip("."),
+        parts.port or (443 if parts.scheme == "https" else 80),
+    )
+    return any(
+        _names(entry, host, port)
+        for entry in re.split(r"[,\s]+", (no_proxy or "").lower())
+        if entry
+    )
 
 
 def _split(url: str) -> SplitResult | str:
@@ -75,7 +89,9 @@ def _split(url: str) -> SplitResult | str:
         return "is not a valid address"
     host = parts.netloc.rpartition("@")[2]
     host = host if port is None else host.rpartition(":")[0]
-    if port == 0 or not _HOST.fullmatch(host.removesuffix(":") if not host.startswith("[") else host):
+    if port == 0 or not _HOST.fullmatch(
+        host.removesuffix(":") if not host.startswith("[") else host
+    ):
         return "has no valid host name"
     return parts
 

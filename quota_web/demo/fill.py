@@ -1,4 +1,5 @@
-"""The demo act: fills an empty database with invented accounts and their history, and takes them away again.
+"""The demo act: fills an empty database with invented accounts and their history, and takes them
+away again.
 
 Demo accounts have no credentials and an origin of their own, so nothing is ever sent for them.
 """
@@ -13,16 +14,24 @@ from quota_web.demo.generate import DAY, Era, Persona
 
 def fill(accounts: int, days: int, now: int, *, utc_offset_s: int = 0, every_s: int | None = None, persona: Persona | None = None,
          seed: int = 1, told: Callable[[], None] = lambda: None) -> int:  # fmt: skip
-    """Invent *accounts* accounts with *days* of history up to *now*; returns how many readings that came to.
+    """Invent *accounts* accounts with *days* of history up to *now*; returns how many readings that
+    came to.
 
-    Raises BadInput unless the database is empty. Each account has a transaction of its own, so that a long filling
-    keeps nobody waiting; the mark goes first, so that also a filling cut short is seen and can be removed.
+    Raises BadInput unless the database is empty. Each account has a transaction of its own, so that
+    a long filling keeps nobody waiting; the mark goes first, so that also a filling cut short is
+    seen and can be removed.
     """
     with store.database.transaction() as tx:
         if rows.is_marked(tx):
-            raise BadInput("demo", "the demo data is here already; flask quota demo --remove takes it away")
+            raise BadInput(
+                "demo", "the demo data is here already; flask quota demo --remove takes it away"
+            )
         if not rows.is_empty(tx):
-            raise BadInput("demo", "the database is not empty; demo data only goes into an empty one (QUOTA_INSTANCE_DIR names another folder)")
+            raise BadInput(
+                "demo",
+                "the database is not empty; demo data only goes into an empty one "
+                "(QUOTA_INSTANCE_DIR names another folder)",
+            )
         rows.mark(tx, now)
         store.site_state.bump_version(tx, now)
     era, readings = Era(now - days * DAY, now, utc_offset_s, every_s), 0
@@ -49,7 +58,10 @@ def is_here() -> bool:
 
 
 def remove(now: int, told: Callable[[], None] = lambda: None) -> None:
-    """Take all demo data away; accounts of other origins stay as they are. Raises BadInput where there is none."""
+    """Take all demo data away; accounts of other origins stay as they are.
+
+    Raises BadInput where there is none.
+    """
     if not is_here():
         raise BadInput("demo", "there is no demo data here")
     more = True

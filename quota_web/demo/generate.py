@@ -1,7 +1,9 @@
-"""Invented histories of accounts: people who work by day, rest at weekends, run out, and machines that fail now and then. Pure.
+"""Invented histories of accounts: people who work by day, rest at weekends, run out, and machines
+that fail now and then. Pure.
 
-Each account is lived through from poll to poll, as the schedule would have asked for it: windows start at first use,
-fill while somebody works, and reset; nothing is drawn while the account is blocked. Times are epoch seconds.
+Each account is lived through from poll to poll, as the schedule would have asked for it: windows
+start at first use, fill while somebody works, and reset; nothing is drawn while the account is
+blocked. Times are epoch seconds.
 """
 
 from bisect import bisect_right
@@ -14,7 +16,8 @@ from quota_web.core.faults import Fault
 from quota_web.core.quota import Credits, Facts, Spend
 
 DAY, HOUR = 86_400, 3_600
-#: How often an account is asked while idle and while in use, and how long it counts as in use after its last rise.
+#: How often an account is asked while idle and while in use, and how long it counts as in use after
+#: its last rise.
 IDLE, ACTIVE, ACTIVE_FOR = 3_600, 300, 1_800
 #: Nothing happens after this long before the end, save the last poll.
 END_MARGIN = 120
@@ -28,7 +31,9 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A window that a persona has, and how fast it fills: percent for each percent of a five-hour window's worth of work."""
+    """A window that a persona has, and how fast it fills: percent for each percent of a five-hour
+    window's worth of work.
+    """
 
     key: str
     #: None for a spend limit, which starts anew with each month.
@@ -41,7 +46,15 @@ FIVE_HOUR = Limit(quota.FIVE_HOUR, 18_000, 1.0)
 WEEKLY = Limit(quota.WEEKLY, 604_800, 0.13)
 MONTHLY = Limit(quota.MONTHLY, 2_592_000, 0.12)
 SPEND = Limit(quota.SPEND, None, 0.02)
-SPARK = tuple(replace(w, key=f"model:codex_bengalfox:{w.key}", share=w.share / 2, upstream_name="GPT-5.3-Codex-Spark") for w in (FIVE_HOUR, WEEKLY))
+SPARK = tuple(
+    replace(
+        w,
+        key=f"model:codex_bengalfox:{w.key}",
+        share=w.share / 2,
+        upstream_name="GPT-5.3-Codex-Spark",
+    )
+    for w in (FIVE_HOUR, WEEKLY)
+)
 
 
 NO_CREDITS = Credits(False, balance="0")
@@ -83,7 +96,10 @@ PLAIN = Persona("plus")
 
 @dataclass(slots=True)
 class Track:
-    """One window's readings in columns. A used percent of None marks the moment at which the window was gone."""
+    """One window's readings in columns.
+
+    A used percent of None marks the moment at which the window was gone.
+    """
 
     key: str
     length_s: int | None
@@ -136,7 +152,9 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """From when to when, whose days those are, and how often is asked (None: as the schedule does)."""
+    """From when to when, whose days those are, and how often is asked (None: as the schedule
+    does).
+    """
 
     start: int
     end: int
@@ -150,7 +168,9 @@ def invent(number: int, era: Era, seed: int = 0, persona: Persona | None = None)
     persona = persona or PERSONAS[number % len(PERSONAS)]
     first, again = NAMES[number % len(NAMES)], number // len(NAMES)
     name = f"{first}-{again + 1}" if again else first
-    life = _Life(persona, era, _sessions(persona, era, rng), _episodes(persona, era, rng, everybody), rng)
+    life = _Life(
+        persona, era, _sessions(persona, era, rng), _episodes(persona, era, rng, everybody), rng
+    )
     life.live()
     return Invented(
         name,
@@ -168,7 +188,9 @@ Session = tuple[int, int, float]
 
 
 def _sessions(persona: Persona, era: Era, rng: Random) -> list[Session]:
-    """When somebody works, from when to when and how hard (percent of a five-hour window a second), in order."""
+    """When somebody works, from when to when and how hard (percent of a five-hour window a second),
+    in order.
+    """
     sessions: list[Session] = []
     first_day = (era.start + era.utc_offset_s) // DAY
     for day in range(first_day, (era.end + era.utc_offset_s) // DAY + 1):
@@ -181,7 +203,9 @@ def _sessions(persona: Persona, era: Era, rng: Random) -> list[Session]:
             start = midnight + int((begins + rng.uniform(-0.6, 0.6)) * HOUR)
             end = midnight + int((ends + rng.uniform(-0.5, 0.5)) * HOUR)
             sessions.append((start, end, mood * rng.uniform(0.5, 1.5) / HOUR))
-    return _ended(persona, era, [s for s in sessions if era.start <= s[0] and s[1] < era.end - 4 * HOUR], rng)
+    return _ended(
+        persona, era, [s for s in sessions if era.start <= s[0] and s[1] < era.end - 4 * HOUR], rng
+    )
 
 
 def _ended(persona: Persona, era: Era, sessions: list[Session], rng: Random) -> list[Session]:
@@ -190,18 +214,39 @@ def _ended(persona: Persona, era: Era, sessions: list[Session], rng: Random) -> 
     if persona.ending == "exhausted" and length > 2 * HOUR:
         return [*sessions, (era.end - 5_400, era.end - 2_400, 200 / HOUR)]
     if persona.ending in ("ok", "unreachable") and length > 4 * HOUR and rng.random() < 0.75:
-        return [*sessions, (era.end - rng.randint(5_000, 13_000), era.end - rng.randint(0, 4_000), persona.appetite * rng.uniform(0.8, 2) / HOUR)]
+        return [
+            *sessions,
+            (
+                era.end - rng.randint(5_000, 13_000),
+                era.end - rng.randint(0, 4_000),
+                persona.appetite * rng.uniform(0.8, 2) / HOUR,
+            ),
+        ]
     return sessions
 
 
 def _episodes(persona: Persona, era: Era, rng: Random, everybody: Random) -> list[Episode]:
-    """When asking failed: nights in which the machine was off (for everybody), faults of the upstream, and the ending."""
+    """When asking failed: nights in which the machine was off (for everybody), faults of the
+    upstream, and the ending.
+    """
     found: list[Episode] = []
     end = era.end - 9 * HOUR
     for chance, fault, least, most, source in (
         (0.02, None, 4 * HOUR, 30 * HOUR, everybody),
-        (0.03, Fault("unreachable", {"reason": "the connection was refused"}), 900, 3 * HOUR, everybody),
-        (0.03, Fault("http", {"http_status": 503, "reason": ": Service Unavailable"}), 600, 2 * HOUR, rng),
+        (
+            0.03,
+            Fault("unreachable", {"reason": "the connection was refused"}),
+            900,
+            3 * HOUR,
+            everybody,
+        ),
+        (
+            0.03,
+            Fault("http", {"http_status": 503, "reason": ": Service Unavailable"}),
+            600,
+            2 * HOUR,
+            rng,
+        ),
     ):
         for at in range(era.start + DAY, end, DAY):
             if source.random() < chance:
@@ -212,9 +257,19 @@ def _episodes(persona: Persona, era: Era, rng: Random, everybody: Random) -> lis
 
 def _ending(persona: Persona, era: Era) -> list[Episode]:
     if persona.ending == "unauthorized":
-        return [Episode(era.end - 8 * HOUR, era.end, Fault("unauthorized", {"http_status": 401, "reason": "the token was revoked"}))]
+        return [
+            Episode(
+                era.end - 8 * HOUR,
+                era.end,
+                Fault("unauthorized", {"http_status": 401, "reason": "the token was revoked"}),
+            )
+        ]
     if persona.ending == "unreachable":
-        return [Episode(era.end - 2_500, era.end, Fault("unreachable", {"reason": "no answer within 30 s"}))]
+        return [
+            Episode(
+                era.end - 2_500, era.end, Fault("unreachable", {"reason": "no answer within 30 s"})
+            )
+        ]
     return []
 
 
@@ -274,16 +329,29 @@ class _Tank:
         if self.limit.length_s is not None:
             return at + self.limit.length_s
         day = datetime.fromtimestamp(at, UTC)
-        return int(datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC).timestamp())
+        return int(
+            datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC).timestamp()
+        )
 
     def spend(self) -> Spend | None:
-        return Spend(str(SPEND_LIMIT), f"{SPEND_LIMIT * self._used / 100:.2f}", None) if self.limit.length_s is None else None
+        return (
+            Spend(str(SPEND_LIMIT), f"{SPEND_LIMIT * self._used / 100:.2f}", None)
+            if self.limit.length_s is None
+            else None
+        )
 
 
 class _Life:
     """One account lived through, from poll to poll."""
 
-    def __init__(self, persona: Persona, era: Era, sessions: list[Session], episodes: list[Episode], rng: Random) -> None:
+    def __init__(
+        self,
+        persona: Persona,
+        era: Era,
+        sessions: list[Session],
+        episodes: list[Episode],
+        rng: Random,
+    ) -> None:
         self._persona, self._era, self._rng = persona, era, rng
         self._sessions, self._next_session = sessions, 0
         self._episodes = episodes
@@ -307,7 +375,11 @@ class _Life:
     def _poll(self, at: int) -> int:
         """Ask once and say when to ask next."""
         place = bisect_right(self._ends, at)
-        episode = self._episodes[place] if place < len(self._episodes) and self._episodes[place].start <= at else None
+        episode = (
+            self._episodes[place]
+            if place < len(self._episodes) and self._episodes[place].start <= at
+            else None
+        )
         if episode is None:
             self._failures = 0
             return self._answered(at)
@@ -337,13 +409,19 @@ class _Life:
         return max(t.blocks_until() for t in self.tanks)
 
     def _drawn(self, at: int) -> float:
-        """What was worked since the last look, in percent of a five-hour window; nothing while blocked."""
+        """What was worked since the last look, in percent of a five-hour window; nothing while
+        blocked.
+        """
         before, self._looked_at = self._looked_at, at
         sessions, i = self._sessions, self._next_session
         while i < len(sessions) and sessions[i][1] <= before:
             i += 1
         self._next_session = i
-        if i == len(sessions) or sessions[i][0] >= at or (self._blocked_until() > at and not self._pays):
+        if (
+            i == len(sessions)
+            or sessions[i][0] >= at
+            or (self._blocked_until() > at and not self._pays)
+        ):
             return 0.0
         amount = 0.0
         while i < len(sessions) and sessions[i][0] < at:
@@ -354,17 +432,32 @@ class _Life:
 
     def _noted(self, at: int, is_exhausted: bool) -> None:
         plan = "plus" if self._persona.lost and at < self._lost_at else self._persona.plan
-        facts = Facts(plan, not is_exhausted or self._pays, is_exhausted, credits=self._persona.credits, reset_credits=2 if plan == "pro" else None)
+        facts = Facts(
+            plan,
+            not is_exhausted or self._pays,
+            is_exhausted,
+            credits=self._persona.credits,
+            reset_credits=2 if plan == "pro" else None,
+        )
         if not self.facts or self.facts[-1][1] != facts:
             self.facts.append((at, facts))
 
     def _attempted(self, at: int, fault: Fault | None) -> None:
         # Spread like a draw, and a hundred times cheaper: there are millions of these.
-        ms = 30_000 if fault and fault.code == "unreachable" else 180 + (at * 2_654_435_761 >> 7) % 640
+        ms = (
+            30_000
+            if fault and fault.code == "unreachable"
+            else 180 + (at * 2_654_435_761 >> 7) % 640
+        )
         if not self.runs or self.runs[-1].fault != fault:
             self.runs.append(Run(at, at, fault, 0, 0, 0))
         run = self.runs[-1]
-        run.last_at, run.count, run.ms_sum, run.ms_max = at, run.count + 1, run.ms_sum + ms, max(run.ms_max, ms)
+        run.last_at, run.count, run.ms_sum, run.ms_max = (
+            at,
+            run.count + 1,
+            run.ms_sum + ms,
+            max(run.ms_max, ms),
+        )
 
     def _next(self, at: int, until: int) -> int:
         if self._era.every_s:

@@ -1,7 +1,8 @@
-"""Demo data: invented accounts written in bulk, found again, and taken away. Every function takes the open connection; none commits.
+"""Demo data: invented accounts written in bulk, found again, and taken away. Every function takes
+the open connection; none commits.
 
-The rows are what `snapshots.record` would have written reading by reading (a test holds the two together); built in
-Python, a whole account at a time, they are written some ten times as fast.
+The rows are what `snapshots.record` would have written reading by reading (a test holds the two
+together); built in Python, a whole account at a time, they are written some ten times as fast.
 """
 
 from bisect import bisect_left
@@ -15,7 +16,15 @@ from quota_web import store
 from quota_web.core.quota import Status
 from quota_web.demo.generate import Invented, Run, Track
 from quota_web.store.accounts import DEMO
-from quota_web.store.models import account, account_fact, attempt, limit_window, reading, rollup, setting
+from quota_web.store.models import (
+    account,
+    account_fact,
+    attempt,
+    limit_window,
+    reading,
+    rollup,
+    setting,
+)
 from quota_web.store.recording import fact_row
 from quota_web.store.rollups import SPANS
 
@@ -25,7 +34,19 @@ MARK = "demo"
 CHUNK = 50_000
 
 _READING = ("window_id", "taken_at", "used_percent", "resets_at", "flags")
-_ROLLUP = ("span", "window_id", "slot", "first_used", "min_used", "max_used", "last_used", "last_at", "last_resets_at", "rise", "count")
+_ROLLUP = (
+    "span",
+    "window_id",
+    "slot",
+    "first_used",
+    "min_used",
+    "max_used",
+    "last_used",
+    "last_at",
+    "last_resets_at",
+    "rise",
+    "count",
+)
 
 
 def is_empty(conn: Connection) -> bool:
@@ -50,7 +71,10 @@ def write(conn: Connection, invented: Invented) -> None:
     account_id = store.accounts.add(conn, invented.name, DEMO, invented.created_at)
     for track in invented.tracks:
         _write_track(conn, account_id, track)
-    conn.execute(insert(account_fact), [fact_row(account_id, since, facts) for since, facts in invented.facts])
+    conn.execute(
+        insert(account_fact),
+        [fact_row(account_id, since, facts) for since, facts in invented.facts],
+    )
     conn.execute(insert(attempt), [_attempt_row(account_id, run) for run in invented.runs])
     last = invented.runs[-1]
     store.accounts.update_account(
@@ -89,7 +113,9 @@ def _attempt_row(account_id: int, run: Run) -> dict[str, Any]:
 
 
 def _write_track(conn: Connection, account_id: int, track: Track) -> None:
-    window_id = store.accounts.new_id(conn.execute(insert(limit_window).values(account_id=account_id, **_latest(track))))
+    window_id = store.accounts.new_id(
+        conn.execute(insert(limit_window).values(account_id=account_id, **_latest(track)))
+    )
     rows = zip(repeat(window_id), track.at, track.used, track.resets_at, repeat(0))
     _insert(conn, reading.name, _READING, rows)
     _insert(conn, rollup.name, _ROLLUP, rollups(window_id, track))
@@ -105,9 +131,21 @@ def _latest(track: Track) -> dict[str, Any]:
         "used_percent": used,
         "resets_at": track.resets_at[-1],
     }
-    rose = (at for at, rise in zip(reversed(track.at), reversed(_rises(track.used)), strict=True) if rise > 0)
-    measured = (at for at, value in zip(reversed(track.at), reversed(track.used), strict=True) if value is not None)
-    values |= {"taken_at": next(measured, None), "rose_at": next(rose, None), "gone_at": track.at[-1] if used is None else None}
+    rose = (
+        at
+        for at, rise in zip(reversed(track.at), reversed(_rises(track.used)), strict=True)
+        if rise > 0
+    )
+    measured = (
+        at
+        for at, value in zip(reversed(track.at), reversed(track.used), strict=True)
+        if value is not None
+    )
+    values |= {
+        "taken_at": next(measured, None),
+        "rose_at": next(rose, None),
+        "gone_at": track.at[-1] if used is None else None,
+    }
     return values | {
         "spend_limit": spend.limit if spend else None,
         "spend_used": spend.used if spend else None,
@@ -116,8 +154,13 @@ def _latest(track: Track) -> dict[str, Any]:
 
 
 def _rises(used: Sequence[float | None]) -> list[float]:
-    """By how much each reading is above the one before it; 0 after a reset and after a gone window."""
-    return [b - a if a is not None and b is not None and b > a else 0.0 for a, b in zip([None, *used], used, strict=False)]
+    """By how much each reading is above the one before it; 0 after a reset and after a gone
+    window.
+    """
+    return [
+        b - a if a is not None and b is not None and b > a else 0.0
+        for a, b in zip([None, *used], used, strict=False)
+    ]
 
 
 def rollups(window_id: int, track: Track) -> Iterator[tuple[Any, ...]]:
@@ -131,12 +174,26 @@ def rollups(window_id: int, track: Track) -> Iterator[tuple[Any, ...]]:
             known = [u for u in track.used[low:high] if u is not None]
             first, least, most = (known[0], min(known), max(known)) if known else (None, None, None)
             last = (track.used[high - 1], track.at[high - 1], track.resets_at[high - 1])
-            yield (span, window_id, slot, first, least, most, *last, sum(rise[low:high]), len(known))
+            yield (
+                span,
+                window_id,
+                slot,
+                first,
+                least,
+                most,
+                *last,
+                sum(rise[low:high]),
+                len(known),
+            )
             low = high
 
 
-def _insert(conn: Connection, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    """Hand rows to the driver as they are: building a statement's parameters by name costs more than writing them."""
+def _insert(
+    conn: Connection, table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]
+) -> None:
+    """Hand rows to the driver as they are: building a statement's parameters by name costs more
+    than writing them.
+    """
     place = "?" if conn.dialect.name == "sqlite" else "%s"
     names = ", ".join(f'"{c}"' for c in columns)
     statement = f"INSERT INTO {table} ({names}) VALUES ({', '.join([place] * len(columns))})"  # noqa: S608  our own names
@@ -146,15 +203,23 @@ def _insert(conn: Connection, table: str, columns: Sequence[str], rows: Iterator
 
 def count(conn: Connection) -> int:
     """How many demo accounts there are, those included that somebody deleted since."""
-    return int(conn.execute(select(func.count()).select_from(account).where(account.c.origin == DEMO)).scalar_one())
+    return int(
+        conn.execute(
+            select(func.count()).select_from(account).where(account.c.origin == DEMO)
+        ).scalar_one()
+    )
 
 
 def remove_one(conn: Connection) -> bool:
     """Delete one demo account with everything that belongs to it; whether there was one."""
-    found = conn.execute(select(account.c.id).where(account.c.origin == DEMO).order_by(account.c.id).limit(1)).scalar()
+    found = conn.execute(
+        select(account.c.id).where(account.c.origin == DEMO).order_by(account.c.id).limit(1)
+    ).scalar()
     if found is None:
         return False
-    windows = list(conn.execute(select(limit_window.c.id).where(limit_window.c.account_id == found)).scalars())
+    windows = list(
+        conn.execute(select(limit_window.c.id).where(limit_window.c.account_id == found)).scalars()
+    )
     conn.execute(delete(reading).where(reading.c.window_id.in_(windows)))
     conn.execute(delete(rollup).where(rollup.c.span.in_(SPANS), rollup.c.window_id.in_(windows)))
     for table in (limit_window, account_fact, attempt):

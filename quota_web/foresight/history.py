@@ -160,7 +160,11 @@ def was_exhausted(window: WindowHistory, since: int) -> bool:
 
 def _readings(window: WindowHistory, length: int, since: int) -> _Readings:
     first = bisect_left(window.taken_at, since)
-    at, used, resets = window.taken_at[first:], window.used_percent[first:], window.resets_at[first:]
+    at, used, resets = (
+        window.taken_at[first:],
+        window.used_percent[first:],
+        window.resets_at[first:],
+    )
     if not all(resets):
         kept = [i for i, reset in enumerate(resets) if reset]
         at, used, resets = [at[i] for i in kept], [used[i] for i in kept], [resets[i] for i in kept]

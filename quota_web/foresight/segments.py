@@ -61,7 +61,8 @@ class Segment:
     sliding: bool = False
     #: Until then a fall belongs to the scheduled reset that moved the boundary alone.
     lags_until: int = 0
-    #: Until then it may prove to be the flap that it looks like, and the scheduled reset to be another.
+    #: Until then it may prove to be the flap that it looks like, and the scheduled reset to be
+    #: another.
     doubtful_until: int = 0
 
     def same_reset(self, reading: Reading) -> bool:

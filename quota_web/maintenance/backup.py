@@ -30,7 +30,8 @@ class Restored:
     aside: Path | None
     #: The version that the backup was at, where it was older than this program.
     migrated_from: str | None
-    #: Accounts whose tokens were sealed with another key than the present one, and are now sealed with that.
+    #: Accounts whose tokens were sealed with another key than the present one, and are now sealed
+    #: with that.
     resealed: int
     #: Accounts whose tokens no key here opens; they need theirs from a person.
     without_tokens: tuple[str, ...]
@@ -41,9 +42,11 @@ class Restored:
 
 
 def backup(target: Path, *, overwrite: bool = False) -> Content:
-    """Write the database into *target* (mode 0600) and look through what was written; it appears under that name when it is good.
+    """Write the database into *target* (mode 0600) and look through what was written; it appears
+    under that name when it is good.
 
-    Raises BadInput where the file is there already or the database is a server's, BadSetting where the folder cannot be written.
+    Raises BadInput where the file is there already or the database is a server's, BadSetting where
+    the folder cannot be written.
     """
     source = _sqlite_file("back it up with pg_dump, which knows how to")
     if os.path.lexists(target) and not overwrite:
@@ -52,12 +55,18 @@ def backup(target: Path, *, overwrite: bool = False) -> Content:
         raise BadInput("file", f"{target}: is the database itself")
     store.leftovers.remove_parts(target.parent)
     with _writing(target.parent), store.leftovers.part_of(target) as part:
-        _require_room(target.parent, store.filesystem.size_of(source) + store.filesystem.size_of(store.filesystem.beside(source, "-wal")))
+        _require_room(
+            target.parent,
+            store.filesystem.size_of(source)
+            + store.filesystem.size_of(store.filesystem.beside(source, "-wal")),
+        )
         before = backup_files.data_version()
         backup_files.write_copy(part)
         content = backup_files.judged(part)
         if not before <= content.data_version <= backup_files.data_version():
-            raise BadDatabase(f"{target}: the copy does not belong to this database; nothing was kept")
+            raise BadDatabase(
+                f"{target}: the copy does not belong to this database; nothing was kept"
+            )
         os.replace(part, target)
         store.filesystem.sync(target.parent)
     return content
@@ -72,7 +81,8 @@ def restore(
     *,
     without_tokens: bool = False,
 ) -> Restored:
-    """Put a backup in the database's place: taken in, judged and brought up to date beside it first.
+    """Put a backup in the database's place: taken in, judged and brought up to date beside it
+    first.
 
     Its accounts go on following files of *folder*, and of those that the present database follows.
 
@@ -132,14 +142,18 @@ def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Pat
     return _Rows(resealed, tuple(a.name for a in lost), tuple(kept), tuple(tokens))
 
 
-def _put_in_place(part: Path, file: Path, epoch: int, now: int, actor: str) -> tuple[Content, Path | None]:
+def _put_in_place(
+    part: Path, file: Path, epoch: int, now: int, actor: str
+) -> tuple[Content, Path | None]:
     """Returns what is in place now, and where the database from before is."""
     backup_files.renew(part, now, epoch, actor)
     content = backup_files.judged(part)
     store.filesystem.sync(part)
     aside = None
     if os.path.exists(file):
-        aside = store.filesystem.free_name(store.filesystem.beside(file, f".before-restore-{times.compact(now)}"))
+        aside = store.filesystem.free_name(
+            store.filesystem.beside(file, f".before-restore-{times.compact(now)}")
+        )
     backup_files.swap(part, file, aside)
     store.filesystem.sync(file.parent)
     return content, aside
@@ -180,7 +194,10 @@ def _sqlite_file(instead: str) -> Path:
 def _require_room(folder: Path, needed: int) -> None:
     free = store.filesystem.free_bytes(folder)
     if free is not None and free < needed + ROOM_TO_SPARE:
-        raise BadSetting(f"{folder}: {free // 2**20} MiB are free, about {(needed + ROOM_TO_SPARE) // 2**20} MiB are needed")
+        raise BadSetting(
+            f"{folder}: {free // 2**20} MiB are free, about {(needed + ROOM_TO_SPARE) // 2**20} "
+            f"MiB are needed"
+        )
 
 
 @contextmanager

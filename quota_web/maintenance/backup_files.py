@@ -1,4 +1,6 @@
-"""Copies of an SQLite database: made while it is in use, judged before anybody relies on them, put in its place."""
+"""Copies of an SQLite database: made while it is in use, judged before anybody relies on them, put
+in its place.
+"""
 
 import errno
 import os
@@ -49,9 +51,11 @@ def data_version() -> int:
 
 
 def write_copy(target: Path) -> None:
-    """Write the database as it is at one moment into *target*, an empty file; others go on reading and writing.
+    """Write the database as it is at one moment into *target*, an empty file; others go on reading
+    and writing.
 
-    VACUUM INTO and not the backup interface: that one starts over with each write of another process.
+    VACUUM INTO and not the backup interface: that one starts over with each write of another
+    process.
     """
     with store.database.driver() as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
@@ -70,7 +74,9 @@ def judged(file: Path) -> Content:
             for check, good in (("integrity_check", "ok"), ("foreign_key_check", None)):
                 found = connection.execute(f"PRAGMA {check}").fetchone()
                 if (found[0] if found else None) != good:
-                    raise DatabaseDamaged(f"{file}: is damaged ({check}: {str(found[0]).splitlines()[0][:200]})")
+                    raise DatabaseDamaged(
+                        f"{file}: is damaged ({check}: {str(found[0]).splitlines()[0][:200]})"
+                    )
             return _content(file, connection, version)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         # Damaged text comes back as the latter, also from within SQLite's own messages.
@@ -90,29 +96,53 @@ def _immutable(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _known_version(file: Path, connection: sqlite3.Connection) -> str:
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'").fetchone():
+    if not connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    ).fetchone():
         raise BadInput("file", f"{file}: is a database, but not one of this program")
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     version = str(row[0]) if row else ""
     if version not in store.schema.KNOWN:
-        raise DatabaseTooNew(f"{file}: is at version {version or 'none'}, this program knows {store.schema.HEAD}; use the program that made it")
+        raise DatabaseTooNew(
+            f"{file}: is at version {version or 'none'}, this program knows {store.schema.HEAD}; "
+            f"use the program that made it"
+        )
     return version
 
 
 def _require_our_tables(file: Path, connection: sqlite3.Connection, version: str) -> None:
-    """Exactly the tables, indexes and views of that version: a trigger or a view of somebody else's would run here with our rights."""
-    there = store.schema.listed_objects(connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall())
+    """Exactly the tables, indexes and views of that version: a trigger or a view of somebody else's
+    would run here with our rights.
+    """
+    there = store.schema.listed_objects(
+        connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    )
     wrong = sorted(name for _, name, _ in there ^ store.schema.objects_at(version))
     if wrong:
-        raise BadInput("file", f"{file}: its tables are not those of version {version} of this program ({', '.join(wrong[:3])})")
+        raise BadInput(
+            "file",
+            f"{file}: its tables are not those of version {version} of this program "
+            f"({', '.join(wrong[:3])})",
+        )
 
 
 def _content(file: Path, connection: sqlite3.Connection, version: str) -> Content:
-    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' ESCAPE '^'")]
+    names = [
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' "
+            "ESCAPE '^'"
+        )
+    ]
     known = [name for name in names if name in store.models.metadata.tables]
     # The names are those of our own tables, compared a line above.
-    rows = {name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in known}  # noqa: S608
-    state = connection.execute("SELECT data_version, session_epoch FROM site_state WHERE id = 1").fetchone()
+    rows = {
+        name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608
+        for name in known
+    }
+    state = connection.execute(
+        "SELECT data_version, session_epoch FROM site_state WHERE id = 1"
+    ).fetchone()
     if state is None:
         raise DatabaseDamaged(f"{file}: is damaged (the row of the site's state is missing)")
     if not all(isinstance(value, int) for value in state):
@@ -121,7 +151,10 @@ def _content(file: Path, connection: sqlite3.Connection, version: str) -> Conten
 
 
 def take_in(source: Path, target: Path) -> None:
-    """Copy *source*, a file of anybody's, byte by byte into *target*, an empty file of ours. Raises BadInput."""
+    """Copy *source*, a file of anybody's, byte by byte into *target*, an empty file of ours.
+
+    Raises BadInput.
+    """
     if not stat.S_ISREG(os.stat(source).st_mode):
         raise BadInput("file", f"{source}: is not a file")
     with open(source, "rb") as incoming, open(target, "wb") as out:
@@ -143,11 +176,17 @@ def _require_database(source: Path, size: int, head: bytes) -> None:
     if head != MAGIC:
         raise BadInput("file", f"{source}: is not a backup of this program")
     if store.filesystem.size_of(store.filesystem.beside(source, "-wal")):
-        raise BadInput("file", f"{source}: is a database in use, not a backup (there is a {source.name}-wal); use one made by `flask quota backup`")
+        raise BadInput(
+            "file",
+            f"{source}: is a database in use, not a backup (there is a {source.name}-wal); use "
+            f"one made by `flask quota backup`",
+        )
 
 
 def renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
-    """Make a copy fit to go on from: sessions of both pasts end, version numbers of the other past mean nothing, nobody is being asked."""
+    """Make a copy fit to go on from: sessions of both pasts end, version numbers of the other past
+    mean nothing, nobody is being asked.
+    """
     with store.database.elsewhere(f"sqlite:///{copy}", write=True) as conn:
         conn.execute(update(account).values(claim_id=None, claimed_at=None, requested_at=None))
         epoch = max(store.site_state.read(conn).session_epoch, epoch_before) + 1
@@ -160,7 +199,8 @@ def renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
 def quiet(file: Path) -> Present:
     """Make sure that no other program has the database open, and move its log into it.
 
-    Returns what it says, as far as that can be read. Raises BadDatabase where somebody has it open. A damaged one is left as it is.
+    Returns what it says, as far as that can be read. Raises BadDatabase where somebody has it open.
+    A damaged one is left as it is.
     """
     # Whatever connections this process has: none may be open when the file is looked into by hand.
     store.database.forget_troubles()
@@ -173,12 +213,18 @@ def quiet(file: Path) -> Present:
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (epoch,) = connection.execute("SELECT session_epoch FROM site_state WHERE id = 1").fetchone()
-        followed = "SELECT source_path FROM account WHERE origin = 'followed' AND deleted_at IS NULL"
+        (epoch,) = connection.execute(
+            "SELECT session_epoch FROM site_state WHERE id = 1"
+        ).fetchone()
+        followed = (
+            "SELECT source_path FROM account WHERE origin = 'followed' AND deleted_at IS NULL"
+        )
         folders = {Path(path).parent for (path,) in connection.execute(followed) if path}
         return Present(int(epoch), tuple(sorted(folders)))
     except sqlite3.Error as error:
-        if isinstance(plain := store.database.plain_driver_error(error), BadDatabase) and "BUSY" in getattr(error, "sqlite_errorname", ""):
+        if isinstance(
+            plain := store.database.plain_driver_error(error), BadDatabase
+        ) and "BUSY" in getattr(error, "sqlite_errorname", ""):
             raise store.filesystem.in_use(file) from plain
         return Present()
     except (TypeError, ValueError):  # no such row, or nothing that we wrote
@@ -193,7 +239,9 @@ def _head(file: Path) -> bytes:
 
 
 def swap(copy: Path, file: Path, aside: Path | None) -> None:
-    """Put *copy* in the place of *file*, which is kept as *aside* (None: there is none); at no moment is there no database."""
+    """Put *copy* in the place of *file*, which is kept as *aside* (None: there is none); at no
+    moment is there no database.
+    """
     if aside is not None:
         _keep(file, aside)
     os.replace(copy, file)

@@ -1,5 +1,7 @@
-"""What stands in the rows of a backup, which may come from anybody: what this program would never write is refused,
-and what would lead to files of the owner is judged by the folders of this installation."""
+"""What stands in the rows of a backup, which may come from anybody: what this program would never
+write is refused, and what would lead to files of the owner is judged by the folders of this
+installation.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -45,7 +47,9 @@ def _kinds(column: "Column[Any]") -> tuple[str, ...]:
 
 
 def _foreign(file: Path, table: Table, what: str) -> BadInput:
-    return BadInput("file", f"{file}: table {table.name} holds what this program never writes ({what})")
+    return BadInput(
+        "file", f"{file}: table {table.name} holds what this program never writes ({what})"
+    )
 
 
 def _is_name(value: str) -> bool:
@@ -71,7 +75,8 @@ _ACCOUNT: dict[str, Callable[[Any], bool]] = {
 
 
 def settle_files(conn: Connection, folders: Iterable[Path]) -> list[str]:
-    """Let accounts follow files of these folders only; returns the names of those that follow none from now on.
+    """Let accounts follow files of these folders only; returns the names of those that follow none
+    from now on.
 
     One whose file lies elsewhere goes on with the file of its name in the first folder that has
     it. Where none has, the tokens that are stored are all there is: it is kept by the database.
@@ -88,7 +93,12 @@ def settle_files(conn: Connection, folders: Iterable[Path]) -> list[str]:
         values: dict[str, Any] = {"source_path": str(found), "source_hash": None}
         if found is None:
             kept.append(row.name)
-            values = {"source_path": None, "source_hash": None, "source_gone_at": None, "origin": MANAGED}
+            values = {
+                "source_path": None,
+                "source_hash": None,
+                "source_gone_at": None,
+                "origin": MANAGED,
+            }
         conn.execute(update(account).where(account.c.id == row.id).values(values))
     return sorted(kept)
 

@@ -22,7 +22,8 @@ from quota_web.store.encryption import KEY_FILE, TokenCipher
 
 #: Before this the program did not exist: a clock that says so is wrong. 2026-01-01.
 EARLIEST = 1_767_225_600
-#: How far the clock may be from the upstream's, in seconds, before it is worth a word and before tokens are misjudged.
+#: How far the clock may be from the upstream's, in seconds, before it is worth a word and before
+#: tokens are misjudged.
 CLOCK_OFF, CLOCK_WRONG = 60, 300
 MANY_WAL_BYTES = 64 * 1024 * 1024
 
@@ -55,7 +56,9 @@ class DoctorContext:
 
 
 def diagnose(patient: DoctorContext) -> Iterator[Finding]:
-    """One finding after the other, as they come; the upstream last but one, since it may take a while."""
+    """One finding after the other, as they come; the upstream last but one, since it may take a
+    while.
+    """
     yield from _settings(patient.settings)
     yield _instance_folder(patient.settings.instance_dir)
     yield from _database(patient)
@@ -70,9 +73,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.usage_url != USAGE_URL:
         odd.append(("QUOTA_USAGE_URL is not the usual address", "unset it, unless that is meant"))
     if settings.auth == "off":
-        odd.append(("QUOTA_AUTH is off: everybody who reaches the dashboard sees it", "set it to password or proxy"))
+        odd.append(
+            (
+                "QUOTA_AUTH is off: everybody who reaches the dashboard sees it",
+                "set it to password or proxy",
+            )
+        )
     if settings.secret_key_old is not None:
-        odd.append(("QUOTA_SECRET_KEY_OLD is still set", "run `flask quota rotate-key`, then unset it"))
+        odd.append(
+            ("QUOTA_SECRET_KEY_OLD is still set", "run `flask quota rotate-key`, then unset it")
+        )
     for text, advice in odd:
         yield Finding("settings", Level.WARN, text, advice)
     if not odd:
@@ -88,15 +98,27 @@ def _instance_folder(folder: Path) -> Finding:
     except BadSetting as error:
         return Finding(what, Level.BAD, str(error), "the line above says how")
     if os.stat(folder).st_mode & 0o077:
-        return Finding(what, Level.WARN, f"{folder}: other users of this machine can look into it", f"chmod 700 {folder}")
+        return Finding(
+            what,
+            Level.WARN,
+            f"{folder}: other users of this machine can look into it",
+            f"chmod 700 {folder}",
+        )
     return _space(what, folder)
 
 
 def _space(what: str, folder: Path) -> Finding:
     free = store.filesystem.free_bytes(folder)
     if free is not None and free < store.filesystem.LOW_SPACE:
-        return Finding(what, Level.WARN, f"{folder}: only {mib(free)} are free", "make room, or move the folder to a larger disk")
-    return Finding(what, Level.OK, f"{folder}: writable" + (f", {mib(free)} free" if free is not None else ""))
+        return Finding(
+            what,
+            Level.WARN,
+            f"{folder}: only {mib(free)} are free",
+            "make room, or move the folder to a larger disk",
+        )
+    return Finding(
+        what, Level.OK, f"{folder}: writable" + (f", {mib(free)} free" if free is not None else "")
+    )
 
 
 def mib(size: int) -> str:
@@ -107,27 +129,49 @@ def _database(patient: DoctorContext) -> Iterator[Finding]:
     what, place = "database", store.health.place()
     if place is not None and not place.is_there:
         yield Finding(
-            what, Level.WARN, f"{place.file}: is not there yet", "the first start makes it; or put a backup back with `flask quota restore FILE`"
+            what,
+            Level.WARN,
+            f"{place.file}: is not there yet",
+            "the first start makes it; or put a backup back with `flask quota restore FILE`",
         )
         return
     try:
         content = store.health.content()
         if not content.is_known:
             advice = "start the later program again, or restore a backup"
-            yield Finding(what, Level.BAD, f"is at version {content.version}, this program knows {content.newest_version}", advice)
+            yield Finding(
+                what,
+                Level.BAD,
+                f"is at version {content.version}, this program knows {content.newest_version}",
+                advice,
+            )
             return
         yield _wholeness(content)
         yield from _key(patient, content)
     except QuotaError as error:
         damaged = "stop the service and restore a backup: `flask quota restore FILE`"
-        yield Finding(what, Level.BAD, str(error), "" if "restore" in str(error) else damaged if "damaged" in str(error) else "see the line above")
+        yield Finding(
+            what,
+            Level.BAD,
+            str(error),
+            ""
+            if "restore" in str(error)
+            else damaged
+            if "damaged" in str(error)
+            else "see the line above",
+        )
 
 
 def _wholeness(content: store.health.Content) -> Finding:
     store.health.check()
     table = store.health.broken_references()
     if table is not None:
-        return Finding("database", Level.BAD, f"a row of table {table} refers to one that is not there", "restore a backup")
+        return Finding(
+            "database",
+            Level.BAD,
+            f"a row of table {table} refers to one that is not there",
+            "restore a backup",
+        )
     size, place = store.health.measured(), store.health.place()
     told = f"version {content.version or 'none yet'}, {mib(size.database)}"
     if place is None:
@@ -135,9 +179,19 @@ def _wholeness(content: store.health.Content) -> Finding:
     told += f", log {mib(size.log or 0)}, every page looked through"
     if place.network is not None:
         advice = "move the instance folder to a local disk, or use PostgreSQL"
-        return Finding("database", Level.WARN, f"{told}; on a network file system ({place.network}): one process at a time", advice)
+        return Finding(
+            "database",
+            Level.WARN,
+            f"{told}; on a network file system ({place.network}): one process at a time",
+            advice,
+        )
     if (size.log or 0) > MANY_WAL_BYTES:
-        return Finding("database", Level.WARN, f"{told}: the log is large", "some program keeps the database open and reads on; restart the service")
+        return Finding(
+            "database",
+            Level.WARN,
+            f"{told}: the log is large",
+            "some program keeps the database open and reads on; restart the service",
+        )
     return Finding("database", Level.OK, told)
 
 
@@ -145,8 +199,14 @@ def _key(patient: DoctorContext, content: store.health.Content) -> Iterator[Find
     what, file = "key", patient.settings.instance_dir / KEY_FILE
     if patient.cipher.is_from_file and not file.exists():
         verdict = Level.BAD if content.sealed_with else Level.OK
-        advice = "put it back, or set QUOTA_SECRET_KEY if that was used before" if content.sealed_with else ""
-        yield Finding(what, verdict, f"{file}: is not there" + ("" if content.sealed_with else " yet"), advice)
+        advice = (
+            "put it back, or set QUOTA_SECRET_KEY if that was used before"
+            if content.sealed_with
+            else ""
+        )
+        yield Finding(
+            what, verdict, f"{file}: is not there" + ("" if content.sealed_with else " yet"), advice
+        )
         return
     try:
         known = patient.cipher.opened_ids
@@ -156,25 +216,62 @@ def _key(patient: DoctorContext, content: store.health.Content) -> Iterator[Find
     lost = sum(count for key_id, count in content.sealed_with.items() if key_id not in known)
     old = sum(count for key_id, count in content.sealed_with.items() if key_id in known[1:])
     if lost:
-        advice = f"add the key that sealed them as a further line of {file}, or save those accounts again"
-        yield Finding(what, Level.BAD, f"the tokens of {lost} account(s) were sealed with a key that is not here", advice)
+        advice = (
+            f"add the key that sealed them as a further line of {file}, or save those "
+            f"accounts again"
+        )
+        yield Finding(
+            what,
+            Level.BAD,
+            f"the tokens of {lost} account(s) were sealed with a key that is not here",
+            advice,
+        )
     elif patient.cipher.is_from_file and os.stat(file).st_mode & 0o077:
-        yield Finding(what, Level.BAD, f"{file}: other users of this machine can read it", f"chmod 600 {file}; then `flask quota rotate-key`")
+        yield Finding(
+            what,
+            Level.BAD,
+            f"{file}: other users of this machine can read it",
+            f"chmod 600 {file}; then `flask quota rotate-key`",
+        )
     elif old:
-        yield Finding(what, Level.WARN, f"the tokens of {old} account(s) are sealed with an older key", "finish with `flask quota rotate-key`")
+        yield Finding(
+            what,
+            Level.WARN,
+            f"the tokens of {old} account(s) are sealed with an older key",
+            "finish with `flask quota rotate-key`",
+        )
     else:
-        yield Finding(what, Level.OK, "fits all stored tokens; keep a copy apart from the backups, which are of no use to a thief without it")
+        yield Finding(
+            what,
+            Level.OK,
+            "fits all stored tokens; keep a copy apart from the backups, which are of no use to a "
+            "thief without it",
+        )
 
 
 def _account_folder(settings: Settings) -> Finding:
     what, folder = "account folder", settings.account_dir
     try:
-        found = [name for name in os.listdir(folder) if name.endswith(FILE_SUFFIX) and not name.startswith(".")]
+        found = [
+            name
+            for name in os.listdir(folder)
+            if name.endswith(FILE_SUFFIX) and not name.startswith(".")
+        ]
     except FileNotFoundError:
         verdict = Level.BAD if settings.account_dir_named else Level.OK
-        return Finding(what, verdict, f"{folder}: is not there", "make it, or change QUOTA_ACCOUNT_DIR" if settings.account_dir_named else "")
+        return Finding(
+            what,
+            verdict,
+            f"{folder}: is not there",
+            "make it, or change QUOTA_ACCOUNT_DIR" if settings.account_dir_named else "",
+        )
     except OSError as error:
-        return Finding(what, Level.BAD, f"{folder}: {error.strerror}", f"let user {os.geteuid()}:{os.getegid()} read it")
+        return Finding(
+            what,
+            Level.BAD,
+            f"{folder}: {error.strerror}",
+            f"let user {os.geteuid()}:{os.getegid()} read it",
+        )
     closed = sorted(name for name in found if not os.access(folder / name, os.R_OK))
     if closed:
         advice = f"let user {os.geteuid()}:{os.getegid()} read them, such as by chown"
@@ -186,14 +283,24 @@ def _account_folder(settings: Settings) -> Finding:
 def _clock(now: int) -> Finding:
     said = times.iso_text(now)
     if now < EARLIEST:
-        return Finding("clock", Level.BAD, f"says {said}, before this program was written", "set the clock, such as by NTP")
+        return Finding(
+            "clock",
+            Level.BAD,
+            f"says {said}, before this program was written",
+            "set the clock, such as by NTP",
+        )
     try:
         place = store.health.place()
         newest = store.health.content().newest_reading if place is None or place.is_there else None
     except BadDatabase:
         newest = None
     if newest is not None and newest > now + CLOCK_WRONG:
-        return Finding("clock", Level.WARN, f"says {said}, but there is a reading from {times.iso_text(newest)}", "check the clock: it has gone back")
+        return Finding(
+            "clock",
+            Level.WARN,
+            f"says {said}, but there is a reading from {times.iso_text(newest)}",
+            "check the clock: it has gone back",
+        )
     return Finding("clock", Level.OK, f"says {said}")
 
 
@@ -206,12 +313,24 @@ def _upstream(patient: DoctorContext) -> Iterator[Finding]:
         return
     fault = probe.fault
     if fault is not None and fault.status is Status.UNREACHABLE:
-        advice = "check the network, the name service, and the proxy settings (QUOTA_HTTPS_PROXY, QUOTA_CA_BUNDLE)"
+        advice = (
+            "check the network, the name service, and the proxy settings (QUOTA_HTTPS_PROXY, "
+            "QUOTA_CA_BUNDLE)"
+        )
         yield Finding(what, Level.BAD, fault.text(times.iso_text), advice)
     elif fault is not None and fault.status is Status.ADDRESS_BLOCKED:
-        yield Finding(what, Level.BAD, fault.text(times.iso_text), "go out through another address (QUOTA_HTTPS_PROXY), or wait")
+        yield Finding(
+            what,
+            Level.BAD,
+            fault.text(times.iso_text),
+            "go out through another address (QUOTA_HTTPS_PROXY), or wait",
+        )
     else:
-        yield Finding(what, Level.OK, f"answers in {probe.duration_ms} ms (HTTP {probe.status}, asked without a token)")
+        yield Finding(
+            what,
+            Level.OK,
+            f"answers in {probe.duration_ms} ms (HTTP {probe.status}, asked without a token)",
+        )
     yield from _clock_beside(probe, patient.now)
 
 
@@ -219,19 +338,34 @@ def _clock_beside(probe: Probe, now: int) -> Iterator[Finding]:
     off = 0 if probe.date is None else abs(now - probe.date)
     if off > CLOCK_OFF:
         verdict = Level.BAD if off > CLOCK_WRONG else Level.WARN
-        yield Finding("clock", verdict, f"is {off} s away from the upstream's", "set the clock, such as by NTP: tokens are judged by it")
+        yield Finding(
+            "clock",
+            verdict,
+            f"is {off} s away from the upstream's",
+            "set the clock, such as by NTP: tokens are judged by it",
+        )
 
 
 def _chart_library() -> Finding:
     """Whether the library of the charts lies where pages look for it, as it was released."""
-    what, advice = "chart library", "python scripts/assets.py; until then charts are drawn on the server"
-    folder, manifest = PROJECT / "quota_web" / "web" / "static" / "vendor", PROJECT / "assets" / "manifest.json"
+    what, advice = (
+        "chart library",
+        "python scripts/assets.py; until then charts are drawn on the server",
+    )
+    folder, manifest = (
+        PROJECT / "quota_web" / "web" / "static" / "vendor",
+        PROJECT / "assets" / "manifest.json",
+    )
     # An image has the library without the list that it was built by.
     wanted = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     missing = sorted(name for name in wanted if not (folder / name).is_file())
     if missing or not any(folder.glob("*.js")):
         return Finding(what, Level.WARN, f"{', '.join(missing) or 'it'} is not there", advice)
-    wrong = [name for name, entry in wanted.items() if hashlib.sha256((folder / name).read_bytes()).hexdigest() != entry["sha256"]]
+    wrong = [
+        name
+        for name, entry in wanted.items()
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != entry["sha256"]
+    ]
     if wrong:
         return Finding(what, Level.WARN, f"{', '.join(wrong)} is not as released", advice)
     return Finding(what, Level.OK, "there")

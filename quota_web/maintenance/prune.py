@@ -1,4 +1,6 @@
-"""Acts that take history away: by a person's command, by the retention setting, and after an account was deleted."""
+"""Acts that take history away: by a person's command, by the retention setting, and after an
+account was deleted.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,10 +29,14 @@ class Pruned:
     attempts: int
 
 
-def prune(before: int, now: int, actor: str, is_stopped: Callable[[], bool] = lambda: False) -> Pruned:
-    """Delete raw readings and attempts from before the day of *before*; their rollups stay. What was done when it stops stays done.
+def prune(
+    before: int, now: int, actor: str, is_stopped: Callable[[], bool] = lambda: False
+) -> Pruned:
+    """Delete raw readings and attempts from before the day of *before*; their rollups stay. What
+    was done when it stops stays done.
 
-    Whole days go, so that every rollup has either all of its readings or none: it could not be made anew from a part.
+    Whole days go, so that every rollup has either all of its readings or none: it could not be made
+    anew from a part.
     """
     start = before - before % DAY
     with store.database.reading() as conn:
@@ -39,7 +45,9 @@ def prune(before: int, now: int, actor: str, is_stopped: Callable[[], bool] = la
     attempts = _in_chunks(prune_rows.drop_attempts, accounts, start, is_stopped)
     if readings or attempts:
         with store.database.transaction() as tx:
-            store.events.add(tx, now, "history_pruned", actor, before=start, readings=readings, attempts=attempts)
+            store.events.add(
+                tx, now, "history_pruned", actor, before=start, readings=readings, attempts=attempts
+            )
             store.site_state.bump_version(tx, now)
     return Pruned(start, readings, attempts)
 

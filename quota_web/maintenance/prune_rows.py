@@ -1,6 +1,8 @@
-"""Takes history away in small pieces, so that nobody waits long for the database: what is old, and what belonged to deleted accounts.
+"""Takes history away in small pieces, so that nobody waits long for the database: what is old, and
+what belonged to deleted accounts.
 
-Rollups of what is old stay. What the attempts that go came to is added to a running total, so that counters never fall.
+Rollups of what is old stay. What the attempts that go came to is added to a running total, so that
+counters never fall.
 """
 
 import json
@@ -9,7 +11,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, true, update
 
-from quota_web.store.models import account, account_fact, attempt, credential, limit_window, reading, rollup, setting
+from quota_web.store.models import (
+    account,
+    account_fact,
+    attempt,
+    credential,
+    limit_window,
+    reading,
+    rollup,
+    setting,
+)
 
 _TOTALS = "attempts_gone"
 
@@ -31,17 +42,32 @@ def account_ids(conn: Connection) -> list[int]:
 
 
 def drop_readings(conn: Connection, window_id: int, before: int, limit: int) -> int:
-    """Delete up to about *limit* of a window's oldest readings from before that moment; returns how many went."""
-    return _drop_oldest(conn, reading, reading.c.window_id == window_id, reading.c.taken_at, before, limit)
+    """Delete up to about *limit* of a window's oldest readings from before that moment; returns how
+    many went.
+    """
+    return _drop_oldest(
+        conn, reading, reading.c.window_id == window_id, reading.c.taken_at, before, limit
+    )
 
 
 def drop_attempts(conn: Connection, account_id: int, before: int, limit: int) -> int:
-    """The same for an account's attempts. A run of equal ones that went on after that moment, or still goes on, stays whole."""
-    going_on = select(func.coalesce(account.c.run_first_at, -1)).where(account.c.id == account_id).scalar_subquery()
-    return _drop_attempts(conn, account_id, (attempt.c.last_at < before) & (attempt.c.first_at != going_on), limit)
+    """The same for an account's attempts.
+
+    A run of equal ones that went on after that moment, or still goes on, stays whole.
+    """
+    going_on = (
+        select(func.coalesce(account.c.run_first_at, -1))
+        .where(account.c.id == account_id)
+        .scalar_subquery()
+    )
+    return _drop_attempts(
+        conn, account_id, (attempt.c.last_at < before) & (attempt.c.first_at != going_on), limit
+    )
 
 
-def _drop_attempts(conn: Connection, account_id: int, those: ColumnElement[bool], limit: int) -> int:
+def _drop_attempts(
+    conn: Connection, account_id: int, those: ColumnElement[bool], limit: int
+) -> int:
     a = attempt.c
     whole = (a.account_id == account_id) & those
     oldest = select(a.first_at).where(whole).order_by(a.first_at).limit(limit).subquery()
@@ -50,20 +76,38 @@ def _drop_attempts(conn: Connection, account_id: int, those: ColumnElement[bool]
     return int(conn.execute(attempt.delete().where(chosen)).rowcount)
 
 
-def _drop_oldest(conn: Connection, table: Table, mine: ColumnElement[bool], at: Any, before: int, limit: int) -> int:
-    # A table without row ids has no DELETE … LIMIT: the moment to cut at is looked up first, along the same key.
-    cut = conn.execute(select(at).where(mine, at < before).order_by(at).offset(limit).limit(1)).scalar()
-    return int(conn.execute(table.delete().where(mine, at < (before if cut is None else cut))).rowcount)
+def _drop_oldest(
+    conn: Connection, table: Table, mine: ColumnElement[bool], at: Any, before: int, limit: int
+) -> int:
+    # A table without row ids has no DELETE … LIMIT: the moment to cut at is looked up first, along
+    # the same key.
+    cut = conn.execute(
+        select(at).where(mine, at < before).order_by(at).offset(limit).limit(1)
+    ).scalar()
+    return int(
+        conn.execute(table.delete().where(mine, at < (before if cut is None else cut))).rowcount
+    )
 
 
 def deleted_account(conn: Connection) -> int | None:
     """An account that was deleted and whose history is still there."""
-    return conn.execute(select(account.c.id).where(account.c.deleted_at.is_not(None)).order_by(account.c.id).limit(1)).scalar()
+    return conn.execute(
+        select(account.c.id)
+        .where(account.c.deleted_at.is_not(None))
+        .order_by(account.c.id)
+        .limit(1)
+    ).scalar()
 
 
 def drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
-    """Delete up to about *limit* rows of a deleted account's history, and at the end the account's row; returns how many went."""
-    windows = list(conn.execute(select(limit_window.c.id).where(limit_window.c.account_id == account_id)).scalars())
+    """Delete up to about *limit* rows of a deleted account's history, and at the end the account's
+    row; returns how many went.
+    """
+    windows = list(
+        conn.execute(
+            select(limit_window.c.id).where(limit_window.c.account_id == account_id)
+        ).scalars()
+    )
     forever = 2**62
     for window_id in windows:
         for table, at in ((reading, reading.c.taken_at), (rollup, rollup.c.slot)):
@@ -80,7 +124,9 @@ def drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
 
 def _keep_totals(conn: Connection, chosen: ColumnElement[bool]) -> None:
     a = attempt.c
-    going = conn.execute(select(a.status, func.sum(a.count), func.sum(a.ms_sum)).where(chosen).group_by(a.status)).all()
+    going = conn.execute(
+        select(a.status, func.sum(a.count), func.sum(a.ms_sum)).where(chosen).group_by(a.status)
+    ).all()
     if not going:
         return
     totals = totals_gone(conn)
@@ -88,7 +134,10 @@ def _keep_totals(conn: Connection, chosen: ColumnElement[bool]) -> None:
         before = totals.get(status, Total())
         totals[status] = Total(before.count + int(count), before.ms_sum + int(ms_sum))
     value = json.dumps({status: [total.count, total.ms_sum] for status, total in totals.items()})
-    if conn.execute(update(setting).where(setting.c.key == _TOTALS).values(value=value)).rowcount == 0:
+    if (
+        conn.execute(update(setting).where(setting.c.key == _TOTALS).values(value=value)).rowcount
+        == 0
+    ):
         conn.execute(insert(setting).values(key=_TOTALS, value=value))
 
 

@@ -21,7 +21,8 @@ class Rebuilt:
 
 
 def rebuild(now: int, actor: str, progress: Callable[[int, int], None]) -> Rebuilt:
-    """Go through all windows, a month of one a transaction; *progress* is told windows done and windows in all.
+    """Go through all windows, a month of one a transaction; *progress* is told windows done and
+    windows in all.
 
     Rollups from before a window's first raw reading stay: their readings have been pruned.
     """
@@ -34,7 +35,15 @@ def rebuild(now: int, actor: str, progress: Callable[[int, int], None]) -> Rebui
         with store.database.transaction() as tx:
             corrected += rebuild_rows.remake_latest(tx, window_id)
     with store.database.transaction() as tx:
-        store.events.add(tx, now, "history_rebuilt", actor, windows=len(windows), readings=readings, corrected=corrected)
+        store.events.add(
+            tx,
+            now,
+            "history_rebuilt",
+            actor,
+            windows=len(windows),
+            readings=readings,
+            corrected=corrected,
+        )
         store.site_state.bump_version(tx, now)
     progress(len(windows), len(windows))
     return Rebuilt(len(windows), readings, corrected)
@@ -46,5 +55,7 @@ def _rebuild_window(window_id: int) -> int:
     readings = 0
     for start in range(days.start, days.stop, DAYS * rebuild_rows.DAY):
         with store.database.transaction() as tx:
-            readings += rebuild_rows.remake_rollups(tx, window_id, start, start + DAYS * rebuild_rows.DAY)
+            readings += rebuild_rows.remake_rollups(
+                tx, window_id, start, start + DAYS * rebuild_rows.DAY
+            )
     return readings

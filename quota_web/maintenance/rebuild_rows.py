@@ -16,9 +16,13 @@ def window_ids(conn: Connection) -> list[int]:
 
 
 def days(conn: Connection, window_id: int) -> range:
-    """From the first day that a window has raw readings of to behind the last; what is older is known from its rollups alone."""
+    """From the first day that a window has raw readings of to behind the last; what is older is
+    known from its rollups alone.
+    """
     r = reading.c
-    first, last = conn.execute(select(func.min(r.taken_at), func.max(r.taken_at)).where(r.window_id == window_id)).one()
+    first, last = conn.execute(
+        select(func.min(r.taken_at), func.max(r.taken_at)).where(r.window_id == window_id)
+    ).one()
     return range(0) if first is None else range(first - first % DAY, last + 1)
 
 
@@ -26,18 +30,34 @@ def remake_rollups(conn: Connection, window_id: int, start: int, end: int) -> in
     """Make a window's rollups of these whole days anew; returns from how many readings."""
     r = reading.c
     mine = select(r.taken_at, r.used_percent, r.resets_at).where(r.window_id == window_id)
-    rows = conn.execute(mine.where(r.taken_at >= start, r.taken_at < end).order_by(r.taken_at)).all()
+    rows = conn.execute(
+        mine.where(r.taken_at >= start, r.taken_at < end).order_by(r.taken_at)
+    ).all()
     made = store.rollups.folded(window_id, rows, _used_before(conn, window_id, start))
-    conn.execute(rollup.delete().where(rollup.c.span.in_(SPANS), rollup.c.window_id == window_id, rollup.c.slot >= start, rollup.c.slot < end))
+    conn.execute(
+        rollup.delete().where(
+            rollup.c.span.in_(SPANS),
+            rollup.c.window_id == window_id,
+            rollup.c.slot >= start,
+            rollup.c.slot < end,
+        )
+    )
     if made:
         conn.execute(insert(rollup), made)
     return len(rows)
 
 
 def _used_before(conn: Connection, window_id: int, start: int) -> float | None:
-    """The used percent of the last reading before *start*: from the daily rollups, where the reading itself is gone."""
+    """The used percent of the last reading before *start*: from the daily rollups, where the
+    reading itself is gone.
+    """
     r = reading.c
-    last = conn.execute(select(r.used_percent).where(r.window_id == window_id, r.taken_at < start).order_by(r.taken_at.desc()).limit(1)).first()
+    last = conn.execute(
+        select(r.used_percent)
+        .where(r.window_id == window_id, r.taken_at < start)
+        .order_by(r.taken_at.desc())
+        .limit(1)
+    ).first()
     if last is None:
         d = rollup.c
         earlier = select(d.last_used).where(d.span == DAY, d.window_id == window_id, d.slot < start)
@@ -46,17 +66,30 @@ def _used_before(conn: Connection, window_id: int, start: int) -> float | None:
 
 
 def remake_latest(conn: Connection, window_id: int) -> bool:
-    """Set a window's latest values from its newest readings; returns whether they were something else."""
+    """Set a window's latest values from its newest readings; returns whether they were something
+    else.
+    """
     r, w = reading.c, limit_window.c
-    mine = select(r.taken_at, r.used_percent, r.resets_at).where(r.window_id == window_id).order_by(r.taken_at.desc())
+    mine = (
+        select(r.taken_at, r.used_percent, r.resets_at)
+        .where(r.window_id == window_id)
+        .order_by(r.taken_at.desc())
+    )
     newest = conn.execute(mine.limit(1)).first()
     measured = conn.execute(mine.where(r.used_percent.is_not(None)).limit(1)).first()
     if newest is None or measured is None:
         return False
-    values: dict[str, Any] = {"used_percent": measured.used_percent, "resets_at": measured.resets_at, "taken_at": measured.taken_at, "gone_at": None}
+    values: dict[str, Any] = {
+        "used_percent": measured.used_percent,
+        "resets_at": measured.resets_at,
+        "taken_at": measured.taken_at,
+        "gone_at": None,
+    }
     if newest.used_percent is None:
         values |= {"used_percent": None, "resets_at": None, "gone_at": newest.taken_at}
-    there = conn.execute(select(w.used_percent, w.resets_at, w.taken_at, w.gone_at).where(w.id == window_id)).one()
+    there = conn.execute(
+        select(w.used_percent, w.resets_at, w.taken_at, w.gone_at).where(w.id == window_id)
+    ).one()
     if tuple(there) == tuple(values.values()):
         return False
     conn.execute(update(limit_window).where(w.id == window_id).values(**values))

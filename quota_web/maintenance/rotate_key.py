@@ -1,4 +1,7 @@
-"""Act: change the key that seals tokens. Everything is sealed anew, in small pieces; interrupted, it goes on where it was."""
+"""Act: change the key that seals tokens.
+
+Everything is sealed anew, in small pieces; interrupted, it goes on where it was.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,8 +20,10 @@ from quota_web.store.encryption import ACCESS, BOUND, IDENTITY, REFRESH, TokenCi
 CHUNK = 20
 _COLUMNS = {"access_sealed": ACCESS, "refresh_sealed": REFRESH, "id_sealed": IDENTITY}
 GIVEN_KEY = (
-    "the key comes from QUOTA_SECRET_KEY, and everything is sealed with it. To change it: set QUOTA_SECRET_KEY to a new key and "
-    "QUOTA_SECRET_KEY_OLD to the present one, for the service and here, run this command, then take QUOTA_SECRET_KEY_OLD away again"
+    "the key comes from QUOTA_SECRET_KEY, and everything is sealed with it. To change it: set "
+    "QUOTA_SECRET_KEY to a new key and "
+    "QUOTA_SECRET_KEY_OLD to the present one, for the service and here, run this command, then "
+    "take QUOTA_SECRET_KEY_OLD away again"
 )
 
 
@@ -31,14 +36,19 @@ class Rotated:
     resealed: int
     #: Accounts whose tokens no key opens; they stay as they are.
     unreadable: tuple[str, ...]
-    #: Where the keys lie that are no longer used; backups from before need them. None where there was none to take away.
+    #: Where the keys lie that are no longer used; backups from before need them. None where there
+    #: was none to take away.
     old_keys: Path | None
     is_from_file: bool
 
 
 def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
-    """Seal all tokens with a new key and forget the old ones. Raises BadInput where the key is not ours to change."""
-    # Under the write lock: nobody is sealing at the moment at which another key becomes the present one.
+    """Seal all tokens with a new key and forget the old ones.
+
+    Raises BadInput where the key is not ours to change.
+    """
+    # Under the write lock: nobody is sealing at the moment at which another key becomes the present
+    # one.
     with store.database.transaction() as tx:
         every = store.accounts.all_credentials(tx)
         is_new = not any(_is_stale(cipher, sealed, or_alone=True) for sealed in every)
@@ -59,11 +69,20 @@ def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
             late = _reseal(tx, cipher, [sealed.account_id for sealed in every])
             resealed += late
             if not late:
-                # Nothing hangs on the old keys, and nothing of this transaction hangs on their being gone.
+                # Nothing hangs on the old keys, and nothing of this transaction hangs on their
+                # being gone.
                 return _finish(tx, cipher, every, is_new, resealed, now, actor)
 
 
-def _finish(tx: Connection, cipher: TokenCipher, every: Sequence[EncryptedCredential], is_new: bool, resealed: int, now: int, actor: str) -> Rotated:
+def _finish(
+    tx: Connection,
+    cipher: TokenCipher,
+    every: Sequence[EncryptedCredential],
+    is_new: bool,
+    resealed: int,
+    now: int,
+    actor: str,
+) -> Rotated:
     lost = [sealed.account_id for sealed in every if not _is_readable(cipher, sealed)]
     names = tuple(a.name for a in store.accounts.get_by_ids(tx, lost).values())
     old_keys = cipher.drop_old_keys(now)
@@ -74,17 +93,23 @@ def _finish(tx: Connection, cipher: TokenCipher, every: Sequence[EncryptedCreden
 
 
 def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
-    stale = [sealed for sealed in store.accounts.credentials(tx, ids).values() if _is_stale(cipher, sealed)]
+    stale = [
+        sealed
+        for sealed in store.accounts.credentials(tx, ids).values()
+        if _is_stale(cipher, sealed)
+    ]
     for sealed in stale:
         store.accounts.reencrypt(tx, _resealed(cipher, sealed))
     return len(stale)
 
 
 def adopt(tx: Connection, cipher: TokenCipher) -> tuple[int, list[Account]]:
-    """Seal what came from elsewhere with the present key, whichever of our keys opens it, those kept from before a change included.
+    """Seal what came from elsewhere with the present key, whichever of our keys opens it, those
+    kept from before a change included.
 
-    What none opens is taken away, so that it is read from the account's file again. Returns how many were sealed anew, and
-    the accounts that have no such file: they need their tokens from a person.
+    What none opens is taken away, so that it is read from the account's file again. Returns how
+    many were sealed anew, and the accounts that have no such file: they need their tokens from a
+    person.
     """
     every = store.accounts.all_credentials(tx)
     only_bound = store.auth.setting_of(tx, BOUND) is not None
@@ -103,7 +128,8 @@ def adopt(tx: Connection, cipher: TokenCipher) -> tuple[int, list[Account]]:
 
 
 def bind(cipher: TokenCipher) -> int:
-    """Seal tokens from before 1.1 anew with their account and kind, and end the acceptance of others.
+    """Seal tokens from before 1.1 anew with their account and kind, and end the acceptance of
+    others.
 
     In pieces; several processes may do it at once, and interrupted it goes on at the next start.
     While there is a token that no key opens, nobody can tell how it was sealed, and older ones are
@@ -111,7 +137,11 @@ def bind(cipher: TokenCipher) -> int:
     """
     with store.database.reading() as conn:
         is_done = store.auth.setting_of(conn, BOUND) is not None
-        ids = [] if is_done else [sealed.account_id for sealed in store.accounts.all_credentials(conn)]
+        ids = (
+            []
+            if is_done
+            else [sealed.account_id for sealed in store.accounts.all_credentials(conn)]
+        )
     done = 0
     for start in range(0, len(ids), CHUNK):
         with store.database.transaction() as tx:
@@ -130,8 +160,12 @@ def bind(cipher: TokenCipher) -> int:
 def _resealed(cipher: TokenCipher, sealed: EncryptedCredential) -> EncryptedCredential:
     """The same tokens, sealed with the present key."""
     owner = sealed.account_id
-    tokens = {column: (cipher.open(part, owner, kind), kind) for column, part, kind in _parts(sealed)}
-    new: dict[str, Any] = {c: cipher.seal(token, owner, kind) for c, (token, kind) in tokens.items()}
+    tokens = {
+        column: (cipher.open(part, owner, kind), kind) for column, part, kind in _parts(sealed)
+    }
+    new: dict[str, Any] = {
+        c: cipher.seal(token, owner, kind) for c, (token, kind) in tokens.items()
+    }
     return replace(sealed, **new, key_id=cipher.key_id)
 
 
@@ -143,12 +177,15 @@ def _parts(sealed: EncryptedCredential) -> Iterator[tuple[str, bytes, str]]:
 
 
 def _is_stale(cipher: TokenCipher, sealed: EncryptedCredential, *, or_alone: bool = False) -> bool:
-    """Whether it is to be sealed anew: another key than the present one opens it, or it was sealed alone.
+    """Whether it is to be sealed anew: another key than the present one opens it, or it was sealed
+    alone.
 
     With *or_alone* the latter does not count.
     """
     owner = sealed.account_id
-    present = (cipher.is_present(part, owner, kind, or_alone=or_alone) for _, part, kind in _parts(sealed))
+    present = (
+        cipher.is_present(part, owner, kind, or_alone=or_alone) for _, part, kind in _parts(sealed)
+    )
     return not all(present) and _is_readable(cipher, sealed)
 
 

@@ -13,9 +13,11 @@ from quota_web.store.filesystem import DatabaseLock
 
 @contextmanager
 def alone(presence: DatabaseLock | None) -> Iterator[int]:
-    """Keep every other process off our SQLite file meanwhile: what a service stored after the copy began would be left behind.
+    """Keep every other process off our SQLite file meanwhile: what a service stored after the copy
+    began would be left behind.
 
-    Raises BadDatabase where another one uses it. A server lets nobody be kept off: says how many others are connected to our database there.
+    Raises BadDatabase where another one uses it. A server lets nobody be kept off: says how many
+    others are connected to our database there.
     """
     file = store.database.file()
     if file is None or presence is None:
@@ -30,9 +32,11 @@ def alone(presence: DatabaseLock | None) -> Iterator[int]:
 
 
 def copy_to(url: str, progress: Progress) -> dict[str, Sum]:
-    """Copy everything to the database at *url* and compare both sides; *progress* is told a table, rows done, rows in all.
+    """Copy everything to the database at *url* and compare both sides; *progress* is told a table,
+    rows done, rows in all.
 
-    Raises BadInput where *url* is no address or that database is not empty, BadDatabase where it cannot be used.
+    Raises BadInput where *url* is no address or that database is not empty, BadDatabase where it
+    cannot be used.
     """
     try:
         checked = database_url(url)

@@ -1,4 +1,6 @@
-"""Moves a whole database into another one, row by row: counts and checksums of both sides tell whether it arrived."""
+"""Moves a whole database into another one, row by row: counts and checksums of both sides tell
+whether it arrived.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +30,16 @@ class Sum:
 
     def plus(self, rows: Sequence[Sequence[Any]]) -> "Sum":
         # repr is exact for numbers, and both drivers give the same types.
-        digests = (hashlib.blake2b(repr([_plain(v) for v in row]).encode("utf-8", "surrogatepass"), digest_size=8).digest() for row in rows)
-        return Sum(self.rows + len(rows), (self.checksum + sum(int.from_bytes(d, "big") for d in digests)) % 2**64)
+        digests = (
+            hashlib.blake2b(
+                repr([_plain(v) for v in row]).encode("utf-8", "surrogatepass"), digest_size=8
+            ).digest()
+            for row in rows
+        )
+        return Sum(
+            self.rows + len(rows),
+            (self.checksum + sum(int.from_bytes(d, "big") for d in digests)) % 2**64,
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -42,29 +52,39 @@ def tables() -> list[Table]:
 
 
 def copy(url: str, progress: Progress) -> dict[str, Sum]:
-    """Copy everything as it is at one moment into the database at *url*, in one transaction there; returns what each table holds.
+    """Copy everything as it is at one moment into the database at *url*, in one transaction there;
+    returns what each table holds.
 
-    Raises BadInput where that database is not empty, BadDatabase where it cannot be used or did not take every row.
+    Raises BadInput where that database is not empty, BadDatabase where it cannot be used or did not
+    take every row.
     """
     store.schema.bring_up(url)
     with store.database.reading() as source, store.database.elsewhere(url, write=True) as target:
         if not store.database.is_sqlite(source):
-            # One state from the first table to the last, as SQLite's transactions have it by themselves.
+            # One state from the first table to the last, as SQLite's transactions have it by
+            # themselves.
             source.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         _require_empty(target)
         target.execute(text("DELETE FROM site_state"))
         sums = {table.name: _copy_table(source, target, table, progress) for table in tables()}
         for table in tables():
             if _sum(target, table, sums[table.name].rows, progress) != sums[table.name]:
-                raise BadInput("url", f"table {table.name} did not arrive whole; nothing was kept there")
+                raise BadInput(
+                    "url", f"table {table.name} did not arrive whole; nothing was kept there"
+                )
         _make_at_home(target)
     return sums
 
 
 def _require_empty(target: Connection) -> None:
     for table in tables():
-        if table.name not in _BORN_WITH and target.execute(select(text("1")).select_from(table).limit(1)).first():
-            raise BadInput("url", f"the database is not empty (table {table.name}); give an empty one")
+        if (
+            table.name not in _BORN_WITH
+            and target.execute(select(text("1")).select_from(table).limit(1)).first()
+        ):
+            raise BadInput(
+                "url", f"the database is not empty (table {table.name}); give an empty one"
+            )
 
 
 def _copy_table(source: Connection, target: Connection, table: Table, progress: Progress) -> Sum:
@@ -87,7 +107,9 @@ def _sum(conn: Connection, table: Table, total: int, progress: Progress) -> Sum:
 
 
 def _chunks(conn: Connection, table: Table) -> Iterator[Sequence[Sequence[Any]]]:
-    """All rows in the order of their key, a piece at a time; each piece begins behind the key of the one before."""
+    """All rows in the order of their key, a piece at a time; each piece begins behind the key of
+    the one before.
+    """
     key = list(table.primary_key.columns)
     places = [list(table.columns).index(column) for column in key]
     query = select(table).order_by(*key).limit(CHUNK)
@@ -100,7 +122,9 @@ def _chunks(conn: Connection, table: Table) -> Iterator[Sequence[Sequence[Any]]]
 
 
 def _make_at_home(target: Connection) -> None:
-    """What is true of the other place: nobody is being asked from there, and its version numbers are its own."""
+    """What is true of the other place: nobody is being asked from there, and its version numbers
+    are its own.
+    """
     target.execute(update(account).values(claim_id=None, claimed_at=None))
     store.site_state.new_nonce(target)
     if target.dialect.name != "postgresql":
@@ -110,4 +134,10 @@ def _make_at_home(target: Connection) -> None:
         column = table.autoincrement_column
         if column is not None:
             highest = select(func.coalesce(func.max(column), 0) + 1).scalar_subquery()
-            target.execute(select(func.setval(func.pg_get_serial_sequence(table.name, column.name), highest, False)))
+            target.execute(
+                select(
+                    func.setval(
+                        func.pg_get_serial_sequence(table.name, column.name), highest, False
+                    )
+                )
+            )

@@ -1,4 +1,6 @@
-"""Door: what `flask quota refresh`, the classic command and services share: follow, refresh, print."""
+"""Door: what `flask quota refresh`, the classic command and services share: follow, refresh,
+print.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +22,14 @@ from quota_web.reports.overview import AccountView, Overview
 from quota_web.services import Services
 from quota_web.store.accounts import DEMO, Account, Scope
 
-__all__ = ["RefreshOptions", "make_context", "sync_folders", "current_overview", "run_refresh", "write_state_file"]
+__all__ = [
+    "RefreshOptions",
+    "current_overview",
+    "make_context",
+    "run_refresh",
+    "sync_folders",
+    "write_state_file",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,9 @@ class RefreshOptions:
     since: int | None = None
 
 
-def make_context(services: Services, keep_raw: bool = False, by_button: bool = False) -> RefreshContext:
+def make_context(
+    services: Services, keep_raw: bool = False, by_button: bool = False
+) -> RefreshContext:
     """Who asks when a person wants to know; a pressed button believes the cache less long."""
     settings = services.settings
     cache_s = settings.cache_seconds
@@ -56,7 +67,8 @@ def make_context(services: Services, keep_raw: bool = False, by_button: bool = F
 
 
 def sync_folders(services: Services, only: Sequence[str] = ()) -> tuple[int, set[str]]:
-    """Bring the accounts in step with their folders and say what is wrong with those; with *only*, of no other account.
+    """Bring the accounts in step with their folders and say what is wrong with those; with *only*,
+    of no other account.
 
     Returns the exit status of that, and the keys of the names that it complained of.
     """
@@ -70,7 +82,9 @@ def sync_folders(services: Services, only: Sequence[str] = ()) -> tuple[int, set
         for problem in report.problems:
             key = names.fold(problem.name)
             if not wanted or key in wanted:
-                output.print_error(output.fault_line(problem.name, problem.fault, settings.timezone))
+                output.print_error(
+                    output.fault_line(problem.name, problem.fault, settings.timezone)
+                )
                 status = max(status, output.UNUSABLE)
                 complained.add(key)
     return status, complained
@@ -95,12 +109,16 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
     found = _refreshed(services, wanted, chosen)
     _print(services, wanted, found)
     for error in missing:
-        output.print_error(f"{error}: auth file not found or invalid" if wanted.classic else str(error))
+        output.print_error(
+            f"{error}: auth file not found or invalid" if wanted.classic else str(error)
+        )
         status = max(status, output.UNUSABLE)
     return max([status, write_state_file(services), *(output.exit_status(r.fault) for r in found)])
 
 
-def _refreshed(services: Services, wanted: RefreshOptions, chosen: Sequence[Account]) -> list[RefreshResult]:
+def _refreshed(
+    services: Services, wanted: RefreshOptions, chosen: Sequence[Account]
+) -> list[RefreshResult]:
     found = []
     try:
         with output.ended_by_signals(services.end), output.progress(len(chosen)) as count:
@@ -136,7 +154,9 @@ def _print(services: Services, wanted: RefreshOptions, found: Sequence[RefreshRe
         elif result.status is Status.PAUSED:
             output.print_error(f"{result.name}: paused: not refreshed")
         elif result.source is None:
-            output.print_error(f"{result.name}: {result.status}: another process is asking for it at this moment")
+            output.print_error(
+                f"{result.name}: {result.status}: another process is asking for it at this moment"
+            )
     if any(report.account.origin == DEMO for report in shown):
         output.print_error("Nothing is sent for demo accounts; what they show is invented.")
 
@@ -177,12 +197,16 @@ def _indented(body: bytes) -> str:
 
 
 def _json(document: object) -> str:
-    """As a terminal may have it: others wrote what is in it, and some characters are orders or turn the line around."""
+    """As a terminal may have it: others wrote what is in it, and some characters are orders or turn
+    the line around.
+    """
     return names.visible_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_state_file(services: Services) -> int:
-    """Leave the results document where the settings want it, whole at every moment, and return the exit status of that."""
+    """Leave the results document where the settings want it, whole at every moment, and return the
+    exit status of that.
+    """
     file = services.settings.state_file
     if file is None:
         return output.OK
@@ -190,6 +214,8 @@ def write_state_file(services: Services) -> int:
     try:
         store.filesystem.write_private(file, content)
     except OSError as error:
-        output.print_error(f"QUOTA_STATE_FILE: {names.printable(str(file))} cannot be written: {error.strerror}")
+        output.print_error(
+            f"QUOTA_STATE_FILE: {names.printable(str(file))} cannot be written: {error.strerror}"
+        )
         return output.BAD_SETTING
     return output.OK

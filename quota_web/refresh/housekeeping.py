@@ -1,4 +1,5 @@
-"""Act: what the schedule tidies up beside asking. Everything goes in small pieces, so that nobody waits for it.
+"""Act: what the schedule tidies up beside asking. Everything goes in small pieces, so that nobody
+waits for it.
 
 Several processes may do this at the same time; whoever comes second finds less to do.
 """
@@ -15,7 +16,8 @@ from quota_web.maintenance import prune
 HOURLY_S = 3_600.0
 DAY = 86_400
 ACTOR = "retention"
-#: Old history goes only after the clock has kept pace for so many hourly rounds: a clock that ran ahead must not make everything old.
+#: Old history goes only after the clock has kept pace for so many hourly rounds: a clock that ran
+#: ahead must not make everything old.
 STEADY_ROUNDS = 3
 STEADY_WITHIN_S = 600.0
 
@@ -37,7 +39,9 @@ class Housekeeping:
         self._steady_rounds = 0
 
     def work(self, now: int, stop: threading.Event) -> None:
-        """Do what there is to do, until *stop*: deleted accounts' history at once, the rest hourly."""
+        """Do what there is to do, until *stop*: deleted accounts' history at once, the rest
+        hourly.
+        """
         prune.purge_deleted(stop.is_set)
         if clock.monotonic() - self._hourly_at < HOURLY_S or stop.is_set():
             return
@@ -45,7 +49,9 @@ class Housekeeping:
         if self._retention_days is not None and self._steady_rounds >= STEADY_ROUNDS:
             prune.prune(now - self._retention_days * DAY, now, ACTOR, stop.is_set)
         with store.database.transaction() as tx:
-            store.auth.forget_failures(tx, before=now - throttle.HOUR, after=now + throttle.CLOCK_SLACK_S)
+            store.auth.forget_failures(
+                tx, before=now - throttle.HOUR, after=now + throttle.CLOCK_SLACK_S
+            )
         if not stop.is_set():
             self._tidy_up(now)
             store.database_files.truncate_log()
@@ -56,7 +62,9 @@ class Housekeeping:
             store.leftovers.remove_parts(self._folder)
             store.leftovers.remove_small(self._folder, now)
         if self._state_file is not None:
-            store.leftovers.remove_small(self._state_file.parent, now, re.escape(self._state_file.name))
+            store.leftovers.remove_small(
+                self._state_file.parent, now, re.escape(self._state_file.name)
+            )
 
     def _note_clock(self, now: int) -> None:
         """Whether as much time has passed by the wall clock as by the one that cannot be set."""

@@ -1,4 +1,7 @@
-"""Act: whom the schedule asks at this moment. Reads only; claims are taken when an account is really asked."""
+"""Act: whom the schedule asks at this moment.
+
+Reads only; claims are taken when an account is really asked.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,18 +37,36 @@ def due_accounts(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> DueAcc
         address_blocked_until = store.site_state.read(conn).address_blocked_until
         everybody = store.accounts.list_all(conn)
     in_flight = [a for a in everybody if a.is_claimed(now, claim_lasts)]
-    waiting = [a for a in everybody if scope.holds(a) and _may_be_asked(a) and not a.is_claimed(now, claim_lasts)]
+    waiting = [
+        a
+        for a in everybody
+        if scope.holds(a) and _may_be_asked(a) and not a.is_claimed(now, claim_lasts)
+    ]
     requested = tuple(a for a in waiting if a.requested_at is not None)
     due_now = [a for a in waiting if a.requested_at is None and is_due(a, pace, now)]
     if policy.is_address_blocked(address_blocked_until, now):
         due_now = []
-    quiet_until = min([now + LOOK_AGAIN_S, *_moments(everybody, address_blocked_until, pace, claim_lasts, now)])
+    quiet_until = min(
+        [now + LOOK_AGAIN_S, *_moments(everybody, address_blocked_until, pace, claim_lasts, now)]
+    )
     due_now.sort(key=lambda a: (a.next_due_at or 0, a.id))
     asked_now = _while_host_is_down(due_now, everybody, len(in_flight), pace, now)
-    return DueAccounts(requested, tuple(asked_now), len(everybody), len(in_flight), now if requested or due_now else quiet_until)
+    return DueAccounts(
+        requested,
+        tuple(asked_now),
+        len(everybody),
+        len(in_flight),
+        now if requested or due_now else quiet_until,
+    )
 
 
-def _moments(everybody: list[Account], address_blocked_until: int | None, pace: Pace, claim_lasts: int, now: int) -> Iterator[int]:
+def _moments(
+    everybody: list[Account],
+    address_blocked_until: int | None,
+    pace: Pace,
+    claim_lasts: int,
+    now: int,
+) -> Iterator[int]:
     """When something becomes due by itself."""
     if address_blocked_until is not None and address_blocked_until > now:
         yield address_blocked_until
@@ -69,17 +90,27 @@ def is_due(found: Account, pace: Pace, now: int) -> bool:
 
 
 def _may_be_asked(found: Account) -> bool:
-    return found.paused_at is None and found.last_status is not Status.INVALID_CREDENTIALS and found.origin != DEMO
+    return (
+        found.paused_at is None
+        and found.last_status is not Status.INVALID_CREDENTIALS
+        and found.origin != DEMO
+    )
 
 
 def _seemed_expired(found: Account, now: int) -> bool:
     """Whether a token was called expired by a clock that ran ahead and has been put right since."""
-    expired_at = found.fault.data.get("at") if found.fault is not None and found.fault.code == "token_expired" else None
+    expired_at = (
+        found.fault.data.get("at")
+        if found.fault is not None and found.fault.code == "token_expired"
+        else None
+    )
     return isinstance(expired_at, int) and expired_at > now
 
 
 def _waits_too_long(found: Account, due_at: int, pace: Pace, now: int) -> bool:
-    """Whether no present rule would let an account wait for so long: the clock was put back, or the settings ask for more than they did."""
+    """Whether no present rule would let an account wait for so long: the clock was put back, or the
+    settings ask for more than they did.
+    """
     attempted_at, interval_s = found.attempted_at, found.interval_s or pace.idle
     if due_at > now + policy.longest_wait(pace):
         return True
@@ -95,9 +126,17 @@ def _waits_too_long(found: Account, due_at: int, pace: Pace, now: int) -> bool:
     return found.last_status is Status.OK and is_slower and attempted_at + bound <= now
 
 
-def _while_host_is_down(due_now: list[Account], everybody: list[Account], in_flight: int, pace: Pace, now: int) -> list[Account]:
-    """All of them; or where everybody failed lately, one, and that only if nobody is being asked and the pause is over."""
-    latest = [(a.attempted_at, a.last_status) for a in everybody if a.attempted_at is not None and a.origin != DEMO]
+def _while_host_is_down(
+    due_now: list[Account], everybody: list[Account], in_flight: int, pace: Pace, now: int
+) -> list[Account]:
+    """All of them; or where everybody failed lately, one, and that only if nobody is being asked
+    and the pause is over.
+    """
+    latest = [
+        (a.attempted_at, a.last_status)
+        for a in everybody
+        if a.attempted_at is not None and a.origin != DEMO
+    ]
     is_down, until = policy.host_pause(latest, pace, now)
     if not is_down:
         return due_now

@@ -1,11 +1,16 @@
-"""The refresh act: asks the upstream for accounts and stores what it says, yielding a result for each as it comes.
+"""The refresh act: asks the upstream for accounts and stores what it says, yielding a result for
+each as it comes.
 
-The schedule, the button and every command are this one act; they differ in whom they name and in what they print.
+The schedule, the button and every command are this one act; they differ in whom they name and in
+what they print.
 
-1. Whoever need not be asked is answered from what is stored: paused, refused, expired, exhausted, told to wait.
-2. The rest is claimed in the database, never more than there are free slots, so that no other process asks them too.
+1. Whoever need not be asked is answered from what is stored: paused, refused, expired, exhausted,
+   told to wait.
+2. The rest is claimed in the database, never more than there are free slots, so that no other
+   process asks them too.
 3. Threads ask. They touch neither the database nor the app.
-4. The calling thread stores whatever has come back in one transaction, claims for the slots that became free, and yields.
+4. The calling thread stores whatever has come back in one transaction, claims for the slots that
+   became free, and yields.
 """
 
 import time
@@ -18,10 +23,25 @@ from quota_web.core.errors import AccountNotFound
 from quota_web.core.faults import Fault
 from quota_web.core.quota import CACHE, NETWORK, Facts, Reading, Status
 from quota_web.refresh import queue
-from quota_web.refresh.worker import CLAIM_LASTS, RefreshContext, RefreshResult, RefreshRun, free_dead_claims
+from quota_web.refresh.worker import (
+    CLAIM_LASTS,
+    RefreshContext,
+    RefreshResult,
+    RefreshRun,
+    free_dead_claims,
+)
 from quota_web.store.accounts import DEMO, Account, EncryptedCredential, Scope
 
-__all__ = ["RefreshContext", "RefreshResult", "not_joined", "refresh", "refresh_due", "refresh_scheduled", "request", "select"]
+__all__ = [
+    "RefreshContext",
+    "RefreshResult",
+    "not_joined",
+    "refresh",
+    "refresh_due",
+    "refresh_scheduled",
+    "request",
+    "select",
+]
 
 #: How long a person waits for an account that somebody else is asking right now.
 AWAIT_FOR, AWAIT_PAUSE = 25.0, 0.1
@@ -48,14 +68,20 @@ def select(scope: Scope, names: Sequence[str] = ()) -> tuple[list[Account], list
 
 
 def not_joined(scope: Scope, name: str, now: int) -> list[Account]:
-    """The accounts that a pressed button asks for: all, or that of *name*, save those that were asked a moment ago and invented ones.
+    """The accounts that a pressed button asks for: all, or that of *name*, save those that were
+    asked a moment ago and invented ones.
 
     Raises AccountNotFound.
     """
     chosen, missing = select(scope, [name] if name else [])
     if missing:
         raise missing[0]
-    return [a for a in chosen if a.origin != DEMO and (a.attempted_at is None or not 0 <= now - a.attempted_at < JOIN_WITHIN)]
+    return [
+        a
+        for a in chosen
+        if a.origin != DEMO
+        and (a.attempted_at is None or not 0 <= now - a.attempted_at < JOIN_WITHIN)
+    ]
 
 
 def request(chosen: Sequence[Account], now: int) -> None:
@@ -67,10 +93,14 @@ def request(chosen: Sequence[Account], now: int) -> None:
         store.site_state.touch(tx)
 
 
-def refresh(context: RefreshContext, chosen: Sequence[Account], *, force: bool = False) -> Iterator[RefreshResult]:
-    """Refresh *chosen* as a person asks for it: everybody who can be asked at all, save who is exhausted or told to wait.
+def refresh(
+    context: RefreshContext, chosen: Sequence[Account], *, force: bool = False
+) -> Iterator[RefreshResult]:
+    """Refresh *chosen* as a person asks for it: everybody who can be asked at all, save who is
+    exhausted or told to wait.
 
-    With *force*, or to keep raw answers, those two are asked as well. Results come in no particular order.
+    With *force*, or to keep raw answers, those two are asked as well. Results come in no particular
+    order.
     """
     force = force or context.keep_raw
     sorted_out, run = _sort_out(context, chosen, force=force), RefreshRun(context)
@@ -80,13 +110,19 @@ def refresh(context: RefreshContext, chosen: Sequence[Account], *, force: bool =
 
 
 def refresh_due(context: RefreshContext, scope: Scope) -> Iterator[RefreshResult]:
-    """Refresh the accounts of *scope* whose time has come or for whom somebody pressed the button."""
+    """Refresh the accounts of *scope* whose time has come or for whom somebody pressed the
+    button.
+    """
     found = queue.due_accounts(scope, context.pace, CLAIM_LASTS, context.now())
     yield from refresh_scheduled(context, [*found.requested, *found.due])
 
 
-def refresh_scheduled(context: RefreshContext, chosen: Sequence[Account]) -> Iterator[RefreshResult]:
-    """Refresh *chosen* as the schedule does: also who is exhausted, if the time has come; nobody whom another process asks is waited for."""
+def refresh_scheduled(
+    context: RefreshContext, chosen: Sequence[Account]
+) -> Iterator[RefreshResult]:
+    """Refresh *chosen* as the schedule does: also who is exhausted, if the time has come; nobody
+    whom another process asks is waited for.
+    """
     sorted_out = _sort_out(context, chosen, by_schedule=True)
     yield from sorted_out.results
     yield from RefreshRun(context).ask(sorted_out.to_ask)
@@ -98,14 +134,26 @@ class _SortedOut:
     to_ask: list[Account]
 
 
-def _sort_out(context: RefreshContext, chosen: Sequence[Account], *, force: bool = False, by_schedule: bool = False) -> _SortedOut:
-    """Part those who must be asked from those whose answer is known already, and store what that changes.
+def _sort_out(
+    context: RefreshContext,
+    chosen: Sequence[Account],
+    *,
+    force: bool = False,
+    by_schedule: bool = False,
+) -> _SortedOut:
+    """Part those who must be asked from those whose answer is known already, and store what that
+    changes.
 
-    The schedule asks an exhausted account too when its time has come, unless it only answers a person's request.
+    The schedule asks an exhausted account too when its time has come, unless it only answers a
+    person's request.
     """
     now, ids = context.now(), [a.id for a in chosen]
     with store.database.reading() as conn:
-        sealed, windows, facts = store.accounts.credentials(conn, ids), store.windows.windows(conn, ids), store.windows.facts(conn, ids)
+        sealed, windows, facts = (
+            store.accounts.credentials(conn, ids),
+            store.windows.windows(conn, ids),
+            store.windows.facts(conn, ids),
+        )
     out = _SortedOut([], [])
     for found in chosen:
         known = [w.reading for w in windows.get(found.id, []) if w.gone_at is None]
@@ -114,13 +162,23 @@ def _sort_out(context: RefreshContext, chosen: Sequence[Account], *, force: bool
         if found.paused_at is not None:
             out.results.append(RefreshResult(found.id, found.name, Status.PAUSED, None, None))
         elif found.origin == DEMO:
-            out.results.append(RefreshResult(found.id, found.name, found.last_status, found.fault, CACHE if found.fault is None else None))
+            out.results.append(
+                RefreshResult(
+                    found.id,
+                    found.name,
+                    found.last_status,
+                    found.fault,
+                    CACHE if found.fault is None else None,
+                )
+            )
         elif fault is not None:
             out.results.append(RefreshResult(found.id, found.name, fault.status, fault, None))
         elif _is_answered(found, context, now):
             out.results.append(_by_others(found))
         elif not force and _waits(found, now):
-            out.results.append(RefreshResult(found.id, found.name, found.last_status, found.fault, None))
+            out.results.append(
+                RefreshResult(found.id, found.name, found.last_status, found.fault, None)
+            )
         elif not force and _is_cached(found, facts.get(found.id), known, cache_s, now):
             out.results.append(RefreshResult(found.id, found.name, Status.OK, None, CACHE))
         else:
@@ -131,8 +189,13 @@ def _sort_out(context: RefreshContext, chosen: Sequence[Account], *, force: bool
 
 def _refusal(found: Account, sealed: EncryptedCredential | None, now: int) -> Fault | None:
     """Why an account cannot be asked by anybody, if so."""
-    # A token that could not be opened is tried again: the key may be back, and nothing is sent if it is not.
-    if found.last_status is Status.INVALID_CREDENTIALS and found.fault is not None and found.fault.code != "sealed_unreadable":
+    # A token that could not be opened is tried again: the key may be back, and nothing is sent if
+    # it is not.
+    if (
+        found.last_status is Status.INVALID_CREDENTIALS
+        and found.fault is not None
+        and found.fault.code != "sealed_unreadable"
+    ):
         return found.fault
     if sealed is None:
         return Fault("missing_access_token")
@@ -156,7 +219,11 @@ def _by_others(found: Account) -> RefreshResult:
 
 def _waits(found: Account, now: int) -> bool:
     """Whether the upstream told us to wait and the wait is not over."""
-    return found.last_status is Status.RATE_LIMITED and found.next_due_at is not None and now < found.next_due_at <= now + policy.RETRY_AFTER_MOST
+    return (
+        found.last_status is Status.RATE_LIMITED
+        and found.next_due_at is not None
+        and now < found.next_due_at <= now + policy.RETRY_AFTER_MOST
+    )
 
 
 def _is_cached(
@@ -173,7 +240,9 @@ def _is_cached(
 
 
 def _note(results: Sequence[RefreshResult], chosen: Mapping[int, Account], now: int) -> None:
-    """Store what became of those who were not asked: answered from the cache, newly refused, a person's request done."""
+    """Store what became of those who were not asked: answered from the cache, newly refused, a
+    person's request done.
+    """
     refused = [r for r in results if r.fault is not None and chosen[r.account_id].fault != r.fault]
     cached = [r for r in results if r.source == CACHE and chosen[r.account_id].cached_at is None]
     requested = [r for r in results if chosen[r.account_id].requested_at is not None]
@@ -191,8 +260,12 @@ def _note(results: Sequence[RefreshResult], chosen: Mapping[int, Account], now: 
         store.site_state.bump_version(tx, now)
 
 
-def _await_others(context: RefreshContext, held: Sequence[Account], force: bool) -> Iterator[RefreshResult]:
-    """Wait for accounts that somebody else is asking, and yield what that came to; who was given up by the others is asked here."""
+def _await_others(
+    context: RefreshContext, held: Sequence[Account], force: bool
+) -> Iterator[RefreshResult]:
+    """Wait for accounts that somebody else is asking, and yield what that came to; who was given up
+    by the others is asked here.
+    """
     until = time.monotonic() + AWAIT_FOR
     waiting = {a.id: a for a in held}
     while waiting and time.monotonic() < until and not context.stop.is_set():
@@ -201,7 +274,11 @@ def _await_others(context: RefreshContext, held: Sequence[Account], force: bool)
             known = store.accounts.get_by_ids(conn, waiting)
         free = {i: a for i, a in known.items() if not a.is_claimed(context.now(), CLAIM_LASTS)}
         # Nobody asked; or somebody did, but who wants to see the answer itself has to ask.
-        again = [a for i, a in free.items() if context.keep_raw or a.attempted_at == waiting[i].attempted_at]
+        again = [
+            a
+            for i, a in free.items()
+            if context.keep_raw or a.attempted_at == waiting[i].attempted_at
+        ]
         waiting = {i: a for i, a in waiting.items() if i in known and i not in free}
         for asked in set(free).difference(a.id for a in again):
             found = free[asked]

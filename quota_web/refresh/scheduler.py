@@ -1,9 +1,13 @@
-"""Door: the schedule. One tick every few seconds, kept alive by a watchdog; what has to be asked runs in jobs beside it.
+"""Door: the schedule. One tick every few seconds, kept alive by a watchdog; what has to be asked
+runs in jobs beside it.
 
-1. A tick is a one-shot job. It arms the next one at its end, so a clock that jumps builds no list of missed runs.
-2. It never waits for the upstream: it starts runs, at most a few at a time, and the claims in the database keep these apart.
-3. Jobs go by the wall clock, and a clock can be put back. A watchdog goes by the monotonic one; if no tick has come for three
-   intervals, for whatever reason, it makes a new schedule and leaves the old one behind.
+1. A tick is a one-shot job. It arms the next one at its end, so a clock that jumps builds no list
+   of missed runs.
+2. It never waits for the upstream: it starts runs, at most a few at a time, and the claims in the
+   database keep these apart.
+3. Jobs go by the wall clock, and a clock can be put back. A watchdog goes by the monotonic one; if
+   no tick has come for three intervals, for whatever reason, it makes a new schedule and leaves the
+   old one behind.
 
 Nothing here starts by itself: what serves calls `start`, commands and tests do not.
 """
@@ -41,17 +45,23 @@ DUE_S = 10.0
 #: No tick for this many intervals: the schedule is dead.
 DEAD_AFTER = 3
 WATCH_S = 1.0
-#: After so many restarts that did not help, and ticks that hang, one more thread would not help either.
+#: After so many restarts that did not help, and ticks that hang, one more thread would not help
+#: either.
 MOST_HUNG = 3
-#: Runs of a kind that may go on at the same time: one account that does not answer must not hold up the others.
+#: Runs of a kind that may go on at the same time: one account that does not answer must not hold up
+#: the others.
 RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
-#: The fewest accounts that a tick starts with; more where there are so many that their turn would not come in time.
+#: The fewest accounts that a tick starts with; more where there are so many that their turn would
+#: not come in time.
 BATCH = 8
-#: Somebody is due and nobody is being asked for so many times DUE_S: whatever the reason is, the schedule does not do its work.
+#: Somebody is due and nobody is being asked for so many times DUE_S: whatever the reason is, the
+#: schedule does not do its work.
 IDLE_AFTER = 3
-#: How long a run may bring no result: an attempt has two minutes, and storing is tried some times. And how long chores may take in all.
+#: How long a run may bring no result: an attempt has two minutes, and storing is tried some times.
+#: And how long chores may take in all.
 RUN_S, CHORES_MOST_S = 240.0, 3_600.0
-#: How long runs are left alone after one could not store its results: asking again would bring nothing.
+#: How long runs are left alone after one could not store its results: asking again would bring
+#: nothing.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
 #: How long a stop waits for runs to store what has been answered.
@@ -62,7 +72,9 @@ SETTINGS = {
     # The extension's web interface would let a visitor run any function.
     "SCHEDULER_API_ENABLED": False,
     "SCHEDULER_TIMEZONE": "UTC",
-    "SCHEDULER_EXECUTORS": {"default": {"type": "threadpool", "max_workers": 2 + sum(RUNS.values())}},
+    "SCHEDULER_EXECUTORS": {
+        "default": {"type": "threadpool", "max_workers": 2 + sum(RUNS.values())}
+    },
     # A late run is better than none.
     "SCHEDULER_JOB_DEFAULTS": {"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
 }
@@ -78,7 +90,10 @@ def start(app: Flask) -> "Schedule":
 
 
 def stop(app: Flask) -> None:
-    """Stop it: nothing new is sent, what was answered is stored. Nothing happens where none runs."""
+    """Stop it: nothing new is sent, what was answered is stored.
+
+    Nothing happens where none runs.
+    """
     schedule: Schedule | None = app.extensions.pop(EXTENSION, None)
     if schedule is not None:
         schedule.stop()
@@ -110,8 +125,8 @@ class Schedule:
         self._generation = 0
         self._ticked_at = clock.monotonic()
         self._is_ticking = self._is_woken = False
-        #: Jobs under way with their last sign of life, those of schedules that were left behind included, and the names that
-        #: are taken in the present one.
+        #: Jobs under way with their last sign of life, those of schedules that were left behind
+        #: included, and the names that are taken in the present one.
         self._running: dict[tuple[int, str], float] = {}
         self._taken: set[str] = set()
         self._troubles: dict[str, tuple[int, str]] = {}
@@ -139,7 +154,10 @@ class Schedule:
             self._changed.wait_for(lambda: not self._running, STOP_S)
             left = len(self._running)
         if left:
-            logger.warning("%d jobs did not end in time; their accounts are free again when their claims end", left)
+            logger.warning(
+                "%d jobs did not end in time; their accounts are free again when their claims end",
+                left,
+            )
         _shut_down(self._scheduler)
 
     def wake(self) -> None:
@@ -166,7 +184,10 @@ class Schedule:
             return lasting[0] if lasting else self._hung() or self._idle() or "ok"
 
     def _hung(self) -> str | None:
-        """What the oldest run that shows no sign of life is, if that is too long ago. The caller holds the lock."""
+        """What the oldest run that shows no sign of life is, if that is too long ago.
+
+        The caller holds the lock.
+        """
         now = clock.monotonic()
         for (_, name), alive_at in sorted(self._running.items(), key=lambda job: job[1]):
             kind = name.partition("-")[0]
@@ -187,7 +208,11 @@ class Schedule:
         from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
         from flask_apscheduler import APScheduler
 
-        kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "max_instances"}
+        kinds = {
+            EVENT_JOB_ERROR: "error",
+            EVENT_JOB_MISSED: "missed",
+            EVENT_JOB_MAX_INSTANCES: "max_instances",
+        }
         scheduler = APScheduler()
         # APScheduler takes its settings apart.
         self._app.config.update(deepcopy(SETTINGS))
@@ -218,11 +243,23 @@ class Schedule:
             self._launch()
             _shut_down(dead)
 
-    def _add(self, name: str, work: Callable[..., None], *args: object, after_s: float = 0.0) -> None:
-        """Let *work* run once as the job *name*, in place of one of that name that waits. The caller holds the lock."""
+    def _add(
+        self, name: str, work: Callable[..., None], *args: object, after_s: float = 0.0
+    ) -> None:
+        """Let *work* run once as the job *name*, in place of one of that name that waits.
+
+        The caller holds the lock.
+        """
         # The clock has whole seconds, so now is never in the future.
         at = datetime.fromtimestamp(clock.now() + math.ceil(after_s), UTC)
-        self._scheduler.add_job(name, work, args=[self._generation, *args], trigger="date", run_date=at, replace_existing=True)
+        self._scheduler.add_job(
+            name,
+            work,
+            args=[self._generation, *args],
+            trigger="date",
+            run_date=at,
+            replace_existing=True,
+        )
 
     def _tick(self, generation: int) -> None:
         """One round; whatever happens in it, the next one is armed."""
@@ -259,10 +296,16 @@ class Schedule:
             self._begin("chores", self._do_chores)
 
     def _is_time_for(self, found: DueAccounts) -> bool:
-        """Whether to ask those who are due: some at a time cost much less than one by one, but nobody new waits for company."""
+        """Whether to ask those who are due: some at a time cost much less than one by one, but
+        nobody new waits for company.
+        """
         if not found.due or found.in_flight >= AT_ONCE:
             return False
-        return clock.monotonic() >= self._due_at or len(found.due) >= BATCH or any(a.last_status is Status.PENDING for a in found.due)
+        return (
+            clock.monotonic() >= self._due_at
+            or len(found.due) >= BATCH
+            or any(a.last_status is Status.PENDING for a in found.due)
+        )
 
     def _note_waiting(self, waiting: int) -> None:
         """Remember since when accounts wait though nobody is being asked."""
@@ -287,7 +330,9 @@ class Schedule:
                 self._taken.add(name)
                 self._add(name, self._run, name, work, args)
 
-    def _run(self, generation: int, name: str, work: Callable[..., None], args: Sequence[Any]) -> None:
+    def _run(
+        self, generation: int, name: str, work: Callable[..., None], args: Sequence[Any]
+    ) -> None:
         def progress() -> None:
             with self._changed:
                 self._running[generation, name] = clock.monotonic()
@@ -301,7 +346,9 @@ class Schedule:
             self._rounds.ask(chosen, by_person, progress)
         except Exception:
             times_seen = self._troubles.get("asking", (0, ""))[0]
-            self._paused_until = clock.monotonic() + min(PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S)
+            self._paused_until = clock.monotonic() + min(
+                PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S
+            )
             raise
 
     def _do_chores(self, _progress: Callable[[], None]) -> None:
@@ -310,7 +357,9 @@ class Schedule:
 
     @contextmanager
     def _job(self, generation: int, name: str) -> Iterator[None]:
-        """Around every job: the app's context, and what goes wrong is logged once and remembered until it goes well again."""
+        """Around every job: the app's context, and what goes wrong is logged once and remembered
+        until it goes well again.
+        """
         kind = "asking" if name.startswith(("due", "asked")) else name.partition("-")[0]
         with self._changed:
             self._running[generation, name] = clock.monotonic()
@@ -341,10 +390,14 @@ class Schedule:
 
 
 def _shut_down(scheduler: Any) -> None:
-    """End a scheduler's threads as far as they let themselves be ended. It may hang in its own locks, so it is not waited for long."""
+    """End a scheduler's threads as far as they let themselves be ended.
+
+    It may hang in its own locks, so it is not waited for long.
+    """
 
     def end() -> None:
-        # Without jobs first: a job that is just being started while the scheduler stops ends its thread with an error.
+        # Without jobs first: a job that is just being started while the scheduler stops ends its
+        # thread with an error.
         scheduler.remove_all_jobs()
         scheduler.shutdown(wait=False)
 

@@ -1,4 +1,5 @@
-"""Door: what the schedule does in each round: follow the folders, see who is due, ask them, say what came of it.
+"""Door: what the schedule does in each round: follow the folders, see who is due, ask them, say
+what came of it.
 
 Knows nothing of jobs and threads; jobs.py decides when each part runs.
 """
@@ -48,13 +49,21 @@ class Tick:
         self._state_lock = threading.Lock()
 
     def follow(self) -> None:
-        """Bring the accounts in step with their folders, if a look at these says that something changed, or after a while anyway."""
+        """Bring the accounts in step with their folders, if a look at these says that something
+        changed, or after a while anyway.
+        """
         read_all = clock.monotonic() - self._read_all_at >= FOLLOW_FULLY_S
         if read_all:
             settings = self._world.settings
-            self._looks = dict.fromkeys(folder_sync.folders(settings.account_dir, settings.account_dir_named), ())
+            self._looks = dict.fromkeys(
+                folder_sync.folders(settings.account_dir, settings.account_dir_named), ()
+            )
             self._read_all_at = clock.monotonic()
-        changed = [(folder, look) for folder in self._looks if (look := look_at(folder)) != self._looks[folder]]
+        changed = [
+            (folder, look)
+            for folder in self._looks
+            if (look := look_at(folder)) != self._looks[folder]
+        ]
         complaints = {line for folder, _ in changed for line in self._sync(folder)}
         # Noted after the files were read: if one cannot be, the next round tries again.
         self._looks.update(changed)
@@ -64,7 +73,9 @@ class Tick:
             self._complaints = complaints
 
     def agenda(self) -> DueAccounts:
-        """Who is to be asked now; a full look only where the data changed, or a moment has come at which somebody becomes due."""
+        """Who is to be asked now; a full look only where the data changed, or a moment has come at
+        which somebody becomes due.
+        """
         if worker.free_dead_claims():
             self.look_closely()
         now, version = clock.now(), overview.version()
@@ -79,12 +90,19 @@ class Tick:
         """Let the next look at the agenda be a full one: somebody waits."""
         self._quiet_until = 0
 
-    def ask(self, chosen: Sequence[Account], by_person: bool, progress: Callable[[], None] = lambda: None) -> None:
+    def ask(
+        self,
+        chosen: Sequence[Account],
+        by_person: bool,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         """Refresh *chosen*, with a log line for each, and leave the state file as new as the data.
 
         *progress* is called with each result.
         """
-        refresh_context = context.make_context(self._world, by_button=True) if by_person else self._context()
+        refresh_context = (
+            context.make_context(self._world, by_button=True) if by_person else self._context()
+        )
         written_at, is_written = clock.monotonic(), True
         for result in refresh_service.refresh_scheduled(refresh_context, chosen):
             progress()
@@ -105,7 +123,9 @@ class Tick:
     def _sync(self, folder: Path) -> Iterable[str]:
         report = folder_sync.sync(self._world.cipher, folder, clock.now())
         zone = self._world.settings.timezone
-        lines = [output.fault_line(problem.name, problem.fault, zone) for problem in report.problems]
+        lines = [
+            output.fault_line(problem.name, problem.fault, zone) for problem in report.problems
+        ]
         return [*lines, report.folder_fault] if report.folder_fault is not None else lines
 
     def _write_state_file(self) -> None:
@@ -144,10 +164,25 @@ def log(result: RefreshResult, services: Services) -> None:
         words.append(result.source)
     if duration is not None:
         words.append(f"{duration} ms")
-    fields = {"account": result.name, "status": str(result.status), "source": result.source, "duration_ms": duration}
-    logger.log(logging.INFO if result.fault is None else logging.WARNING, "%s: %s", result.name, ", ".join(words), extra=fields)
+    fields = {
+        "account": result.name,
+        "status": str(result.status),
+        "source": result.source,
+        "duration_ms": duration,
+    }
+    logger.log(
+        logging.INFO if result.fault is None else logging.WARNING,
+        "%s: %s",
+        result.name,
+        ", ".join(words),
+        extra=fields,
+    )
 
 
 def _left(snapshot: Snapshot) -> list[str]:
     by_key = {reading.key: reading.remaining_percent for reading in snapshot.readings}
-    return [f"{word} {by_key[key]:g} %" for key, word in ((FIVE_HOUR, "five-hour"), (WEEKLY, "weekly")) if key in by_key]
+    return [
+        f"{word} {by_key[key]:g} %"
+        for key, word in ((FIVE_HOUR, "five-hour"), (WEEKLY, "weekly"))
+        if key in by_key
+    ]

@@ -1,4 +1,5 @@
-"""One run of asking: claims on accounts, the threads that ask, and the one transaction for whatever has come back.
+"""One run of asking: claims on accounts, the threads that ask, and the one transaction for whatever
+has come back.
 
 What is asked, and of whom, is refresh.py's to say.
 """
@@ -32,14 +33,17 @@ from quota_web.store.windows import KnownWindow
 if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient
 
-#: A claim is renewed while its run lives. What a process of another host was asking for when it died is free after CLAIM_LASTS seconds, and so
-#: is its part in the schedule's limit; waits for a busy database and clocks that differ fit in between.
+#: A claim is renewed while its run lives. What a process of another host was asking for when it
+#: died is free after CLAIM_LASTS seconds, and so is its part in the schedule's limit; waits for a
+#: busy database and clocks that differ fit in between.
 CLAIM_LASTS, RENEW_S = 60, 10.0
 #: How many results share a transaction at most.
 BATCH = 64
-#: How often a wait for results looks whether the program is to stop, and how long it then still waits for requests that were cut.
+#: How often a wait for results looks whether the program is to stop, and how long it then still
+#: waits for requests that were cut.
 STOP_PAUSE, STOP_FOR = 0.5, 2.5
-#: How often answers are tried to be stored while somebody else writes; each try waits as long as the database's own time limit.
+#: How often answers are tried to be stored while somebody else writes; each try waits as long as
+#: the database's own time limit.
 STORE_TRIES = 4
 
 
@@ -74,8 +78,9 @@ class RefreshContext:
     since: int | None = None
     #: Bounds the live claims of all processes together (the schedule's limit); None: no bound.
     limit: int | None = None
-    #: How long answers may wait for those of the other slots, to be stored together. A few milliseconds cost nobody any time (measured:
-    #: bench.refresh) and save a quarter of the work; nobody waits for the schedule, so it takes longer.
+    #: How long answers may wait for those of the other slots, to be stored together. A few
+    #: milliseconds cost nobody any time (measured: bench.refresh) and save a quarter of the work;
+    #: nobody waits for the schedule, so it takes longer.
     gather_s: float = 0.005
     #: For how long the stored reading of an exhausted account answers instead of a request.
     cache_s: int = 0
@@ -89,7 +94,9 @@ class _Fetched:
 
 @dataclass(slots=True)
 class _Claimed:
-    """Who was looked at for the free slots: those to ask now, and those whom somebody else has or just had."""
+    """Who was looked at for the free slots: those to ask now, and those whom somebody else has or
+    just had.
+    """
 
     ready: list[tuple[Account, EncryptedCredential]] = field(default_factory=list)
     held: list[Account] = field(default_factory=list)
@@ -106,17 +113,23 @@ class RefreshRun:
         self._in_flight: dict[int, Account] = {}
         self._to_ask: deque[Account] = deque()
         self._renewed_at = time.monotonic()
-        #: Accounts that this run got no result for, because they were or became somebody else's to ask.
+        #: Accounts that this run got no result for, because they were or became somebody else's to
+        #: ask.
         self.held_elsewhere: list[Account] = []
 
     def ask(self, accounts: Iterable[Account]) -> Iterator[RefreshResult]:
-        """Ask for *accounts*, store the answers and yield the results. What is claimed is given back, however this ends."""
+        """Ask for *accounts*, store the answers and yield the results.
+
+        What is claimed is given back, however this ends.
+        """
         self._to_ask.extend(accounts)
         if not self._to_ask:
             return
         free_dead_claims()
         holder = store.locks.RunLock(self._claim_id)
-        pool = ThreadPoolExecutor(min(self._context.slots, len(self._to_ask)), thread_name_prefix="ask")
+        pool = ThreadPoolExecutor(
+            min(self._context.slots, len(self._to_ask)), thread_name_prefix="ask"
+        )
         try:
             yield from self._results(pool)
         finally:
@@ -139,10 +152,14 @@ class RefreshRun:
             if not asked:
                 return
 
-    def _turn(self, asked: list[_Fetched]) -> tuple[list[RefreshResult], list[tuple[Account, EncryptedCredential]]]:
-        """One transaction: store what came back, then claim as many accounts as there are free slots.
+    def _turn(
+        self, asked: list[_Fetched]
+    ) -> tuple[list[RefreshResult], list[tuple[Account, EncryptedCredential]]]:
+        """One transaction: store what came back, then claim as many accounts as there are free
+        slots.
 
-        Nothing of this run changes before the transaction has committed, so that it can be tried again.
+        Nothing of this run changes before the transaction has committed, so that it can be tried
+        again.
         """
         for tries_left in reversed(range(STORE_TRIES)):
             try:
@@ -158,19 +175,28 @@ class RefreshRun:
         stored = {r.account_id for r in results}
         for one in asked:
             del self._in_flight[one.account.id]
-        self.held_elsewhere += [one.account for one in asked if not one.answer.dropped and one.account.id not in stored]
+        self.held_elsewhere += [
+            one.account for one in asked if not one.answer.dropped and one.account.id not in stored
+        ]
         self.held_elsewhere += claimed.held
         for _ in range(claimed.looked_at):
             self._to_ask.popleft()
-        if self._context.limit is not None and any(r.status is Status.ADDRESS_BLOCKED for r in results):
-            # The schedule does not go on against a closed door; whom a person wants is tried all the same.
+        if self._context.limit is not None and any(
+            r.status is Status.ADDRESS_BLOCKED for r in results
+        ):
+            # The schedule does not go on against a closed door; whom a person wants is tried all
+            # the same.
             self._to_ask = deque(a for a in self._to_ask if a.requested_at is not None)
         self._in_flight.update({found.id: found for found, _ in claimed.ready})
         return results, claimed.ready
 
     def _free_slots(self, tx: Connection, come_back: int) -> int:
         context = self._context
-        free = 0 if context.stop.is_set() or not self._to_ask else context.slots - len(self._in_flight) + come_back
+        free = (
+            0
+            if context.stop.is_set() or not self._to_ask
+            else context.slots - len(self._in_flight) + come_back
+        )
         if context.limit is None or free <= 0:
             return free
         return min(free, context.limit - store.accounts.live_claims(tx, context.now(), CLAIM_LASTS))
@@ -179,7 +205,9 @@ class RefreshRun:
         claimed = _Claimed()
         while len(claimed.ready) < free:
             place = claimed.looked_at
-            wanted = {a.id: a for a in islice(self._to_ask, place, place + free - len(claimed.ready))}
+            wanted = {
+                a.id: a for a in islice(self._to_ask, place, place + free - len(claimed.ready))
+            }
             if not wanted:
                 break
             claimed.looked_at += len(wanted)
@@ -188,9 +216,12 @@ class RefreshRun:
 
     def _claim_some(self, tx: Connection, wanted: dict[int, Account], claimed: _Claimed) -> None:
         mine = store.accounts.claim(tx, wanted, self._claim_id, self._context.now(), CLAIM_LASTS)
-        # Read again under the claim: somebody may have asked, paused it or changed the token since the accounts were chosen.
+        # Read again under the claim: somebody may have asked, paused it or changed the token since
+        # the accounts were chosen.
         fresh, sealed = store.accounts.get_by_ids(tx, mine), store.accounts.credentials(tx, mine)
-        ready = [i for i in mine if i in fresh and i in sealed and _is_as_chosen(fresh[i], wanted[i])]
+        ready = [
+            i for i in mine if i in fresh and i in sealed and _is_as_chosen(fresh[i], wanted[i])
+        ]
         passed = set(mine).difference(ready)
         if passed:
             store.accounts.release(tx, self._claim_id, passed)
@@ -202,7 +233,13 @@ class RefreshRun:
         context = self._context
         try:
             token = context.cipher.open(sealed.access_sealed, found.id, ACCESS)
-            answer = context.client.fetch(found.chatgpt_account_id or "", token, sealed.fedramp, now=context.now, keep_raw=context.keep_raw)
+            answer = context.client.fetch(
+                found.chatgpt_account_id or "",
+                token,
+                sealed.fedramp,
+                now=context.now,
+                keep_raw=context.keep_raw,
+            )
             self._done.put(_Fetched(found, answer))
         except DecryptionFailed:
             self._done.put(_Fetched(found, _unopened()))
@@ -212,8 +249,8 @@ class RefreshRun:
     def _gather(self) -> list[_Fetched]:
         """Wait for a result and take along whatever else is there.
 
-        Where somebody waits for the results, that is a moment only: while one transaction runs, the results of the next one
-        gather by themselves, and a slot that waits for company stays empty.
+        Where somebody waits for the results, that is a moment only: while one transaction runs, the
+        results of the next one gather by themselves, and a slot that waits for company stays empty.
         """
         gathered = self._first()
         until = time.monotonic() + self._context.gather_s
@@ -230,7 +267,9 @@ class RefreshRun:
         return asked
 
     def _first(self) -> list[_Fetched | BaseException]:
-        """The next result. At a stop the sockets are cut, so it comes soon or, where a name is just being looked up, never: then nothing."""
+        """The next result. At a stop the sockets are cut, so it comes soon or, where a name is just
+        being looked up, never: then nothing.
+        """
         give_up_at = float("inf")
         while time.monotonic() < give_up_at:
             self._renew()
@@ -246,7 +285,8 @@ class RefreshRun:
         if time.monotonic() - self._renewed_at < RENEW_S:
             return
         self._renewed_at = time.monotonic()
-        # What cannot be written now is tried again; whether the answers can be stored is another matter.
+        # What cannot be written now is tried again; whether the answers can be stored is another
+        # matter.
         with suppress(BadDatabase), store.database.transaction() as tx:
             store.accounts.renew(tx, self._claim_id, self._context.now())
 
@@ -255,7 +295,10 @@ class RefreshRun:
         ids = [a.account.id for a in answered]
         windows, facts = store.windows.windows(tx, ids), store.windows.facts(tx, ids)
         now = self._context.now()
-        outcomes = [_outcome(tx, a, windows.get(a.account.id, []), self._context.pace, now) for a in answered]
+        outcomes = [
+            _outcome(tx, a, windows.get(a.account.id, []), self._context.pace, now)
+            for a in answered
+        ]
         mine = store.recording.record(tx, outcomes, self._claim_id, windows, facts)
         stored = [o for o in outcomes if o.account.id in mine]
         _mind_address(tx, stored, now)
@@ -263,7 +306,12 @@ class RefreshRun:
         if cut:
             store.accounts.release(tx, self._claim_id, cut)
         by_id = {a.account.id: a.answer for a in answered}
-        return [RefreshResult(o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]) for o in stored]
+        return [
+            RefreshResult(
+                o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]
+            )
+            for o in stored
+        ]
 
 
 def free_dead_claims() -> bool:
@@ -277,7 +325,11 @@ def free_dead_claims() -> bool:
 
 
 def _is_as_chosen(fresh: Account, chosen: Account) -> bool:
-    return (fresh.attempted_at, fresh.paused_at, fresh.fault) == (chosen.attempted_at, chosen.paused_at, chosen.fault)
+    return (fresh.attempted_at, fresh.paused_at, fresh.fault) == (
+        chosen.attempted_at,
+        chosen.paused_at,
+        chosen.fault,
+    )
 
 
 def _unopened() -> FetchResult:
@@ -285,39 +337,66 @@ def _unopened() -> FetchResult:
     return FetchResult(fault.status, fault=fault)
 
 
-def _outcome(tx: Connection, asked: _Fetched, known: Sequence[KnownWindow], pace: Pace, now: int) -> Outcome:
+def _outcome(
+    tx: Connection, asked: _Fetched, known: Sequence[KnownWindow], pace: Pace, now: int
+) -> Outcome:
     """What an answer means for its account: what is stored, and when it is asked next."""
     found, answer = asked.account, asked.answer
     snapshot, fault = answer.snapshot, answer.fault
     if snapshot is not None and _is_somebody_else(tx, found, snapshot):
-        snapshot, fault = None, Fault("bad_response", {"reason": "it speaks of another account", "http_status": 200})
+        snapshot, fault = (
+            None,
+            Fault("bad_response", {"reason": "it speaks of another account", "http_status": 200}),
+        )
     if snapshot is None:
         fault = fault or Fault("bad_response", {"reason": "it says nothing"})
         failures = found.failures + 1
         due_at = policy.after_failure(found.id, fault.status, failures, answer.retry_after_s, now)
         if fault.status is Status.RATE_LIMITED and due_at is not None:
-            # The upstream may ask for longer than we are ready to wait; people are told when we do ask.
+            # The upstream may ask for longer than we are ready to wait; people are told when we do
+            # ask.
             fault = replace(fault, data={**fault.data, "at": due_at})
-        return Outcome(found, now, None, fault, answer.duration_ms, failures, found.interval_s or pace.idle, due_at)
+        return Outcome(
+            found,
+            now,
+            None,
+            fault,
+            answer.duration_ms,
+            failures,
+            found.interval_s or pace.idle,
+            due_at,
+        )
     readings = quota.with_known_keys(snapshot.readings, [w.reading for w in known])
     snapshot = replace(snapshot, readings=readings)
     block = quota.block_state(snapshot.facts, snapshot.readings, now, now)
-    interval_s, due_at = policy.after_success(found.id, pace, _rose_at(snapshot, known, now), [r.resets_at for r in snapshot.readings], block, now)
+    interval_s, due_at = policy.after_success(
+        found.id,
+        pace,
+        _rose_at(snapshot, known, now),
+        [r.resets_at for r in snapshot.readings],
+        block,
+        now,
+    )
     return Outcome(found, now, snapshot, None, answer.duration_ms, 0, interval_s, due_at)
 
 
 def _rose_at(snapshot: Snapshot, known: Sequence[KnownWindow], now: int) -> list[int | None]:
     """When each window last rose, this answer included."""
     before = {w.reading.key: w for w in known if w.gone_at is None and w.taken_at is not None}
-    risen = [r.key for r in snapshot.readings if r.key in before and r.used_percent > before[r.key].reading.used_percent]
+    risen = [
+        r.key
+        for r in snapshot.readings
+        if r.key in before and r.used_percent > before[r.key].reading.used_percent
+    ]
     return [now if w.reading.key in risen else w.rose_at for w in before.values()]
 
 
 def _is_somebody_else(tx: Connection, found: Account, snapshot: Snapshot) -> bool:
     """Whether an answer names another user than the account's: numbers must never cross over.
 
-    The token's own claim settles it, once an answer has named that user: the upstream is not documented, and where its
-    answers never agreed with the token, only a user who is known to be another account's here is somebody else.
+    The token's own claim settles it, once an answer has named that user: the upstream is not
+    documented, and where its answers never agreed with the token, only a user who is known to be
+    another account's here is somebody else.
     """
     user, claimed = snapshot.identity.user_id, found.chatgpt_user_id
     if user is None or user == claimed:
@@ -328,7 +407,9 @@ def _is_somebody_else(tx: Connection, found: Account, snapshot: Snapshot) -> boo
 
 
 def _mind_address(tx: Connection, outcomes: Sequence[Outcome], now: int) -> None:
-    """Leave the upstream alone for everybody's sake while it refuses this machine's address; one answer lifts that."""
+    """Leave the upstream alone for everybody's sake while it refuses this machine's address; one
+    answer lifts that.
+    """
     if any(o.snapshot is not None for o in outcomes):
         if store.site_state.read(tx).address_blocked_until is not None:
             store.site_state.block_address(tx, None)

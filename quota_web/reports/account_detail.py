@@ -1,4 +1,7 @@
-"""Acts that read what one account's page and the list of credentials show. No token is ever part of it."""
+"""Acts that read what one account's page and the list of credentials show.
+
+No token is ever part of it.
+"""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -78,21 +81,35 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
     """One account; raises AccountNotFound."""
     with store.database.reading() as conn:
         found = store.accounts.get_by_name(conn, name, scope)
-        known, facts = store.windows.windows(conn, [found.id]), store.windows.facts(conn, [found.id])
+        known, facts = (
+            store.windows.windows(conn, [found.id]),
+            store.windows.facts(conn, [found.id]),
+        )
         failing = store.attempts.failing_since(conn, [found.id])
         sealed = store.accounts.credentials(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         everybody = store.accounts.list_all(conn, scope)
     twins = tuple(a.name for a in everybody if _is_twin(a, found))
     looks_like = lookalikes.marks(a.name for a in everybody).get(found.name)
-    report = overview.account_view(found, facts.get(found.id), known.get(found.id, []), failing.get(found.id), now, interval_s)
+    report = overview.account_view(
+        found, facts.get(found.id), known.get(found.id, []), failing.get(found.id), now, interval_s
+    )
     told = credential_state(found, sealed, look_into_file=True)
     return Details(report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like)
 
 
 def _attempt(run: Attempts) -> Attempt:
     fault = faults.stored(run.fault_code, run.fault_data)
-    return Attempt(run.first_at, run.last_at, run.status, run.http_status, fault, run.count, run.ms_sum / run.count, run.ms_max)
+    return Attempt(
+        run.first_at,
+        run.last_at,
+        run.status,
+        run.http_status,
+        fault,
+        run.count,
+        run.ms_sum / run.count,
+        run.ms_max,
+    )
 
 
 def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
@@ -100,17 +117,33 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
     with store.database.reading() as conn:
         accounts = store.accounts.list_all(conn, scope)
         ids = [a.id for a in accounts]
-        known, facts, sealed = store.windows.windows(conn, ids), store.windows.facts(conn, ids), store.accounts.credentials(conn, ids)
+        known, facts, sealed = (
+            store.windows.windows(conn, ids),
+            store.windows.facts(conn, ids),
+            store.accounts.credentials(conn, ids),
+        )
         failing = store.attempts.failing_since(conn)
-    told = {a.id: overview.account_view(a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts}
+    told = {
+        a.id: overview.account_view(
+            a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s
+        )
+        for a in accounts
+    }
     for account_id, holder in store.accounts.repeated(accounts).items():
         told[account_id] = replace(told[account_id], same_login_as=holder.name)
     marks = lookalikes.marks(a.name for a in accounts)
-    return [Listed(told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts), marks.get(a.name)) for a in accounts]
+    return [
+        Listed(
+            told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts), marks.get(a.name)
+        )
+        for a in accounts
+    ]
 
 
 def told_apart(accounts: Iterable[Account]) -> dict[int, str]:
-    """The beginning of the account id, by id, of accounts that share an e-mail address with another workspace."""
+    """The beginning of the account id, by id, of accounts that share an e-mail address with another
+    workspace.
+    """
     return short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
 
 
@@ -138,8 +171,12 @@ def _is_twin(other: Account, account: Account) -> bool:
     return other.id != account.id and logins.is_same(other.login, account.login)
 
 
-def credential_state(account: Account, sealed: EncryptedCredential | None, look_into_file: bool = False) -> CredentialState:
-    """What may be told; with *look_into_file* a followed account's file is asked whether it has a refresh token."""
+def credential_state(
+    account: Account, sealed: EncryptedCredential | None, look_into_file: bool = False
+) -> CredentialState:
+    """What may be told; with *look_into_file* a followed account's file is asked whether it has a
+    refresh token.
+    """
     followed = account.origin == FOLLOWED and account.source_path is not None
     has_refresh = sealed is not None and sealed.refresh_sealed is not None
     if followed and look_into_file:

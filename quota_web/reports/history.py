@@ -1,4 +1,6 @@
-"""Acts that read series: what `/api/history` answers, the sparklines of the dashboard, and one account's charts."""
+"""Acts that read series: what `/api/history` answers, the sparklines of the dashboard, and one
+account's charts.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +18,13 @@ from quota_web.core.times import parse
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.history import Series
 
-RANGES = {"24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400, "1y": 365 * 86_400}
+RANGES = {
+    "24h": 86_400,
+    "7d": 7 * 86_400,
+    "30d": 30 * 86_400,
+    "90d": 90 * 86_400,
+    "1y": 365 * 86_400,
+}
 DEFAULT_RANGE = "24h"
 DEFAULT_POINTS, MOST_POINTS = 500, 2_000
 #: What fits the column of a window's key, and what no moment is longer than.
@@ -61,7 +69,9 @@ class HistoryQuery:
     windows: tuple[str, ...] | None = USUAL_KEYS
 
 
-def parse_query(args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[str], now: int) -> HistoryQuery:
+def parse_query(
+    args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[str], now: int
+) -> HistoryQuery:
     """The query's words as a Wanted; raises BadQuery for a range, moment or number that is none."""
     points = _points(args.get("points"))
     if args.get("from") or args.get("to"):
@@ -78,13 +88,24 @@ def parse_query(args: Mapping[str, str], accounts: Sequence[str], windows: Seque
         if name not in RANGES:
             raise BadQuery("range", f"range must be one of {', '.join(RANGES)}")
         start, end = now - RANGES[name], now
-    return HistoryQuery(start, end, points, tuple(dict.fromkeys(accounts)), tuple(dict.fromkeys(_key(w) for w in windows)) or USUAL_KEYS)
+    return HistoryQuery(
+        start,
+        end,
+        points,
+        tuple(dict.fromkeys(accounts)),
+        tuple(dict.fromkeys(_key(w) for w in windows)) or USUAL_KEYS,
+    )
 
 
 def _points(value: str | None) -> int:
     if value is None or value == "":
         return DEFAULT_POINTS
-    if not (value.isascii() and value.isdigit() and len(value) <= len(str(MOST_POINTS)) and 1 <= int(value) <= MOST_POINTS):
+    if not (
+        value.isascii()
+        and value.isdigit()
+        and len(value) <= len(str(MOST_POINTS))
+        and 1 <= int(value) <= MOST_POINTS
+    ):
         raise BadQuery("points", f"points must be a whole number from 1 to {MOST_POINTS}")
     return int(value)
 
@@ -102,34 +123,60 @@ def _key(value: str) -> str:
     """A window's key; a wrong word is refused, since it must not look like no data."""
     usual = ("five_hour", "daily", "weekly", "monthly", "unknown", "spend")
     is_other = (
-        len(value) <= MAX_KEY and value.isprintable() and (value.startswith(("model:", "code_review:")) or re.fullmatch(r"window:[0-9]{1,10}", value))
+        len(value) <= MAX_KEY
+        and value.isprintable()
+        and (
+            value.startswith(("model:", "code_review:"))
+            or re.fullmatch(r"window:[0-9]{1,10}", value)
+        )
     )
     if value not in usual and not is_other:
-        raise BadQuery("window", f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…")
+        raise BadQuery(
+            "window",
+            f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…",
+        )
     return value
 
 
 def chart(scope: Scope, asked: HistoryQuery, carry_s: int) -> Chart:
-    """The chart of what is *asked* for; raises AccountNotFound. A value is carried for at most *carry_s* seconds."""
+    """The chart of what is *asked* for; raises AccountNotFound.
+
+    A value is carried for at most *carry_s* seconds.
+    """
     with store.database.reading() as conn:
-        accounts = [store.accounts.get_by_name(conn, name, scope) for name in asked.accounts] or store.accounts.list_all(conn, scope)
+        accounts = [
+            store.accounts.get_by_name(conn, name, scope) for name in asked.accounts
+        ] or store.accounts.list_all(conn, scope)
         return _chart(conn, list({a.id: a for a in accounts}.values()), asked, carry_s)
 
 
-def _chart(conn: Connection, accounts: Sequence[Account], asked: HistoryQuery, carry_s: int) -> Chart:
+def _chart(
+    conn: Connection, accounts: Sequence[Account], asked: HistoryQuery, carry_s: int
+) -> Chart:
     found = _series(conn, accounts, asked.windows)
     ids = [s.window_id for s in found]
     span = store.history.span_for(conn, ids, asked.start, asked.end)
     axis = series.axis(asked.start, asked.end, asked.points, max(1, span))
-    points = store.history.points(conn, ids, axis.start, axis.end, axis.step, store.history.coarsest(axis.step, span))
+    points = store.history.points(
+        conn, ids, axis.start, axis.end, axis.step, store.history.coarsest(axis.step, span)
+    )
     before = store.history.last_before(conn, ids, axis.start)
     names = {a.id: a.name for a in accounts}
-    lines = (Line(names[s.account_id], s.key, series.columns(points.get(s.window_id, []), before.get(s.window_id), axis, carry_s)) for s in found)
+    lines = (
+        Line(
+            names[s.account_id],
+            s.key,
+            series.columns(points.get(s.window_id, []), before.get(s.window_id), axis, carry_s),
+        )
+        for s in found
+    )
     return Chart(axis, tuple(lines))
 
 
 def own_chart(scope: Scope, asked: HistoryQuery, carry_s: int) -> Chart:
-    """The chart of the accounts' own windows, whichever they have: those that were read in the time *asked* for, else all."""
+    """The chart of the accounts' own windows, whichever they have: those that were read in the time
+    *asked* for, else all.
+    """
     found = chart(scope, replace(asked, windows=None), carry_s)
     own = sorted((w for w in found.lines if is_own(w.window)), key=lambda w: window_order(w.window))
     drawn = [line for line in own if _is_drawn(line.columns.remaining)]
@@ -140,16 +187,22 @@ def _is_drawn(column: Sequence[float | None]) -> bool:
     return any(value is not None for value in column)
 
 
-def _series(conn: Connection, accounts: Sequence[Account], keys: Sequence[str] | None) -> list[Series]:
+def _series(
+    conn: Connection, accounts: Sequence[Account], keys: Sequence[str] | None
+) -> list[Series]:
     """The windows of *accounts* in the accounts' order, and within one in the order of *keys*."""
     order = {a.id: i for i, a in enumerate(accounts)}
     rank = {key: i for i, key in enumerate(keys or ())}
     found = store.history.series(conn, list(order), keys)
-    return sorted(found, key=lambda s: (order[s.account_id], rank.get(s.key, len(rank)), s.window_id))
+    return sorted(
+        found, key=lambda s: (order[s.account_id], rank.get(s.key, len(rank)), s.window_id)
+    )
 
 
 def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spark]:
-    """The last 24 hours of the accounts' own windows, by account id: `t` and a column for each window that was read."""
+    """The last 24 hours of the accounts' own windows, by account id: `t` and a column for each
+    window that was read.
+    """
     with store.database.reading() as conn:
         found = [s for s in store.history.series(conn, account_ids, None) if is_own(s.key)]
         ids = [s.window_id for s in found]
@@ -160,7 +213,9 @@ def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spar
     times = axis.times()
     result: dict[int, Spark] = {}
     for one in sorted(found, key=lambda s: window_order(s.key)):
-        column = series.remaining(points.get(one.window_id, []), before.get(one.window_id), axis, carry_s)
+        column = series.remaining(
+            points.get(one.window_id, []), before.get(one.window_id), axis, carry_s
+        )
         if _is_drawn(column):
             result.setdefault(one.account_id, {"t": times})[one.key] = column
     return result

@@ -1,7 +1,7 @@
 """Read act: everything for Prometheus, computed from the database at the moment it is asked for.
 
-So the figures are the same whichever of several processes answers, and right after a restart. The number of queries does
-not depend on how many accounts there are.
+So the figures are the same whichever of several processes answers, and right after a restart. The
+number of queries does not depend on how many accounts there are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +43,9 @@ def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
-def _gauge(name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float | None]]) -> Any:
+def _gauge(
+    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float | None]]
+) -> Any:
     """One gauge; a value that is not known is left out, never told as 0."""
     from prometheus_client.core import GaugeMetricFamily
 
@@ -57,23 +59,72 @@ def _gauge(name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Seq
 def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
     windows = [((a.account.name, w.key), w) for a in accounts for w in a.windows]
     names = [((a.account.name,), a) for a in accounts]
-    yield _gauge("remaining_percent", "What is left of a window.", ("account", "window"), ((k, w.remaining_percent) for k, w in windows))
-    yield _gauge("reset_timestamp_seconds", "When a window is full again.", ("account", "window"), ((k, w.resets_at) for k, w in windows))
-    states = (((a.account.name, status), float(a.status is status)) for a in accounts for status in Status)
-    yield _gauge("account_status", "1 for the status that an account has, 0 for the others.", ("account", "status"), states)
-    yield _gauge("blocked", "1 while an account cannot be used.", ("account",), ((k, float(a.block.blocked)) for k, a in names))
-    yield _gauge("blocked_until_timestamp_seconds", "When that is over.", ("account",), ((k, a.block.until) for k, a in names))
-    yield _gauge("stale", "1 while readings are too old to say how things are.", ("account",), ((k, float(a.stale)) for k, a in names))
     yield _gauge(
-        "reading_timestamp_seconds", "When an account's last readings were taken.", ("account",), ((k, a.account.taken_at) for k, a in names)
+        "remaining_percent",
+        "What is left of a window.",
+        ("account", "window"),
+        ((k, w.remaining_percent) for k, w in windows),
     )
-    yield _gauge("reading_age_seconds", "The same as an age.", ("account",), ((k, _age(a.account.taken_at, now)) for k, a in names))
+    yield _gauge(
+        "reset_timestamp_seconds",
+        "When a window is full again.",
+        ("account", "window"),
+        ((k, w.resets_at) for k, w in windows),
+    )
+    states = (
+        ((a.account.name, status), float(a.status is status)) for a in accounts for status in Status
+    )
+    yield _gauge(
+        "account_status",
+        "1 for the status that an account has, 0 for the others.",
+        ("account", "status"),
+        states,
+    )
+    yield _gauge(
+        "blocked",
+        "1 while an account cannot be used.",
+        ("account",),
+        ((k, float(a.block.blocked)) for k, a in names),
+    )
+    yield _gauge(
+        "blocked_until_timestamp_seconds",
+        "When that is over.",
+        ("account",),
+        ((k, a.block.until) for k, a in names),
+    )
+    yield _gauge(
+        "stale",
+        "1 while readings are too old to say how things are.",
+        ("account",),
+        ((k, float(a.stale)) for k, a in names),
+    )
+    yield _gauge(
+        "reading_timestamp_seconds",
+        "When an account's last readings were taken.",
+        ("account",),
+        ((k, a.account.taken_at) for k, a in names),
+    )
+    yield _gauge(
+        "reading_age_seconds",
+        "The same as an age.",
+        ("account",),
+        ((k, _age(a.account.taken_at, now)) for k, a in names),
+    )
 
 
 def _of_repeated(seen: Overview) -> Any:
     """Accounts that repeat a login have no other figures, so that no sum counts it twice."""
-    rows = [((a.account.name, a.same_login_as), 1.0) for a in seen.accounts if a.same_login_as is not None]
-    return _gauge("same_login", "1 for an account whose login is measured under another name.", ("account", "same_login_as"), rows)
+    rows = [
+        ((a.account.name, a.same_login_as), 1.0)
+        for a in seen.accounts
+        if a.same_login_as is not None
+    ]
+    return _gauge(
+        "same_login",
+        "1 for an account whose login is measured under another name.",
+        ("account", "same_login_as"),
+        rows,
+    )
 
 
 def _age(at: int | None, now: int) -> int | None:
@@ -84,8 +135,16 @@ def _age(at: int | None, now: int) -> int | None:
 def _of_attempts(totals: dict[str, Total]) -> Iterator[Any]:
     from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
 
-    counter = CounterMetricFamily(PREFIX + "attempts", "Attempts to refresh an account, by what they came to.", labels=["result"])
-    seconds = SummaryMetricFamily(PREFIX + "attempt_duration_seconds", "How long they took, retries included.", labels=["result"])
+    counter = CounterMetricFamily(
+        PREFIX + "attempts",
+        "Attempts to refresh an account, by what they came to.",
+        labels=["result"],
+    )
+    seconds = SummaryMetricFamily(
+        PREFIX + "attempt_duration_seconds",
+        "How long they took, retries included.",
+        labels=["result"],
+    )
     for status in sorted({*totals, Status.OK}):
         total = totals.get(status, Total())
         counter.add_metric([status], total.count)
@@ -94,13 +153,21 @@ def _of_attempts(totals: dict[str, Total]) -> Iterator[Any]:
 
 
 def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:
-    due = [a.account.next_due_at for a in seen.accounts if a.account.next_due_at is not None and a.account.paused_at is None]
+    due = [
+        a.account.next_due_at
+        for a in seen.accounts
+        if a.account.next_due_at is not None and a.account.paused_at is None
+    ]
     late = max((now - at for at in due if at <= now), default=0)
     single: tuple[tuple[str, str, float | None], ...] = (
         ("accounts", "Logins that are tracked.", len(seen.counted)),
         ("schedule_delay_seconds", "By how much the refresh that is due longest is late.", late),
         ("next_refresh_timestamp_seconds", "When the next one is due.", seen.next_refresh_at),
-        ("address_blocked_until_timestamp_seconds", "Until when nobody is asked.", seen.site.address_blocked_until),
+        (
+            "address_blocked_until_timestamp_seconds",
+            "Until when nobody is asked.",
+            seen.site.address_blocked_until,
+        ),
         ("data_version", "Grows with every change of the data.", seen.site.data_version),
         ("data_updated_timestamp_seconds", "When the data changed last.", seen.site.updated_at),
         ("database_size_bytes", "Size of the database.", sizes.database),
@@ -108,7 +175,8 @@ def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:
         ("disk_free_bytes", "What is free where an SQLite database lies.", sizes.free),
         (
             "storing_failed",
-            "1 while nothing can be stored: the disk is full, or the database is read-only or damaged.",
+            "1 while nothing can be stored: the disk is full, or the database is read-only or "
+            "damaged.",
             float(store.database.trouble() is not None),
         ),
     )

@@ -1,4 +1,5 @@
-"""Acts that only read: the latest results of all accounts, as one value that every door shows in its own way.
+"""Acts that only read: the latest results of all accounts, as one value that every door shows in
+its own way.
 
 The number of queries does not depend on how many accounts there are.
 """
@@ -26,7 +27,9 @@ RESET_GRACE_S = 600
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One account as people see it at a moment: its row, its last snapshot, and what follows from both."""
+    """One account as people see it at a moment: its row, its last snapshot, and what follows from
+    both.
+    """
 
     account: Account
     status: Status
@@ -88,13 +91,17 @@ class Overview:
 
 
 def site_state() -> SiteState:
-    """The row that says which sessions count and which state the data are in: one small read for both."""
+    """The row that says which sessions count and which state the data are in: one small read for
+    both.
+    """
     with store.database.reading() as conn:
         return store.site_state.read(conn)
 
 
 def version(state: SiteState | None = None) -> tuple[str, int]:
-    """Names the state of the data: equal versions mean that nothing was written in between, by anybody."""
+    """Names the state of the data: equal versions mean that nothing was written in between, by
+    anybody.
+    """
     state = state or site_state()
     return state.nonce, state.data_version
 
@@ -105,16 +112,27 @@ def trouble() -> BadDatabase | None:
 
 
 def load_overview(scope: Scope, now: int, interval_s: int) -> Overview:
-    """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which decides what is stale."""
+    """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which
+    decides what is stale.
+    """
     with store.database.reading() as conn:
         state = store.site_state.read(conn)
         return _load(conn, state, store.accounts.list_all(conn, scope), now, interval_s)
 
 
-def _load(conn: Connection, state: SiteState, accounts: Sequence[Account], now: int, interval_s: int) -> Overview:
-    windows, facts, failing = store.windows.windows(conn), store.windows.facts(conn), store.attempts.failing_since(conn)
+def _load(
+    conn: Connection, state: SiteState, accounts: Sequence[Account], now: int, interval_s: int
+) -> Overview:
+    windows, facts, failing = (
+        store.windows.windows(conn),
+        store.windows.facts(conn),
+        store.attempts.failing_since(conn),
+    )
     made = sorted(
-        (_current(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s) for a in accounts),
+        (
+            _current(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s)
+            for a in accounts
+        ),
         key=attrgetter("order"),
     )
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
@@ -130,8 +148,12 @@ def _marked(report: AccountView, repeated: Mapping[int, Account]) -> AccountView
     return report if holder is None else replace(report, same_login_as=holder.name)
 
 
-def pick(accounts: Sequence[AccountView], wanted: Sequence[str]) -> tuple[list[AccountView], list[AccountNotFound]]:
-    """Those of *accounts* that are called one of *wanted*, in their own order; all, if none is wanted. And the names that nobody has."""
+def pick(
+    accounts: Sequence[AccountView], wanted: Sequence[str]
+) -> tuple[list[AccountView], list[AccountNotFound]]:
+    """Those of *accounts* that are called one of *wanted*, in their own order; all, if none is
+    wanted. And the names that nobody has.
+    """
     if not wanted:
         return list(accounts), []
     keys = {names.fold(r.account.name) for r in accounts}
@@ -154,7 +176,8 @@ def account_view(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A report with all that it was made from: from the same it need not be made again until something in it flips by itself.
+    """A report with all that it was made from: from the same it need not be made again until
+    something in it flips by itself.
 
     The store gives equal rows as the same objects, so comparing them costs nothing.
     """
@@ -232,7 +255,9 @@ def _report(
         windows,
         block,
         validity is not None and now >= validity.stale_from,
-        group=ranking.group(account.status, block, validity is not None and now < validity.known_until),
+        group=ranking.group(
+            account.status, block, validity is not None and now < validity.known_until
+        ),
         failing_since=failing_since if ranking.is_failing(account.status) else None,
     )
     moments = [w.resets_at for w in windows if w.resets_at is not None]
@@ -255,7 +280,9 @@ class _Validity:
     known_until: int
 
 
-def _validity(account: Account, facts: Facts | None, windows: Sequence[Reading], interval_s: int) -> _Validity | None:
+def _validity(
+    account: Account, facts: Facts | None, windows: Sequence[Reading], interval_s: int
+) -> _Validity | None:
     """How long the readings of an account hold; None where it has none.
 
     They are stale once older than twice the due interval (not while exhausted), or once a window

@@ -20,7 +20,8 @@ class RefreshCounts:
     need_sign_in: int = 0
     refused: int = 0
     unusable: int = 0
-    #: Nothing was sent, and nobody needs to act: paused, used up and known, asked a moment ago, demo.
+    #: Nothing was sent, and nobody needs to act: paused, used up and known, asked a moment ago,
+    #: demo.
     skipped: int = 0
 
     @property
@@ -42,7 +43,9 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def count(attempted_before: Mapping[int, int | None], after: Iterable[Account]) -> RefreshCounts:
-    """Count what a refresh came to; *attempted_before* is when each account was asked last before it, by id."""
+    """Count what a refresh came to; *attempted_before* is when each account was asked last before
+    it, by id.
+    """
     found = dict.fromkeys(RefreshCounts.__slots__, 0)
     for account in after:
         was_asked = account.attempted_at != attempted_before.get(account.id)

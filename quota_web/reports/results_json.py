@@ -1,4 +1,6 @@
-"""The `/api/results` document: what `refresh --json`, `status --json`, the state file and the API all answer. Pure."""
+"""The `/api/results` document: what `refresh --json`, `status --json`, the state file and the API
+all answer. Pure.
+"""
 
 import json
 from typing import Any
@@ -15,7 +17,10 @@ def document(overview: Overview) -> dict[str, Any]:
     return {
         "updated_at": iso(overview.site.updated_at),
         "next_refresh_at": iso(overview.next_refresh_at),
-        "results": [_entry(report) | {"rank": overview.ranks[report.account.id]} for report in overview.accounts],
+        "results": [
+            _entry(report) | {"rank": overview.ranks[report.account.id]}
+            for report in overview.accounts
+        ],
     }
 
 
@@ -29,7 +34,9 @@ _entries: dict[int, tuple[AccountView, dict[str, Any]]] = {}
 
 
 def _entry(report: AccountView) -> dict[str, Any]:
-    """An account's entry, the one from before where the report is the one from before; only for writing it out, never for changing it."""
+    """An account's entry, the one from before where the report is the one from before; only for
+    writing it out, never for changing it.
+    """
     made = _entries.get(report.account.id)
     if made is None or made[0] is not report:
         made = _entries[report.account.id] = (report, result(report))
@@ -37,8 +44,15 @@ def _entry(report: AccountView) -> dict[str, Any]:
 
 
 def result(report: AccountView) -> dict[str, Any]:
-    """One account's entry. Percentages are what remains; a window the account does not have is null."""
-    account, facts, five_hour, weekly = report.account, report.facts, report.five_hour, report.weekly
+    """One account's entry. Percentages are what remains; a window the account does not have is
+    null.
+    """
+    account, facts, five_hour, weekly = (
+        report.account,
+        report.facts,
+        report.five_hour,
+        report.weekly,
+    )
     return {
         "account": account.name,
         "status": report.status,
@@ -97,7 +111,11 @@ def window(reading: Reading) -> dict[str, Any]:
         "resets_at": iso(reading.resets_at),
     }
     if reading.spend is not None:
-        entry |= {"limit": reading.spend.limit, "used": reading.spend.used, "unit": reading.spend.unit}
+        entry |= {
+            "limit": reading.spend.limit,
+            "used": reading.spend.used,
+            "unit": reading.spend.unit,
+        }
     return entry
 
 
@@ -121,4 +139,8 @@ def _model(usage: ModelUsage) -> dict[str, Any]:
 
 
 def _credits(credits: Credits) -> dict[str, Any]:
-    return {"has_credits": credits.has_credits, "unlimited": credits.unlimited, "balance": credits.balance}
+    return {
+        "has_credits": credits.has_credits,
+        "unlimited": credits.unlimited,
+        "balance": credits.balance,
+    }

@@ -39,7 +39,8 @@ def command(arguments: Sequence[str], began_at: int | None = None) -> int:
         output.print_error(str(error))
         return output.UNUSABLE
     except BrokenPipeError:
-        # Whoever read the table has seen enough; Python would complain of it once more when it ends.
+        # Whoever read the table has seen enough; Python would complain of it once more when it
+        # ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
@@ -55,7 +56,11 @@ def _refresh(options: argparse.Namespace, began_at: int | None) -> int:
         app = make_app(options)
     with app.app_context():
         present = services()
-        scope = Scope(folder=present.settings.account_dir, managed=False) if options.account_dir else present.scope
+        scope = (
+            Scope(folder=present.settings.account_dir, managed=False)
+            if options.account_dir
+            else present.scope
+        )
         names = (options.account_name,) if options.account_name else ()
         wanted = RefreshOptions(
             scope,
@@ -71,7 +76,9 @@ def _refresh(options: argparse.Namespace, began_at: int | None) -> int:
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    """What is loaded stays: looking through it for garbage, time and again and once more at the end, would take a fifth of the time."""
+    """What is loaded stays: looking through it for garbage, time and again and once more at the
+    end, would take a fifth of the time.
+    """
     gc.disable()
     try:
         yield
@@ -97,25 +104,44 @@ def make_app(options: argparse.Namespace) -> "Flask":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="codex_quota.py", description="Shows how much Codex quota each account has left.")
+    parser = argparse.ArgumentParser(
+        prog="codex_quota.py", description="Shows how much Codex quota each account has left."
+    )
     parser.add_argument("account_name", nargs="?", help="only this account")
     add_common(parser)
-    parser.add_argument("--raw-json", action="store_true", help="print the answers themselves instead of the table")
-    parser.add_argument("--raw-headers", action="store_true", help="print the answers' headers before the table")
+    parser.add_argument(
+        "--raw-json", action="store_true", help="print the answers themselves instead of the table"
+    )
+    parser.add_argument(
+        "--raw-headers", action="store_true", help="print the answers' headers before the table"
+    )
     parser.add_argument("--refresh", action="store_true", help="ask for exhausted accounts too")
     return parser
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The options that both classic scripts have."""
-    parser.add_argument("--account-dir", metavar="D", help="folder of <name>.auth.json files (default: account)")
-    parser.add_argument("--chatgpt-url", metavar="U", type=_usage_url, help="address to ask instead of ChatGPT's")
-    parser.add_argument("--retries", metavar="N", type=_whole, help="how often to try again (default: 3)")
-    parser.add_argument("--retry-delay", metavar="S", type=_seconds, help="base wait between tries in seconds (default: 2)")
+    parser.add_argument(
+        "--account-dir", metavar="D", help="folder of <name>.auth.json files (default: account)"
+    )
+    parser.add_argument(
+        "--chatgpt-url", metavar="U", type=_usage_url, help="address to ask instead of ChatGPT's"
+    )
+    parser.add_argument(
+        "--retries", metavar="N", type=_whole, help="how often to try again (default: 3)"
+    )
+    parser.add_argument(
+        "--retry-delay",
+        metavar="S",
+        type=_seconds,
+        help="base wait between tries in seconds (default: 2)",
+    )
 
 
 def _usage_url(value: str) -> str:
-    """An address, completed where only the site was given; plain http goes nowhere but to this machine and its neighbours."""
+    """An address, completed where only the site was given; plain http goes nowhere but to this
+    machine and its neighbours.
+    """
     from quota_web import config
 
     try:
@@ -126,7 +152,9 @@ def _usage_url(value: str) -> str:
             value = value.rstrip("/") + USAGE_PATH.removeprefix("/backend-api")
         return config.upstream_url(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{config.shown(value)} cannot be used; give {config.UPSTREAM_WANTED}") from None
+        raise argparse.ArgumentTypeError(
+            f"{config.shown(value)} cannot be used; give {config.UPSTREAM_WANTED}"
+        ) from None
 
 
 def _whole(value: str) -> int:

@@ -1,4 +1,7 @@
-"""Door: `codex_quota_service.py`: dashboard and schedule in one process, served by waitress. Its options win over the environment."""
+"""Door: `codex_quota_service.py`: dashboard and schedule in one process, served by waitress.
+
+Its options win over the environment.
+"""
 
 import argparse
 import resource
@@ -24,7 +27,8 @@ WAITRESS = {
     "threads": 8,
     # Above them select() would end the service.
     "asyncore_use_poll": True,
-    # What came in one read is answered whether or not anybody reads, and each script that waits is an open file: so, not many at once.
+    # What came in one read is answered whether or not anybody reads, and each script that waits is
+    # an open file: so, not many at once.
     "recv_bytes": 1024,
     "channel_timeout": 30,
     # How often deadlines are looked at.
@@ -40,7 +44,9 @@ OTHER_FILES, FEWEST = 48, 8
 
 
 def service(arguments: Sequence[str]) -> int:
-    """Run `codex_quota_service.py` with these arguments until a signal ends it, and return the exit status."""
+    """Run `codex_quota_service.py` with these arguments until a signal ends it, and return the exit
+    status.
+    """
     options = _parser().parse_args(arguments)
 
     from quota_web.cli import output
@@ -85,9 +91,18 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     most = (app.config.get("MAX_CONTENT_LENGTH") or 0) + 1024 * 1024
     try:
         _stop_at_signals(app)
-        limits = connections.Limits(all=_most_connections(_allow_files()), proxies=app.config["SETTINGS"].trusted_proxies)
+        limits = connections.Limits(
+            all=_most_connections(_allow_files()), proxies=app.config["SETTINGS"].trusted_proxies
+        )
         lifecycle.start(app)
-        server = connections.create_server(app, sockets, limits, max_request_body_size=most, clear_untrusted_proxy_headers=False, **WAITRESS)
+        server = connections.create_server(
+            app,
+            sockets,
+            limits,
+            max_request_body_size=most,
+            clear_untrusted_proxy_headers=False,
+            **WAITRESS,
+        )
         lifecycle.welcome(app, f"http://{_shown_host(host)}:{sockets[0].getsockname()[1]}")
         server.run()
     except SystemExit:
@@ -99,7 +114,8 @@ def _serve(app: "Flask", host: str, port: int) -> int:
 
 
 def _allow_files() -> int:
-    """Let this process open as many files as it may, up to what connections can need, and return how many those are.
+    """Let this process open as many files as it may, up to what connections can need, and return
+    how many those are.
 
     Without one left, not even the database can be read.
     """
@@ -170,17 +186,37 @@ def _shown_host(host: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="codex_quota_service.py", description="Serves the dashboard of your Codex quota and keeps it up to date.", allow_abbrev=False
+        prog="codex_quota_service.py",
+        description="Serves the dashboard of your Codex quota and keeps it up to date.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--host", default="0.0.0.0", metavar="H", help="address to listen on (default: all of this machine's)")  # noqa: S104 - the contract
-    parser.add_argument("--port", default=8081, type=_port, metavar="P", help="port to listen on (default: 8081)")
     parser.add_argument(
-        "--interval-seconds", metavar="S", type=_interval, help="seconds between refreshes of an account that is not in use (default: 3600)"
+        "--host",
+        default="0.0.0.0",  # noqa: S104 - the contract
+        metavar="H",
+        help="address to listen on (default: all of this machine's)",
+    )
+    parser.add_argument(
+        "--port", default=8081, type=_port, metavar="P", help="port to listen on (default: 8081)"
+    )
+    parser.add_argument(
+        "--interval-seconds",
+        metavar="S",
+        type=_interval,
+        help="seconds between refreshes of an account that is not in use (default: 3600)",
     )
     classic_command.add_common(parser)
-    parser.add_argument("--state-file", metavar="F", help=f"the latest results as JSON (default: {STATE_FILE} in the account folder)")
+    parser.add_argument(
+        "--state-file",
+        metavar="F",
+        help=f"the latest results as JSON (default: {STATE_FILE} in the account folder)",
+    )
     parser.add_argument("--account-name", metavar="A", help="refresh and show this account only")
-    parser.add_argument("--refresh", action="store_true", help="ask for exhausted accounts as often as for the others")
+    parser.add_argument(
+        "--refresh",
+        action="store_true",
+        help="ask for exhausted accounts as often as for the others",
+    )
     return parser
 
 
@@ -192,7 +228,9 @@ def _port(value: str) -> int:
 
 def _interval(value: str) -> int:
     if not (value.isascii() and value.isdigit()) or not MIN_INTERVAL <= int(value) <= MAX_INTERVAL:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number of seconds from {MIN_INTERVAL} to {MAX_INTERVAL}")
+        raise argparse.ArgumentTypeError(
+            f"{value!r} is not a whole number of seconds from {MIN_INTERVAL} to {MAX_INTERVAL}"
+        )
     return int(value)
 
 

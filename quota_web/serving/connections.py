@@ -1,8 +1,10 @@
-"""Door: waitress as the classic service runs it: nobody holds it closed by being slow, and no request is read in two ways.
+"""Door: waitress as the classic service runs it: nobody holds it closed by being slow, and no
+request is read in two ways.
 
-A connection that is not being answered waits: for a request, for the rest of one, or for somebody to read the answer. Where
-an address has too many, or all have, those that have waited longest are closed, and who comes anew gets in. What has begun
-must also end: a request's header and its body have deadlines, which sending a byte now and then does not put off.
+A connection that is not being answered waits: for a request, for the rest of one, or for somebody
+to read the answer. Where an address has too many, or all have, those that have waited longest are
+closed, and who comes anew gets in. What has begun must also end: a request's header and its body
+have deadlines, which sending a byte now and then does not put off.
 """
 
 import errno
@@ -27,7 +29,8 @@ from quota_web.web import proxy
 logger = logging.getLogger(__name__)
 #: Connections at once, of all addresses.
 MOST = 900
-#: How often it is said in the log that connections are closed to make room, and how long nobody is let in where no file can be opened.
+#: How often it is said in the log that connections are closed to make room, and how long nobody is
+#: let in where no file can be opened.
 SAY_EVERY_S, PAUSE_S = 60.0, 0.5
 
 
@@ -61,7 +64,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     parser_class = Parser
 
-    def __init__(self, server: "Server", sock: socket, addr: tuple[str, int], adj: Adjustments, map: dict[int, Any]) -> None:
+    def __init__(
+        self,
+        server: "Server",
+        sock: socket,
+        addr: tuple[str, int],
+        adj: Adjustments,
+        map: dict[int, Any],
+    ) -> None:
         self.waits_since = time.monotonic()
         self.address = throttle.address_key(addr[0])
         self._begun: tuple[HTTPRequestParser | None, float] = (None, 0.0)
@@ -86,7 +96,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         request, at = self._begun
         if request is None or request is not self.request:
             return False
-        return time.monotonic() - at > (limits.body_s if request.headers_finished else limits.header_s)
+        return time.monotonic() - at > (
+            limits.body_s if request.headers_finished else limits.header_s
+        )
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
@@ -111,7 +123,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 self._without_files(error)
             return
-        self._make_room(self.channel_class(self, sock, self.fix_addr(address), self.adj, map=self._map))
+        self._make_room(
+            self.channel_class(self, sock, self.fix_addr(address), self.adj, map=self._map)
+        )
 
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
@@ -120,15 +134,23 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 channel.will_close = True
 
     def _channels(self) -> Iterator[Channel]:
-        return (found for found in self._map.values() if isinstance(found, Channel) and not found.will_close)
+        return (
+            found
+            for found in self._map.values()
+            if isinstance(found, Channel) and not found.will_close
+        )
 
     def _make_room(self, new: Channel) -> None:
-        """Close whoever has waited longest where the new one is one too many: of its address, or of the one that has most."""
+        """Close whoever has waited longest where the new one is one too many: of its address, or of
+        the one that has most.
+        """
         if len(self._map) <= min(self.limits.address, self.limits.all):
             return
         others = [found for found in self._channels() if found is not new]
         held = Counter(found.address for found in others)
-        if held[new.address] >= self.limits.address and not proxy.is_trusted(new.addr[0], self.limits.proxies):
+        if held[new.address] >= self.limits.address and not proxy.is_trusted(
+            new.addr[0], self.limits.proxies
+        ):
             self._close(others, new.address, new)
         elif len(others) >= self.limits.all:
             self._close(others, held.most_common(1)[0][0], new)
@@ -136,15 +158,23 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def _close(self, channels: Iterable[Channel], address: str, new: Channel) -> None:
         waiting = [found for found in channels if found.address == address and found.is_waiting()]
         min(waiting, key=lambda found: found.waits_since, default=new).will_close = True
-        self._say("%s has many connections open; those that have waited longest are closed", address)
+        self._say(
+            "%s has many connections open; those that have waited longest are closed", address
+        )
 
     def _without_files(self, error: OSError) -> None:
         """The process may open no more files: somebody must go before anybody is let in."""
         self._let_in_from = time.monotonic() + PAUSE_S
-        waiting = sorted((found for found in self._channels() if found.is_waiting()), key=lambda found: found.waits_since)
+        waiting = sorted(
+            (found for found in self._channels() if found.is_waiting()),
+            key=lambda found: found.waits_since,
+        )
         for found in waiting[: len(waiting) // 2 + 1]:
             found.will_close = True
-        self._say("no more files can be opened (%s); connections that have waited longest are closed", error.strerror)
+        self._say(
+            "no more files can be opened (%s); connections that have waited longest are closed",
+            error.strerror,
+        )
 
     def _say(self, words: str, *args: object) -> None:
         now = time.monotonic()
@@ -153,7 +183,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             logger.warning(words, *args)
 
 
-def create_server(app: object, sockets: Sequence[socket], limits: Limits, **adjustments: Any) -> "Server | MultiSocketServer":
+def create_server(
+    app: object, sockets: Sequence[socket], limits: Limits, **adjustments: Any
+) -> "Server | MultiSocketServer":
     """A waitress on these bound sockets, with our limits."""
     # The limits here close old connections; waitress would let nobody in.
     adj = Adjustments(sockets=list(sockets), connection_limit=1_000_000, **adjustments)
@@ -166,8 +198,17 @@ def create_server(app: object, sockets: Sequence[socket], limits: Limits, **adju
     return MultiSocketServer(channels, adj, addresses, dispatcher, servers[0].log_info)
 
 
-def _listen(app: object, sock: socket, limits: Limits, channels: dict[int, Any], dispatcher: ThreadedTaskDispatcher, adj: Adjustments) -> Server:
+def _listen(
+    app: object,
+    sock: socket,
+    limits: Limits,
+    channels: dict[int, Any],
+    dispatcher: ThreadedTaskDispatcher,
+    adj: Adjustments,
+) -> Server:
     where = (sock.family, sock.type, sock.proto, sock.getsockname())
-    server = Server(app, channels, True, sock, dispatcher=dispatcher, adj=adj, bind_socket=False, sockinfo=where)
+    server = Server(
+        app, channels, True, sock, dispatcher=dispatcher, adj=adj, bind_socket=False, sockinfo=where
+    )
     server.limits = limits
     return server

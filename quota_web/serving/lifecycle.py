@@ -1,4 +1,6 @@
-"""Door: what both servers do around the app: bring the database up to date, start the schedule, say where to look, and stop in time."""
+"""Door: what both servers do around the app: bring the database up to date, start the schedule, say
+where to look, and stop in time.
+"""
 
 import gc
 import logging
@@ -37,13 +39,16 @@ def start(app: Flask) -> None:
         store.health.check()
         _bind_tokens(app)
     scheduler.start(app)
-    # What is loaded stays. Without this the collector goes through all of it whenever the thousands of points of a long chart wake it:
-    # that doubled what such a chart takes.
+    # What is loaded stays. Without this the collector goes through all of it whenever the thousands
+    # of points of a long chart wake it: that doubled what such a chart takes.
     gc.freeze()
 
 
 def _ready(app: Flask) -> None:
-    """Bring the database up to date. Workers that make a new one at the same moment can be told at once that it is busy: then again."""
+    """Bring the database up to date.
+
+    Workers that make a new one at the same moment can be told at once that it is busy: then again.
+    """
     for tries_left in reversed(range(READY_TRIES)):
         try:
             return _world(app).ready()
@@ -54,7 +59,10 @@ def _ready(app: Flask) -> None:
 
 
 def _bind_tokens(app: Flask) -> None:
-    """Seal tokens from before 1.1 anew. Where nothing can be stored at present, the next start does."""
+    """Seal tokens from before 1.1 anew.
+
+    Where nothing can be stored at present, the next start does.
+    """
     try:
         if done := rotate_key.bind(_world(app).cipher):
             logger.info("the tokens of %d accounts were sealed anew, each for its account", done)
@@ -63,7 +71,8 @@ def _bind_tokens(app: Flask) -> None:
 
 
 def begin_to_stop(app: Flask) -> None:
-    """At the signal: nothing more is sent, requests under way are cut, and the process ends in time, whatever hangs.
+    """At the signal: nothing more is sent, requests under way are cut, and the process ends in
+    time, whatever hangs.
 
     Safe in a signal handler: what takes locks happens in a thread of its own.
     """
@@ -79,7 +88,9 @@ def stop(app: Flask) -> None:
 
 
 def welcome(app: Flask, base: str) -> None:
-    """Say on the console where the dashboard is and, while there is no password, how to choose one."""
+    """Say on the console where the dashboard is and, while there is no password, how to choose
+    one.
+    """
     settings: Settings = app.config["SETTINGS"]
     print(f"Codex Quota: {base}{settings.url_prefix}/", flush=True)
     with app.app_context():

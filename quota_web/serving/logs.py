@@ -1,4 +1,5 @@
-"""Where log lines go and how they look. Every line passes one formatter that takes tokens and control characters out.
+"""Where log lines go and how they look. Every line passes one formatter that takes tokens and
+control characters out.
 
 Set up by what serves; commands and tests keep Python's own way.
 """
@@ -11,19 +12,26 @@ from datetime import tzinfo
 
 from quota_web.core import names, times
 
-#: What looks like a secret: JWTs, refresh tokens, API keys, session tokens, our own API tokens, bearer values, and the set-up link's code.
+#: What looks like a secret: JWTs, refresh tokens, API keys, session tokens, our own API tokens,
+#: bearer values, and the set-up link's code.
 _SECRET = re.compile(
-    r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?<![A-Za-z0-9])(?:rt|sk|sess|cq)[-_.][\w.-]{8,}|(?<=bearer )[^\s\"']{8,}|(?<=#setup=)[\w-]+", re.IGNORECASE
+    r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?<![A-Za-z0-9])(?:rt|sk|sess|cq)[-_.][\w.-]{8,}|(?<=bearer "
+    r")[^\s\"']{8,}|(?<=#setup=)[\w-]+",
+    re.IGNORECASE,
 )
 _HIDDEN = "***"
 #: Loggers of ours say what happened; those of libraries are heard when something is wrong.
 OWN = "quota_web"
-#: What a record carries by itself; anything else was given with `extra` and becomes a field of the JSON line.
+#: What a record carries by itself; anything else was given with `extra` and becomes a field of the
+#: JSON line.
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def init(log_format: str, zone: tzinfo | None) -> None:
-    """Let all log lines go to standard error, as `text` or as `json`. Doing it twice changes nothing."""
+    """Let all log lines go to standard error, as `text` or as `json`.
+
+    Doing it twice changes nothing.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if log_format == "json" else TextLines(zone))
     root = logging.getLogger()
@@ -40,8 +48,13 @@ def scrubbed(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """*text* with its control characters spelled out: nobody can add a line to the log by choosing a name."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in text)
+    """*text* with its control characters spelled out: nobody can add a line to the log by choosing
+    a name.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii")
+        for c in text
+    )
 
 
 class TextLines(logging.Formatter):
@@ -52,17 +65,29 @@ class TextLines(logging.Formatter):
         self._zone = zone
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{times.local(int(record.created), self._zone)} {record.levelname} {one_line(record.getMessage())}"
+        line = (
+            f"{times.local(int(record.created), self._zone)} {record.levelname} "
+            f"{one_line(record.getMessage())}"
+        )
         if record.exc_info:
-            line += "".join(f"\n{one_line(part)}" for part in self.formatException(record.exc_info).splitlines())
+            line += "".join(
+                f"\n{one_line(part)}" for part in self.formatException(record.exc_info).splitlines()
+            )
         return scrubbed(line)
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: time, level, logger, message, whatever else the line was given, and a traceback where there is one."""
+    """One object a line: time, level, logger, message, whatever else the line was given, and a
+    traceback where there is one.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {"time": times.iso(int(record.created)), "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        fields = {
+            "time": times.iso(int(record.created)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         fields |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)

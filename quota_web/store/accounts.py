@@ -1,6 +1,7 @@
 """Accounts and their credentials. Every function takes the open connection; none commits.
 
-Names are compared by their folded form (`names.key`), because SQLite's own lower() knows ASCII alone.
+Names are compared by their folded form (`names.key`), because SQLite's own lower() knows ASCII
+alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,8 @@ FOLLOWED = "followed"
 MANAGED = "managed"
 #: Invented, without credentials: nothing is ever sent for it.
 DEMO = "demo"
-#: By how many seconds the clocks of hosts that share a database may differ: a claim that seems to come from so near a future counts.
+#: By how many seconds the clocks of hosts that share a database may differ: a claim that seems to
+#: come from so near a future counts.
 CLOCKS_DIFFER = 30
 
 
@@ -70,7 +72,11 @@ class Account:
 
     def is_claimed(self, now: int, lasts: int) -> bool:
         """Whether somebody is asking for it at this moment; see `claim`."""
-        return self.claim_id is not None and self.claimed_at is not None and -CLOCKS_DIFFER <= now - self.claimed_at < lasts
+        return (
+            self.claim_id is not None
+            and self.claimed_at is not None
+            and -CLOCKS_DIFFER <= now - self.claimed_at < lasts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,9 @@ class EncryptedCredential:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which accounts a door speaks of: those that follow *folder*, and with *managed* those of the database too."""
+    """Which accounts a door speaks of: those that follow *folder*, and with *managed* those of the
+    database too.
+    """
 
     folder: Path | None = None
     managed: bool = True
@@ -105,13 +113,24 @@ class Scope:
             return False
         if found.origin in (MANAGED, DEMO):
             return self.managed
-        return self.folder is None or (found.source_path is not None and Path(found.source_path).parent == self.folder)
+        return self.folder is None or (
+            found.source_path is not None and Path(found.source_path).parent == self.folder
+        )
 
 
 _ALL = Scope()
 #: The columns in the order of Account's fields, `last_status` and `fault` made of three.
 _FAULT_AT = Account.__slots__.index("last_status")
-_COLUMNS = [account.c[name] for name in (*Account.__slots__[:_FAULT_AT], "status", "fault_code", "fault_data", *Account.__slots__[_FAULT_AT + 2 :])]
+_COLUMNS = [
+    account.c[name]
+    for name in (
+        *Account.__slots__[:_FAULT_AT],
+        "status",
+        "fault_code",
+        "fault_data",
+        *Account.__slots__[_FAULT_AT + 2 :],
+    )
+]
 # Made once: putting a statement together costs as much as running it.
 _IDS: Any = bindparam("ids", expanding=True)
 _THERE = select(*_COLUMNS).where(account.c.deleted_at.is_(None))
@@ -134,14 +153,22 @@ def list_all(conn: Connection, scope: Scope | None = None) -> list[Account]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The account that a page showed, beside its name; None means not said. The version is that of its credentials, 0 for none."""
+    """The account that a page showed, beside its name; None means not said.
+
+    The version is that of its credentials, 0 for none.
+    """
 
     id: int | None = None
     version: int | None = None
 
 
-def as_shown(conn: Connection, name: str, shown: Shown | None, scope: Scope | None = None) -> Account:
-    """The account of that name, if it is the one that the page showed. Raises AccountNotFound, and Outdated where it is not."""
+def as_shown(
+    conn: Connection, name: str, shown: Shown | None, scope: Scope | None = None
+) -> Account:
+    """The account of that name, if it is the one that the page showed.
+
+    Raises AccountNotFound, and Outdated where it is not.
+    """
     shown = shown or Shown()
     try:
         found = get_by_name(conn, name, scope)
@@ -155,7 +182,12 @@ def as_shown(conn: Connection, name: str, shown: Shown | None, scope: Scope | No
 
 
 def _version(conn: Connection, account_id: int) -> int:
-    return conn.execute(select(credential.c.version).where(credential.c.account_id == account_id)).scalar() or 0
+    return (
+        conn.execute(
+            select(credential.c.version).where(credential.c.account_id == account_id)
+        ).scalar()
+        or 0
+    )
 
 
 def get_by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
@@ -186,12 +218,16 @@ def of_login(conn: Connection, login: Login, access_fp: str) -> list[Account]:
 
 
 def by_use(found: Account) -> tuple[bool, bool, int]:
-    """Sorts accounts of one login: the one that stands for all is asked, answers, and came first."""
+    """Sorts accounts of one login: the one that stands for all is asked, answers, and came
+    first.
+    """
     return (found.paused_at is not None, found.last_status is not Status.OK, found.id)
 
 
 def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
-    """The accounts whose login stands under another of these names already, by id, with that one."""
+    """The accounts whose login stands under another of these names already, by id, with that
+    one.
+    """
     ordered = {a.id: a for a in sorted(accounts, key=by_use)}
     found = logins.repeated((key, a.login) for key, a in ordered.items())
     return {key: ordered[holder] for key, holder in found.items()}
@@ -209,7 +245,8 @@ def _one(conn: Connection, condition: Any) -> Account | None:
     return _account(*row) if row else None
 
 
-# Equal rows make equal values, and most rows are as they were at the last look: kept by what stands in them, they cannot go stale.
+# Equal rows make equal values, and most rows are as they were at the last look: kept by what stands
+# in them, they cannot go stale.
 @lru_cache(maxsize=256)
 def _account(*row: Any) -> Account:
     values = list(row)
@@ -221,7 +258,15 @@ def _account(*row: Any) -> Account:
 _STATUS = {status.value: status for status in Status}
 
 
-def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str | None = None, next_due_at: int | None = None) -> int:
+def add(
+    conn: Connection,
+    name: str,
+    origin: str,
+    now: int,
+    *,
+    source_path: str | None = None,
+    next_due_at: int | None = None,
+) -> int:
     """Add an account and return its id; raises AccountExists when the name is taken."""
     values = {
         "name": name,
@@ -233,11 +278,16 @@ def add(conn: Connection, name: str, origin: str, now: int, *, source_path: str 
         "failures": 0,
     }
     if conn.dialect.name == "sqlite":
-        # SQLite gives its highest id a second time once the row is gone; pages and events that name it would mean the new account.
+        # SQLite gives its highest id a second time once the row is gone; pages and events that name
+        # it would mean the new account.
         values["id"] = conn.execute(_FREE_ID).scalar_one()
     try:
         with conn.begin_nested():
-            result = conn.execute(insert(account).values(**values, next_due_at=now if next_due_at is None else next_due_at))
+            result = conn.execute(
+                insert(account).values(
+                    **values, next_due_at=now if next_due_at is None else next_due_at
+                )
+            )
     except IntegrityError:
         raise AccountExists(name, "another account") from None
     return new_id(result)
@@ -259,7 +309,11 @@ def new_id(result: Any) -> int:
 
 def update_account(conn: Connection, account_id: int, **columns: Any) -> None:
     """Set just these columns of an account; raises AccountNotFound when it is no longer there."""
-    result = conn.execute(update(account).where(account.c.id == account_id, account.c.deleted_at.is_(None)).values(**columns))
+    result = conn.execute(
+        update(account)
+        .where(account.c.id == account_id, account.c.deleted_at.is_(None))
+        .values(**columns)
+    )
     if result.rowcount == 0:
         raise AccountNotFound(f"account {account_id}")
 
@@ -276,7 +330,16 @@ def rename(conn: Connection, account_id: int, name: str) -> None:
 def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
     """Say why an account cannot be asked, or with None that it is to be asked again."""
     if fault is None:
-        update_account(conn, account_id, status=Status.PENDING, fault_code=None, fault_data=None, http_status=None, run_first_at=None, failures=0)
+        update_account(
+            conn,
+            account_id,
+            status=Status.PENDING,
+            fault_code=None,
+            fault_data=None,
+            http_status=None,
+            run_first_at=None,
+            failures=0,
+        )
     else:
         update_account(
             conn,
@@ -291,32 +354,52 @@ def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
 
 
 def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
-    """Take an account out of sight, free its name and forget its credentials; its history goes later, in chunks."""
+    """Take an account out of sight, free its name and forget its credentials; its history goes
+    later, in chunks.
+    """
     drop_credentials(conn, [account_id])
-    update_account(conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None)
+    update_account(
+        conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None
+    )
 
 
 def put_credentials(conn: Connection, sealed: EncryptedCredential) -> None:
     """Store an account's credentials in place of what it had."""
-    values = {f: getattr(sealed, f) for f in EncryptedCredential.__slots__ if f not in ("account_id", "version")}
-    changed = conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values, version=credential.c.version + 1))
+    values = {
+        f: getattr(sealed, f)
+        for f in EncryptedCredential.__slots__
+        if f not in ("account_id", "version")
+    }
+    changed = conn.execute(
+        update(credential)
+        .where(credential.c.account_id == sealed.account_id)
+        .values(**values, version=credential.c.version + 1)
+    )
     if changed.rowcount == 0:
         conn.execute(insert(credential).values(account_id=sealed.account_id, version=1, **values))
 
 
 def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, EncryptedCredential]:
     """The sealed credentials of these accounts, by account id."""
-    return {row.account_id: EncryptedCredential(*row) for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()}
+    return {
+        row.account_id: EncryptedCredential(*row)
+        for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()
+    }
 
 
 def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Which key these accounts' credentials are sealed with, by account id."""
     query = select(credential.c.account_id, credential.c.key_id)
-    return {row.account_id: row.key_id for row in conn.execute(query.where(credential.c.account_id.in_(ids)))}
+    return {
+        row.account_id: row.key_id
+        for row in conn.execute(query.where(credential.c.account_id.in_(ids)))
+    }
 
 
 def all_credentials(conn: Connection, *, alone: bool = False) -> list[EncryptedCredential]:
-    """Every account's sealed credentials; with *alone*, nobody else changes any until the transaction ends."""
+    """Every account's sealed credentials; with *alone*, nobody else changes any until the
+    transaction ends.
+    """
     if alone and conn.dialect.name == "postgresql":
         conn.execute(text("LOCK TABLE credential IN SHARE ROW EXCLUSIVE MODE"))
     return [EncryptedCredential(*row) for row in conn.execute(_CREDENTIALS).all()]
@@ -324,8 +407,12 @@ def all_credentials(conn: Connection, *, alone: bool = False) -> list[EncryptedC
 
 def reencrypt(conn: Connection, sealed: EncryptedCredential) -> None:
     """Store the same tokens under another key."""
-    values = {f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")}
-    conn.execute(update(credential).where(credential.c.account_id == sealed.account_id).values(**values))
+    values = {
+        f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")
+    }
+    conn.execute(
+        update(credential).where(credential.c.account_id == sealed.account_id).values(**values)
+    )
 
 
 def drop_credentials(conn: Connection, ids: Sequence[int]) -> None:
@@ -335,15 +422,24 @@ def drop_credentials(conn: Connection, ids: Sequence[int]) -> None:
 
 
 def count(conn: Connection) -> int:
-    return int(conn.execute(select(func.count()).select_from(account).where(account.c.deleted_at.is_(None))).scalar_one())
+    return int(
+        conn.execute(
+            select(func.count()).select_from(account).where(account.c.deleted_at.is_(None))
+        ).scalar_one()
+    )
 
 
 def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: int) -> list[int]:
     """Claim accounts for this run and return those that were free.
 
-    A claim counts while −CLOCKS_DIFFER ≤ now − claimed_at < *lasts*; one from a future that a clock jump took back does not.
+    A claim counts while −CLOCKS_DIFFER ≤ now − claimed_at < *lasts*; one from a future that a clock
+    jump took back does not.
     """
-    return list(conn.execute(_CLAIM, {"ids": list(ids), "claim": claim_id, "now": now, **_span(now, lasts)}).scalars())
+    return list(
+        conn.execute(
+            _CLAIM, {"ids": list(ids), "claim": claim_id, "now": now, **_span(now, lasts)}
+        ).scalars()
+    )
 
 
 def _span(now: int, lasts: int) -> dict[str, int]:
@@ -353,7 +449,11 @@ def _span(now: int, lasts: int) -> dict[str, int]:
 
 def _claim() -> Any:
     a = account.c
-    free = a.claim_id.is_(None) | (a.claimed_at > bindparam("until")) | (a.claimed_at <= bindparam("since"))
+    free = (
+        a.claim_id.is_(None)
+        | (a.claimed_at > bindparam("until"))
+        | (a.claimed_at <= bindparam("since"))
+    )
     taken = update(account).where(a.id.in_(_IDS), a.deleted_at.is_(None), free)
     return taken.values(claim_id=bindparam("claim"), claimed_at=bindparam("now")).returning(a.id)
 
@@ -362,7 +462,9 @@ _CLAIM = _claim()
 
 
 def live_claims(conn: Connection, now: int, lasts: int) -> int:
-    """How many accounts are being asked at this moment, by any process; others wait until the transaction ends, so that none counts too few."""
+    """How many accounts are being asked at this moment, by any process; others wait until the
+    transaction ends, so that none counts too few.
+    """
     if conn.dialect.name != "sqlite":
         # SQLite has one writer anyway.
         conn.execute(select(site_state.c.id).with_for_update())
@@ -372,7 +474,11 @@ def live_claims(conn: Connection, now: int, lasts: int) -> int:
 _LIVE = (
     select(func.count())
     .select_from(account)
-    .where(account.c.claim_id.is_not(None), account.c.claimed_at <= bindparam("until"), account.c.claimed_at > bindparam("since"))
+    .where(
+        account.c.claim_id.is_not(None),
+        account.c.claimed_at <= bindparam("until"),
+        account.c.claimed_at > bindparam("since"),
+    )
 )
 
 
@@ -391,5 +497,9 @@ def release(conn: Connection, claim_id: int, ids: Iterable[int] | None = None) -
 
 def user_is_another(conn: Connection, account_id: int, user_id: str) -> bool:
     """Whether the token of another account here names this user of the upstream."""
-    query = select(account.c.id).where(account.c.chatgpt_user_id == user_id, account.c.id != account_id, account.c.deleted_at.is_(None))
+    query = select(account.c.id).where(
+        account.c.chatgpt_user_id == user_id,
+        account.c.id != account_id,
+        account.c.deleted_at.is_(None),
+    )
     return conn.execute(query).first() is not None

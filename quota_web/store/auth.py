@@ -1,4 +1,6 @@
-"""Queries on API tokens, failed sign-ins and the few stored settings (the password's hash, the set-up code's)."""
+"""Queries on API tokens, failed sign-ins and the few stored settings (the password's hash, the
+set-up code's).
+"""
 
 from dataclasses import dataclass
 
@@ -29,11 +31,19 @@ class Token:
     last_used_at: int | None
 
 
-_TOKEN = (api_token.c.id, api_token.c.name, api_token.c.can_write, api_token.c.created_at, api_token.c.last_used_at)
+_TOKEN = (
+    api_token.c.id,
+    api_token.c.name,
+    api_token.c.can_write,
+    api_token.c.created_at,
+    api_token.c.last_used_at,
+)
 
 
 def lock(conn: Connection) -> None:
-    """Let no other process get past this point before our transaction ends; SQLite's write lock does that by itself."""
+    """Let no other process get past this point before our transaction ends; SQLite's write lock
+    does that by itself.
+    """
     conn.execute(select(site_state.c.id).with_for_update())
 
 
@@ -44,7 +54,9 @@ def setting_of(conn: Connection, key: str) -> str | None:
 
 def settings_beginning(conn: Connection, prefix: str) -> dict[str, str]:
     """All settings whose keys begin with *prefix*, by key."""
-    query = select(setting.c.key, setting.c.value).where(setting.c.key.startswith(prefix, autoescape=True))
+    query = select(setting.c.key, setting.c.value).where(
+        setting.c.key.startswith(prefix, autoescape=True)
+    )
     return {row.key: row.value for row in conn.execute(query)}
 
 
@@ -59,7 +71,9 @@ def drop_setting(conn: Connection, key: str) -> bool:
 
 
 def add_token(conn: Connection, name: str, token_hash: str, can_write: bool, now: int) -> None:
-    conn.execute(insert(api_token).values(name=name, hash=token_hash, can_write=can_write, created_at=now))
+    conn.execute(
+        insert(api_token).values(name=name, hash=token_hash, can_write=can_write, created_at=now)
+    )
 
 
 def token_by_hash(conn: Connection, token_hash: str) -> Token | None:
@@ -73,7 +87,12 @@ def token_by_name(conn: Connection, name: str) -> Token | None:
 
 
 def tokens(conn: Connection) -> list[Token]:
-    return [Token(*row) for row in conn.execute(select(*_TOKEN).order_by(func.lower(api_token.c.name), api_token.c.id))]
+    return [
+        Token(*row)
+        for row in conn.execute(
+            select(*_TOKEN).order_by(func.lower(api_token.c.name), api_token.c.id)
+        )
+    ]
 
 
 def mark_used(conn: Connection, token_id: int, now: int) -> None:
@@ -96,7 +115,9 @@ def forgive_failure(conn: Connection, failure_id: int) -> None:
 
 def failures_of(conn: Connection, address: str, since: int, most: int) -> list[int]:
     """When wrong guesses came from an address after *since*, the newest first, at most so many."""
-    query = select(login_failure.c.at).where(login_failure.c.address == address, login_failure.c.at > since)
+    query = select(login_failure.c.at).where(
+        login_failure.c.address == address, login_failure.c.at > since
+    )
     return list(conn.execute(query.order_by(login_failure.c.at.desc()).limit(most)).scalars())
 
 
@@ -107,15 +128,27 @@ def all_failures(conn: Connection, since: int, most: int) -> list[int]:
 
 def strangers_failures(conn: Connection, since: int, most: int) -> list[int]:
     """The same from every address but those with a pot of their own."""
-    return list(conn.execute(_ALL_FAILURES.where(not_(login_failure.c.address.startswith(OWN))), {"since": since, "most": most}).scalars())
+    return list(
+        conn.execute(
+            _ALL_FAILURES.where(not_(login_failure.c.address.startswith(OWN))),
+            {"since": since, "most": most},
+        ).scalars()
+    )
 
 
-_ALL_FAILURES = select(login_failure.c.at).where(login_failure.c.at > bindparam("since")).order_by(login_failure.c.at.desc()).limit(bindparam("most"))
+_ALL_FAILURES = (
+    select(login_failure.c.at)
+    .where(login_failure.c.at > bindparam("since"))
+    .order_by(login_failure.c.at.desc())
+    .limit(bindparam("most"))
+)
 
 
 def forget_failures(conn: Connection, before: int, after: int) -> None:
     """Forget wrong guesses that count no more, and those that a clock put into the future."""
-    conn.execute(delete(login_failure).where(or_(login_failure.c.at <= before, login_failure.c.at > after)))
+    conn.execute(
+        delete(login_failure).where(or_(login_failure.c.at <= before, login_failure.c.at > after))
+    )
 
 
 def forget_all_failures(conn: Connection) -> None:

@@ -1,6 +1,8 @@
-"""How the database is opened and written: SQLite's pragmas, the one way into a transaction, and errors made plain.
+"""How the database is opened and written: SQLite's pragmas, the one way into a transaction, and
+errors made plain.
 
-Contains no business logic. Acts open `transaction()` or `reading()` and hand the connection to the store's functions.
+Contains no business logic. Acts open `transaction()` or `reading()` and hand the connection to the
+store's functions.
 """
 
 import logging
@@ -19,7 +21,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
 from sqlalchemy.pool import NullPool
 
-from quota_web.core.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull, DatabaseReadOnly
+from quota_web.core.errors import (
+    BadDatabase,
+    BadSetting,
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseFull,
+    DatabaseReadOnly,
+)
 from quota_web.store import filesystem
 
 BUSY_TIMEOUT_MS = 5000
@@ -27,7 +36,8 @@ JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024
 
 #: SQLite's names of errors that say there is no room: EFBIG and EDQUOT reach us as a failed write.
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE")
-#: Only these two mean damage. A file that cannot be opened, a lock, too many open files: none of them says anything about its content.
+#: Only these two mean damage. A file that cannot be opened, a lock, too many open files: none of
+#: them says anything about its content.
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 _log = logging.getLogger(__name__)
@@ -35,22 +45,33 @@ _log = logging.getLogger(__name__)
 logging.getLogger("quota_web").addHandler(logging.NullHandler())
 _thread = threading.local()
 _troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
-#: The engines of apps that still exist: what is registered for a fork stays for good, and with it all that it holds open.
+#: The engines of apps that still exist: what is registered for a fork stays for good, and with it
+#: all that it holds open.
 _engines: WeakSet[Engine] = WeakSet()
 
 
 def init_app(app: Flask, *, pages: bool = True) -> None:
-    """Bind an engine to *app*; connects to nothing yet. Raises BadSetting for an address that no driver takes.
+    """Bind an engine to *app*; connects to nothing yet. Raises BadSetting for an address that no
+    driver takes.
 
-    With *pages* it is Flask-SQLAlchemy's. A command does without: that loads the ORM, which takes longer than the command does.
+    With *pages* it is Flask-SQLAlchemy's. A command does without: that loads the ORM, which takes
+    longer than the command does.
     """
     url = app.config["SETTINGS"].database_url
     try:
-        engine = _of_the_extension(app, url) if pages else create_engine(url, **_engine_options(url))
+        engine = (
+            _of_the_extension(app, url) if pages else create_engine(url, **_engine_options(url))
+        )
     except ModuleNotFoundError as error:
-        raise BadSetting(f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install -r requirements-postgresql.txt") from None
+        raise BadSetting(
+            f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install -r "
+            f"requirements-postgresql.txt"
+        ) from None
     except (ArgumentError, ValueError):
-        raise BadSetting("QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+        raise BadSetting(
+            "QUOTA_DATABASE_URL: the value is no address of a database; give sqlite:///FILE or "
+            "postgresql://USER@HOST/NAME"
+        ) from None
     configure(engine)
     app.extensions["quota_engine"] = engine
     _engines.add(engine)
@@ -81,7 +102,9 @@ def bound() -> Engine:
 
 
 def configure(engine: Engine, *, hurried: bool = True) -> None:
-    """Give every connection of *engine* our settings and our way to begin; statements may take long unless *hurried*."""
+    """Give every connection of *engine* our settings and our way to begin; statements may take long
+    unless *hurried*.
+    """
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _SetUp(sqlite_path(str(engine.url))))
         event.listen(engine, "begin", _begin_sqlite)
@@ -95,7 +118,9 @@ def configure(engine: Engine, *, hurried: bool = True) -> None:
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite URL; None for any other database."""
     parsed = make_url(url)
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    return (
+        Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    )
 
 
 def is_sqlite(conn: Connection) -> bool:
@@ -106,9 +131,9 @@ def is_sqlite(conn: Connection) -> bool:
 def transaction() -> Iterator[Connection]:
     """Open a writing transaction; it commits at the end of the block or rolls back on an error.
 
-    Takes SQLite's write lock at once (BEGIN IMMEDIATE): a transaction that reads first and writes later fails when
-    somebody else wrote in between. Refuses to be opened inside another one of the same thread.
-    Raises DatabaseBusy when the lock cannot be had, BadDatabase for everything else.
+    Takes SQLite's write lock at once (BEGIN IMMEDIATE): a transaction that reads first and writes
+    later fails when somebody else wrote in between. Refuses to be opened inside another one of the
+    same thread. Raises DatabaseBusy when the lock cannot be had, BadDatabase for everything else.
     """
     with _connection(write=True) as conn:
         yield conn
@@ -124,13 +149,16 @@ def reading() -> Iterator[Connection]:
 @contextmanager
 def _connection(write: bool) -> Iterator[Connection]:
     if getattr(_thread, "open", False):
-        raise RuntimeError("a transaction is already open in this thread; pass its connection on instead")
+        raise RuntimeError(
+            "a transaction is already open in this thread; pass its connection on instead"
+        )
     own = bound()
     known = _troubles.get(own)
     if write and isinstance(known, DatabaseDamaged):
         raise DatabaseDamaged(str(known))
     if write and isinstance(known, DatabaseReadOnly):
-        # A connection stays with the server it was made to and with the settings of then; a new one sees that it is over.
+        # A connection stays with the server it was made to and with the settings of then; a new one
+        # sees that it is over.
         own.dispose()
     _thread.open = True
     try:
@@ -156,14 +184,20 @@ def _connection(write: bool) -> Iterator[Connection]:
 
 
 def _changes(conn: Connection) -> object:
-    """Tells whether a connection has changed rows: SQLite counts them; for a server every commit will do."""
+    """Tells whether a connection has changed rows: SQLite counts them; for a server every commit
+    will do.
+    """
     return getattr(conn.connection.driver_connection, "total_changes", object())
 
 
 @contextmanager
 def elsewhere(url: str, write: bool) -> Iterator[Connection]:
-    """Open a transaction on another database than the app's, set up as ours are, and close it for good at the end."""
-    own = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url))
+    """Open a transaction on another database than the app's, set up as ours are, and close it for
+    good at the end.
+    """
+    own = create_engine(
+        url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url)
+    )
     configure(own, hurried=False)
     try:
         with own.connect() as conn:
@@ -176,7 +210,9 @@ def elsewhere(url: str, write: bool) -> Iterator[Connection]:
 
 @contextmanager
 def driver() -> Iterator[sqlite3.Connection]:
-    """The driver's own connection to our SQLite file, outside of any transaction; its errors come out as ours."""
+    """The driver's own connection to our SQLite file, outside of any transaction; its errors come
+    out as ours.
+    """
     raw = bound().raw_connection()
     try:
         connection = raw.driver_connection
@@ -200,16 +236,21 @@ def file() -> Path | None:
 
 
 def trouble() -> BadDatabase | None:
-    """Why nothing can be stored at present: no room or no right to write since the last try, or a damaged file; None while all is well."""
+    """Why nothing can be stored at present: no room or no right to write since the last try, or a
+    damaged file; None while all is well.
+    """
     return _troubles.get(bound())
 
 
 def _note(engine: Engine, error: Exception) -> None:
-    """Keep what pages and `/readyz` must say; a damaged file is written to no more by this process."""
+    """Keep what pages and `/readyz` must say; a damaged file is written to no more by this
+    process.
+    """
     if isinstance(error, DatabaseFull | DatabaseDamaged | DatabaseReadOnly):
         if type(_troubles.get(engine)) is not type(error):
             _log.error("%s", error)
-        # Without its traceback, whose frames hold connections, and the engine that this is noted for.
+        # Without its traceback, whose frames hold connections, and the engine that this is noted
+        # for.
         _troubles[engine] = type(error)(str(error))
 
 
@@ -236,10 +277,13 @@ def plain_error(error: SQLAlchemyError) -> Exception:
         return BadDatabase(f"the connection to the database was lost{why}")
     state = getattr(original, "sqlstate", None) or ""
     if state == "53100":
-        return DatabaseFull("the database server's disk is full: nothing can be stored until there is room")
+        return DatabaseFull(
+            "the database server's disk is full: nothing can be stored until there is room"
+        )
     if state == "25006":
         return DatabaseReadOnly(
-            "the database server accepts no writes (a standby, or default_transaction_read_only): nothing can be stored until it does"
+            "the database server accepts no writes (a standby, or default_transaction_read_only): "
+            "nothing can be stored until it does"
         )
     if state in ("40001", "40P01", "55P03", "57014"):
         return DatabaseBusy("the database is busy; try again in a moment")
@@ -253,25 +297,38 @@ def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return DatabaseBusy("the database is busy; try again in a moment")
     if name in _FULL:
-        return DatabaseFull(f"the disk is full or cannot be written ({original}): nothing can be stored until there is room")
+        return DatabaseFull(
+            f"the disk is full or cannot be written ({original}): nothing can be stored until "
+            f"there is room"
+        )
     if name.startswith("SQLITE_READONLY"):
-        return DatabaseReadOnly(f"the database is read-only ({original}): nothing can be stored until its file and folder can be written")
+        return DatabaseReadOnly(
+            f"the database is read-only ({original}): nothing can be stored until its file and "
+            f"folder can be written"
+        )
     if name.startswith(_DAMAGED):
         return DatabaseDamaged(damaged_text(str(original)))
-    if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError) or not isinstance(original, sqlite3.DatabaseError):
+    if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError) or not isinstance(
+        original, sqlite3.DatabaseError
+    ):
         return None
-    return BadDatabase(f"the database cannot be used: {original} ({name or type(original).__name__})")
+    return BadDatabase(
+        f"the database cannot be used: {original} ({name or type(original).__name__})"
+    )
 
 
 def damaged_text(reason: str) -> str:
     return (
-        f"the database is damaged ({reason}); nothing is written to it any more and the file stays as it is: "
+        f"the database is damaged ({reason}); nothing is written to it any more and the file "
+        f"stays as it is: "
         "stop the service and restore a backup with `flask quota restore FILE`"
     )
 
 
 def compact() -> None:
-    """Give the space of deleted rows back to the disk where that is asked for by one statement; somebody else's lock leaves it as it is."""
+    """Give the space of deleted rows back to the disk where that is asked for by one statement;
+    somebody else's lock leaves it as it is.
+    """
     with bound().connect() as conn:
         driver = conn.connection.driver_connection
         if is_sqlite(conn) and driver is not None:
@@ -281,7 +338,8 @@ def compact() -> None:
 
 def _engine_options(url: str) -> dict[str, Any]:
     is_file = make_url(url).get_backend_name() == "sqlite"
-    # The last one used first: its cached pages and prepared statements are worth more than an even turn of all.
+    # The last one used first: its cached pages and prepared statements are worth more than an even
+    # turn of all.
     pool = {"pool_size": 5, "max_overflow": 20, "pool_use_lifo": True, "pool_pre_ping": not is_file}
     return {"hide_parameters": True, **pool, "connect_args": connect_args(url)}
 
@@ -292,7 +350,9 @@ def connect_args(url: str) -> dict[str, Any]:
         return {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
     from quota_web.store import postgresql
 
-    return {name: value for name, value in postgresql.CONNECT.items() if name not in make_url(url).query}
+    return {
+        name: value for name, value in postgresql.CONNECT.items() if name not in make_url(url).query
+    }
 
 
 class _SetUp:
@@ -317,14 +377,23 @@ class _SetUp:
         cursor.close()
 
     def _journal_mode(self) -> str:
-        """The write-ahead log, but not over a network: its index is shared memory, which ends at the machine's edge."""
+        """The write-ahead log, but not over a network: its index is shared memory, which ends at
+        the machine's edge.
+        """
         if self._journal is None:
             network = filesystem.network_type(self._file.parent) if self._file else None
             self._journal = "DELETE" if network else "WAL"
             if network:
-                _log.warning("%s lies on a network file system (%s): one process at a time, and slower than on a local disk", self._file, network)
+                _log.warning(
+                    "%s lies on a network file system (%s): one process at a time, and slower "
+                    "than on a local disk",
+                    self._file,
+                    network,
+                )
         return self._journal
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("quota_write") else "BEGIN")
+    conn.exec_driver_sql(
+        "BEGIN IMMEDIATE" if conn.get_execution_options().get("quota_write") else "BEGIN"
+    )

@@ -10,7 +10,9 @@ PATIENCE_MS = 200
 
 
 def truncate_log() -> bool:
-    """Move all of SQLite's write-ahead log into the database and empty it; False where somebody was in the way. Other databases have none."""
+    """Move all of SQLite's write-ahead log into the database and empty it; False where somebody was
+    in the way. Other databases have none.
+    """
     if store.database.bound().dialect.name != "sqlite":
         return True
     with closing(store.database.bound().raw_connection()) as raw, closing(raw.cursor()) as cursor:

@@ -1,7 +1,9 @@
-"""Statements that are run so often, or for so many rows, that SQLAlchemy's way to the driver costs more than they do.
+"""Statements that are run so often, or for so many rows, that SQLAlchemy's way to the driver costs
+more than they do.
 
-They are made of the tables like all others, put into words once for each kind of database, and handed to the driver as
-they are. What columns hold must need no conversion but a truth value's, which SQLite answers as 0 or 1.
+They are made of the tables like all others, put into words once for each kind of database, and
+handed to the driver as they are. What columns hold must need no conversion but a truth value's,
+which SQLite answers as 0 or 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,10 @@ class _Made:
 
 
 def insert_of(dialect: str) -> Any:
-    """The INSERT of one kind of database, which knows ON CONFLICT. Loaded when asked for: the other kind's would slow down every start."""
+    """The INSERT of one kind of database, which knows ON CONFLICT.
+
+    Loaded when asked for: the other kind's would slow down every start.
+    """
     if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as for_postgresql
 
@@ -49,14 +54,18 @@ class Fixed:
 
 
 class Many:
-    """An INSERT or UPDATE that is always run for rows with the same columns; put into words once for each kind of database."""
+    """An INSERT or UPDATE that is always run for rows with the same columns; put into words once
+    for each kind of database.
+    """
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
         self._made: dict[str, _Made] = {}
 
     def run(self, conn: Connection, rows: Rows) -> None:
-        """Run it for each row; values go to the database as they are, so none may need a conversion by its column's type."""
+        """Run it for each row; values go to the database as they are, so none may need a conversion
+        by its column's type.
+        """
         if rows:
             made = self._made.get(conn.dialect.name) or self._make(conn, rows[0])
             conn.exec_driver_sql(made.sql, made.parameters(rows))
@@ -69,8 +78,15 @@ class Many:
         if names is None:
             made = _Made(str(compiled), lambda rows: [constants | dict(row) for row in rows])
         elif constants:
-            made = _Made(str(compiled), lambda rows: [tuple([row[n] if n in row else constants[n] for n in names]) for row in rows])
+            made = _Made(
+                str(compiled),
+                lambda rows: [
+                    tuple([row[n] if n in row else constants[n] for n in names]) for row in rows
+                ],
+            )
         else:
-            made = _Made(str(compiled), lambda rows: [tuple([row[n] for n in names]) for row in rows])
+            made = _Made(
+                str(compiled), lambda rows: [tuple([row[n] for n in names]) for row in rows]
+            )
         self._made[conn.dialect.name] = made
         return made

@@ -1,8 +1,10 @@
 """Tokens at rest, and the one key that everything secret is derived from.
 
-The key is `QUOTA_SECRET_KEY`, else the first line of `secret.key` in the instance folder. Older keys still open what they
-sealed: `QUOTA_SECRET_KEY_OLD` beside the former, further lines in the latter. From the key HKDF derives one key to sign
-cookies and one to seal tokens, so that neither says anything about the other.
+The key is `QUOTA_SECRET_KEY`, else the first line of `secret.key` in the instance folder. Older
+keys still open what they
+sealed: `QUOTA_SECRET_KEY_OLD` beside the former, further lines in the latter. From the key HKDF
+derives one key to sign cookies and one to seal tokens, so that neither says anything about the
+other.
 
 Sealed with a token are its account and its kind: moved to another row or column it opens no more.
 Until 1.0 tokens were sealed alone, with a key derived for that. Such ones are accepted until a
@@ -47,12 +49,24 @@ class DecryptionFailed(Exception):
 class TokenCipher:
     """Seals and opens tokens. The keys are read, or made, at first use: a start must not need them.
 
-    Another process may change the key file at any time, so it is looked at again before each use; keys that this process
-    has known go on opening what it read before that.
+    Another process may change the key file at any time, so it is looked at again before each use;
+    keys that this process has known go on opening what it read before that.
     """
 
-    def __init__(self, instance_dir: Path, secret_key: Secret | None = None, older_key: Secret | None = None, *, kept: bool = False) -> None:
-        self._instance_dir, self._given, self._older, self._with_kept = instance_dir, secret_key, older_key, kept
+    def __init__(
+        self,
+        instance_dir: Path,
+        secret_key: Secret | None = None,
+        older_key: Secret | None = None,
+        *,
+        kept: bool = False,
+    ) -> None:
+        self._instance_dir, self._given, self._older, self._with_kept = (
+            instance_dir,
+            secret_key,
+            older_key,
+            kept,
+        )
         self._masters: list[bytes] | None = None
         self._boxes: list[_Box] = []
         self._known: list[_Box] = []
@@ -147,10 +161,13 @@ class TokenCipher:
         return self._given is None and not self.file.exists()
 
     def require_key(self) -> None:
-        """Refuse to go on when tokens were sealed here before and their key is gone, rather than make a new one."""
+        """Refuse to go on when tokens were sealed here before and their key is gone, rather than
+        make a new one.
+        """
         if self.is_missing:
             raise KeyMissing(
-                f"{self.file} is missing, and the database holds tokens sealed with it; put it back, or set QUOTA_SECRET_KEY if that was used before"
+                f"{self.file} is missing, and the database holds tokens sealed with it; put it "
+                f"back, or set QUOTA_SECRET_KEY if that was used before"
             )
 
     @property
@@ -169,7 +186,9 @@ class TokenCipher:
             return self._masters
 
     def _read(self) -> list[bytes]:
-        """The present key, then older ones: what was given with it, and what the file held before one was given."""
+        """The present key, then older ones: what was given with it, and what the file held before
+        one was given.
+        """
         return self._present_and_older() + (_kept(self._instance_dir) if self._with_kept else [])
 
     def _present_and_older(self) -> list[bytes]:
@@ -193,13 +212,18 @@ class _Box:
         # Imported where it is used: it is slow to load, and most commands seal nothing.
         from cryptography.fernet import Fernet
 
-        self._bound, self._alone = (Fernet(base64.urlsafe_b64encode(_derive(master, purpose))) for purpose in (_SEALING, _SEALING_ALONE))
+        self._bound, self._alone = (
+            Fernet(base64.urlsafe_b64encode(_derive(master, purpose)))
+            for purpose in (_SEALING, _SEALING_ALONE)
+        )
 
     def seal(self, token: Secret, owner: int, kind: str) -> bytes:
         return self._bound.encrypt(_place(owner, kind) + token.reveal().encode("ascii"))
 
     def open(self, sealed: bytes, owner: int, kind: str) -> Secret | None:
-        """None where this key did not seal it; raises Unreadable where it did, for another place."""
+        """None where this key did not seal it; raises Unreadable where it did, for another
+        place.
+        """
         content = _decrypted(self._bound, sealed)
         if content is None:
             return None
@@ -227,7 +251,9 @@ def _decrypted(cipher: "Fernet", sealed: bytes) -> bytes | None:
         return None
 
 
-def _opened(boxes: Sequence[_Box], sealed: bytes, owner: int, kind: str, only_bound: bool) -> Secret:
+def _opened(
+    boxes: Sequence[_Box], sealed: bytes, owner: int, kind: str, only_bound: bool
+) -> Secret:
     for box in boxes:
         if (found := box.open(sealed, owner, kind)) is not None:
             return found
@@ -259,9 +285,15 @@ def _read_or_make(file: Path) -> list[bytes]:
             _make(file)
         lines = _lines(file)
     except OSError as error:
-        raise BadSetting(f"{file}: {error.strerror}; the key of the stored tokens must be readable and its folder writable") from None
+        raise BadSetting(
+            f"{file}: {error.strerror}; the key of the stored tokens must be readable and its "
+            f"folder writable"
+        ) from None
     if not lines or any(len(line) < 16 for line in lines):
-        raise BadSetting(f"{file}: holds no usable key (16 characters or more in each line); put the right file back")
+        raise BadSetting(
+            f"{file}: holds no usable key (16 characters or more in each line); put the right "
+            f"file back"
+        )
     return lines
 
 
@@ -276,24 +308,35 @@ def _kept(folder: Path) -> list[bytes]:
 
 
 def _make(file: Path) -> None:
-    """Make the key file so that of several processes that start at once, all end up with the same key."""
+    """Make the key file so that of several processes that start at once, all end up with the same
+    key.
+    """
     filesystem.make_folder(file.parent)
-    with _written(file, [secrets.token_urlsafe(32).encode()]) as temporary, contextlib.suppress(FileExistsError):
+    with (
+        _written(file, [secrets.token_urlsafe(32).encode()]) as temporary,
+        contextlib.suppress(FileExistsError),
+    ):
         os.link(temporary, file)
 
 
 def _replace(file: Path, keys: Sequence[bytes]) -> None:
-    """Write the key file anew, so that whoever reads it sees the keys from before or those from now."""
+    """Write the key file anew, so that whoever reads it sees the keys from before or those from
+    now.
+    """
     try:
         with _written(file, keys) as temporary:
             os.replace(temporary, file)
     except OSError as error:
-        raise BadSetting(f"{file}: cannot be written: {error.strerror}; nothing was changed") from None
+        raise BadSetting(
+            f"{file}: cannot be written: {error.strerror}; nothing was changed"
+        ) from None
 
 
 @contextlib.contextmanager
 def _written(file: Path, keys: Sequence[bytes]) -> Iterator[Path]:
-    """A file beside *file* with these keys that survives a power cut; gone at the end under this name."""
+    """A file beside *file* with these keys that survives a power cut; gone at the end under this
+    name.
+    """
     temporary = file.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = filesystem.created(temporary)
     try:

@@ -18,11 +18,35 @@ class Event:
     data: Mapping[str, str | int]
 
 
-def add(conn: Connection, at: int, kind: str, actor: str, account_id: int | None = None, **data: str | int) -> None:
-    """Note one event in the transaction of the act itself, so that neither is there without the other."""
-    conn.execute(insert(event).values(at=at, kind=kind, actor=actor[:120], account_id=account_id, data=json.dumps(data, ensure_ascii=False)))
+def add(
+    conn: Connection,
+    at: int,
+    kind: str,
+    actor: str,
+    account_id: int | None = None,
+    **data: str | int,
+) -> None:
+    """Note one event in the transaction of the act itself, so that neither is there without the
+    other.
+    """
+    conn.execute(
+        insert(event).values(
+            at=at,
+            kind=kind,
+            actor=actor[:120],
+            account_id=account_id,
+            data=json.dumps(data, ensure_ascii=False),
+        )
+    )
 
 
 def newest(conn: Connection, limit: int = 50) -> list[Event]:
-    rows = conn.execute(select(event.c.at, event.c.kind, event.c.actor, event.c.account_id, event.c.data).order_by(event.c.id.desc()).limit(limit))
-    return [Event(row.at, row.kind, row.actor, row.account_id, json.loads(row.data or "{}")) for row in rows]
+    rows = conn.execute(
+        select(event.c.at, event.c.kind, event.c.actor, event.c.account_id, event.c.data)
+        .order_by(event.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        Event(row.at, row.kind, row.actor, row.account_id, json.loads(row.data or "{}"))
+        for row in rows
+    ]

@@ -1,6 +1,8 @@
-"""The file system under an SQLite database: who may write there, whether it is a network's, what is free, and who uses the database now.
+"""The file system under an SQLite database: who may write there, whether it is a network's, what is
+free, and who uses the database now.
 
-The database's own files are never opened here, only looked at: closing any descriptor of them would drop SQLite's locks.
+The database's own files are never opened here, only looked at: closing any descriptor of them would
+drop SQLite's locks.
 """
 
 import errno
@@ -16,12 +18,43 @@ from quota_web.core import names
 from quota_web.core.errors import BadDatabase, BadSetting
 
 MOUNTINFO = Path("/proc/self/mountinfo")
-#: File systems on which processes of two machines could meet, and whose shared memory does not reach the other one.
+#: File systems on which processes of two machines could meet, and whose shared memory does not
+#: reach the other one.
 NETWORK_TYPES = frozenset(
-    ("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2")
+    (
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "drvfs",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+    )
 ) | frozenset(("orangefs", "prl_fs", "smb2", "smb3", "smbfs", "vboxsf"))
 NETWORK_FUSE = frozenset(
-    ("ceph-fuse", "curlftpfs", "davfs", "davfs2", "gcsfuse", "glusterfs", "juicefs", "moosefs", "rclone", "s3fs", "smbnetfs", "sshfs", "vmhgfs-fuse")
+    (
+        "ceph-fuse",
+        "curlftpfs",
+        "davfs",
+        "davfs2",
+        "gcsfuse",
+        "glusterfs",
+        "juicefs",
+        "moosefs",
+        "rclone",
+        "s3fs",
+        "smbnetfs",
+        "sshfs",
+        "vmhgfs-fuse",
+    )
 )
 IN_USE = ".in-use"
 #: With less than this free, in bytes, somebody should make room before the database cannot grow.
@@ -29,12 +62,18 @@ LOW_SPACE = 200 * 1024 * 1024
 
 
 def network_type(path: Path) -> str | None:
-    """The type of the network file system that *path* lies on, such as `nfs4`; None on a local one, or where nobody can tell."""
+    """The type of the network file system that *path* lies on, such as `nfs4`; None on a local one,
+    or where nobody can tell.
+    """
     kind = _type_of(Path(os.path.realpath(path)))
     if kind is None:
         return None
     outer, _, inner = kind.partition(".")
-    return kind if kind in NETWORK_TYPES or (outer.startswith("fuse") and inner in NETWORK_FUSE) else None
+    return (
+        kind
+        if kind in NETWORK_TYPES or (outer.startswith("fuse") and inner in NETWORK_FUSE)
+        else None
+    )
 
 
 def _type_of(path: Path) -> str | None:
@@ -50,7 +89,9 @@ def _type_of(path: Path) -> str | None:
             continue
         mount = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4]))
         # Of two mounts on one place the later one is on top.
-        if (path == mount or mount in path.parents) and (found is None or len(mount.parts) >= found[0]):
+        if (path == mount or mount in path.parents) and (
+            found is None or len(mount.parts) >= found[0]
+        ):
             found = (len(mount.parts), after.split(" ")[0])
     return found[1] if found else None
 
@@ -77,7 +118,8 @@ def beside(file: Path, suffix: str) -> Path:
 
 
 def created(path: Path, *, give: bool = True) -> int:
-    """Make a file that only its owner may read, and open it; raises FileExistsError where there is one.
+    """Make a file that only its owner may read, and open it; raises FileExistsError where there is
+    one.
 
     What root makes belongs to the owner of its folder, as SQLite does it with its own files: a
     service that runs as that user must be able to use it. Without *give* it stays root's.
@@ -94,7 +136,9 @@ def created(path: Path, *, give: bool = True) -> int:
 
 
 def _give(descriptor: int, owner: os.stat_result) -> None:
-    """Give what this process has just made to somebody; nothing is reached by its path again, which he may have changed."""
+    """Give what this process has just made to somebody; nothing is reached by its path again, which
+    he may have changed.
+    """
     own = os.fstat(descriptor)
     if os.geteuid() == 0 and (own.st_uid, own.st_gid) != (owner.st_uid, owner.st_gid):
         # Not every container and file system lets root do that; then it is as it was.
@@ -129,7 +173,10 @@ def make_folder(folder: Path) -> None:
 
 
 def write_private(file: Path, content: bytes, *, give: bool = True) -> None:
-    """Write a file so that nobody ever sees half of it or reads it who is not its owner. A symbolic link's target is written."""
+    """Write a file so that nobody ever sees half of it or reads it who is not its owner.
+
+    A symbolic link's target is written.
+    """
     target = file.resolve()
     temporary = staged(target, content, give=give)
     try:
@@ -142,7 +189,8 @@ def write_private(file: Path, content: bytes, *, give: bool = True) -> None:
 def hidden_name(name: str, ending: str = "") -> str:
     """A name for a file that will be called *name*: `.name.12345678`, then *ending*.
 
-    Of a long name only the end is in it: there is a limit to names, also of what SQLite puts beside.
+    Of a long name only the end is in it: there is a limit to names, also of what SQLite puts
+    beside.
     """
     rest = f".{secrets.token_hex(4)}{ending}"
     while len(os.fsencode(f".{name}{rest}")) > names.MAX_FILE_NAME_BYTES - len("-journal"):
@@ -156,7 +204,9 @@ def is_staged_name(name: str, suffix: str) -> bool:
 
 
 def staged(target: Path, content: bytes, *, give: bool = True) -> Path:
-    """A file beside *target* with this content that survives a power cut, read by nobody but its owner."""
+    """A file beside *target* with this content that survives a power cut, read by nobody but its
+    owner.
+    """
     temporary = target.with_name(hidden_name(target.name))
     descriptor = created(temporary, give=give)
     try:
@@ -188,9 +238,11 @@ def free_name(path: Path) -> Path:
 
 
 def require_writable(file: Path) -> None:
-    """Raise BadSetting with the line that helps where SQLite could not work: it needs the file and its folder writable.
+    """Raise BadSetting with the line that helps where SQLite could not work: it needs the file and
+    its folder writable.
 
-    Making and removing a file is the one test that tells the truth about rights, read-only mounts and quotas alike.
+    Making and removing a file is the one test that tells the truth about rights, read-only mounts
+    and quotas alike.
     """
     folder = file.parent
     probe = folder / f".probe.{os.getpid()}.{secrets.token_hex(4)}"
@@ -211,21 +263,33 @@ def no_entry(path: Path, error: OSError) -> str:
     """One line: what is wrong, whose it is, who we are, and the command that mends it."""
     me = f"{os.geteuid()}:{os.getegid()}"
     if error.errno == errno.EROFS:
-        return f"{path}: lies on a read-only file system; mount it writable, or set QUOTA_INSTANCE_DIR to a folder that user {me} can write"
+        return (
+            f"{path}: lies on a read-only file system; mount it writable, or set "
+            f"QUOTA_INSTANCE_DIR to a folder that user {me} can write"
+        )
     try:
         there = os.stat(path)
     except OSError:
         return f"{path}: {error.strerror}; it must be readable and writable by user {me}"
-    whose = f"it belongs to {there.st_uid}:{there.st_gid} with mode {there.st_mode & 0o7777:04o}, and this is user {me}"
+    whose = (
+        f"it belongs to {there.st_uid}:{there.st_gid} with mode {there.st_mode & 0o7777:04o}, "
+        f"and this is user {me}"
+    )
     folder = path if path.is_dir() else path.parent
-    mend = f"chown -R {me} {folder}" if there.st_uid != os.geteuid() else f"chmod u+rw{'x' if path.is_dir() else ''} {path}"
+    mend = (
+        f"chown -R {me} {folder}"
+        if there.st_uid != os.geteuid()
+        else f"chmod u+rw{'x' if path.is_dir() else ''} {path}"
+    )
     return f"{path}: {error.strerror}; {whose}. Mend it with: {mend}"
 
 
 class DatabaseLock:
-    """Says to other processes that this one uses a database, for as long as it exists: a lock on a file beside it.
+    """Says to other processes that this one uses a database, for as long as it exists: a lock on a
+    file beside it.
 
-    Any number may be present at once; on a network file system only one, since its processes could not see each other's writes.
+    Any number may be present at once; on a network file system only one, since its processes could
+    not see each other's writes.
     """
 
     #: None is open before and after.
@@ -260,7 +324,8 @@ class DatabaseLock:
         try:
             fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
         except OSError as error:
-            # A file system without locks can keep nobody out; SQLite says what it thinks of that itself.
+            # A file system without locks can keep nobody out; SQLite says what it thinks of that
+            # itself.
             return error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
         return True
 
@@ -269,13 +334,16 @@ class DatabaseLock:
 
 
 def in_use(file: Path) -> BadDatabase:
-    return BadDatabase(f"{file}: is in use by another process; stop the service (and any other command) first")
+    return BadDatabase(
+        f"{file}: is in use by another process; stop the service (and any other command) first"
+    )
 
 
 def _refusal(file: Path, network: str | None) -> str:
     if network is None:
         return f"{file}: is being restored or moved by another process; try again when that is done"
     return (
-        f"{file}: lies on a network file system ({network}), where only one process may use it, and another one does; "
+        f"{file}: lies on a network file system ({network}), where only one process may use it, "
+        f"and another one does; "
         "stop that one, move the instance folder to a local disk, or use PostgreSQL"
     )

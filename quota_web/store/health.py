@@ -1,4 +1,7 @@
-"""How the database is: reachable, whole, how large, and where it lies. Nothing here makes or changes it."""
+"""How the database is: reachable, whole, how large, and where it lies.
+
+Nothing here makes or changes it.
+"""
 
 import os
 from dataclasses import dataclass
@@ -47,14 +50,26 @@ class Content:
 def place() -> Place | None:
     """Where the SQLite file lies; None for a server."""
     file = database.file()
-    return None if file is None else Place(file, os.path.exists(file), filesystem.network_type(file.parent))
+    return (
+        None
+        if file is None
+        else Place(file, os.path.exists(file), filesystem.network_type(file.parent))
+    )
 
 
 def sizes(conn: Connection) -> Sizes:
     file = database.file()
     if file is None:
-        return Sizes(int(conn.execute(text("SELECT pg_database_size(current_database())")).scalar_one()), None, None)
-    return Sizes(filesystem.size_of(file), filesystem.size_of(filesystem.beside(file, "-wal")), filesystem.free_bytes(file.parent))
+        return Sizes(
+            int(conn.execute(text("SELECT pg_database_size(current_database())")).scalar_one()),
+            None,
+            None,
+        )
+    return Sizes(
+        filesystem.size_of(file),
+        filesystem.size_of(filesystem.beside(file, "-wal")),
+        filesystem.free_bytes(file.parent),
+    )
 
 
 def measured() -> Sizes:
@@ -63,14 +78,19 @@ def measured() -> Sizes:
 
 
 def check() -> None:
-    """Look through an SQLite file's pages. Raises DatabaseDamaged, after which this process writes no more; a server looks after itself."""
+    """Look through an SQLite file's pages.
+
+    Raises DatabaseDamaged, after which this process writes no more; a server looks after itself.
+    """
     file = database.file()
     if file is None or not filesystem.size_of(file):
         return
     with database.reading() as conn:
         found = conn.execute(text("PRAGMA quick_check(1)")).scalar()
     if found != "ok":
-        error = DatabaseDamaged(f"{file}: {database.damaged_text(str(found).strip().splitlines()[-1])}")
+        error = DatabaseDamaged(
+            f"{file}: {database.damaged_text(str(found).strip().splitlines()[-1])}"
+        )
         database.found_damaged(error)
         raise error
 
@@ -78,20 +98,41 @@ def check() -> None:
 def broken_references() -> str | None:
     """The table of a row that refers to one that is not there; None where all is well."""
     with database.reading() as conn:
-        row = conn.execute(text("PRAGMA foreign_key_check")).first() if database.is_sqlite(conn) else None
+        row = (
+            conn.execute(text("PRAGMA foreign_key_check")).first()
+            if database.is_sqlite(conn)
+            else None
+        )
     return None if row is None else str(row[0])
 
 
 def content() -> Content:
-    """What is in it. Of a database that is not at this program's version only the version is looked at."""
+    """What is in it. Of a database that is not at this program's version only the version is looked
+    at.
+    """
     version = schema.version()
     if version != schema.HEAD:
-        return Content(version, schema.HEAD, version is None or version in schema.KNOWN, None, 0, {})
+        return Content(
+            version, schema.HEAD, version is None or version in schema.KNOWN, None, 0, {}
+        )
     with database.reading() as conn:
         newest = conn.execute(select(func.max(account.c.taken_at))).scalar()
-        accounts = int(conn.execute(select(func.count()).select_from(account).where(account.c.deleted_at.is_(None))).scalar_one())
-        sealed = conn.execute(select(credential.c.key_id, func.count()).group_by(credential.c.key_id)).all()
-    return Content(version, schema.HEAD, True, newest, accounts, {key_id: int(count) for key_id, count in sealed})
+        accounts = int(
+            conn.execute(
+                select(func.count()).select_from(account).where(account.c.deleted_at.is_(None))
+            ).scalar_one()
+        )
+        sealed = conn.execute(
+            select(credential.c.key_id, func.count()).group_by(credential.c.key_id)
+        ).all()
+    return Content(
+        version,
+        schema.HEAD,
+        True,
+        newest,
+        accounts,
+        {key_id: int(count) for key_id, count in sealed},
+    )
 
 
 def server() -> str | None:
@@ -103,9 +144,14 @@ def server() -> str | None:
 
 
 def other_connections() -> int:
-    """How many others are connected to our database on a server, whatever they do there; 0 for SQLite."""
+    """How many others are connected to our database on a server, whatever they do there; 0 for
+    SQLite.
+    """
     with database.reading() as conn:
         return 0 if database.is_sqlite(conn) else int(conn.execute(text(_OTHERS)).scalar_one())
 
 
-_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+    "pg_backend_pid() AND backend_type = 'client backend'"
+)

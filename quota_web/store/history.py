@@ -1,4 +1,5 @@
-"""Reads series for charts, from the finest rows that stay few: raw readings for short ranges, rollups for long ones.
+"""Reads series for charts, from the finest rows that stay few: raw readings for short ranges,
+rollups for long ones.
 
 Every query goes through a primary key, and none groups raw readings over more than a few days.
 """
@@ -16,7 +17,8 @@ from quota_web.store.rollups import SPANS
 
 #: Rows that a chart may read: more are slower to fetch than anybody can see.
 MOST_ROWS = 10_000
-#: Up to RAW_GROUPED seconds the database groups raw readings, and up to MOST_GROUPED of them; up to RAW_COUNTED it does MOST_ROWS.
+#: Up to RAW_GROUPED seconds the database groups raw readings, and up to MOST_GROUPED of them; up to
+#: RAW_COUNTED it does MOST_ROWS.
 RAW_GROUPED, MOST_GROUPED = 2 * 86_400, 60_000
 RAW_COUNTED = 8 * 86_400
 RAW = 0
@@ -56,10 +58,18 @@ class Attempts:
     ms_max: int
 
 
-def series(conn: Connection, account_ids: Sequence[int], keys: Iterable[str] | None) -> list[Series]:
-    """The windows of these accounts with one of *keys*, or all of them for None; also windows that are gone by now."""
+def series(
+    conn: Connection, account_ids: Sequence[int], keys: Iterable[str] | None
+) -> list[Series]:
+    """The windows of these accounts with one of *keys*, or all of them for None; also windows that
+    are gone by now.
+    """
     w = limit_window.c
-    query = select(w.id, w.account_id, w.key).where(w.account_id.in_(account_ids)).order_by(w.account_id, w.id)
+    query = (
+        select(w.id, w.account_id, w.key)
+        .where(w.account_id.in_(account_ids))
+        .order_by(w.account_id, w.id)
+    )
     if keys is not None:
         query = query.where(w.key.in_(list(keys)))
     return [Series(*row) for row in conn.execute(query)]
@@ -74,17 +84,27 @@ def span_for(conn: Connection, window_ids: Sequence[int], start: int, end: int) 
 
 
 def coarsest(step: int, span: int) -> int:
-    """The longest span that says the same about slots of *step* seconds as *span* does: fewer rows, equal answers."""
+    """The longest span that says the same about slots of *step* seconds as *span* does: fewer rows,
+    equal answers.
+    """
     return max((s for s in SPANS if s >= span and step % s == 0), default=span)
 
 
 def _is_raw_readable(conn: Connection, window_ids: Sequence[int], start: int, end: int) -> bool:
-    """Whether the raw readings of [start, end) are few enough, and still there: retention takes them, and leaves the rollups."""
-    rows = conn.execute(_EXTENT, {"ids": window_ids, "start": start - start % SPANS[-1], "end": end}).all()
+    """Whether the raw readings of [start, end) are few enough, and still there: retention takes
+    them, and leaves the rollups.
+    """
+    rows = conn.execute(
+        _EXTENT, {"ids": window_ids, "start": start - start % SPANS[-1], "end": end}
+    ).all()
     most = MOST_GROUPED if end - start <= RAW_GROUPED else MOST_ROWS
     if sum(row.readings or 0 for row in rows) > most:
         return False
-    gone_until = (row.first_at if row.first_at is not None else end for row in rows if row.first_slot is not None and _is_pruned(row))
+    gone_until = (
+        row.first_at if row.first_at is not None else end
+        for row in rows
+        if row.first_slot is not None and _is_pruned(row)
+    )
     return start >= max(gone_until, default=start)
 
 
@@ -92,10 +112,19 @@ def _is_pruned(row: Row[Any]) -> bool:
     return row.first_at is None or row.first_slot + SPANS[0] <= row.first_at
 
 
-def points(conn: Connection, window_ids: Sequence[int], start: int, end: int, step: int, span: int) -> dict[int, list[Point]]:
-    """The points of these windows in [start, end), by window id, in the order of time. *start* is a multiple of *step*."""
+def points(
+    conn: Connection, window_ids: Sequence[int], start: int, end: int, step: int, span: int
+) -> dict[int, list[Point]]:
+    """The points of these windows in [start, end), by window id, in the order of time.
+
+    *start* is a multiple of *step*.
+    """
     values = {"ids": window_ids, "start": start, "end": end}
-    rows = conn.execute(_RAW, values | {"step": step}) if span == RAW else conn.execute(_ROLLED_UP, values | {"span": span})
+    rows = (
+        conn.execute(_RAW, values | {"step": step})
+        if span == RAW
+        else conn.execute(_ROLLED_UP, values | {"span": span})
+    )
     found: dict[int, list[Point]] = defaultdict(list)
     for window_id, at, low, high, last, last_at, resets_at in rows.all():
         found[window_id].append(Point(at, low, high, last, last_at, resets_at))
@@ -105,24 +134,58 @@ def points(conn: Connection, window_ids: Sequence[int], start: int, end: int, st
 def last_before(conn: Connection, window_ids: Sequence[int], moment: int) -> dict[int, Point]:
     """Each window's last reading before *moment*: what a chart that starts there begins with."""
     rows = conn.execute(_LAST_BEFORE, {"ids": window_ids, "moment": moment}).all()
-    return {window_id: Point(at, used, used, used, at, resets_at) for window_id, at, used, resets_at in rows}
+    return {
+        window_id: Point(at, used, used, used, at, resets_at)
+        for window_id, at, used, resets_at in rows
+    }
 
 
 def size(conn: Connection, account_id: int) -> Size:
-    """How much history an account has: counted from its daily rollups, dated by each window's first reading."""
+    """How much history an account has: counted from its daily rollups, dated by each window's first
+    reading.
+    """
     r, earliest = rollup.c, reading.alias("earliest")
-    first_at = select(func.min(earliest.c.taken_at)).where(earliest.c.window_id == limit_window.c.id).scalar_subquery()
-    counted = select(func.sum(r.count)).where(r.span == SPANS[-1], r.window_id == limit_window.c.id).scalar_subquery()
-    rows = conn.execute(select(counted, first_at).where(limit_window.c.account_id == account_id)).all()
+    first_at = (
+        select(func.min(earliest.c.taken_at))
+        .where(earliest.c.window_id == limit_window.c.id)
+        .scalar_subquery()
+    )
+    counted = (
+        select(func.sum(r.count))
+        .where(r.span == SPANS[-1], r.window_id == limit_window.c.id)
+        .scalar_subquery()
+    )
+    rows = conn.execute(
+        select(counted, first_at).where(limit_window.c.account_id == account_id)
+    ).all()
     counts = [int(count or 0) for count, _ in rows]
-    return Size(sum(counts), max(counts, default=0), min((at for _, at in rows if at is not None), default=None))
+    return Size(
+        sum(counts),
+        max(counts, default=0),
+        min((at for _, at in rows if at is not None), default=None),
+    )
 
 
 def attempts(conn: Connection, account_id: int, limit: int = 20) -> list[Attempts]:
     """The newest runs of equal attempts, newest first."""
     a = attempt.c
-    query = select(a.first_at, a.last_at, a.status, a.http_status, a.fault_code, a.fault_data, a.count, a.ms_sum, a.ms_max)
-    return [Attempts(*row) for row in conn.execute(query.where(a.account_id == account_id).order_by(a.first_at.desc()).limit(limit))]
+    query = select(
+        a.first_at,
+        a.last_at,
+        a.status,
+        a.http_status,
+        a.fault_code,
+        a.fault_data,
+        a.count,
+        a.ms_sum,
+        a.ms_max,
+    )
+    return [
+        Attempts(*row)
+        for row in conn.execute(
+            query.where(a.account_id == account_id).order_by(a.first_at.desc()).limit(limit)
+        )
+    ]
 
 
 # Made once: putting a statement together costs as much as running it.
@@ -131,21 +194,60 @@ _IDS: Any = bindparam("ids", expanding=True)
 
 def _rolled_up() -> Select[Any]:
     r = rollup.c
-    wanted = (r.span == bindparam("span"), r.window_id.in_(_IDS), r.slot >= bindparam("start"), r.slot < bindparam("end"))
-    columns = (r.window_id, r.slot, r.min_used, r.max_used, r.last_used, r.last_at, r.last_resets_at)
+    wanted = (
+        r.span == bindparam("span"),
+        r.window_id.in_(_IDS),
+        r.slot >= bindparam("start"),
+        r.slot < bindparam("end"),
+    )
+    columns = (
+        r.window_id,
+        r.slot,
+        r.min_used,
+        r.max_used,
+        r.last_used,
+        r.last_at,
+        r.last_resets_at,
+    )
     return select(*columns).where(*wanted).order_by(r.window_id, r.slot)
 
 
 def _raw() -> Select[Any]:
-    """Raw readings by slot: one pass for the extremes and the last moment, then that moment's row by its key."""
+    """Raw readings by slot: one pass for the extremes and the last moment, then that moment's row
+    by its key.
+    """
     r, last = reading.c, reading.alias("last")
-    # A plain / because // would be floored by a function for every row: both databases divide whole numbers downwards.
+    # A plain / because // would be floored by a function for every row: both databases divide whole
+    # numbers downwards.
     slot = r.taken_at.op("/", return_type=BigInteger())(bindparam("step"))
-    low, high, last_at = func.min(r.used_percent).label("low"), func.max(r.used_percent).label("high"), func.max(r.taken_at).label("last_at")
-    wanted = (r.window_id.in_(_IDS), r.taken_at >= bindparam("start"), r.taken_at < bindparam("end"))
-    inner = select(r.window_id, low, high, last_at).where(*wanted).group_by(r.window_id, slot).subquery()
-    columns = (inner.c.window_id, inner.c.last_at, inner.c.low, inner.c.high, last.c.used_percent, inner.c.last_at, last.c.resets_at)
-    found = select(*columns).join(last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at))
+    low, high, last_at = (
+        func.min(r.used_percent).label("low"),
+        func.max(r.used_percent).label("high"),
+        func.max(r.taken_at).label("last_at"),
+    )
+    wanted = (
+        r.window_id.in_(_IDS),
+        r.taken_at >= bindparam("start"),
+        r.taken_at < bindparam("end"),
+    )
+    inner = (
+        select(r.window_id, low, high, last_at)
+        .where(*wanted)
+        .group_by(r.window_id, slot)
+        .subquery()
+    )
+    columns = (
+        inner.c.window_id,
+        inner.c.last_at,
+        inner.c.low,
+        inner.c.high,
+        last.c.used_percent,
+        inner.c.last_at,
+        last.c.resets_at,
+    )
+    found = select(*columns).join(
+        last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at)
+    )
     return found.order_by(inner.c.window_id, inner.c.last_at)
 
 
@@ -159,13 +261,26 @@ def _last_before() -> Select[Any]:
 
 
 def _extent() -> Select[Any]:
-    """For each window: its first reading and first hourly slot that are there, and how many readings the days of a stretch hold."""
+    """For each window: its first reading and first hourly slot that are there, and how many
+    readings the days of a stretch hold.
+    """
     w, r, first, hour = limit_window.c, rollup.c, reading.alias("first"), rollup.alias("hour")
     first_at = select(func.min(first.c.taken_at)).where(first.c.window_id == w.id).scalar_subquery()
-    first_slot = select(func.min(hour.c.slot)).where(hour.c.span == SPANS[0], hour.c.window_id == w.id).scalar_subquery()
-    in_days = (r.span == SPANS[-1], r.window_id == w.id, r.slot >= bindparam("start"), r.slot < bindparam("end"))
+    first_slot = (
+        select(func.min(hour.c.slot))
+        .where(hour.c.span == SPANS[0], hour.c.window_id == w.id)
+        .scalar_subquery()
+    )
+    in_days = (
+        r.span == SPANS[-1],
+        r.window_id == w.id,
+        r.slot >= bindparam("start"),
+        r.slot < bindparam("end"),
+    )
     count = select(func.sum(r.count)).where(*in_days).scalar_subquery()
-    return select(first_at.label("first_at"), first_slot.label("first_slot"), count.label("readings")).where(w.id.in_(_IDS))
+    return select(
+        first_at.label("first_at"), first_slot.label("first_slot"), count.label("readings")
+    ).where(w.id.in_(_IDS))
 
 
 _ROLLED_UP, _RAW, _LAST_BEFORE, _EXTENT = _rolled_up(), _raw(), _last_before(), _extent()

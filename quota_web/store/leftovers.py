@@ -1,4 +1,5 @@
-"""Files that are made under a hidden name and get theirs when they are whole; a kill leaves them behind.
+"""Files that are made under a hidden name and get theirs when they are whole; a kill leaves them
+behind.
 
 A copy of a database is locked for as long as somebody writes it, which may be long: one that
 nobody has locked is left over. Smaller files take milliseconds: those are judged by their age.
@@ -24,7 +25,9 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """An empty file beside *target* that nobody else can read; gone at the end, with whatever SQLite put beside it."""
+    """An empty file beside *target* that nobody else can read; gone at the end, with whatever
+    SQLite put beside it.
+    """
     part, descriptor = _made(target)
     try:
         yield part

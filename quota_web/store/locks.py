@@ -1,7 +1,9 @@
-"""Who holds claims, and whether they still live: a locked file a run in the instance folder, which the system unlocks when the process dies.
+"""Who holds claims, and whether they still live: a locked file a run in the instance folder, which
+the system unlocks when the process dies.
 
-So what a killed process was asking for is free at once, and not when its claims have run out. A process of another machine, or without that
-folder, leaves no file that could be seen; its claims run out.
+So what a killed process was asking for is free at once, and not when its claims have run out. A
+process of another machine, or without that folder, leaves no file that could be seen; its claims
+run out.
 """
 
 import fcntl
@@ -28,14 +30,17 @@ class RunLock:
             pass
 
     def _hold(self) -> bool:
-        """Make and lock the file; False where somebody who was cleaning up took it for an abandoned one."""
+        """Make and lock the file; False where somebody who was cleaning up took it for an abandoned
+        one.
+        """
         try:
             self._descriptor = filesystem.lock_file(self._path)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             if os.fstat(self._descriptor).st_nlink:
                 return True
         except OSError:
-            # No such folder, no room, a file system without locks: then claims run out by themselves.
+            # No such folder, no room, a file system without locks: then claims run out by
+            # themselves.
             self.leave()
             return True
         os.close(self._descriptor)
@@ -51,7 +56,9 @@ class RunLock:
 
 @contextmanager
 def dead_runs() -> Iterator[list[int]]:
-    """The claims whose holders are dead; they are told again to the next who asks unless the block ends well."""
+    """The claims whose holders are dead; they are told again to the next who asks unless the block
+    ends well.
+    """
     dead = dict(_dead())
     try:
         yield [int(path.name.removeprefix(PREFIX)) for path in dead]
@@ -63,7 +70,9 @@ def dead_runs() -> Iterator[list[int]]:
 
 
 def _dead() -> Iterator[tuple[Path, int]]:
-    """The files that nobody has locked any more, each with the descriptor that holds its lock now."""
+    """The files that nobody has locked any more, each with the descriptor that holds its lock
+    now.
+    """
     folder = _folder()
     for name in _names(folder):
         if name.startswith(PREFIX) and name.removeprefix(PREFIX).isdecimal():

@@ -1,11 +1,25 @@
 """The tables. docs/schema.md explains them; migrations/ makes them; a test holds the two together.
 
-Times are epoch seconds, UTC. The two series tables, `reading` and `rollup`, are narrow and lie in key order
-(WITHOUT ROWID on SQLite), because their size and the speed of the charts depend on it. Nothing cascades onto them:
-a migration that rebuilds `account` must not be able to delete history.
+Times are epoch seconds, UTC. The two series tables, `reading` and `rollup`, are narrow and lie in
+key order (WITHOUT ROWID on SQLite), because their size and the speed of the charts depend on it.
+Nothing cascades onto them: a migration that rebuilds `account` must not be able to delete history.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
 
 #: Constraint names spelled out, so that a migration can name what it changes on both databases.
 NAMING = {

@@ -1,11 +1,13 @@
 """Connections to PostgreSQL of which none waits for ever.
 
-A failover, a router that forgets a connection or a frozen pooler leaves it open and silent: nothing comes any more and no error
-says so. Against that stand, from the cheapest to the surest:
+A failover, a router that forgets a connection or a frozen pooler leaves it open and silent: nothing
+comes any more and no error says so. Against that stand, from the cheapest to the surest:
 
 1. TCP's own means: the peer is asked whether it is there, and must acknowledge what was sent.
-2. The server ends a statement that takes too long, and lets go of what a client that went silent had locked.
-3. A deadline on our side for every wait, because something in between may acknowledge each byte and pass none on.
+2. The server ends a statement that takes too long, and lets go of what a client that went silent
+   had locked.
+3. A deadline on our side for every wait, because something in between may acknowledge each byte and
+   pass none on.
 
 SQLAlchemy drops all connections of a pool that are as old as one that was cut.
 """
@@ -24,11 +26,13 @@ from quota_web.core import clock, deadlines
 STATEMENT_S = 15.0
 #: A connection that lay idle must answer this soon before it is used.
 PING_S = 3.0
-#: One statement of a migration or a copy: the table may be large, or another process migrates first.
+#: One statement of a migration or a copy: the table may be large, or another process migrates
+#: first.
 UNHURRIED_S = 1_800.0
 #: What the server is told, in milliseconds. A statement ends there before we cut the connection.
 SERVER_STATEMENT_MS, SERVER_IDLE_MS = 12_000, 60_000
-#: The driver's arguments: seconds until it gives up to connect, and what TCP does. A URL's own words win.
+#: The driver's arguments: seconds until it gives up to connect, and what TCP does. A URL's own
+#: words win.
 CONNECT = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -67,7 +71,10 @@ def configure(engine: Engine, *, hurried: bool = True) -> None:
 def _limit_server(connection: Any, _record: Any) -> None:
     """Said in a statement: poolers such as PgBouncer refuse it among the words of the start."""
     connection.autocommit = True
-    words = f"SET statement_timeout = {SERVER_STATEMENT_MS}; SET idle_in_transaction_session_timeout = {SERVER_IDLE_MS}"
+    words = (
+        f"SET statement_timeout = {SERVER_STATEMENT_MS}; SET "
+        f"idle_in_transaction_session_timeout = {SERVER_IDLE_MS}"
+    )
     connection.execute(words)
     connection.autocommit = False
 
@@ -77,7 +84,9 @@ class SilentDatabase(psycopg.OperationalError):
 
 
 class WatchedConnection(psycopg.Connection[Any]):
-    """A connection whose socket is shut down when one wait for the server takes longer than *wait_s* seconds."""
+    """A connection whose socket is shut down when one wait for the server takes longer than
+    *wait_s* seconds.
+    """
 
     wait_s = STATEMENT_S
 
@@ -97,7 +106,11 @@ class WatchedConnection(psycopg.Connection[Any]):
 
 
 class _Cut:
-    """The deadline of one wait. It keeps a descriptor of its own: the driver closes the other one at an error, and it may be reused."""
+    """The deadline of one wait.
+
+    It keeps a descriptor of its own: the driver closes the other one at an error, and it may be
+    reused.
+    """
 
     __slots__ = ("_descriptor", "at", "fired")
 

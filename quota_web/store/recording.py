@@ -1,7 +1,8 @@
-"""Writes what became of attempts: readings with their rollups, latest values, facts, attempts, and the account's row.
+"""Writes what became of attempts: readings with their rollups, latest values, facts, attempts, and
+the account's row.
 
-Everything of one result goes in one transaction, and many results share it: a transaction of its own for each account
-costs several times the work itself.
+Everything of one result goes in one transaction, and many results share it: a transaction of its
+own for each account costs several times the work itself.
 """
 
 import json
@@ -58,7 +59,11 @@ class _Batch:
 
 
 def record(
-    conn: Connection, outcomes: Sequence[Outcome], claim_id: int, windows: Mapping[int, list[KnownWindow]], facts: Mapping[int, Facts]
+    conn: Connection,
+    outcomes: Sequence[Outcome],
+    claim_id: int,
+    windows: Mapping[int, list[KnownWindow]],
+    facts: Mapping[int, Facts],
 ) -> set[int]:
     """Store the outcomes whose claim is still ours and return the ids of their accounts.
 
@@ -70,7 +75,9 @@ def record(
         if outcome.account.id in mine:
             known = windows.get(outcome.account.id, [])
             if outcome.snapshot is not None:
-                _gather_snapshot(conn, batch, outcome, outcome.snapshot, known, facts.get(outcome.account.id))
+                _gather_snapshot(
+                    conn, batch, outcome, outcome.snapshot, known, facts.get(outcome.account.id)
+                )
             _gather_attempt(batch, outcome, claim_id)
     _write(conn, batch)
     return mine
@@ -80,7 +87,14 @@ def _still_mine(conn: Connection, ids: Sequence[int], claim_id: int) -> set[int]
     return set(conn.execute(_MINE, {"ids": ids, "claim_id": claim_id}).scalars())
 
 
-def _gather_snapshot(conn: Connection, batch: _Batch, outcome: Outcome, snapshot: Snapshot, known: list[KnownWindow], facts: Facts | None) -> None:
+def _gather_snapshot(
+    conn: Connection,
+    batch: _Batch,
+    outcome: Outcome,
+    snapshot: Snapshot,
+    known: list[KnownWindow],
+    facts: Facts | None,
+) -> None:
     if snapshot.facts != facts:
         batch.facts.append(fact_row(outcome.account.id, outcome.at, snapshot.facts))
     by_key = {w.reading.key: w for w in known}
@@ -97,8 +111,14 @@ def _add_window(conn: Connection, account_id: int, key: str) -> int:
     return new_id(conn.execute(insert(limit_window).values(account_id=account_id, key=key)))
 
 
-def _gather_reading(batch: _Batch, window_id: int, measured: Reading, at: int, before: KnownWindow | None) -> None:
-    before_used = before.reading.used_percent if before and before.gone_at is None and before.taken_at is not None else None
+def _gather_reading(
+    batch: _Batch, window_id: int, measured: Reading, at: int, before: KnownWindow | None
+) -> None:
+    before_used = (
+        before.reading.used_percent
+        if before and before.gone_at is None and before.taken_at is not None
+        else None
+    )
     rise = max(0.0, measured.used_percent - before_used) if before_used is not None else 0.0
     spend = measured.spend
     batch.latest.append(
@@ -117,14 +137,31 @@ def _gather_reading(batch: _Batch, window_id: int, measured: Reading, at: int, b
     )
     flags = CONFLICT_FLAG if measured.conflict else 0
     batch.readings.append(
-        {"window_id": window_id, "taken_at": at, "used_percent": measured.used_percent, "resets_at": measured.resets_at, "flags": flags}
+        {
+            "window_id": window_id,
+            "taken_at": at,
+            "used_percent": measured.used_percent,
+            "resets_at": measured.resets_at,
+            "flags": flags,
+        }
     )
-    batch.rollups += [rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise) for span in SPANS]
+    batch.rollups += [
+        rollup_row(span, window_id, at, measured.used_percent, measured.resets_at, rise)
+        for span in SPANS
+    ]
 
 
 def _gather_gone(batch: _Batch, window: KnownWindow, at: int) -> None:
     batch.gone.append({"b_id": window.id, "gone_at": at})
-    batch.readings.append({"window_id": window.id, "taken_at": at, "used_percent": None, "resets_at": None, "flags": 0})
+    batch.readings.append(
+        {
+            "window_id": window.id,
+            "taken_at": at,
+            "used_percent": None,
+            "resets_at": None,
+            "flags": 0,
+        }
+    )
     batch.gone_rollups += [gone_row(span, window.id, at) for span in SPANS]
 
 
@@ -132,12 +169,29 @@ def _gather_attempt(batch: _Batch, outcome: Outcome, claim_id: int) -> None:
     before, fault, at = outcome.account, outcome.fault, outcome.at
     http_status = 200 if fault is None else fault.http_status
     code, data = (fault.code, fault.data_json()) if fault else (None, None)
-    goes_on = before.run_first_at is not None and (before.last_status, before.http_status, _code(before.fault)) == (outcome.status, http_status, code)
+    goes_on = before.run_first_at is not None and (
+        before.last_status,
+        before.http_status,
+        _code(before.fault),
+    ) == (outcome.status, http_status, code)
     first_at = before.run_first_at if goes_on else at
     if goes_on:
-        batch.attempts_on.append({"b_account": before.id, "b_first": first_at, "b_at": at, "b_ms": outcome.duration_ms, "b_data": data})
+        batch.attempts_on.append(
+            {
+                "b_account": before.id,
+                "b_first": first_at,
+                "b_at": at,
+                "b_ms": outcome.duration_ms,
+                "b_data": data,
+            }
+        )
     else:
-        values = {"status": outcome.status, "http_status": http_status, "fault_code": code, "fault_data": data}
+        values = {
+            "status": outcome.status,
+            "http_status": http_status,
+            "fault_code": code,
+            "fault_data": data,
+        }
         batch.attempts_new.append(
             {
                 "account_id": before.id,
@@ -176,7 +230,17 @@ def _code(fault: Fault | None) -> str | None:
 
 def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
     """Facts as a row that counts from *since* on."""
-    values = {f: getattr(facts, f) for f in ("plan", "allowed", "limit_reached", "reached_type", "spend_reached", "reset_credits")}
+    values = {
+        f: getattr(facts, f)
+        for f in (
+            "plan",
+            "allowed",
+            "limit_reached",
+            "reached_type",
+            "spend_reached",
+            "reset_credits",
+        )
+    }
     credits = json.dumps(asdict(facts.credits)) if facts.credits else None
     models = json.dumps([asdict(m) for m in facts.model_usage]) if facts.model_usage else None
     said = {"credits": credits, "model_usage": models}
@@ -185,11 +249,21 @@ def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
 
 # Made once: putting a statement together costs as much as running it.
 _IDS: Any = bindparam("ids", expanding=True)
-_MINE = select(account.c.id).where(account.c.id.in_(_IDS), account.c.claim_id == bindparam("claim_id"), account.c.deleted_at.is_(None))
+_MINE = select(account.c.id).where(
+    account.c.id.in_(_IDS),
+    account.c.claim_id == bindparam("claim_id"),
+    account.c.deleted_at.is_(None),
+)
 # Nobody takes these over before the transaction ends; SQLite's write lock does that by itself.
 _MINE = _MINE.with_for_update()
-_LATEST = Many(update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(gone_at=None))
-_GONE = Many(update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(used_percent=None, resets_at=None))
+_LATEST = Many(
+    update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(gone_at=None)
+)
+_GONE = Many(
+    update(limit_window)
+    .where(limit_window.c.id == bindparam("b_id"))
+    .values(used_percent=None, resets_at=None)
+)
 _ACCOUNT = Many(
     update(account)
     .where(account.c.id == bindparam("b_id"), account.c.claim_id == bindparam("b_claim"))
@@ -197,12 +271,16 @@ _ACCOUNT = Many(
 )
 _ATTEMPT_ON = Many(
     update(attempt)
-    .where(attempt.c.account_id == bindparam("b_account"), attempt.c.first_at == bindparam("b_first"))
+    .where(
+        attempt.c.account_id == bindparam("b_account"), attempt.c.first_at == bindparam("b_first")
+    )
     .values(
         last_at=bindparam("b_at"),
         count=attempt.c.count + 1,
         ms_sum=attempt.c.ms_sum + bindparam("b_ms"),
-        ms_max=case((attempt.c.ms_max > bindparam("b_ms"), attempt.c.ms_max), else_=bindparam("b_ms")),
+        ms_max=case(
+            (attempt.c.ms_max > bindparam("b_ms"), attempt.c.ms_max), else_=bindparam("b_ms")
+        ),
         fault_data=bindparam("b_data"),
     )
 )
@@ -212,11 +290,19 @@ def _write(conn: Connection, batch: _Batch) -> None:
     if batch.facts:
         # A row from after this moment is left from a clock that has been put back since.
         conn.execute(
-            account_fact.delete().where(account_fact.c.account_id == bindparam("account_id"), account_fact.c.since >= bindparam("since")),
+            account_fact.delete().where(
+                account_fact.c.account_id == bindparam("account_id"),
+                account_fact.c.since >= bindparam("since"),
+            ),
             [{"account_id": f["account_id"], "since": f["since"]} for f in batch.facts],
         )
         conn.execute(insert(account_fact), batch.facts)
-    for statement, rows in ((_LATEST, batch.latest), (_GONE, batch.gone), (_ATTEMPT_ON, batch.attempts_on), (_ACCOUNT, batch.accounts)):
+    for statement, rows in (
+        (_LATEST, batch.latest),
+        (_GONE, batch.gone),
+        (_ATTEMPT_ON, batch.attempts_on),
+        (_ACCOUNT, batch.accounts),
+    ):
         statement.run(conn, rows)
     _new_attempts(conn.dialect.name).run(conn, batch.attempts_new)
     rollups.write(conn, batch.readings, batch.rollups, batch.gone_rollups)
@@ -227,4 +313,8 @@ def _new_attempts(dialect: str) -> Many:
     """A second outcome within the same second takes the place of the first."""
     new = insert_of(dialect)(attempt)
     replaced = ("last_at", "status", "http_status", "fault_code", "fault_data")
-    return Many(new.on_conflict_do_update(index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced}))
+    return Many(
+        new.on_conflict_do_update(
+            index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced}
+        )
+    )

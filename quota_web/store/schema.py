@@ -1,4 +1,6 @@
-"""Brings the database up to date at first use: one bare version read, and only if that differs a lock and the migrations."""
+"""Brings the database up to date at first use: one bare version read, and only if that differs a
+lock and the migrations.
+"""
 
 import glob
 import os
@@ -31,8 +33,9 @@ KEPT_COPIES = 3
 def ensure(cipher: TokenCipher) -> DatabaseLock | None:
     """Bring the database to HEAD if it is not there, and check that its tokens have their key.
 
-    Returns what says to others that this process uses the file; keep it as long as the process does.
-    Raises DatabaseTooNew, DatabaseDamaged, KeyMissing, BadSetting (the folder cannot be written) or BadDatabase.
+    Returns what says to others that this process uses the file; keep it as long as the process
+    does. Raises DatabaseTooNew, DatabaseDamaged, KeyMissing, BadSetting (the folder cannot be
+    written) or BadDatabase.
     """
     file = database.sqlite_path(_url())
     presence = None
@@ -75,7 +78,10 @@ def _named(file: Path | None) -> Iterator[None]:
     except sqlite3.Error as error:
         raise BadDatabase(f"{where} cannot be brought up to date: {error}") from error
     except OSError as error:
-        raise BadSetting(f"{where} cannot be brought up to date: {error.strerror}; its folder must be writable by user {os.getuid()}") from error
+        raise BadSetting(
+            f"{where} cannot be brought up to date: {error.strerror}; its folder must be writable "
+            f"by user {os.getuid()}"
+        ) from error
     except BadDatabase as error:
         if file is None or str(file) in str(error):
             raise
@@ -115,7 +121,8 @@ def _upgrade(url: str, keep_copy: bool) -> None:
                 return
             if present is not None and present not in KNOWN:
                 raise DatabaseTooNew(
-                    f"the database is at version {present}, this program knows {HEAD}; start the later version again or restore a backup"
+                    f"the database is at version {present}, this program knows {HEAD}; start the "
+                    f"later version again or restore a backup"
                 )
         if keep_copy and present is not None and file is not None:
             _keep_copy(conn, file, present)
@@ -127,13 +134,18 @@ def _upgrade(url: str, keep_copy: bool) -> None:
 
 @contextmanager
 def migrating(url: str | None = None) -> Iterator[Connection]:
-    """Open a connection that may change the schema: alone, and with foreign keys off. Whoever asks for it begins its transactions."""
+    """Open a connection that may change the schema: alone, and with foreign keys off.
+
+    Whoever asks for it begins its transactions.
+    """
     # An engine of its own: SQLite only allows to switch foreign keys outside a transaction.
     url = url or _url()
     file = database.sqlite_path(url)
     if file is not None:
         _make_folder(file)
-    own = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=database.connect_args(url))
+    own = create_engine(
+        url, poolclass=pool.NullPool, hide_parameters=True, connect_args=database.connect_args(url)
+    )
     database.configure(own, hurried=False)
     with _named(file), _lock(file), own.connect() as conn:
         if database.is_sqlite(conn):
@@ -143,7 +155,9 @@ def migrating(url: str | None = None) -> Iterator[Connection]:
 
 
 def objects_at(version: str) -> set[tuple[str, str, str]]:
-    """What SQLite's own list of tables, indexes and views says at that version of ours: kind, name and SQL."""
+    """What SQLite's own list of tables, indexes and views says at that version of ours: kind, name
+    and SQL.
+    """
     own = create_engine("sqlite://")
     with own.connect() as conn, conn.begin():
         _migrate(conn, version)
@@ -153,15 +167,27 @@ def objects_at(version: str) -> set[tuple[str, str, str]]:
 
 
 def listed_objects(rows: Iterable[Any]) -> set[tuple[str, str, str]]:
-    """The same list in a form that can be compared: without what SQLite makes for itself, and however the SQL is spaced and quoted."""
-    return {(kind, name, re.sub(r"\W+", " ", sql or "")) for kind, name, sql in rows if not name.startswith("sqlite_")}
+    """The same list in a form that can be compared: without what SQLite makes for itself, and
+    however the SQL is spaced and quoted.
+    """
+    return {
+        (kind, name, re.sub(r"\W+", " ", sql or ""))
+        for kind, name, sql in rows
+        if not name.startswith("sqlite_")
+    }
 
 
 def check_references(conn: Connection) -> None:
-    """Refuse a migration that would leave a row without the one it refers to: foreign keys were off meanwhile."""
-    broken = conn.execute(text("PRAGMA foreign_key_check")).first() if database.is_sqlite(conn) else None
+    """Refuse a migration that would leave a row without the one it refers to: foreign keys were off
+    meanwhile.
+    """
+    broken = (
+        conn.execute(text("PRAGMA foreign_key_check")).first() if database.is_sqlite(conn) else None
+    )
     if broken is not None:
-        raise BadDatabase(f"the migration would break a reference in table {broken[0]}; nothing was changed")
+        raise BadDatabase(
+            f"the migration would break a reference in table {broken[0]}; nothing was changed"
+        )
 
 
 def _lock_rows(conn: Connection) -> None:
@@ -186,13 +212,17 @@ def _migrate(conn: Connection, version: str = "head") -> None:
 
 
 def _keep_copy(conn: Connection, file: Path, present: str) -> None:
-    """Keep a consistent copy of the database as it was before the migration, the last few of them."""
+    """Keep a consistent copy of the database as it was before the migration, the last few of
+    them.
+    """
     copy = file.with_name(f"{file.name}.before-{HEAD}-from-{present}")
     copy.unlink(missing_ok=True)
     # Made empty first: SQLite would let everybody read it until its mode is changed.
     os.close(filesystem.created(copy))
     _driver(conn).execute("VACUUM INTO ?", (str(copy),))
-    copies = sorted(file.parent.glob(f"{glob.escape(file.name)}.before-[0-9]*"), key=lambda p: p.stat().st_mtime)
+    copies = sorted(
+        file.parent.glob(f"{glob.escape(file.name)}.before-[0-9]*"), key=lambda p: p.stat().st_mtime
+    )
     for old in copies[:-KEPT_COPIES]:
         old.unlink()
 

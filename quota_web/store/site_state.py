@@ -1,4 +1,6 @@
-"""The state of the whole site in one row: the version of the data, when it changed, and the address's block."""
+"""The state of the whole site in one row: the version of the data, when it changed, and the
+address's block.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -22,8 +24,14 @@ class SiteState:
 
 
 _S = site_state.c
-_READ = Fixed(select(_S.data_version, _S.updated_at, _S.session_epoch, _S.nonce, _S.address_blocked_until).where(text("id = 1")))
-_BUMP = text("UPDATE site_state SET data_version = data_version + 1, updated_at = :now WHERE id = 1")
+_READ = Fixed(
+    select(
+        _S.data_version, _S.updated_at, _S.session_epoch, _S.nonce, _S.address_blocked_until
+    ).where(text("id = 1"))
+)
+_BUMP = text(
+    "UPDATE site_state SET data_version = data_version + 1, updated_at = :now WHERE id = 1"
+)
 
 _NUDGE = text("UPDATE site_state SET data_version = data_version + 1 WHERE id = 1")
 
@@ -33,7 +41,9 @@ def read(conn: Connection) -> SiteState:
 
 
 def bump_version(conn: Connection, now: int) -> None:
-    """Say that the data changed; the last statement of a transaction that changes what pages show."""
+    """Say that the data changed; the last statement of a transaction that changes what pages
+    show.
+    """
     conn.execute(_BUMP, {"now": now})
 
 
@@ -44,7 +54,11 @@ def touch(conn: Connection) -> None:
 
 def end_sessions(conn: Connection) -> None:
     """Make every cookie signed so far worthless."""
-    conn.execute(update(site_state).where(site_state.c.id == 1).values(session_epoch=site_state.c.session_epoch + 1))
+    conn.execute(
+        update(site_state)
+        .where(site_state.c.id == 1)
+        .values(session_epoch=site_state.c.session_epoch + 1)
+    )
 
 
 def block_address(conn: Connection, until: int | None) -> None:

@@ -30,16 +30,25 @@ class KnownWindow:
     rose_at: int | None
 
 
-def windows(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, list[KnownWindow]]:
-    """Every window these accounts (or None: all) ever had, by account id, in the order in which they were first seen."""
-    rows = _ALL_WINDOWS.all(conn) if account_ids is None else conn.execute(_WINDOWS, {"ids": account_ids}).all()
+def windows(
+    conn: Connection, account_ids: Sequence[int] | None = None
+) -> dict[int, list[KnownWindow]]:
+    """Every window these accounts (or None: all) ever had, by account id, in the order in which
+    they were first seen.
+    """
+    rows = (
+        _ALL_WINDOWS.all(conn)
+        if account_ids is None
+        else conn.execute(_WINDOWS, {"ids": account_ids}).all()
+    )
     found: dict[int, list[KnownWindow]] = defaultdict(list)
     for row in rows:
         found[row[1]].append(_window(*row))
     return found
 
 
-# Equal rows make equal values, and most rows are as they were at the last look: kept by what stands in them, they cannot go stale.
+# Equal rows make equal values, and most rows are as they were at the last look: kept by what stands
+# in them, they cannot go stale.
 @lru_cache(maxsize=1024)
 def _window(id: int, account_id: int, key: str, *said: Any) -> KnownWindow:
     name, length_s, used, resets_at, taken_at, limit, spent, unit, gone_at, rose_at = said
@@ -49,8 +58,14 @@ def _window(id: int, account_id: int, key: str, *said: Any) -> KnownWindow:
 
 
 def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, Facts]:
-    """The newest facts of these accounts (or None: all), by account id; an account without a snapshot has none."""
-    rows = _ALL_FACTS.all(conn) if account_ids is None else conn.execute(_FACTS, {"ids": account_ids}).all()
+    """The newest facts of these accounts (or None: all), by account id; an account without a
+    snapshot has none.
+    """
+    rows = (
+        _ALL_FACTS.all(conn)
+        if account_ids is None
+        else conn.execute(_FACTS, {"ids": account_ids}).all()
+    )
     return {row[0]: _facts_of(tuple(row[1:])) for row in rows}
 
 
@@ -79,17 +94,43 @@ _IDS: Any = bindparam("ids", expanding=True)
 
 def _windows() -> Select[Any]:
     w = limit_window.c
-    said = (w.upstream_name, w.length_s, w.used_percent, w.resets_at, w.taken_at, w.spend_limit, w.spend_used, w.spend_unit, w.gone_at, w.rose_at)
+    said = (
+        w.upstream_name,
+        w.length_s,
+        w.used_percent,
+        w.resets_at,
+        w.taken_at,
+        w.spend_limit,
+        w.spend_used,
+        w.spend_unit,
+        w.gone_at,
+        w.rose_at,
+    )
     return select(w.id, w.account_id, w.key, *said).order_by(w.id)
 
 
 def _facts() -> Select[Any]:
     f, every = account_fact.c, account_fact.alias()
-    newest = select(func.max(every.c.since)).where(every.c.account_id == account.c.id).scalar_subquery()
-    columns = (f.account_id, f.plan, f.allowed, f.limit_reached, f.reached_type, f.spend_reached, f.credits, f.reset_credits, f.model_usage)
+    newest = (
+        select(func.max(every.c.since)).where(every.c.account_id == account.c.id).scalar_subquery()
+    )
+    columns = (
+        f.account_id,
+        f.plan,
+        f.allowed,
+        f.limit_reached,
+        f.reached_type,
+        f.spend_reached,
+        f.credits,
+        f.reset_credits,
+        f.model_usage,
+    )
     joined = account.join(account_fact, (f.account_id == account.c.id) & (f.since == newest))
     return select(*columns).select_from(joined)
 
 
 _WINDOWS, _ALL_WINDOWS = _windows().where(limit_window.c.account_id.in_(_IDS)), Fixed(_windows())
-_FACTS, _ALL_FACTS = _facts().where(account.c.id.in_(_IDS)), Fixed(_facts().where(account.c.deleted_at.is_(None)))
+_FACTS, _ALL_FACTS = (
+    _facts().where(account.c.id.in_(_IDS)),
+    Fixed(_facts().where(account.c.deleted_at.is_(None))),
+)

@@ -28,17 +28,25 @@ def init_app(app: Flask) -> None:
 def show(name: str) -> str:
     present, now = services(), clock.now()
     found = account_detail.load_details(present.scope, name, now, present.settings.refresh_interval)
-    row = results_json.result(found.report) | {"id": found.report.account.id, "origin": found.report.account.origin, "spark": None}
+    row = results_json.result(found.report) | {
+        "id": found.report.account.id,
+        "origin": found.report.account.origin,
+        "spark": None,
+    }
     return render_template(
         "accounts/show.html",
         row=row,
         range=request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE,
         attempts=[_attempt(run) for run in found.attempts],
-        credentials=credentials(found.credentials, found.report.status, found.report.fault) if security.may_see_credentials() else None,
+        credentials=credentials(found.credentials, found.report.status, found.report.fault)
+        if security.may_see_credentials()
+        else None,
         history_size=history_size(found),
         twins=found.twins,
         looks_like=found.looks_like,
-        panels=[{"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]],
+        panels=[
+            {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
+        ],
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current().etag,
     )
@@ -81,7 +89,11 @@ def _state(found: CredentialState, status: Status, fault: Fault | None) -> str:
 
 
 def history_size(found: Details) -> dict[str, Any]:
-    return {"readings": found.size.readings, "snapshots": found.size.snapshots, "since": iso(found.size.since)}
+    return {
+        "readings": found.size.readings,
+        "snapshots": found.size.snapshots,
+        "since": iso(found.size.since),
+    }
 
 
 @blueprint.get("/accounts/<name>/chart.svg")
@@ -89,12 +101,25 @@ def chart_svg(name: str) -> Response:
     """The account's own windows over `range`, for pages without JavaScript."""
     present, now = services(), clock.now()
     interval_s = present.settings.refresh_interval
-    asked = history.parse_query({"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now)
+    asked = history.parse_query(
+        {"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now
+    )
     drawn = history.own_chart(present.scope, asked, 2 * interval_s)
     nothing = "No readings in this time."
-    if not drawn.lines and filters.is_unlimited(results_json.result(account_detail.load_details(present.scope, name, now, interval_s).report)):
+    if not drawn.lines and filters.is_unlimited(
+        results_json.result(
+            account_detail.load_details(present.scope, name, now, interval_s).report
+        )
+    ):
         nothing = "No limit, so there is nothing to draw."
     theme = "dark" if request.args.get("theme") == "dark" else "light"
     width = svg.NARROW if request.args.get("size") == "narrow" else svg.WIDTH
-    picture = svg.chart(api.document(drawn), f"Quota left of {name}", theme, present.settings.timezone, width, nothing)
+    picture = svg.chart(
+        api.document(drawn),
+        f"Quota left of {name}",
+        theme,
+        present.settings.timezone,
+        width,
+        nothing,
+    )
     return Response(picture, mimetype="image/svg+xml")

@@ -1,4 +1,6 @@
-"""`/api/results` and `/api/history`: the numbers of the pages, for scripts and for the pages themselves."""
+"""`/api/results` and `/api/history`: the numbers of the pages, for scripts and for the pages
+themselves.
+"""
 
 import hashlib
 import threading
@@ -16,7 +18,8 @@ from quota_web.web import security
 
 blueprint = Blueprint("api", __name__)
 _KEPT = "quota_results_kept"
-#: One thread makes a new body, the others wait for it: side by side, each would take as long as all of them together.
+#: One thread makes a new body, the others wait for it: side by side, each would take as long as all
+#: of them together.
 _making = threading.Lock()
 
 
@@ -27,7 +30,9 @@ def init_app(app: Flask) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CachedResults:
-    """A finished body with the state of the data that it shows, so that an unchanged answer costs one small query."""
+    """A finished body with the state of the data that it shows, so that an unchanged answer costs
+    one small query.
+    """
 
     version: tuple[str, int]
     made_at: int
@@ -37,16 +42,22 @@ class CachedResults:
     etag: str
 
     def holds(self, version: tuple[str, int], now: int) -> bool:
-        return self.version == version and self.made_at <= now and (self.until is None or now < self.until)
+        return (
+            self.version == version
+            and self.made_at <= now
+            and (self.until is None or now < self.until)
+        )
 
 
 def current(version: tuple[str, int] | None = None) -> CachedResults:
     """The results as they are now, made anew only where the data changed, by whichever process.
 
-    *version* is the data's, where it was read already in this request and nothing was written since.
+    *version* is the data's, where it was read already in this request and nothing was written
+    since.
     """
     now = clock.now()
-    # Read before the data: a change in between makes the next request look again, never the other way round.
+    # Read before the data: a change in between makes the next request look again, never the other
+    # way round.
     version = version or overview.version()
     kept: CachedResults | None = current_app.extensions[_KEPT]
     if kept is None or not kept.holds(version, now):
@@ -77,8 +88,12 @@ def results_document() -> Response:
 @blueprint.get("/api/history", endpoint="history")
 def history_api() -> Response:
     present = services()
-    asked = history.parse_query(request.args, request.args.getlist("account"), request.args.getlist("window"), clock.now())
-    return json(document(history.chart(present.scope, asked, 2 * present.settings.refresh_interval)))
+    asked = history.parse_query(
+        request.args, request.args.getlist("account"), request.args.getlist("window"), clock.now()
+    )
+    return json(
+        document(history.chart(present.scope, asked, 2 * present.settings.refresh_interval))
+    )
 
 
 def json(document: object) -> Response:
@@ -93,7 +108,13 @@ def document(chart: Chart) -> dict[str, object]:
         "step_seconds": chart.axis.step,
         "t": chart.axis.times(),
         "series": [
-            {"account": line.account, "window": line.window, "remaining": line.columns.remaining, "min": line.columns.min, "max": line.columns.max}
+            {
+                "account": line.account,
+                "window": line.window,
+                "remaining": line.columns.remaining,
+                "min": line.columns.min,
+                "max": line.columns.max,
+            }
             for line in chart.lines
         ],
     }

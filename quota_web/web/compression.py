@@ -1,6 +1,8 @@
-"""Answers in gzip for clients that take it, so that the pages are as small without a proxy in front as behind one.
+"""Answers in gzip for clients that take it, so that the pages are as small without a proxy in front
+as behind one.
 
-What was packed once is kept by its content: style sheets, scripts and unchanged results are packed once a process.
+What was packed once is kept by its content: style sheets, scripts and unchanged results are packed
+once a process.
 """
 
 import gzip
@@ -9,7 +11,15 @@ from collections import OrderedDict
 
 from flask import Flask, Response, request
 
-PACKED_TYPES = ("text/html", "text/css", "text/plain", "text/javascript", "application/javascript", "application/json", "image/svg+xml")
+PACKED_TYPES = (
+    "text/html",
+    "text/css",
+    "text/plain",
+    "text/javascript",
+    "application/javascript",
+    "application/json",
+    "image/svg+xml",
+)
 #: Below this, packing saves nothing worth the work.
 LEAST_BYTES = 700
 MOST_BYTES = 8 * 1024 * 1024
@@ -43,7 +53,9 @@ class Packer:
         if "Content-Encoding" in response.headers or "Content-Range" in response.headers:
             return False
         length = response.headers.get("Content-Length", type=int)
-        return request.accept_encodings["gzip"] > 0 and (length is None or LEAST_BYTES <= length <= MOST_BYTES)
+        return request.accept_encodings["gzip"] > 0 and (
+            length is None or LEAST_BYTES <= length <= MOST_BYTES
+        )
 
     def _pack(self, response: Response) -> None:
         response.direct_passthrough = False

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -37,7 +47,10 @@ def index() -> str:
     listed = account_detail.listing(present.scope, now, settings.refresh_interval)
     apart = account_detail.told_apart(one.report.account for one in listed)
     report = folder_sync.look(settings.account_dir)
-    skipped = [{"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(iso_text)} for p in report.problems]
+    skipped = [
+        {"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(iso_text)}
+        for p in report.problems
+    ]
     return render_template(
         "auth/index.html",
         accounts=[_row(one) | {"apart": apart.get(one.report.account.id)} for one in listed],
@@ -51,7 +64,11 @@ def _row(one: Listed) -> dict[str, Any]:
     told = credentials(one.credentials, one.report.status, one.report.fault)
     words = told.pop("state")
     told["credentials_state"] = words[:1].upper() + words[1:]
-    return results_json.result(one.report) | told | {"id": one.report.account.id, "identity_twin": one.twin, "looks_like": one.looks_like}
+    return (
+        results_json.result(one.report)
+        | told
+        | {"id": one.report.account.id, "identity_twin": one.twin, "looks_like": one.looks_like}
+    )
 
 
 @blueprint.get("/auth/new")
@@ -62,15 +79,26 @@ def new() -> str:
 @blueprint.get("/auth/edit")
 def edit() -> str:
     found = _details(request.args.get("name", ""))
-    return _form(found, {"name": found.report.account.name, "account_id": found.credentials.chatgpt_account_id or ""}, {})
+    return _form(
+        found,
+        {
+            "name": found.report.account.name,
+            "account_id": found.credentials.chatgpt_account_id or "",
+        },
+        {},
+    )
 
 
 def _details(name: str) -> account_detail.Details:
     present = services()
-    return account_detail.load_details(present.scope, name, clock.now(), present.settings.refresh_interval)
+    return account_detail.load_details(
+        present.scope, name, clock.now(), present.settings.refresh_interval
+    )
 
 
-def _form(found: account_detail.Details | None, values: dict[str, str], errors: dict[str, str]) -> str:
+def _form(
+    found: account_detail.Details | None, values: dict[str, str], errors: dict[str, str]
+) -> str:
     editing = None
     if found is not None:
         told = found.credentials
@@ -84,7 +112,9 @@ def _form(found: account_detail.Details | None, values: dict[str, str], errors: 
             "expires_at": iso(told.expires_at),
             "account_id": told.chatgpt_account_id,
         }
-    return render_template("auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_UPLOAD)
+    return render_template(
+        "auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_UPLOAD
+    )
 
 
 @blueprint.post("/auth/preview")
@@ -100,14 +130,20 @@ def preview() -> BaseResponse:
         return _refused(typed, FormInvalid({error.field: str(error)}))
 
 
-def _preview(planned: Sequence[Planned], errors: Mapping[int, str] | None = None, told: str = "") -> Response:
+def _preview(
+    planned: Sequence[Planned], errors: Mapping[int, str] | None = None, told: str = ""
+) -> Response:
     """The page that shows what was found; tokens go into its form encrypted."""
     taken = [one for one in planned if one.left_out is None]
     kept = stash.seal(services().cipher, _owner(), [one.entry for one in taken], clock.now())
     page = render_template(
         "auth/preview.html",
         rows=[_found(one) for one in taken],
-        left_out=[{"name": one.entry.name or one.name, "reason": one.left_out, "fine": one.is_fine} for one in planned if one.left_out],
+        left_out=[
+            {"name": one.entry.name or one.name, "reason": one.left_out, "fine": one.is_fine}
+            for one in planned
+            if one.left_out
+        ],
         kept=kept,
         errors=errors or {},
         told=told,
@@ -139,7 +175,9 @@ def save() -> BaseResponse:
         return _save_kept()
     present, typed = services(), _typed()
     try:
-        saved = account_form.save(present.cipher, present.scope, typed, clock.now(), security.actor())
+        saved = account_form.save(
+            present.cipher, present.scope, typed, clock.now(), security.actor()
+        )
     except FormInvalid as refused:
         if refused.saved:
             _wake()
@@ -163,9 +201,17 @@ def _save_kept() -> BaseResponse:
         return _done(saved)
     if saved:
         _wake()
-    rest = [replace(choice.entry, name=choice.name) for n, choice in enumerate(chosen) if n in errors]
-    told = f"Saved {', '.join(s.name for s in saved)}; the rest needs another name." if saved else "Nothing was saved."
-    return _preview([Planned(entry, entry.name or "") for entry in rest], dict(enumerate(errors.values())), told)
+    rest = [
+        replace(choice.entry, name=choice.name) for n, choice in enumerate(chosen) if n in errors
+    ]
+    told = (
+        f"Saved {', '.join(s.name for s in saved)}; the rest needs another name."
+        if saved
+        else "Nothing was saved."
+    )
+    return _preview(
+        [Planned(entry, entry.name or "") for entry in rest], dict(enumerate(errors.values())), told
+    )
 
 
 def _done(saved: Sequence[Saved]) -> BaseResponse:
@@ -180,7 +226,9 @@ def _done(saved: Sequence[Saved]) -> BaseResponse:
         elif one.is_kept:
             flash(f"{one.name}: {one.done}.", "ok")
         if one.archived_as:
-            flash(f"That was another login: the history of before is kept as {one.archived_as}.", "ok")
+            flash(
+                f"That was another login: the history of before is kept as {one.archived_as}.", "ok"
+            )
     return redirect(url_for("auth.index"), 303)
 
 
@@ -189,7 +237,9 @@ def _refused(typed: AccountForm, refused: FormInvalid) -> BaseResponse:
     if wants_json():
         return answer(422, "bad_input", str(refused))
     found = _details(typed.original_name) if typed.original_name else None
-    return Response(_form(found, {"name": typed.name, "account_id": typed.account_id}, refused.errors), 422)
+    return Response(
+        _form(found, {"name": typed.name, "account_id": typed.account_id}, refused.errors), 422
+    )
 
 
 def _wake() -> None:
@@ -200,7 +250,11 @@ def _wake() -> None:
 
 def _typed() -> AccountForm:
     form = request.form
-    files = tuple((f.filename or "", f.read(MAX_UPLOAD + 1)) for f in request.files.getlist("auth_json") if f.filename)
+    files = tuple(
+        (f.filename or "", f.read(MAX_UPLOAD + 1))
+        for f in request.files.getlist("auth_json")
+        if f.filename
+    )
     pasted = form.get("auth_json", "")
     if any(len(content) > MAX_UPLOAD for content in (pasted, *(content for _, content in files))):
         raise RequestEntityTooLarge
@@ -233,20 +287,38 @@ def delete_confirm() -> str:
 
 @blueprint.post("/auth/delete")
 def delete() -> BaseResponse:
-    name = account_service.remove(_named(), clock.now(), security.actor(), services().scope, account_service.shown_by(request.form))
+    name = account_service.remove(
+        _named(),
+        clock.now(),
+        security.actor(),
+        services().scope,
+        account_service.shown_by(request.form),
+    )
     flash(f"Deleted {name}.", "ok")
     return redirect(url_for("auth.index"), 303)
 
 
 @blueprint.post("/auth/pause")
 def pause() -> BaseResponse:
-    account_service.pause(_named(), clock.now(), security.actor(), services().scope, account_service.shown_by(request.form))
+    account_service.pause(
+        _named(),
+        clock.now(),
+        security.actor(),
+        services().scope,
+        account_service.shown_by(request.form),
+    )
     return _back()
 
 
 @blueprint.post("/auth/resume")
 def resume() -> BaseResponse:
-    account_service.resume(_named(), clock.now(), security.actor(), services().scope, account_service.shown_by(request.form))
+    account_service.resume(
+        _named(),
+        clock.now(),
+        security.actor(),
+        services().scope,
+        account_service.shown_by(request.form),
+    )
     _wake()
     return _back()
 

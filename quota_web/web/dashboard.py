@@ -34,8 +34,16 @@ def index() -> str:
     present, now = services(), clock.now()
     etag = api.current(security.data_version()).etag
     # Nothing in the table changes but with the data and, for the countdowns, with the minute.
-    shown = filters.cached(("dashboard", etag, now // 60, dashboard_table.parse_query(request.args)), lambda: _shown(now))
-    return render_template("dashboard/index.html", **shown, results_etag=etag, account_folder=present.settings.account_dir)
+    shown = filters.cached(
+        ("dashboard", etag, now // 60, dashboard_table.parse_query(request.args)),
+        lambda: _shown(now),
+    )
+    return render_template(
+        "dashboard/index.html",
+        **shown,
+        results_etag=etag,
+        account_folder=present.settings.account_dir,
+    )
 
 
 def _shown(now: int) -> dict[str, Any]:
@@ -67,21 +75,35 @@ def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
 
 @blueprint.route("/refresh", methods=["GET", "POST"], endpoint="refresh")
 def start_refresh() -> BaseResponse | str:
-    """Refresh all accounts, or the one that is named, and go back; or wait and answer the results where JSON is asked for.
+    """Refresh all accounts, or the one that is named, and go back; or wait and answer the results
+    where JSON is asked for.
 
     A link on another site, a HEAD and a prefetch start nothing.
     """
     name = request.values.get("account", "")
-    if request.method != "POST" and (request.method == "HEAD" or any(header in request.headers for header in AHEAD) or security.is_cross_site()):
+    if request.method != "POST" and (
+        request.method == "HEAD"
+        or any(header in request.headers for header in AHEAD)
+        or security.is_cross_site()
+    ):
         chosen, missing = refresh_service.select(services().scope, [name] if name else [])
-        return render_template("refresh/confirm.html", count=len(chosen), account="" if missing else name)
-    if request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json":
+        return render_template(
+            "refresh/confirm.html", count=len(chosen), account="" if missing else name
+        )
+    if (
+        request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html")
+        == "application/json"
+    ):
         counts = _refresh_now(name)
-        return Response(api.current().body, mimetype="application/json", headers={SUMMARY: counts.text})
+        return Response(
+            api.current().body, mimetype="application/json", headers={SUMMARY: counts.text}
+        )
     said = _refresh_soon(name)
     if sessions.bearer() is None:
         flash(said, "ok")
-    return redirect(url_for("accounts.show", name=name) if name else url_for("dashboard.index"), 303)
+    return redirect(
+        url_for("accounts.show", name=name) if name else url_for("dashboard.index"), 303
+    )
 
 
 def _refresh_now(name: str) -> RefreshCounts:
@@ -92,14 +114,19 @@ def _refresh_now(name: str) -> RefreshCounts:
     refresh_context = context.make_context(present, by_button=True)
     names = [name] if name else []
     before = {a.id: a.attempted_at for a in refresh_service.select(present.scope, names)[0]}
-    for _ in refresh_service.refresh(refresh_context, refresh_service.not_joined(present.scope, name, clock.now())):
+    for _ in refresh_service.refresh(
+        refresh_context, refresh_service.not_joined(present.scope, name, clock.now())
+    ):
         pass
     context.write_state_file(present)
     return refresh_counts.count(before, refresh_service.select(present.scope, names)[0])
 
 
 def _refresh_soon(name: str) -> str:
-    """Leave it to the schedule where one runs in this process; without one, do it before answering. Returns what to say."""
+    """Leave it to the schedule where one runs in this process; without one, do it before answering.
+
+    Returns what to say.
+    """
     present = services()
     if present.wake is None:
         return f"{_refresh_now(name).text}."
@@ -108,4 +135,7 @@ def _refresh_soon(name: str) -> str:
     present.wake()
     if not chosen:
         return "Nothing to ask: all were asked a moment ago, or are demo data."
-    return f"Refreshing {filters.plural(len(chosen), 'account')}; the answers appear here as they come."
+    return (
+        f"Refreshing {filters.plural(len(chosen), 'account')}; the answers appear here as they "
+        f"come."
+    )

@@ -1,4 +1,5 @@
-"""The dashboard's table: what is counted, filtered and sorted, all of it said in the address so that it survives a reload.
+"""The dashboard's table: what is counted, filtered and sorted, all of it said in the address so
+that it survives a reload.
 
 Pure: rows are the entries of `/api/results` in their order, arguments are the query's.
 """
@@ -57,7 +58,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class TableQuery:
-    """What an address asks for; nonsense in it counts as not said. Hashable, so that finished parts can be kept by it."""
+    """What an address asks for; nonsense in it counts as not said.
+
+    Hashable, so that finished parts can be kept by it.
+    """
 
     sort: str
     backwards: bool
@@ -84,7 +88,9 @@ def parse_query(args: Mapping[str, str]) -> TableQuery:
 
 
 def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str, Any]:
-    """Everything `dashboard/index.html` shows of the accounts: rows as asked for, counts, and what was asked."""
+    """Everything `dashboard/index.html` shows of the accounts: rows as asked for, counts, and what
+    was asked.
+    """
     wanted = parse_query(args)
     shown = [row for row in results if SHOWS[wanted.show](row) and _matches(row, wanted.search)]
     sections = _sections(arranged(shown, wanted.sort, wanted.backwards), wanted.grouped)
@@ -139,18 +145,26 @@ def _sections(rows: Sequence[Row], grouped: bool) -> list[Section]:
     if not grouped:
         return [Section(None, None, list(rows))] if rows else []
     by_group = sorted(rows, key=lambda row: GROUPS.index(row["group"]))
-    return [Section(group, labels.GROUPS[group], list(those)) for group, those in groupby(by_group, key=lambda row: row["group"])]
+    return [
+        Section(group, labels.GROUPS[group], list(those))
+        for group, those in groupby(by_group, key=lambda row: row["group"])
+    ]
 
 
 def panels(rows: Iterable[Row]) -> list[dict[str, str]]:
     """The windows that charts are drawn for: those of the accounts' own that any of them has."""
     keys = {window["key"] for row in rows for window in row["windows"] if is_own(window["key"])}
     ordered = sorted(keys, key=lambda key: (window_order(key), key))
-    return [{"key": key, "title": labels.window_title(key), "short": labels.window_short(key)} for key in ordered]
+    return [
+        {"key": key, "title": labels.window_title(key), "short": labels.window_short(key)}
+        for key in ordered
+    ]
 
 
 def next_reset(results: Iterable[Row], now: int) -> NextReset | None:
-    """The window that comes back first among those of which something is used; accounts that wait for it go first."""
+    """The window that comes back first among those of which something is used; accounts that wait
+    for it go first.
+    """
     waiting: list[tuple[bool, int, NextReset]] = []
     for row in results:
         if row["group"] not in (Group.USABLE, Group.BLOCKED):
@@ -159,7 +173,9 @@ def next_reset(results: Iterable[Row], now: int) -> NextReset | None:
             at = window["resets_at"]
             counts = is_own(window["key"]) or window["key"] == SPEND
             if counts and at and epoch(at) > now and window["used_percent"] > 0:
-                waiting.append((not row["blocked"], epoch(at), NextReset(row["account"], at, window["label"])))
+                waiting.append(
+                    (not row["blocked"], epoch(at), NextReset(row["account"], at, window["label"]))
+                )
     return min(waiting, key=lambda w: w[:2])[2] if waiting else None
 
 

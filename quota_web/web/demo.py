@@ -16,7 +16,8 @@ def _for_templates() -> dict[str, bool]:
 
 
 def _is_here() -> bool:
-    # A stranger learns nothing, and the page that says that the database is broken must not break on it.
+    # A stranger learns nothing, and the page that says that the database is broken must not break
+    # on it.
     if not security.signed_in():
         return False
     try:

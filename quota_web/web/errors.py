@@ -1,4 +1,7 @@
-"""Errors as answers: a page in the app's own style, JSON for programs. What went wrong inside is logged and never shown."""
+"""Errors as answers: a page in the app's own style, JSON for programs.
+
+What went wrong inside is logged and never shown.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -40,20 +43,41 @@ class Words:
 
 WORDS = {
     400: Words("bad_request", "That request was not understood", "Go back and try again."),
-    401: Words("unauthorized", "Not signed in", "Sign in, or send an API token as Authorization: Bearer …"),
+    401: Words(
+        "unauthorized", "Not signed in", "Sign in, or send an API token as Authorization: Bearer …"
+    ),
     403: Words("forbidden", "That is not allowed here"),
-    404: Words("not_found", "There is no such page", "Check the address, or start at the dashboard."),
-    405: Words("method_not_allowed", "That cannot be done this way", "The address is right, the request method is not."),
-    409: Words("changed", "That has changed meanwhile", "Load the page again, look, and do it once more if it is still what you want."),
+    404: Words(
+        "not_found", "There is no such page", "Check the address, or start at the dashboard."
+    ),
+    405: Words(
+        "method_not_allowed",
+        "That cannot be done this way",
+        "The address is right, the request method is not.",
+    ),
+    409: Words(
+        "changed",
+        "That has changed meanwhile",
+        "Load the page again, look, and do it once more if it is still what you want.",
+    ),
     413: Words("too_large", "That is too large", "Send at most 2 MiB; an auth.json has a few KiB."),
     415: Words("unsupported_media_type", "That kind of content is not understood here"),
     422: Words("bad_input", "That cannot be used"),
     429: Words("too_many_requests", "Too many tries", "Wait a moment, then try again."),
-    500: Words("internal", "Something broke here", "It is our fault. Try again; if it stays, look into the log."),
-    503: Words("unavailable", "Not available at the moment", "Try again in a moment; if it stays, look into the log."),
+    500: Words(
+        "internal",
+        "Something broke here",
+        "It is our fault. Try again; if it stays, look into the log.",
+    ),
+    503: Words(
+        "unavailable",
+        "Not available at the moment",
+        "Try again in a moment; if it stays, look into the log.",
+    ),
 }
 
-#: The app's own errors → status and word. Their texts are made for people; those of a 503 stay in the log, since they name paths.
+#: The app's own errors → status and word. Their texts are made for people; those of a 503 stay in
+#: the log, since they name paths.
 ANSWERS: dict[type[QuotaError], tuple[int, str]] = {
     AccountNotFound: (404, "unknown_account"),
     AccountExists: (422, "name_taken"),
@@ -73,7 +97,10 @@ UNAVAILABLE: dict[type[QuotaError], str] = {
     DatabaseReadOnly: "Nothing can be stored: the database is read-only",
 }
 EXPIRED = ("The form has expired", "Go back, load the page again and send the form once more.")
-NO_COOKIE = ("The browser sent no cookie", "Allow cookies for this address, load the page again and send the form once more.")
+NO_COOKIE = (
+    "The browser sent no cookie",
+    "Allow cookies for this address, load the page again and send the form once more.",
+)
 #: What to do about one of these in particular.
 ADVICE = {"unknown_account": "Perhaps it was renamed or deleted."}
 BUSY_RETRY_S, BROKEN_RETRY_S = 2, 30
@@ -95,9 +122,16 @@ def init_app(app: Flask) -> None:
 
 def wants_json() -> bool:
     """Whether a program asks: by address, by token, or by what it accepts."""
-    if request.path.startswith("/api/") or request.path == "/metrics" or sessions.bearer() is not None:
+    if (
+        request.path.startswith("/api/")
+        or request.path == "/metrics"
+        or sessions.bearer() is not None
+    ):
         return True
-    return request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html") == "application/json"
+    return (
+        request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html")
+        == "application/json"
+    )
 
 
 def _on_http(error: HTTPException) -> BaseResponse:
@@ -126,7 +160,12 @@ def _on_ours(error: QuotaError) -> BaseResponse:
     status, code = ANSWERS[kind]
     words = WORDS[status]
     if status != 503:
-        response = answer(status, code, str(error), ADVICE.get(code, words.advice if status in (409, 429) else None))
+        response = answer(
+            status,
+            code,
+            str(error),
+            ADVICE.get(code, words.advice if status in (409, 429) else None),
+        )
         if isinstance(error, TooManyTries):
             response.headers["Retry-After"] = str(error.retry_after)
         return response
@@ -147,17 +186,27 @@ def _on_bug(error: Exception) -> BaseResponse:
 
 
 def _asked() -> str:
-    """What was asked for, as a log line says it; neither part is longer than its sender needed it."""
-    return f"{shortened(request.method, 20)} {shortened(request.path).encode('unicode_escape').decode()}"
+    """What was asked for, as a log line says it; neither part is longer than its sender needed
+    it.
+    """
+    return (
+        f"{shortened(request.method, 20)} "
+        f"{shortened(request.path).encode('unicode_escape').decode()}"
+    )
 
 
-def answer(status: int, code: str, sentence: str, advice: str | None = None, request_id: str | None = None) -> Response:
+def answer(
+    status: int, code: str, sentence: str, advice: str | None = None, request_id: str | None = None
+) -> Response:
     """An error as JSON or as a page; as plain text where even the page cannot be drawn."""
     if wants_json():
         message = f"{sentence} (request {request_id})" if request_id else sentence
         response = jsonify(error={"code": code, "message": message})
     else:
-        response = Response(_page(status, sentence=sentence, advice=advice, request_id=request_id), mimetype="text/html")
+        response = Response(
+            _page(status, sentence=sentence, advice=advice, request_id=request_id),
+            mimetype="text/html",
+        )
     response.status_code = status
     return response
 
@@ -167,4 +216,7 @@ def _page(status: int, **words: Any) -> str:
         return render_template("error.html", code=status, **words)
     except Exception:
         current_app.logger.warning("the error page cannot be drawn", exc_info=True)
-        return f"<!doctype html><title>Codex Quota</title><h1>{status}</h1><p>{escape(words['sentence'])}</p>"
+        return (
+            f"<!doctype html><title>Codex "
+            f"Quota</title><h1>{status}</h1><p>{escape(words['sentence'])}</p>"
+        )

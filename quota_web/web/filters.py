@@ -1,7 +1,9 @@
-"""How values read on a page: percents, times, countdowns, plans and statuses in words with what to do.
+"""How values read on a page: percents, times, countdowns, plans and statuses in words with what to
+do.
 
-Filters take what `/api/results` holds (remaining percents, ISO times ending in Z) and a `now` in epoch seconds.
-Times stand in the server's zone with its name; the page's script puts them into the viewer's zone.
+Filters take what `/api/results` holds (remaining percents, ISO times ending in Z) and a `now` in
+epoch seconds. Times stand in the server's zone with its name; the page's script puts them into the
+viewer's zone.
 """
 
 import hashlib
@@ -50,8 +52,12 @@ class State:
 REACHED_ADVICE = {
     "workspace_owner_credits_depleted": "The workspace has no credits left; buy some or wait.",
     "workspace_member_credits_depleted": "The workspace has no credits left; ask its owner.",
-    "workspace_owner_usage_limit_reached": "The workspace’s usage limit is reached; raise it or wait.",
-    "workspace_member_usage_limit_reached": "The workspace’s usage limit is reached; ask its owner.",
+    "workspace_owner_usage_limit_reached": (
+        "The workspace’s usage limit is reached; raise it or wait."
+    ),
+    "workspace_member_usage_limit_reached": (
+        "The workspace’s usage limit is reached; ask its owner."
+    ),
 }
 
 
@@ -82,7 +88,11 @@ def _usable_word(row: Row) -> str:
     if is_unlimited(row):
         return "No limit"
     if not own or min(own) <= 0:
-        return "On credits" if row["credits"] and row["credits"]["has_credits"] else labels.GROUPS[Group.USABLE]
+        return (
+            "On credits"
+            if row["credits"] and row["credits"]["has_credits"]
+            else labels.GROUPS[Group.USABLE]
+        )
     return "Low" if min(own) < LOW_PERCENT else labels.GROUPS[Group.USABLE]
 
 
@@ -98,7 +108,9 @@ def own_windows(row: Row) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class OtherWindows:
-    """What an account has beside the five-hour and the weekly window, which have columns of their own."""
+    """What an account has beside the five-hour and the weekly window, which have columns of their
+    own.
+    """
 
     own: list[Mapping[str, Any]]
     #: Those of single models and of code review.
@@ -116,7 +128,9 @@ def other_windows(row: Row) -> OtherWindows:
 
 
 def left_in_short(row: Row) -> str:
-    """What is left of an account's own windows, such as `88 % / 60 %`; for one that has none, what it lives on."""
+    """What is left of an account's own windows, such as `88 % / 60 %`; for one that has none, what
+    it lives on.
+    """
     own = [percent(w["remaining_percent"]) for w in own_windows(row)]
     return " / ".join(own) or _usable_word(row).lower()
 
@@ -153,7 +167,9 @@ def level(value: float | None) -> str:
 
 
 def amount(value: str | None) -> str:
-    """A decimal string for people: `1348.7450000000` → `1,348.75`; what is no number stays as it came."""
+    """A decimal string for people: `1348.7450000000` → `1,348.75`; what is no number stays as it
+    came.
+    """
     try:
         number = Decimal(value) if value else None
     except InvalidOperation:
@@ -194,7 +210,9 @@ def ago(at: str | int | None, now: int) -> str:
 
 
 def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
-    """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54 CST`."""
+    """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54
+    CST`.
+    """
     local, today = in_zone(epoch(at), zone), in_zone(now, zone)
     if local.date() == today.date():
         return f"{local:%H:%M %Z}"
@@ -234,7 +252,9 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 class _Times:
-    """Filters that write `<time>` elements; page.js rewrites their text in the viewer's zone and keeps it current."""
+    """Filters that write `<time>` elements; page.js rewrites their text in the viewer's zone and
+    keeps it current.
+    """
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
@@ -251,11 +271,15 @@ class _Times:
     def within(self, text: str | None, now: int) -> Markup:
         """A message whose ISO times become times for the reader."""
         parts = ISO_TIME.split(text or "")
-        return Markup("").join(_time(p, "clock", clock_time(p, now, self._zone)) if i % 2 else escape(p) for i, p in enumerate(parts))
+        return Markup("").join(
+            _time(p, "clock", clock_time(p, now, self._zone)) if i % 2 else escape(p)
+            for i, p in enumerate(parts)
+        )
 
 
 def _time(at: str | int, kind: str, words: str) -> Markup:
-    # All three are made here of numbers and fixed words; going through escape would double the cost of a page with many times.
+    # All three are made here of numbers and fixed words; going through escape would double the cost
+    # of a page with many times.
     return Markup(f'<time datetime="{iso_text(epoch(at))}" data-t="{kind}">{words}</time>')  # noqa: S704
 
 
@@ -265,16 +289,21 @@ _NOTHING = object()
 class VersionedCache:
     """Finished parts of pages, kept for as long as their key says that they show the same."""
 
-    #: Each query of the dashboard is a part of its own; more than these few at once are not worth the memory.
+    #: Each query of the dashboard is a part of its own; more than these few at once are not worth
+    #: the memory.
     MOST = 24
 
     def __init__(self) -> None:
         self._parts: dict[tuple[object, ...], Any] = {}
-        #: After each change of the data all threads want the same part: made side by side, each takes as long as all of them together.
+        #: After each change of the data all threads want the same part: made side by side, each
+        #: takes as long as all of them together.
         self._making = threading.RLock()
 
     def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What is kept under *key*, or made now. Nothing is kept under a key with a None in it: then the version is not known."""
+        """What is kept under *key*, or made now.
+
+        Nothing is kept under a key with a None in it: then the version is not known.
+        """
         if None in key:
             return make()
         # One look: between two, another thread may have cleared what was there.
@@ -295,7 +324,9 @@ class VersionedCache:
 
 
 def cached(key: tuple[object, ...], make: Callable[[], T]) -> T:
-    """What this app keeps under *key*, or what *make* gives; the key holds the version of the data and the minute."""
+    """What this app keeps under *key*, or what *make* gives; the key holds the version of the data
+    and the minute.
+    """
     parts: VersionedCache = current_app.extensions["quota_kept"]
     return parts.get(key, make)
 
@@ -311,13 +342,26 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
         clock=times.clock, countdown=times.countdown, ago=times.ago, with_times=times.within,
     )  # fmt: skip
     app.jinja_env.globals.update(
-        asset=_Assets(app), labels=labels, sparkline=svg.sparkline, bar=svg.bar, chart_height=svg.height, keep=parts.block, version=__version__
+        asset=_Assets(app),
+        labels=labels,
+        sparkline=svg.sparkline,
+        bar=svg.bar,
+        chart_height=svg.height,
+        keep=parts.block,
+        version=__version__,
     )
-    app.context_processor(lambda: {"now": clock.now(), "charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()})
+    app.context_processor(
+        lambda: {
+            "now": clock.now(),
+            "charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file(),
+        }
+    )
 
 
 class _Assets:
-    """Addresses of static files that change with their content, so that browsers may keep them for good."""
+    """Addresses of static files that change with their content, so that browsers may keep them for
+    good.
+    """
 
     def __init__(self, app: Flask) -> None:
         self._folder = Path(app.static_folder or "")
@@ -327,5 +371,7 @@ class _Assets:
         path = self._folder / name
         key = (name, path.stat().st_mtime_ns if path.is_file() else 0)
         if key not in self._known:
-            self._known[key] = hashlib.sha256(path.read_bytes()).hexdigest()[:10] if key[1] else "none"
+            self._known[key] = (
+                hashlib.sha256(path.read_bytes()).hexdigest()[:10] if key[1] else "none"
+            )
         return url_for("static", filename=name, v=self._known[key])

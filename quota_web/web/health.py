@@ -1,4 +1,7 @@
-"""`/healthz` and `/readyz`: whether the process answers, and whether it can do its work. Nobody has to sign in for them."""
+"""`/healthz` and `/readyz`: whether the process answers, and whether it can do its work.
+
+Nobody has to sign in for them.
+"""
 
 import threading
 from dataclasses import dataclass
@@ -16,7 +19,8 @@ blueprint = Blueprint("health", __name__)
 #: Where the kind of trouble that was logged last is kept.
 _LOGGED = "quota_readyz_logged"
 _LOOKS = "quota_readyz_looks"
-#: How long the database may take before it counts as silent. Longer than a new connection in place of a dead one takes.
+#: How long the database may take before it counts as silent. Longer than a new connection in place
+#: of a dead one takes.
 LOOK_S = 4.0
 
 
@@ -40,7 +44,9 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """503 with the kind of trouble when the database or the schedule does not work; who is signed in is told the words, too."""
+    """503 with the kind of trouble when the database or the schedule does not work; who is signed
+    in is told the words, too.
+    """
     looks: _Looks = current_app.extensions[_LOOKS]
     is_silent = not looks.wait()
     found = _silent() if is_silent else looks.found or _schedule()
@@ -55,14 +61,18 @@ def readyz() -> tuple[Response, int]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why the work cannot be done: the kind (`database`, `storing`, `schedule`) is for everybody, the words are not."""
+    """Why the work cannot be done: the kind (`database`, `storing`, `schedule`) is for everybody,
+    the words are not.
+    """
 
     kind: str
     words: str
 
 
 class _Looks:
-    """Looks at the database in a thread beside, one at a time, so that nobody waits who asks how it is."""
+    """Looks at the database in a thread beside, one at a time, so that nobody waits who asks how it
+    is.
+    """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -74,7 +84,9 @@ class _Looks:
         self.found: Trouble | None = None
 
     def wait(self) -> bool:
-        """Look, or wait for the look under way; False where that takes longer than LOOK_S from its beginning."""
+        """Look, or wait for the look under way; False where that takes longer than LOOK_S from its
+        beginning.
+        """
         with self._changed:
             if not self._is_looking:
                 self._is_looking, self._began_at = True, clock.monotonic()
@@ -105,7 +117,11 @@ def _database() -> Trouble | None:
     except QuotaError as error:
         return Trouble("database", f"the database cannot be used ({type(error).__name__}): {error}")
     trouble = overview.trouble()
-    return None if trouble is None else Trouble("storing", f"nothing can be stored ({type(trouble).__name__}): {trouble}")
+    return (
+        None
+        if trouble is None
+        else Trouble("storing", f"nothing can be stored ({type(trouble).__name__}): {trouble}")
+    )
 
 
 def _schedule() -> Trouble | None:

@@ -1,6 +1,8 @@
-"""Names under which the dashboard may be opened: the guard against a foreign page whose name is made to point here.
+"""Names under which the dashboard may be opened: the guard against a foreign page whose name is
+made to point here.
 
-A browser cannot be lured to an IP address or to localhost under a foreign name, so those need no setting.
+A browser cannot be lured to an IP address or to localhost under a foreign name, so those need no
+setting.
 """
 
 import ipaddress
@@ -13,12 +15,19 @@ _PORT = re.compile(r"[0-9]{1,5}")
 
 
 def hostname(header: str) -> str | None:
-    """The name or address of a Host header, in lower case and without its port; None if it is malformed."""
+    """The name or address of a Host header, in lower case and without its port; None if it is
+    malformed.
+    """
     if len(header) > MAX_HEADER:
         return None
     if header.startswith("["):
         host, bracket, port = header[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")) or "%" in host or not _is_address(host, 6):
+        if (
+            not bracket
+            or (port and not port.startswith(":"))
+            or "%" in host
+            or not _is_address(host, 6)
+        ):
             return None
         port = port[1:]
     else:
@@ -32,10 +41,15 @@ def hostname(header: str) -> str | None:
 
 
 def is_trusted(host: str, trusted: tuple[str, ...]) -> bool:
-    """Whether a name is an address, localhost or one of the trusted ones; `.example.org` stands for all names below it, too."""
+    """Whether a name is an address, localhost or one of the trusted ones; `.example.org` stands for
+    all names below it, too.
+    """
     if host == "localhost" or _is_address(host):
         return True
-    return any(host == name.lstrip(".") or (name.startswith(".") and host.endswith(name)) for name in trusted)
+    return any(
+        host == name.lstrip(".") or (name.startswith(".") and host.endswith(name))
+        for name in trusted
+    )
 
 
 def _is_address(host: str, version: int | None = None) -> bool:

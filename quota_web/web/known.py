@@ -1,9 +1,12 @@
-"""Whom we know before they have signed in: a browser that somebody signed in with before, and this machine itself.
+"""Whom we know before they have signed in: a browser that somebody signed in with before, and this
+machine itself.
 
-Being known opens nothing. It gives a pot of its own to guess the password out of, which strangers cannot use up.
+Being known opens nothing. It gives a pot of its own to guess the password out of, which strangers
+cannot use up.
 
-A session has the browser's name, and says it as long as its cookie lasts, also when it no longer counts. The cookie of its
-own, which lasts longer, comes with a later answer than the sign-in's: what reads a single cookie there must find the session's.
+A session has the browser's name, and says it as long as its cookie lasts, also when it no longer
+counts. The cookie of its own, which lasts longer, comes with a later answer than the sign-in's:
+what reads a single cookie there must find the session's.
 """
 
 import hashlib
@@ -53,7 +56,15 @@ def save(app: Flask, response: Response, path: str, secure: bool) -> None:
     given = g.get(_GIVEN)
     if given is not None:
         value = _signer(app).sign(given).decode("ascii")
-        response.set_cookie(COOKIE, value, max_age=KEPT_FOR_S, path=path, secure=secure, httponly=True, samesite="Lax")
+        response.set_cookie(
+            COOKIE,
+            value,
+            max_age=KEPT_FOR_S,
+            path=path,
+            secure=secure,
+            httponly=True,
+            samesite="Lax",
+        )
 
 
 def _browser() -> str | None:
@@ -78,7 +89,9 @@ def _signer(app: Flask) -> Signer:
 
 
 def _is_alone_here() -> bool:
-    """Whether the request comes from this machine itself, which no stranger reaches through a proxy."""
+    """Whether the request comes from this machine itself, which no stranger reaches through a
+    proxy.
+    """
     where_from = request.environ.get(proxy.FROM_HERE)
     if where_from == proxy.PROXIED:
         # Also for the other processes, and for this one when it starts again.

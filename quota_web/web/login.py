@@ -37,7 +37,11 @@ def _elsewhere() -> BaseResponse:
     if security.signed_in():
         return redirect(security.safe_next(request.args.get("next")), 303)
     header = services().settings.proxy_user_header
-    raise Refusal(401, "The reverse proxy named no user", f"It signs people in here (QUOTA_AUTH=proxy) and must send their name as {header}.")
+    raise Refusal(
+        401,
+        "The reverse proxy named no user",
+        f"It signs people in here (QUOTA_AUTH=proxy) and must send their name as {header}.",
+    )
 
 
 @blueprint.post("/logout")
@@ -52,7 +56,13 @@ def logout() -> BaseResponse:
 def _enter() -> Answer:
     target = request.form.get("next")
     try:
-        epoch = login.sign_in(security.gate(), request.form.get("password", ""), request.remote_addr, clock.now(), security.own_pot())
+        epoch = login.sign_in(
+            security.gate(),
+            request.form.get("password", ""),
+            request.remote_addr,
+            clock.now(),
+            security.own_pot(),
+        )
     except TooManyTries as error:
         return _too_many(_form(target, retry_after=error.retry_after), error)
     if epoch is None:
@@ -65,7 +75,14 @@ def _set_up() -> Answer:
     form = request.form
     new = NewPassword(form.get("password", ""), form.get("password_again", ""))
     try:
-        epoch = login.choose_first(security.gate(), form.get("code", ""), new, request.remote_addr, clock.now(), security.own_pot())
+        epoch = login.choose_first(
+            security.gate(),
+            form.get("code", ""),
+            new,
+            request.remote_addr,
+            clock.now(),
+            security.own_pot(),
+        )
     except BadInput as error:
         return _setup_form(errors={error.field: error.message})
     except TooManyTries as error:
@@ -74,13 +91,21 @@ def _set_up() -> Answer:
     return redirect(url_for("dashboard.index"), 303)
 
 
-def _form(target: str | None, error: str | None = None, retry_after: int | None = None) -> tuple[str, int]:
+def _form(
+    target: str | None, error: str | None = None, retry_after: int | None = None
+) -> tuple[str, int]:
     shown = security.safe_next(target) if target else ""
-    return render_template("sign_in/login.html", next=shown, error=error, retry_after=retry_after), 401 if error else 200
+    return render_template(
+        "sign_in/login.html", next=shown, error=error, retry_after=retry_after
+    ), 401 if error else 200
 
 
-def _setup_form(errors: dict[str, str] | None = None, retry_after: int | None = None) -> tuple[str, int]:
-    return render_template("sign_in/setup.html", errors=errors or {}, retry_after=retry_after), 422 if errors else 200
+def _setup_form(
+    errors: dict[str, str] | None = None, retry_after: int | None = None
+) -> tuple[str, int]:
+    return render_template(
+        "sign_in/setup.html", errors=errors or {}, retry_after=retry_after
+    ), 422 if errors else 200
 
 
 def _too_many(form: tuple[str, int], error: TooManyTries) -> Answer:

@@ -1,8 +1,10 @@
-"""What stands between the server and the app: whose forwarded headers count, and the path that the app lives under.
+"""What stands between the server and the app: whose forwarded headers count, and the path that the
+app lives under.
 
-Anybody can send `X-Forwarded-For` or name a user. Such headers count only where the peer, the other end of the
-connection, is one of QUOTA_TRUSTED_PROXIES; from everybody else they are dropped. A malformed or doubled one from
-a trusted proxy is refused rather than guessed at. What is refused is marked here and answered by `security`, in the app's own style.
+Anybody can send `X-Forwarded-For` or name a user. Such headers count only where the peer, the other
+end of the connection, is one of QUOTA_TRUSTED_PROXIES; from everybody else they are dropped. A
+malformed or doubled one from a trusted proxy is refused rather than guessed at. What is refused is
+marked here and answered by `security`, in the app's own style.
 """
 
 import ipaddress
@@ -27,11 +29,24 @@ FROM_HERE, ALONE, PROXIED = "quota.from_here", "alone", "proxied"
 #: A peer on a Unix socket has no address; whoever may open the socket is on this machine.
 LOCAL = "127.0.0.1"
 
-_FOR, _PROTO, _HOST, _PREFIX = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PREFIX"
+_FOR, _PROTO, _HOST, _PREFIX = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PREFIX",
+)
 _USED = frozenset({_FOR, _PROTO, _HOST, _PREFIX})
 #: Other spellings of the same; nothing here reads them, and nothing below should be tempted to.
 _ALSO_FORWARDED = frozenset(
-    {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_CONNECTING_IP", "HTTP_X_SCRIPT_NAME", "HTTP_VIA"}
+    {
+        "HTTP_FORWARDED",
+        "HTTP_X_REAL_IP",
+        "HTTP_X_CLIENT_IP",
+        "HTTP_TRUE_CLIENT_IP",
+        "HTTP_CF_CONNECTING_IP",
+        "HTTP_X_SCRIPT_NAME",
+        "HTTP_VIA",
+    }
 )
 _SHAPES = {
     _PROTO: re.compile(r"https?", re.IGNORECASE),
@@ -45,7 +60,9 @@ def init_app(app: Flask) -> None:
 
 
 class Door:
-    """The middleware: cleans the headers, lets Werkzeug apply those that count, and cuts the prefix off the path."""
+    """The middleware: cleans the headers, lets Werkzeug apply those that count, and cuts the prefix
+    off the path.
+    """
 
     def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
         self._app = app
@@ -54,7 +71,9 @@ class Door:
         self._has_proxy_here = False
         self._user_header = "HTTP_" + settings.proxy_user_header.upper().replace("-", "_")
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
         self._note_where_from(environ)
         believed = is_trusted(environ.get("REMOTE_ADDR"), self._trusted)
         keep = _USED | {self._user_header} if believed else frozenset()
@@ -62,12 +81,20 @@ class Door:
         refused = _malformed(environ)
         if refused is not None:
             drop(environ, keep - _USED)
-            environ[REFUSED] = (400, refused, "The reverse proxy must replace this header, not hand on or add to the visitor's.")
+            environ[REFUSED] = (
+                400,
+                refused,
+                "The reverse proxy must replace this header, not hand on or add to the visitor's.",
+            )
         self._enter_prefix(environ, believed)
         return self._fixed(environ, start_response)
 
     def _note_where_from(self, environ: "WSGIEnvironment") -> None:
-        """Mark what comes from this machine. Once a proxy here was seen, nothing from here is known to be the owner's: it may add no header."""
+        """Mark what comes from this machine.
+
+        Once a proxy here was seen, nothing from here is known to be the owner's: it may add no
+        header.
+        """
         if not _is_loopback(environ.get("REMOTE_ADDR", "")):
             return
         self._has_proxy_here = self._has_proxy_here or any(_is_forwarded(name) for name in environ)
@@ -85,20 +112,30 @@ class Door:
             environ["PATH_INFO"] = path.removeprefix(prefix) or "/"
         elif not forwarded:
             # A proxy that names the prefix has cut it off; without one, the path must have it.
-            environ.setdefault(REFUSED, (404, "There is nothing here", _cut_advice(prefix, believed)))
+            environ.setdefault(
+                REFUSED, (404, "There is nothing here", _cut_advice(prefix, believed))
+            )
 
 
 def _cut_advice(prefix: str, believed: bool) -> str:
-    """What to do where a path comes without its prefix: at the address itself, if a proxy cut it off on the way."""
-    header = f"send {_spelled(_PREFIX)}: {prefix}" + ("" if believed else " from an address in QUOTA_TRUSTED_PROXIES")
+    """What to do where a path comes without its prefix: at the address itself, if a proxy cut it
+    off on the way.
+    """
+    header = f"send {_spelled(_PREFIX)}: {prefix}" + (
+        "" if believed else " from an address in QUOTA_TRUSTED_PROXIES"
+    )
     return (
         f"Codex Quota lives under {prefix}/ (QUOTA_URL_PREFIX). If that is where the browser is, "
-        f"its reverse proxy cuts {prefix} off the path: it must hand the path on whole, or {header}."
+        f"its reverse proxy cuts {prefix} off the path: it must hand the path on whole, or "
+        f"{header}."
     )
 
 
 def is_trusted(peer: str | None, trusted: tuple[Network, ...]) -> bool:
-    """Whether the other end of the connection is one of the trusted proxies. On a Unix socket it counts as 127.0.0.1."""
+    """Whether the other end of the connection is one of the trusted proxies.
+
+    On a Unix socket it counts as 127.0.0.1.
+    """
     try:
         address = ipaddress.ip_address((peer or LOCAL).partition("%")[0])
     except ValueError:
@@ -129,7 +166,9 @@ def drop(environ: "WSGIEnvironment", keep: frozenset[str], also: str | None = No
 
 
 def _malformed(environ: "WSGIEnvironment") -> str | None:
-    """What is wrong with the forwarded headers that count; brings the client's address into its plain form."""
+    """What is wrong with the forwarded headers that count; brings the client's address into its
+    plain form.
+    """
     for name, shape in _SHAPES.items():
         value = environ.get(name)
         if value is not None and not shape.fullmatch(value.strip()):
@@ -138,7 +177,8 @@ def _malformed(environ: "WSGIEnvironment") -> str | None:
         environ[_PROTO] = environ[_PROTO].strip().lower()
     chain = environ.get(_FOR)
     if chain is not None:
-        # Only the last entry is the proxy's own word; those before it are whatever the visitor sent.
+        # Only the last entry is the proxy's own word; those before it are whatever the visitor
+        # sent.
         client = client_address(chain.rpartition(",")[2].strip())
         if client is None:
             return f"{_spelled(_FOR)} does not end in an IP address"

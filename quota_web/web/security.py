@@ -1,9 +1,12 @@
-"""Who may do what: one check before every request, which lets nothing through that is not declared here.
+"""Who may do what: one check before every request, which lets nothing through that is not declared
+here.
 
 1. The peer's headers were in order (proxy.py), and the host is one under which we may be opened.
-2. Whoever asks is found out: a session, an API token, a user whom a trusted proxy names, or a stranger.
+2. Whoever asks is found out: a session, an API token, a user whom a trusted proxy names, or a
+   stranger.
 3. The endpoint's scope, from the one table below, says whether that is enough.
-4. What changes something must come from our own pages, with their CSRF token; API tokens need neither, since no browser adds them by itself.
+4. What changes something must come from our own pages, with their CSRF token; API tokens need
+   neither, since no browser adds them by itself.
 """
 
 from dataclasses import dataclass
@@ -27,8 +30,9 @@ from quota_web.web.errors import Refusal, wants_json
 
 csrf = CSRFProtect()
 
-#: What an endpoint asks for. `public`: nothing; `read`, `refresh`, `write`: what API tokens can be allowed, too;
-#: `session`: a person, because credentials or the sign-in itself are shown or changed.
+#: What an endpoint asks for. `public`: nothing; `read`, `refresh`, `write`: what API tokens can be
+#: allowed, too; `session`: a person, because credentials or the sign-in itself are shown or
+#: changed.
 PUBLIC, READ, REFRESH, WRITE, SESSION = "public", "read", "refresh", "write", "session"
 
 #: Every endpoint's scope. One that is missing here is an error at start, and closed.
@@ -74,7 +78,8 @@ MAY = {
 }
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -88,7 +93,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
 FORM_MARGIN = 64 * 1024
-#: Which endpoints are sent files; all other forms are a few words, and reading a large one would be work for strangers.
+#: Which endpoints are sent files; all other forms are a few words, and reading a large one would be
+#: work for strangers.
 TAKES_FILES = {"auth.save", "auth.preview"}
 MAX_FORM = 64 * 1024
 #: An address to go back to that is longer is none of ours that a person was at.
@@ -119,7 +125,8 @@ def init_app(app: Flask) -> None:
         MAX_CONTENT_LENGTH=MAX_BODY + FORM_MARGIN,
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
         MAX_FORM_PARTS=50,
-        # We ask for the token ourselves, after looking who asks; it holds as long as its session. The Origin is checked here, too.
+        # We ask for the token ourselves, after looking who asks; it holds as long as its session.
+        # The Origin is checked here, too.
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
@@ -151,7 +158,9 @@ def principal() -> Principal:
 
 
 def actor() -> str:
-    """Who acts, for the audit: `password session`, `token NAME`, or the user whom the proxy names."""
+    """Who acts, for the audit: `password session`, `token NAME`, or the user whom the proxy
+    names.
+    """
     return principal().actor
 
 
@@ -161,12 +170,16 @@ def signed_in() -> bool:
 
 
 def may_see_credentials() -> bool:
-    """Whether whoever asks may see what is told of credentials: where they lie, until when they hold. Nobody sees a token."""
+    """Whether whoever asks may see what is told of credentials: where they lie, until when they
+    hold. Nobody sees a token.
+    """
     return principal().may(SESSION)
 
 
 def is_known() -> bool:
-    """Whether somebody who has signed in, or has a token, asks an endpoint that answers everybody, whatever works. A visitor is nobody."""
+    """Whether somebody who has signed in, or has a token, asks an endpoint that answers everybody,
+    whatever works. A visitor is nobody.
+    """
     try:
         return _find_principal().kind not in ("stranger", "visitor")
     except QuotaError:
@@ -174,13 +187,18 @@ def is_known() -> bool:
 
 
 def data_version() -> tuple[str, int]:
-    """The data's version when the request came in; read together with what says whether its session counts."""
+    """The data's version when the request came in; read together with what says whether its session
+    counts.
+    """
     return overview.version(g.get("site"))
 
 
 def is_cross_site() -> bool:
     """Whether another site led the browser here. A program with a token is never led."""
-    return sessions.bearer() is None and request.headers.get("Sec-Fetch-Site", "") in ("cross-site", "same-site")
+    return sessions.bearer() is None and request.headers.get("Sec-Fetch-Site", "") in (
+        "cross-site",
+        "same-site",
+    )
 
 
 def start_session(epoch: int) -> None:
@@ -193,7 +211,9 @@ def start_session(epoch: int) -> None:
 
 
 def own_pot() -> str | None:
-    """The pot out of which whoever asks guesses the password, where we know who it is; strangers cannot use that one up."""
+    """The pot out of which whoever asks guesses the password, where we know who it is; strangers
+    cannot use that one up.
+    """
     return "session" if principal().kind == "session" else known.own_pot()
 
 
@@ -204,13 +224,18 @@ def end_session() -> None:
 
 
 def safe_next(target: str | None, otherwise: str | None = None) -> str:
-    """Where to go next: *target* if it is a path of ours, else *otherwise* (the dashboard). Never another site, however it is spelled."""
+    """Where to go next: *target* if it is a path of ours, else *otherwise* (the dashboard).
+
+    Never another site, however it is spelled.
+    """
     home = url_for("dashboard.index")
     return target if target and _is_ours(target, home) else otherwise or home
 
 
 def _is_ours(target: str, home: str) -> bool:
-    """Whether browsers read *target* as a path below *home*: they drop control characters, and take \\ for /."""
+    """Whether browsers read *target* as a path below *home*: they drop control characters, and take
+    \\ for /.
+    """
     if len(target) > MAX_TARGET or any(not " " < c < "\x7f" for c in target) or "\\" in target:
         return False
     try:
@@ -245,7 +270,9 @@ def _check() -> BaseResponse | None:
 
 
 def _check_ways() -> None:
-    """Refuse what came in a wrong way: malformed forwarded headers, outside the prefix, or under a foreign name."""
+    """Refuse what came in a wrong way: malformed forwarded headers, outside the prefix, or under a
+    foreign name.
+    """
     if (refused := request.environ.get(proxy.REFUSED)) is not None:
         raise Refusal(*refused)
     header = request.environ.get("HTTP_HOST")
@@ -258,7 +285,10 @@ def _check_ways() -> None:
         raise Refusal(400, "The Host header is malformed")
     if not hosts.is_trusted(host, trusted):
         # Which names there are already is nothing for who comes under another.
-        advice = f"If {host} is yours, start the service with QUOTA_TRUSTED_HOSTS={host}; beside other names, after a comma."
+        advice = (
+            f"If {host} is yours, start the service with QUOTA_TRUSTED_HOSTS={host}; beside "
+            f"other names, after a comma."
+        )
         raise Refusal(400, "This name is not one of QUOTA_TRUSTED_HOSTS", advice)
 
 
@@ -299,7 +329,9 @@ def _proxy_user(header: str) -> Principal:
 
 
 def _session_counts() -> bool:
-    """Whether the cookie's session is signed in, of the present epoch, and was used within its lifetime; notes the use."""
+    """Whether the cookie's session is signed in, of the present epoch, and was used within its
+    lifetime; notes the use.
+    """
     if not session.get(_SIGNED_IN):
         return False
     now, seen = clock.now(), session.get(_SEEN)
@@ -315,14 +347,18 @@ def _session_counts() -> bool:
 
 
 def _deny(who: Principal) -> BaseResponse:
-    """Lead a stranger's browser to the sign-in, tell a program 401; whoever is known but may not, 403."""
+    """Lead a stranger's browser to the sign-in, tell a program 401; whoever is known but may not,
+    403.
+    """
     if who.kind != "stranger":
         raise Refusal(403, "That is not allowed here", _forbidden_advice(who))
     if wants_json():
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "Codex Quota"}))
     here = request.script_root + quote(request.path)
     here += f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
-    is_worth_it = request.method == "GET" and len(here) <= MAX_TARGET and here != url_for("dashboard.index")
+    is_worth_it = (
+        request.method == "GET" and len(here) <= MAX_TARGET and here != url_for("dashboard.index")
+    )
     return redirect(url_for("sign_in.login", next=here if is_worth_it else None), 303)
 
 
@@ -335,31 +371,42 @@ def _forbidden_advice(who: Principal) -> str:
 
 
 def _check_origin() -> None:
-    """Refuse what another site's page sends with our user's cookie. What says nothing about where it came from is left to the CSRF token."""
+    """Refuse what another site's page sends with our user's cookie.
+
+    What says nothing about where it came from is left to the CSRF token.
+    """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
     if site in ("same-origin", "none"):
         return
     if site is not None:
         raise Refusal(403, "This came from another site", _CROSS_SITE_ADVICE)
-    # Browsers leave Sec-Fetch-Site out on plain http; under a strict Referrer-Policy, such as proxies like to set, their Origin is null there.
+    # Browsers leave Sec-Fetch-Site out on plain http; under a strict Referrer-Policy, such as
+    # proxies like to set, their Origin is null there.
     if origin != "null" and not _origin_is_ours(origin):
         raise Refusal(403, "This came from another site", _other_origin_advice(origin))
 
 
 def _other_origin_advice(origin: str) -> str:
     return (
-        f"The browser was at {shortened(origin)}, and this was sent to {request.headers.get('Host', '')}. {_CROSS_SITE_ADVICE} "
-        "If that was the dashboard, its reverse proxy must hand on the Host header that the browser sends."
+        f"The browser was at {shortened(origin)}, and this was sent to "
+        f"{request.headers.get('Host', '')}. {_CROSS_SITE_ADVICE} "
+        "If that was the dashboard, its reverse proxy must hand on the Host header that the "
+        "browser sends."
     )
 
 
 def _origin_is_ours(origin: str) -> bool:
-    """Whether an Origin names the host that was asked. Its scheme may differ: a proxy may have ended https."""
+    """Whether an Origin names the host that was asked.
+
+    Its scheme may differ: a proxy may have ended https.
+    """
     scheme, separator, host = origin.partition("://")
     if not separator or scheme not in ("http", "https") or not host:
         return False
     default = ":443" if scheme == "https" else ":80"
-    return host.lower().removesuffix(default) == request.headers.get("Host", "").lower().removesuffix(default)
+    return host.lower().removesuffix(default) == request.headers.get(
+        "Host", ""
+    ).lower().removesuffix(default)
 
 
 def _add_headers(response: Response) -> Response:
@@ -376,4 +423,9 @@ def _add_headers(response: Response) -> Response:
 
 def _for_templates() -> dict[str, object]:
     who = principal()
-    return {"signed_in": who.may(READ), "may_change": who.may(SESSION), "can_sign_out": who.kind == "session", "user": who.user}
+    return {
+        "signed_in": who.may(READ),
+        "may_change": who.may(SESSION),
+        "can_sign_out": who.kind == "session",
+        "user": who.user,
+    }

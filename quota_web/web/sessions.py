@@ -1,4 +1,6 @@
-"""The session cookie: signed with keys derived from the instance's own, for its path alone, and never beside a bearer token."""
+"""The session cookie: signed with keys derived from the instance's own, for its path alone, and
+never beside a bearer token.
+"""
 
 import hashlib
 import hmac
@@ -31,19 +33,25 @@ def init_app(app: Flask) -> None:
 
 
 def bearer() -> str | None:
-    """The token of an `Authorization: Bearer` header; a request that has one is a program's, and its cookies mean nothing.
+    """The token of an `Authorization: Bearer` header; a request that has one is a program's, and
+    its cookies mean nothing.
 
-    A proxy that signs people in may send a bearer token of its own along: beside it, only ours count.
+    A proxy that signs people in may send a bearer token of its own along: beside it, only ours
+    count.
     """
     scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or (services().settings.auth != "password" and not token.startswith(tokens.PREFIX)):
+    if scheme.lower() != "bearer" or (
+        services().settings.auth != "password" and not token.startswith(tokens.PREFIX)
+    ):
         return None
     return token
 
 
 class KeySessions(SecureCookieSessionInterface):
-    """Flask's signed cookies, with keys that are first read when a request needs them: making an app touches no disk."""
+    """Flask's signed cookies, with keys that are first read when a request needs them: making an
+    app touches no disk.
+    """
 
     digest_method = staticmethod(hashlib.sha256)
 
@@ -51,7 +59,8 @@ class KeySessions(SecureCookieSessionInterface):
         if request.path == "/healthz":
             return self.session_class()
         try:
-            # Also for who brings a token instead of a cookie: pages print forms, and those are signed.
+            # Also for who brings a token instead of a cookie: pages print forms, and those are
+            # signed.
             unlock(app)
         except QuotaError as error:
             request.environ[FAULT] = error
@@ -61,7 +70,8 @@ class KeySessions(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if app.secret_key and bearer() is None:
             super().save_session(app, session, response)
-            # After the session's own: that is the one which whoever reads a single cookie must find.
+            # After the session's own: that is the one which whoever reads a single cookie must
+            # find.
             known.save(app, response, self.get_cookie_path(app), self.get_cookie_secure(app))
 
     def get_cookie_path(self, app: Flask) -> str:
@@ -78,8 +88,12 @@ def unlock(app: Flask) -> None:
         return
     present = services()
     password = present.settings.password.reveal() if present.settings.password else ""
-    # The fixed password is part of the key: when it changes, cookies from before fit no more, and no cookie says anything about it.
-    keys = [hmac.digest(key, b"password:" + password.encode("utf-8", "surrogatepass"), "sha256") for key in present.cipher.cookie_keys()]
+    # The fixed password is part of the key: when it changes, cookies from before fit no more, and
+    # no cookie says anything about it.
+    keys = [
+        hmac.digest(key, b"password:" + password.encode("utf-8", "surrogatepass"), "sha256")
+        for key in present.cipher.cookie_keys()
+    ]
     # The main key last: another thread takes its presence as a sign that all is there.
     app.config["SECRET_KEY_FALLBACKS"] = keys[1:]
     app.config["SECRET_KEY"] = keys[0]

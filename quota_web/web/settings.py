@@ -32,13 +32,20 @@ def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str
         return _page(errors={"password": why}), 422
     new = NewPassword(form.get("password", ""), form.get("password_again", ""))
     try:
-        present, who = form.get("current_password", ""), (request.remote_addr, clock.now(), security.actor(), security.own_pot())
+        present, who = (
+            form.get("current_password", ""),
+            (request.remote_addr, clock.now(), security.actor(), security.own_pot()),
+        )
         epoch = login.change_password(security.gate(), present, new, *who)
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     except TooManyTries as error:
         wait = f"Too many tries. Try again in {filters.span(error.retry_after)}."
-        return _page(errors={"current_password": wait}), 429, {"Retry-After": str(error.retry_after)}
+        return (
+            _page(errors={"current_password": wait}),
+            429,
+            {"Retry-After": str(error.retry_after)},
+        )
     security.start_session(epoch)
     flash("The password is changed. All other sessions have ended.", "ok")
     return redirect(url_for("settings.index"), 303)
@@ -51,14 +58,22 @@ def token_create() -> str | tuple[str, int]:
     try:
         made, token = tokens.create(name, can_write, clock.now(), security.actor())
     except BadInput as error:
-        return _page(errors={error.field: error.message}, values={"token_name": name, "token_write": can_write}), 422
+        return _page(
+            errors={error.field: error.message},
+            values={"token_name": name, "token_write": can_write},
+        ), 422
     return _page(new_token={"name": made, "token": token.reveal()})
 
 
 @blueprint.post("/tokens/revoke")
 def token_revoke() -> BaseResponse | tuple[str, int]:
     try:
-        name = tokens.revoke(request.form.get("name", ""), clock.now(), security.actor(), request.form.get("created_at", type=int))
+        name = tokens.revoke(
+            request.form.get("name", ""),
+            clock.now(),
+            security.actor(),
+            request.form.get("created_at", type=int),
+        )
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     flash(f"Token {name} is revoked.", "ok")
@@ -66,8 +81,18 @@ def token_revoke() -> BaseResponse | tuple[str, int]:
 
 
 def _page(**more: Any) -> str:
-    listed = [{"name": t.name, "can_write": t.can_write, "created_at": t.created_at, "last_used_at": t.last_used_at} for t in tokens.listed()]
-    return render_template("settings/index.html", **({"password_fixed": _password_fixed(), "tokens": listed} | more))
+    listed = [
+        {
+            "name": t.name,
+            "can_write": t.can_write,
+            "created_at": t.created_at,
+            "last_used_at": t.last_used_at,
+        }
+        for t in tokens.listed()
+    ]
+    return render_template(
+        "settings/index.html", **({"password_fixed": _password_fixed(), "tokens": listed} | more)
+    )
 
 
 def _password_fixed() -> str | None:

@@ -1,7 +1,9 @@
-"""Charts drawn on the server, for pages without JavaScript: bars, sparklines and the chart.svg of one account.
+"""Charts drawn on the server, for pages without JavaScript: bars, sparklines and the chart.svg of
+one account.
 
-Pure functions over columns. A value holds until the next one, so lines are steps; a gap or a reset breaks them.
-Everything is said with attributes and classes, since the content security policy forbids inline styles.
+Pure functions over columns. A value holds until the next one, so lines are steps; a gap or a reset
+breaks them. Everything is said with attributes and classes, since the content security policy
+forbids inline styles.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,39 +28,73 @@ WIDTH, NARROW = 720, 360
 #: Room for a time mark.
 TICK_ROOM = 78
 #: The same as in the style sheet: Debian’s "system-ui" is wider.
-FONT = "-apple-system, Segoe UI, Roboto, Noto Sans, Helvetica Neue, Liberation Sans, Arial, sans-serif"
+FONT = (
+    "-apple-system, Segoe UI, Roboto, Noto Sans, Helvetica Neue, Liberation Sans, Arial, sans-serif"
+)
 #: Spans between time marks, in seconds; the first that leaves room enough is taken.
-TICK_STEPS = (3_600, 10_800, 21_600, 43_200, *(days * 86_400 for days in (1, 2, 7, 14, 30, 61, 365, 1825)))
+TICK_STEPS = (
+    3_600,
+    10_800,
+    21_600,
+    43_200,
+    *(days * 86_400 for days in (1, 2, 7, 14, 30, 61, 365, 1825)),
+)
 PALETTES = {
-    "light": {"ink": "#1d2523", "soft": "#5c6663", "grid": "#d9dedb", "line": "#0d7362", "band": "#0d7362"},
-    "dark": {"ink": "#e4eae7", "soft": "#98a5a0", "grid": "#2f3937", "line": "#4fc7ae", "band": "#4fc7ae"},
+    "light": {
+        "ink": "#1d2523",
+        "soft": "#5c6663",
+        "grid": "#d9dedb",
+        "line": "#0d7362",
+        "band": "#0d7362",
+    },
+    "dark": {
+        "ink": "#e4eae7",
+        "soft": "#98a5a0",
+        "grid": "#2f3937",
+        "line": "#4fc7ae",
+        "band": "#4fc7ae",
+    },
 }
 
 
-BAR = '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width="{:g}" height="6"/></svg>'
+BAR = (
+    '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" '
+    'aria-hidden="true"><rect width="{:g}" height="6"/></svg>'
+)
 SPARK = Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
 SPARK_LINE = Markup('<path class="spark-{}" d="{}"/>')
 
 
 def bar(remaining: float, level: str) -> Markup:
-    """A bar as wide as what is left; the number beside it says the same, so it is hidden from screen readers."""
+    """A bar as wide as what is left; the number beside it says the same, so it is hidden from
+    screen readers.
+    """
     return Markup(BAR.format(level, round(float(remaining), 1)))  # noqa: S704 - a number and a word of ours
 
 
 def sparkline(spark: Mapping[str, Any] | None) -> Markup:
-    """The last 24 hours of an account in the size of a word: its shortest window as the line, the next one behind it.
+    """The last 24 hours of an account in the size of a word: its shortest window as the line, the
+    next one behind it.
 
-    *spark* holds `t` (epoch seconds) and a column for each of its own windows that was read, the shortest first.
+    *spark* holds `t` (epoch seconds) and a column for each of its own windows that was read, the
+    shortest first.
     """
     times: Sequence[int] = (spark or {}).get("t") or ()
     windows = [(key, values) for key, values in (spark or {}).items() if key != "t"]
     lines = [(key, values) for key, values in windows if any(v is not None for v in values)][:2]
     if not lines or len(times) < 2:
-        return Markup('<span class="none"><span aria-hidden="true">–</span><span class="sr">no readings</span></span>')
+        return Markup(
+            '<span class="none"><span aria-hidden="true">–</span><span class="sr">no '
+            "readings</span></span>"
+        )
     x = _scale(times[0], times[-1], 0, SPARK_WIDTH)
     y = _scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
-    drawn = [(place, values) for place, (_, values) in zip(("first", "second"), lines, strict=False)]
-    paths = Markup("").join(SPARK_LINE.format(place, steps(times, values, x, y)) for place, values in drawn[::-1])
+    drawn = [
+        (place, values) for place, (_, values) in zip(("first", "second"), lines, strict=False)
+    ]
+    paths = Markup("").join(
+        SPARK_LINE.format(place, steps(times, values, x, y)) for place, values in drawn[::-1]
+    )
     return SPARK.format(SPARK_WIDTH, SPARK_HEIGHT, spark_gist(lines), paths)
 
 
@@ -95,14 +131,18 @@ def chart(
     high = height(len(series))
     parts: list[str] = []
     for i, one in enumerate(_drawn(s, history["step_seconds"]) for s in series):
-        parts += _panel(one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink, width)
+        parts += _panel(
+            one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink, width
+        )
     parts += _time_axis(start, end, series, ink, zone, width)
     if not series:
         parts.append(_text(width / 2, TOP + 70, nothing, ink["soft"], "middle"))
     gist = "; ".join(panel_gist(s) for s in series) or nothing
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high}" width="{width}" height="{high}" role="img" '
-        f'font-family="{FONT}" font-size="12"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high}" width="{width}" '
+        f'height="{high}" role="img" '
+        f'font-family="{FONT}" '
+        f'font-size="12"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -111,11 +151,23 @@ def panel_gist(one: Mapping[str, Any]) -> str:
     lows = [v for v in one.get("min") or one["remaining"] if v is not None]
     now = next((v for v in reversed(one["remaining"]) if v is not None), None)
     name = labels.window_title(one["window"])
-    return f"{name}: no readings" if not lows or now is None else f"{name}: lowest {min(lows):g} %, last {now:g} %"
+    return (
+        f"{name}: no readings"
+        if not lows or now is None
+        else f"{name}: lowest {min(lows):g} %, last {now:g} %"
+    )
 
 
-def steps(times: Sequence[int], values: Column, x: Callable[[float], float], y: Callable[[float], float], rise: float = RESET_RISE) -> str:
-    """A path that holds each value until the next, lifts the pen at gaps and breaks at a *rise*, where a reset filled the window."""
+def steps(
+    times: Sequence[int],
+    values: Column,
+    x: Callable[[float], float],
+    y: Callable[[float], float],
+    rise: float = RESET_RISE,
+) -> str:
+    """A path that holds each value until the next, lifts the pen at gaps and breaks at a *rise*,
+    where a reset filled the window.
+    """
     path: list[str] = []
     before: float | None = None
     for t, value in zip(times, values, strict=True):
@@ -139,15 +191,31 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 
 def _drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
-    """A series as it is drawn: where a slot holds whole cycles of the window, its lowest value tells more than its last."""
+    """A series as it is drawn: where a slot holds whole cycles of the window, its lowest value
+    tells more than its last.
+    """
     title = labels.window_title(one["window"])
     length = NAMED_LENGTHS.get(one["window"].rpartition(":")[2])
     if length is None or step * 5 <= length:
         return {**one, "title": title, "line": one["remaining"], "rise": RESET_RISE}
-    return {**one, "title": f"{title}, lowest of each {labels.span(step)}", "line": one["min"], "min": (), "max": (), "rise": NEVER}
+    return {
+        **one,
+        "title": f"{title}, lowest of each {labels.span(step)}",
+        "line": one["min"],
+        "min": (),
+        "max": (),
+        "rise": NEVER,
+    }
 
 
-def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], top: int, ink: Mapping[str, str], width: int) -> Iterator[str]:
+def _panel(
+    one: Mapping[str, Any],
+    times: Sequence[int],
+    over: tuple[int, int],
+    top: int,
+    ink: Mapping[str, str],
+    width: int,
+) -> Iterator[str]:
     x, y = _scale(*over, LEFT, width - RIGHT), _scale(0, 100, top + PANEL_HEIGHT, top)
     yield _text(LEFT, top - 7, one["title"], ink["ink"], weight="600")
     for mark in (0, 50, 100):
@@ -155,11 +223,15 @@ def _panel(one: Mapping[str, Any], times: Sequence[int], over: tuple[int, int], 
         yield _text(LEFT - 6, y(mark) + 4, f"{mark}", ink["soft"], "end")
     for low_t, high_t, low, high in _bands(times, one):
         yield (
-            f'<rect x="{x(low_t):.1f}" y="{y(high):.1f}" width="{x(high_t) - x(low_t):.1f}" height="{y(low) - y(high):.1f}" '
+            f'<rect x="{x(low_t):.1f}" y="{y(high):.1f}" width="{x(high_t) - x(low_t):.1f}" '
+            f'height="{y(low) - y(high):.1f}" '
             f'fill="{ink["band"]}" fill-opacity="0.18"/>'
         )
     if times:
-        yield f'<path d="{steps(times, one["line"], x, y, one["rise"])}" fill="none" stroke="{ink["line"]}" stroke-width="1.5"/>'
+        yield (
+            f'<path d="{steps(times, one["line"], x, y, one["rise"])}" fill="none" '
+            f'stroke="{ink["line"]}" stroke-width="1.5"/>'
+        )
     last = next((v for v in reversed(one["remaining"]) if v is not None), None)
     if last is not None:
         yield _text(width - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
@@ -172,20 +244,41 @@ def _bands(times: Sequence[int], one: Mapping[str, Any]) -> Iterator[tuple[int, 
             yield times[i], times[i + 1], low, high
 
 
-def _time_axis(start: int, end: int, series: Sequence[object], ink: Mapping[str, str], zone: tzinfo | None, width: int) -> Iterator[str]:
+def _time_axis(
+    start: int,
+    end: int,
+    series: Sequence[object],
+    ink: Mapping[str, str],
+    zone: tzinfo | None,
+    width: int,
+) -> Iterator[str]:
     x = _scale(start, end, LEFT, width - RIGHT)
     base = TOP + 16 + max(1, len(series)) * (PANEL_HEIGHT + GAP) - GAP
     ticks, step = time_ticks(start, end, zone, (width - LEFT - RIGHT) // TICK_ROOM)
     for at in ticks:
         local = datetime.fromtimestamp(at, UTC).astimezone(zone)
-        words = f"{local:%H:%M}" if step < 86_400 and (local.hour or local.minute) else f"{local.day} {local:%b}"
+        words = (
+            f"{local:%H:%M}"
+            if step < 86_400 and (local.hour or local.minute)
+            else f"{local.day} {local:%b}"
+        )
         yield f'<path d="M{x(at):.1f} {base}v4" stroke="{ink["soft"]}"/>'
         yield _text(x(at), base + 16, words, ink["soft"], "middle")
-    yield _text(width - 4, base + 16, f"{datetime.fromtimestamp(end, UTC).astimezone(zone):%Z}", ink["soft"], "end")
+    yield _text(
+        width - 4,
+        base + 16,
+        f"{datetime.fromtimestamp(end, UTC).astimezone(zone):%Z}",
+        ink["soft"],
+        "end",
+    )
 
 
-def time_ticks(start: int, end: int, zone: tzinfo | None = None, most: int = 8) -> tuple[list[int], int]:
-    """Round moments between two times in a zone, at most one more than *most*, and the span between them."""
+def time_ticks(
+    start: int, end: int, zone: tzinfo | None = None, most: int = 8
+) -> tuple[list[int], int]:
+    """Round moments between two times in a zone, at most one more than *most*, and the span between
+    them.
+    """
     step = next((s for s in TICK_STEPS if (end - start) / s <= most), TICK_STEPS[-1])
     offset = datetime.fromtimestamp(start, UTC).astimezone(zone).utcoffset()
     shift = int(offset.total_seconds()) if offset is not None else 0
@@ -193,5 +286,10 @@ def time_ticks(start: int, end: int, zone: tzinfo | None = None, most: int = 8) 
     return list(range(first, end + 1, step)), step
 
 
-def _text(x: float, y: float, words: str, fill: str, anchor: str = "start", weight: str = "400") -> str:
-    return f'<text x="{x:g}" y="{y:g}" fill="{fill}" text-anchor="{anchor}" font-weight="{weight}">{escape(words)}</text>'
+def _text(
+    x: float, y: float, words: str, fill: str, anchor: str = "start", weight: str = "400"
+) -> str:
+    return (
+        f'<text x="{x:g}" y="{y:g}" fill="{fill}" text-anchor="{anchor}" '
+        f'font-weight="{weight}">{escape(words)}</text>'
+    )

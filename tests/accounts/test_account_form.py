@@ -1,4 +1,6 @@
-"""The act behind the account form: what was typed, pasted or uploaded becomes accounts, or errors at their fields."""
+"""The act behind the account form: what was typed, pasted or uploaded becomes accounts, or errors
+at their fields.
+"""
 
 import json
 import stat
@@ -22,7 +24,13 @@ def save(installation):
     """Save a form as the view does; returns what came of it."""
 
     def saved(scope=None, **typed):
-        return account_form.save(installation.services.cipher, scope or installation.scope, AccountForm(**typed), installation.now, BY)
+        return account_form.save(
+            installation.services.cipher,
+            scope or installation.scope,
+            AccountForm(**typed),
+            installation.now,
+            BY,
+        )
 
     return saved
 
@@ -51,7 +59,9 @@ def test_what_is_pasted_becomes_an_account_that_is_due(installation, save):
 
     found = installation.account("alice")
     assert (found.origin, found.next_due_at, found.chatgpt_account_id) == ("managed", NOW, "acct-1")
-    assert stored(installation, "alice").access_token.reveal() == make_jwt("acct-1", user_id="user-1")
+    assert stored(installation, "alice").access_token.reveal() == make_jwt(
+        "acct-1", user_id="user-1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,33 +78,52 @@ def test_what_is_pasted_becomes_an_account_that_is_due(installation, save):
         ({"name": "pasted", "pasted": text(email=None)}, "pasted"),
     ],
 )
-def test_a_name_is_the_typed_one_else_the_entrys_else_the_e_mail_else_the_files(installation, save, typed, name):
+def test_a_name_is_the_typed_one_else_the_entrys_else_the_e_mail_else_the_files(
+    installation, save, typed, name
+):
     assert [s.name for s in save(**typed)] == [name]
     assert installation.names() == [name]
 
 
-@pytest.mark.parametrize("typed", [{"pasted": text(email=None)}, {"access_token": "opaque-token", "account_id": "acct-1"}])
+@pytest.mark.parametrize(
+    "typed",
+    [{"pasted": text(email=None)}, {"access_token": "opaque-token", "account_id": "acct-1"}],
+)
 def test_what_names_nobody_needs_a_name(refused, typed):
     assert refused(**typed) == {"name": "give the account a name"}
 
 
 def test_several_files_become_several_accounts(installation, save):
-    saved = save(files=(file("one.json", "acct-1", email=None), file("two.json", "acct-2", "user-2", email=None)))
+    saved = save(
+        files=(
+            file("one.json", "acct-1", email=None),
+            file("two.json", "acct-2", "user-2", email=None),
+        )
+    )
 
     assert [s.name for s in saved] == installation.names() == ["one", "two"]
     assert stored(installation, "two").account_id == "acct-2"
 
 
 def test_one_file_may_hold_several_accounts_beside_pasted_ones(installation, save):
-    both = json.dumps({"accounts": [{"name": "b", **document("acct-b")}, {"name": "c", **document("acct-c")}]}).encode()
+    both = json.dumps(
+        {"accounts": [{"name": "b", **document("acct-b")}, {"name": "c", **document("acct-c")}]}
+    ).encode()
 
-    assert [s.name for s in save(name="ignored", files=(("export.json", both),), pasted=text())] == ["b", "c", "a@example.com"]
+    assert [
+        s.name for s in save(name="ignored", files=(("export.json", both),), pasted=text())
+    ] == ["b", "c", "a@example.com"]
 
 
 def test_logins_that_share_an_e_mail_get_names_of_their_own(installation, save):
     save(pasted=text("acct-1", "user-1"))
 
-    assert [s.name for s in save(files=(file("x.json", "acct-2", "user-2"), file("y.json", "acct-3", "user-3")))] == [
+    assert [
+        s.name
+        for s in save(
+            files=(file("x.json", "acct-2", "user-2"), file("y.json", "acct-3", "user-3"))
+        )
+    ] == [
         "a@example.com 2",
         "a@example.com 3",
     ]
@@ -103,7 +132,13 @@ def test_logins_that_share_an_e_mail_get_names_of_their_own(installation, save):
 
 def test_what_can_be_saved_is_saved_beside_what_cannot(installation, save):
     with pytest.raises(FormInvalid) as caught:
-        save(files=(file("good.json", email=None), ("bad.json", b"{"), ("key.json", b'{"OPENAI_API_KEY": "sk-x"}')))
+        save(
+            files=(
+                file("good.json", email=None),
+                ("bad.json", b"{"),
+                ("key.json", b'{"OPENAI_API_KEY": "sk-x"}'),
+            )
+        )
 
     assert [s.name for s in caught.value.saved] == installation.names() == ["good"]
     assert set(caught.value.errors) == {"", "auth_json"}
@@ -115,14 +150,18 @@ def test_what_can_be_saved_is_saved_beside_what_cannot(installation, save):
 def test_the_same_login_under_its_name_gets_the_new_credentials(installation, save):
     save(name="alice", pasted=text())
 
-    assert save(name="ALICE", pasted=text(access_token=make_jwt("acct-1", user_id="user-1", exp=NOW + 5))) == [Saved("alice", False)]
+    assert save(
+        name="ALICE", pasted=text(access_token=make_jwt("acct-1", user_id="user-1", exp=NOW + 5))
+    ) == [Saved("alice", False)]
     assert stored(installation, "alice").expires_at == NOW + 5
 
 
 def test_a_typed_name_that_another_login_has_is_refused(installation, save, refused):
     save(name="alice", pasted=text())
 
-    assert refused(name="Alice", pasted=text("acct-2", "user-2")) == {"name": "Alice: name already taken by another login"}
+    assert refused(name="Alice", pasted=text("acct-2", "user-2")) == {
+        "name": "Alice: name already taken by another login"
+    }
     assert stored(installation, "alice").account_id == "acct-1"
 
 
@@ -130,7 +169,9 @@ def test_a_followed_accounts_name_is_its_files(installation, save, refused):
     installation.file("alice", "acct-1")
     installation.follow()
 
-    assert refused(name="alice", pasted=text("acct-2", "user-2")) == {"name": "alice: name already taken by another login"}
+    assert refused(name="alice", pasted=text("acct-2", "user-2")) == {
+        "name": "alice: name already taken by another login"
+    }
 
 
 # What cannot be used stands at its field
@@ -146,22 +187,58 @@ def test_a_followed_accounts_name_is_its_files(installation, save, refused):
         ({"name": "x", "pasted": "\ud800"}, "auth_json", "auth file not found or invalid"),
         ({"name": "x", "pasted": "[" * 10_000}, "auth_json", "auth file not found or invalid"),
         ({"name": "x", "pasted": "{}"}, "auth_json", "missing access_token"),
-        ({"name": "x", "pasted": '{"tokens": {"access_token": "opaque"}}'}, "auth_json", "missing account_id"),
-        ({"name": "x", "files": (("a.json", b"\x00\xff"),)}, "auth_json", "auth file not found or invalid"),
+        (
+            {"name": "x", "pasted": '{"tokens": {"access_token": "opaque"}}'},
+            "auth_json",
+            "missing account_id",
+        ),
+        (
+            {"name": "x", "files": (("a.json", b"\x00\xff"),)},
+            "auth_json",
+            "auth file not found or invalid",
+        ),
         ({"name": "x", "files": (("a.json", b""),)}, "auth_json", "auth file not found or invalid"),
         ({"name": "x", "access_token": "opaque"}, "account_id", "missing account_id"),
-        ({"name": "x", "access_token": "opaque", "account_id": "a b"}, "account_id", "account_id may hold letters"),
-        ({"name": "x", "access_token": "opaque", "account_id": "a" * 129}, "account_id", "account_id may hold letters"),
+        (
+            {"name": "x", "access_token": "opaque", "account_id": "a b"},
+            "account_id",
+            "account_id may hold letters",
+        ),
+        (
+            {"name": "x", "access_token": "opaque", "account_id": "a" * 129},
+            "account_id",
+            "account_id may hold letters",
+        ),
         (
             {"name": "x", "access_token": "sess-abc", "account_id": "a"},
             "access_token",
             "looks like a session token (sess-…); use the JWT access_token",
         ),
-        ({"name": "x", "access_token": "sk-abc", "account_id": "a"}, "access_token", "holds an API key only"),
-        ({"name": "x", "access_token": "a.b.c.d.e", "account_id": "a"}, "access_token", "five parts"),
-        ({"name": "x", "access_token": "tökèn", "account_id": "a"}, "access_token", "has characters that no token has"),
-        ({"name": "x", "access_token": "t" * 16_385, "account_id": "a"}, "access_token", "longer than 16384"),
-        ({"name": "x", "access_token": "token", "account_id": "a", "pasted": "{}"}, "access_token", "not both"),
+        (
+            {"name": "x", "access_token": "sk-abc", "account_id": "a"},
+            "access_token",
+            "holds an API key only",
+        ),
+        (
+            {"name": "x", "access_token": "a.b.c.d.e", "account_id": "a"},
+            "access_token",
+            "five parts",
+        ),
+        (
+            {"name": "x", "access_token": "tökèn", "account_id": "a"},
+            "access_token",
+            "has characters that no token has",
+        ),
+        (
+            {"name": "x", "access_token": "t" * 16_385, "account_id": "a"},
+            "access_token",
+            "longer than 16384",
+        ),
+        (
+            {"name": "x", "access_token": "token", "account_id": "a", "pasted": "{}"},
+            "access_token",
+            "not both",
+        ),
         ({"name": "a/b", "pasted": text()}, "name", "no /"),
         ({"name": "..\\b", "pasted": text()}, "name", "no / and no \\"),
         ({"name": ".hidden", "pasted": text()}, "name", "does not start with a dot"),
@@ -170,7 +247,9 @@ def test_a_followed_accounts_name_is_its_files(installation, save, refused):
         ({"name": "a\x00b", "pasted": text()}, "name", "printable"),
     ],
 )
-def test_what_cannot_be_used_is_told_at_its_field_and_saves_nothing(installation, refused, typed, field, told):
+def test_what_cannot_be_used_is_told_at_its_field_and_saves_nothing(
+    installation, refused, typed, field, told
+):
     errors = refused(**typed)
 
     assert list(errors) == [field]
@@ -180,10 +259,18 @@ def test_what_cannot_be_used_is_told_at_its_field_and_saves_nothing(installation
 
 def test_nothing_of_a_token_is_in_an_error_or_in_what_a_form_looks_like(refused):
     canary = "canary\u00e9" * 3
-    typed = AccountForm(name="x", pasted=canary, access_token=canary, files=(("f", canary.encode()),), account_id=canary)
+    typed = AccountForm(
+        name="x",
+        pasted=canary,
+        access_token=canary,
+        files=(("f", canary.encode()),),
+        account_id=canary,
+    )
 
     assert "canary" not in str(refused(name="x", access_token=canary, account_id="a"))
-    assert "canary" not in str(refused(name="x", pasted='{"tokens": {"access_token": "' + canary + '"}}'))
+    assert "canary" not in str(
+        refused(name="x", pasted='{"tokens": {"access_token": "' + canary + '"}}')
+    )
     assert "canary" not in repr(typed)
 
 
@@ -201,7 +288,9 @@ def alice(installation, save, codex):
 def test_leaving_all_blank_keeps_the_tokens(alice, save):
     before = stored(alice, "alice")
 
-    assert save(original_name="alice", name="alice", account_id="acct-1") == [Saved("alice", False, None, is_due=False)]
+    assert save(original_name="alice", name="alice", account_id="acct-1") == [
+        Saved("alice", False, None, is_due=False)
+    ]
     assert stored(alice, "alice") == before
     assert alice.used("alice") == {"five_hour": 12, "weekly": 40}
 
@@ -221,11 +310,18 @@ def test_a_name_may_change_in_case_alone(alice, save):
 
 
 def test_a_blank_name_is_the_old_one(alice, save):
-    assert [s.name for s in save(original_name="alice", access_token=make_jwt("acct-1", user_id="user-1"))] == ["alice"]
+    assert [
+        s.name
+        for s in save(original_name="alice", access_token=make_jwt("acct-1", user_id="user-1"))
+    ] == ["alice"]
 
 
 def test_new_tokens_of_the_same_login_go_on_with_the_history(alice, save):
-    save(original_name="alice", name="alice", pasted=text(access_token=make_jwt("acct-1", user_id="user-1", exp=NOW + 7)))
+    save(
+        original_name="alice",
+        name="alice",
+        pasted=text(access_token=make_jwt("acct-1", user_id="user-1", exp=NOW + 7)),
+    )
 
     assert stored(alice, "alice").expires_at == NOW + 7
     assert alice.used("alice") == {"five_hour": 12, "weekly": 40}
@@ -235,11 +331,16 @@ def test_new_tokens_of_the_same_login_go_on_with_the_history(alice, save):
 def test_a_token_without_an_account_id_takes_the_stored_one(alice, save):
     save(original_name="alice", name="alice", access_token="opaque-token")
 
-    assert (stored(alice, "alice").access_token.reveal(), stored(alice, "alice").account_id) == ("opaque-token", "acct-1")
+    assert (stored(alice, "alice").access_token.reveal(), stored(alice, "alice").account_id) == (
+        "opaque-token",
+        "acct-1",
+    )
 
 
 def test_a_tokens_own_account_id_comes_before_the_stored_one(alice, save):
-    [saved] = save(original_name="alice", name="alice", access_token=make_jwt("acct-2", user_id="user-2"))
+    [saved] = save(
+        original_name="alice", name="alice", access_token=make_jwt("acct-2", user_id="user-2")
+    )
 
     assert saved.archived_as == "alice (until 2026-11-21)"
     assert stored(alice, "alice").account_id == "acct-2"
@@ -271,7 +372,11 @@ def test_another_login_under_the_same_name_starts_afresh(alice, save):
         ({"account_id": "a b"}, "account_id", "may hold letters"),
         ({"access_token": "sess-x"}, "access_token", "session token"),
         ({"pasted": "{"}, "auth_json", "invalid"),
-        ({"files": (("two.json", json.dumps([document("a"), document("b")]).encode()),)}, "auth_json", "this is one account, the file holds 2"),
+        (
+            {"files": (("two.json", json.dumps([document("a"), document("b")]).encode()),)},
+            "auth_json",
+            "this is one account, the file holds 2",
+        ),
     ],
 )
 def test_an_edit_that_cannot_be_used_changes_nothing(alice, save, refused, typed, field, told):
@@ -294,7 +399,10 @@ def test_an_account_id_without_a_stored_token_needs_one(installation, refused):
 def test_a_stored_token_that_the_key_does_not_open_is_asked_for_again(alice, save, refused):
     alice.execute("UPDATE credential SET access_sealed = :raw", raw=b"gAAAA torn")
 
-    assert "cannot be opened with the present key" in refused(original_name="alice", account_id="acct-2")["access_token"]
+    assert (
+        "cannot be opened with the present key"
+        in refused(original_name="alice", account_id="acct-2")["access_token"]
+    )
     save(original_name="alice", pasted=text())
     assert stored(alice, "alice").account_id == "acct-1"
 
@@ -344,7 +452,10 @@ def test_new_tokens_are_written_into_the_file_and_unknown_fields_stay(followed, 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(p.name for p in followed.accounts.iterdir()) == ["alice.auth.json"]
     followed.follow()
-    assert (followed.account("alice").origin, stored(followed, "alice").expires_at) == ("followed", NOW + 7)
+    assert (followed.account("alice").origin, stored(followed, "alice").expires_at) == (
+        "followed",
+        NOW + 7,
+    )
 
 
 def test_renaming_renames_the_file_and_keeps_the_history(followed, save):
@@ -359,13 +470,18 @@ def test_renaming_renames_the_file_and_keeps_the_history(followed, save):
 def test_a_file_that_has_the_new_name_is_not_overwritten(followed, refused):
     other = followed.raw_file("bob", b"{}")
 
-    assert "there is already a file bob.auth.json" in refused(original_name="alice", name="bob")["name"]
+    assert (
+        "there is already a file bob.auth.json"
+        in refused(original_name="alice", name="bob")["name"]
+    )
     assert other.read_bytes() == b"{}"
     assert followed.names() == ["alice"]
 
 
 def test_another_login_in_the_file_starts_afresh_and_takes_no_old_token_along(followed, save):
-    [saved] = save(original_name="alice", name="alice", access_token=make_jwt("acct-2", user_id="user-2"))
+    [saved] = save(
+        original_name="alice", name="alice", access_token=make_jwt("acct-2", user_id="user-2")
+    )
     held = (followed.accounts / "alice.auth.json").read_text()
 
     assert saved.archived_as == "alice (until 2026-11-21)"
@@ -378,7 +494,12 @@ def test_another_login_in_the_file_starts_afresh_and_takes_no_old_token_along(fo
 def test_a_folder_that_cannot_be_written_is_said_and_nothing_changed(followed, save):
     followed.execute("UPDATE account SET source_path = '/proc/alice.auth.json'")
     with pytest.raises(FormInvalid) as caught:
-        save(Scope(), original_name="alice", name="alice", access_token=make_jwt("acct-1", user_id="user-1", exp=NOW + 7))
+        save(
+            Scope(),
+            original_name="alice",
+            name="alice",
+            access_token=make_jwt("acct-1", user_id="user-1", exp=NOW + 7),
+        )
 
     assert list(caught.value.errors) == [""]
     assert "/proc cannot be written" in caught.value.errors[""]
@@ -388,7 +509,9 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_changed(followed, s
 def test_a_file_of_several_accounts_is_left_alone(followed, refused):
     two = json.dumps([document("a"), document("b")]).encode()
     path = followed.raw_file("alice", two)
-    errors = refused(original_name="alice", name="alice", access_token=make_jwt("acct-1", user_id="user-1"))
+    errors = refused(
+        original_name="alice", name="alice", access_token=make_jwt("acct-1", user_id="user-1")
+    )
 
     assert "holds 2 accounts" in errors["auth_json"]
     assert path.read_bytes() == two

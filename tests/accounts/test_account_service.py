@@ -20,15 +20,25 @@ BY = "a person"
 
 def credentials(account_id="acct-1", user_id="user-1", **token):
     access = make_jwt(account_id, user_id=user_id, **token)
-    return auth_file.parse(auth_document(account_id, access_token=access, id_token=make_jwt(account_id, user_id=user_id, email="a@example.com")))
+    return auth_file.parse(
+        auth_document(
+            account_id,
+            access_token=access,
+            id_token=make_jwt(account_id, user_id=user_id, email="a@example.com"),
+        )
+    )
 
 
 def add(installation, name="alice", *args, **token):
-    return account_service.add(installation.services.cipher, name, credentials(*args, **token), installation.now, BY)
+    return account_service.add(
+        installation.services.cipher, name, credentials(*args, **token), installation.now, BY
+    )
 
 
 def edit(installation, original, name=None, new=None):
-    return account_service.edit(installation.services.cipher, original, name or original, new, installation.now, BY)
+    return account_service.edit(
+        installation.services.cipher, original, name or original, new, installation.now, BY
+    )
 
 
 def sealed_of(found):
@@ -50,13 +60,25 @@ def test_an_added_account_is_managed_sealed_and_due_at_once(installation):
 
     found = installation.account("alice")
     assert (saved.name, saved.is_new, saved.archived_as) == ("alice", True, None)
-    assert (found.origin, found.status, found.next_due_at, found.email) == ("managed", Status.PENDING, NOW, "a@example.com")
+    assert (found.origin, found.status, found.next_due_at, found.email) == (
+        "managed",
+        Status.PENDING,
+        NOW,
+        "a@example.com",
+    )
     assert (found.chatgpt_account_id, found.chatgpt_user_id) == ("acct-1", "user-1")
-    [(access, refresh, identity)] = installation.rows("SELECT access_sealed, refresh_sealed, id_sealed FROM credential")
+    [(access, refresh, identity)] = installation.rows(
+        "SELECT access_sealed, refresh_sealed, id_sealed FROM credential"
+    )
     clear = account_service.opened(installation.services.cipher, found, sealed_of(found))
-    for token, sealed in ((clear.access_token, access), (clear.refresh_token, refresh), (clear.id_token, identity)):
+    for token, sealed in (
+        (clear.access_token, access),
+        (clear.refresh_token, refresh),
+        (clear.id_token, identity),
+    ):
         assert token is not None
-        # Not just any three letters: sealed bytes are letters, too, and hold each of them sooner or later.
+        # Not just any three letters: sealed bytes are letters, too, and hold each of them sooner or
+        # later.
         assert token.reveal()[:12].encode() not in bytes(sealed)
     assert kinds() == [("account_added", BY)]
 
@@ -139,7 +161,11 @@ def test_another_login_under_the_same_name_starts_a_new_history(installation, co
     installation.ask()
     saved = edit(installation, "alice", new=credentials("acct-2", "user-2"))
 
-    assert (saved.name, saved.is_new, saved.archived_as) == ("alice", True, "alice (until 2026-11-21)")
+    assert (saved.name, saved.is_new, saved.archived_as) == (
+        "alice",
+        True,
+        "alice (until 2026-11-21)",
+    )
     old = installation.account("alice (until 2026-11-21)")
     assert (old.chatgpt_account_id, old.status, old.origin) == ("acct-1", Status.PAUSED, "managed")
     assert readings_of(installation, old.name) == 2
@@ -152,7 +178,11 @@ def test_a_second_login_on_the_same_day_gets_a_number(installation):
     for number in (2, 3):
         edit(installation, "alice", new=credentials(f"acct-{number}", f"user-{number}"))
 
-    assert installation.names() == ["alice", "alice (until 2026-11-21)", "alice (until 2026-11-21, 2)"]
+    assert installation.names() == [
+        "alice",
+        "alice (until 2026-11-21)",
+        "alice (until 2026-11-21, 2)",
+    ]
 
 
 def test_a_long_name_is_cut_where_it_moves_aside(installation):
@@ -194,7 +224,9 @@ def test_new_credentials_of_a_followed_account_go_into_its_file(installation, co
 
 
 def test_a_symbolic_links_target_is_written_not_the_link(installation, tmp_path):
-    target = installation.file("alice", "acct-1", user_id="user-1").rename(tmp_path / "elsewhere.json")
+    target = installation.file("alice", "acct-1", user_id="user-1").rename(
+        tmp_path / "elsewhere.json"
+    )
     link = installation.accounts / "alice.auth.json"
     link.symlink_to(target)
     installation.follow()
@@ -254,11 +286,16 @@ def test_a_paused_account_is_asked_again_when_it_is_resumed(installation, codex)
 
     account_service.resume("alice", NOW + 9, BY)
     account_service.resume("alice", NOW + 10, BY)
-    assert (installation.account("alice").status, installation.account("alice").next_due_at) == (Status.PENDING, NOW + 9)
+    assert (installation.account("alice").status, installation.account("alice").next_due_at) == (
+        Status.PENDING,
+        NOW + 9,
+    )
     assert kinds() == [("account_added", BY), ("account_paused", BY), ("account_resumed", BY)]
 
 
-@pytest.mark.parametrize("act", [account_service.pause, account_service.resume, account_service.remove])
+@pytest.mark.parametrize(
+    "act", [account_service.pause, account_service.resume, account_service.remove]
+)
 def test_nobody_can_be_paused_resumed_or_removed(installation, act):
     with pytest.raises(AccountNotFound, match="nobody: unknown account"):
         act("nobody", NOW, BY)
@@ -323,7 +360,9 @@ def test_a_followed_account_is_exported_as_its_file_stands(installation, tmp_pat
     assert exported(installation, tmp_path).read_bytes() == path.read_bytes()
 
 
-def test_a_followed_account_whose_file_is_gone_is_exported_as_far_as_it_is_known(installation, tmp_path):
+def test_a_followed_account_whose_file_is_gone_is_exported_as_far_as_it_is_known(
+    installation, tmp_path
+):
     path = installation.file("alice")
     installation.follow()
     path.unlink()
@@ -375,7 +414,13 @@ def test_the_longest_names_can_be_edited_renamed_and_deleted(installation, codex
     edit(installation, name, "短" * 80)
     assert not file.exists()
     assert [path.name for path in installation.accounts.iterdir()] == [f"{'短' * 80}.auth.json"]
-    account_service.export(installation.services.cipher, "短" * 80, installation.folder / ("写" * 81 + ".json"), installation.now, BY)
+    account_service.export(
+        installation.services.cipher,
+        "短" * 80,
+        installation.folder / ("写" * 81 + ".json"),
+        installation.now,
+        BY,
+    )
     account_service.remove("短" * 80, installation.now, BY)
 
     assert list(installation.accounts.iterdir()) == []

@@ -16,7 +16,19 @@ def words(installation, name):
     return None if fault is None else fault.text(str)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"tokens": {"access_token": "eyJ', b"\xff\xfe{", b"[" * 5000, b'{"a": "\\ud800"}', b"null", b"[]"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"tokens": {"access_token": "eyJ',
+        b"\xff\xfe{",
+        b"[" * 5000,
+        b'{"a": "\\ud800"}',
+        b"null",
+        b"[]",
+    ],
+)
 def test_what_is_no_auth_file_is_an_account_that_says_so(installation, content, monkeypatch):
     monkeypatch.setattr(auth_file, "READ_WAITS_S", (0.01,))
     installation.raw_file("alice", content)
@@ -34,7 +46,9 @@ def test_a_byte_order_mark_is_ignored(installation):
     assert installation.account("alice").status is Status.PENDING
 
 
-@pytest.mark.parametrize(("size", "status"), [((2 << 20), Status.PENDING), ((2 << 20) + 1, Status.INVALID_CREDENTIALS)])
+@pytest.mark.parametrize(
+    ("size", "status"), [((2 << 20), Status.PENDING), ((2 << 20) + 1, Status.INVALID_CREDENTIALS)]
+)
 def test_a_file_may_have_two_mebibytes(installation, size, status):
     path = installation.file("alice")
     path.write_bytes(path.read_bytes().ljust(size))
@@ -50,7 +64,11 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_does_not_hang(installation):
     installation.follow()
 
     assert time.monotonic() - started < 10
-    assert words(installation, "pipe") == words(installation, "folder") == "auth file not found or invalid: not a regular file"
+    assert (
+        words(installation, "pipe")
+        == words(installation, "folder")
+        == "auth file not found or invalid: not a regular file"
+    )
 
 
 def test_symbolic_links_are_read_and_broken_ones_are_said(installation, tmp_path):
@@ -71,7 +89,9 @@ def test_a_file_that_is_just_being_written_is_waited_for(installation):
     content = path.read_bytes()
     installation.follow()
     path.write_bytes(content[:40])
-    threading.Timer(0.2, path.write_bytes, [content.replace(b"last_refresh", b"last-refresh")]).start()
+    threading.Timer(
+        0.2, path.write_bytes, [content.replace(b"last_refresh", b"last-refresh")]
+    ).start()
     installation.follow()
 
     assert installation.account("alice").status is Status.PENDING

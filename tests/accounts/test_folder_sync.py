@@ -39,12 +39,23 @@ def test_each_file_is_an_account(installation):
     assert (report.problems, report.folder_fault) == ((), None)
     assert set(installation.names()) == {"alice", "Bob Müller", "团队"}
     found = installation.account("alice")
-    assert (found.origin, found.source_path, found.status) == ("followed", str(installation.accounts / "alice.auth.json"), Status.PENDING)
+    assert (found.origin, found.source_path, found.status) == (
+        "followed",
+        str(installation.accounts / "alice.auth.json"),
+        Status.PENDING,
+    )
     assert found.email == "alice@example.com"
 
 
 def test_other_files_are_none_of_its_business(installation):
-    for name in ("notes.txt", "alice.json", "auth.json", ".hidden.auth.json", ".auth.json", "alice.auth.json.bak"):
+    for name in (
+        "notes.txt",
+        "alice.json",
+        "auth.json",
+        ".hidden.auth.json",
+        ".auth.json",
+        "alice.auth.json.bak",
+    ):
         (installation.accounts / name).write_text("{}")
 
     assert installation.follow() == SyncResult()
@@ -55,7 +66,9 @@ def test_only_the_access_token_is_stored(installation):
     installation.file("alice")
     installation.follow()
 
-    assert installation.rows("SELECT refresh_sealed, id_sealed, refresh_fp FROM credential") == [(None, None, None)]
+    assert installation.rows("SELECT refresh_sealed, id_sealed, refresh_fp FROM credential") == [
+        (None, None, None)
+    ]
 
 
 def test_a_second_look_changes_nothing(installation):
@@ -93,20 +106,31 @@ def test_a_new_token_is_taken_over_and_asked_with_at_once(installation, codex):
     found = installation.account("alice")
     assert (found.status, found.next_due_at) == (Status.PENDING, NOW + 60)
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
-    assert installation.rows("SELECT version, access_expires_at FROM credential") == [(2, NOW + 99_999)]
+    assert installation.rows("SELECT version, access_expires_at FROM credential") == [
+        (2, NOW + 99_999)
+    ]
 
 
-@pytest.mark.parametrize("scene", [FakeResponse(body=usage_body()), FakeResponse(429), FakeResponse(401), FakeResponse(403)])
+@pytest.mark.parametrize(
+    "scene",
+    [FakeResponse(body=usage_body()), FakeResponse(429), FakeResponse(401), FakeResponse(403)],
+)
 def test_a_file_written_anew_with_the_same_token_says_nothing_new(installation, codex, scene):
     codex.answers("acct-alice", scene)
     path = installation.file("alice")
     installation.refresh()
     before = installation.account("alice")
-    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"last_refresh": "2026-11-21T12:00:00Z"}))
+    path.write_text(
+        json.dumps(json.loads(path.read_bytes()) | {"last_refresh": "2026-11-21T12:00:00Z"})
+    )
     installation.follow()
 
     after = installation.account("alice")
-    assert (after.status, after.fault, after.next_due_at) == (before.status, before.fault, before.next_due_at)
+    assert (after.status, after.fault, after.next_due_at) == (
+        before.status,
+        before.fault,
+        before.next_due_at,
+    )
     assert after.source_hash != before.source_hash
 
 
@@ -153,9 +177,16 @@ def test_another_login_in_the_same_file_starts_a_new_history(installation, codex
 
     assert installation.names() == ["alice", f"alice {DAY}"]
     old = installation.account(f"alice {DAY}")
-    assert (old.status, old.chatgpt_account_id, old.origin, old.source_path) == (Status.PAUSED, "acct-1", "managed", None)
+    assert (old.status, old.chatgpt_account_id, old.origin, old.source_path) == (
+        Status.PAUSED,
+        "acct-1",
+        "managed",
+        None,
+    )
     assert installation.used("alice") == {"five_hour": 77, "weekly": 78}
-    assert installation.rows("SELECT used_percent FROM snapshot WHERE account = :name ORDER BY 1", name=old.name) == [(12,), (40,)]
+    assert installation.rows(
+        "SELECT used_percent FROM snapshot WHERE account = :name ORDER BY 1", name=old.name
+    ) == [(12,), (40,)]
 
 
 def test_a_login_that_returns_to_its_file_starts_anew_again(installation, codex):
@@ -197,7 +228,9 @@ def test_many_half_written_files_are_waited_for_together(installation):
     installation.follow()
 
     assert time.monotonic() - started < 8
-    assert {installation.account(name).status for name in installation.names()} == {Status.INVALID_CREDENTIALS}
+    assert {installation.account(name).status for name in installation.names()} == {
+        Status.INVALID_CREDENTIALS
+    }
 
 
 # Names
@@ -211,7 +244,10 @@ def test_of_names_that_differ_in_case_alone_the_first_in_byte_order_wins(install
 
     assert installation.names() == ["ALICE"]
     taken = "the name is already taken by the file ALICE.auth.json; rename the file"
-    assert [(p.name, p.fault.text(str)) for p in report.problems] == [("Alice", taken), ("alice", taken)]
+    assert [(p.name, p.fault.text(str)) for p in report.problems] == [
+        ("Alice", taken),
+        ("alice", taken),
+    ]
 
 
 def test_a_name_that_a_managed_account_has_is_refused_with_one_line(installation):
@@ -219,9 +255,13 @@ def test_a_name_that_a_managed_account_has_is_refused_with_one_line(installation
     account_service.add(installation.services.cipher, "alice", credentials, NOW, "test")
     installation.file("Alice")
 
-    assert problems(installation.follow()) == {"Alice": "the name is already taken by a managed account; rename the file"}
+    assert problems(installation.follow()) == {
+        "Alice": "the name is already taken by a managed account; rename the file"
+    }
     before = version(installation)
-    assert problems(installation.follow()) == {"Alice": "the name is already taken by a managed account; rename the file"}
+    assert problems(installation.follow()) == {
+        "Alice": "the name is already taken by a managed account; rename the file"
+    }
     assert version(installation) == before
     assert installation.account("alice").chatgpt_account_id == "acct-9"
 
@@ -234,11 +274,18 @@ def test_a_name_that_another_login_has_in_another_folder_is_refused(installation
     (other / "alice.auth.json").write_text(json.dumps(auth_document("acct-2")))
 
     found = problems(installation.follow(other))
-    assert found == {"alice": f"the name is already taken by the file {installation.accounts}/alice.auth.json; rename the file"}
+    assert found == {
+        "alice": (
+            f"the name is already taken by the file {installation.accounts}/alice.auth.json; "
+            f"rename the file"
+        )
+    }
     assert installation.account("alice").chatgpt_account_id == "acct-1"
 
 
-def test_a_folder_that_was_moved_or_copied_goes_on_with_its_histories(installation, tmp_path, codex):
+def test_a_folder_that_was_moved_or_copied_goes_on_with_its_histories(
+    installation, tmp_path, codex
+):
     installation.file("alice")
     installation.file("bob")
     installation.refresh()
@@ -247,7 +294,10 @@ def test_a_folder_that_was_moved_or_copied_goes_on_with_its_histories(installati
 
     assert installation.names() == ["alice", "bob"]
     found = installation.account("alice")
-    assert (found.source_path, found.status) == (str(tmp_path / "moved" / "alice.auth.json"), Status.OK)
+    assert (found.source_path, found.status) == (
+        str(tmp_path / "moved" / "alice.auth.json"),
+        Status.OK,
+    )
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
 
 
@@ -269,7 +319,10 @@ def test_a_renamed_file_is_another_account(installation, codex):
     path.rename(installation.accounts / "bob.auth.json")
     installation.follow()
 
-    assert {name: installation.account(name).status for name in installation.names()} == {"alice": Status.INVALID_CREDENTIALS, "bob": Status.PENDING}
+    assert {name: installation.account(name).status for name in installation.names()} == {
+        "alice": Status.INVALID_CREDENTIALS,
+        "bob": Status.PENDING,
+    }
 
 
 @pytest.mark.parametrize(
@@ -283,8 +336,12 @@ def test_a_renamed_file_is_another_account(installation, codex):
         (b"a\\b", "a\\b", "no / and no"),
     ],
 )
-def test_a_file_name_that_is_no_name_is_said_in_one_harmless_line(installation, name, shown, reason):
-    (Path(os.fsdecode(os.fsencode(installation.accounts) + b"/" + name + b".auth.json"))).write_text("{}")
+def test_a_file_name_that_is_no_name_is_said_in_one_harmless_line(
+    installation, name, shown, reason
+):
+    (
+        Path(os.fsdecode(os.fsencode(installation.accounts) + b"/" + name + b".auth.json"))
+    ).write_text("{}")
     report = installation.follow()
 
     assert installation.names() == []
@@ -325,7 +382,10 @@ def test_a_folder_whose_name_no_database_takes_is_said(installation, tmp_path):
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     folder.mkdir()
 
-    assert installation.follow(folder).folder_fault == rf"account folder {tmp_path}/\udcff: its name is not UTF-8"
+    assert (
+        installation.follow(folder).folder_fault
+        == rf"account folder {tmp_path}/\udcff: its name is not UTF-8"
+    )
 
 
 def test_without_a_named_folder_all_folders_of_before_are_followed(installation, tmp_path):
@@ -337,7 +397,10 @@ def test_without_a_named_folder_all_folders_of_before_are_followed(installation,
     installation.follow(other)
 
     assert folder_sync.folders(installation.accounts, is_named=True) == [installation.accounts]
-    assert folder_sync.folders(installation.accounts, is_named=False) == [installation.accounts, other]
+    assert folder_sync.folders(installation.accounts, is_named=False) == [
+        installation.accounts,
+        other,
+    ]
     (other / "bob.auth.json").unlink()
     other.rmdir()
     assert folder_sync.folders(installation.accounts, is_named=False) == [installation.accounts]

@@ -1,4 +1,6 @@
-"""A folder with many new files: their accounts come a few at a time, so that others get at the database in between."""
+"""A folder with many new files: their accounts come a few at a time, so that others get at the
+database in between.
+"""
 
 import pytest
 from sqlalchemy import event
@@ -53,7 +55,9 @@ def test_so_does_the_look_after_all_files_have_gone(installation, writes):
         file.unlink()
 
     installation.follow()
-    assert {installation.account(name).source_gone_at for name in installation.names()} == {installation.now}
+    assert {installation.account(name).source_gone_at for name in installation.names()} == {
+        installation.now
+    }
     assert pieces(writes) == [folder_sync.PIECE] * 3 + [1]
 
 

@@ -24,7 +24,9 @@ def add(installation, name="alice", *args, **tokens):
 
 
 def edit(installation, name, new_name=None, given=None):
-    return account_service.edit(installation.services.cipher, name, new_name or name, given, installation.now, BY)
+    return account_service.edit(
+        installation.services.cipher, name, new_name or name, given, installation.now, BY
+    )
 
 
 def test_a_login_that_is_here_gets_the_new_tokens_under_the_name_it_has(installation, codex):
@@ -112,7 +114,9 @@ def seen(installation):
 
 
 def test_a_repeated_login_says_whose_it_is_and_is_counted_once(twins):
-    entries = {e["account"]: e["same_login_as"] for e in results_json.document(seen(twins))["results"]}
+    entries = {
+        e["account"]: e["same_login_as"] for e in results_json.document(seen(twins))["results"]
+    }
 
     assert entries == {"alice": None, "bob": "alice", "carol": None}
     assert [a.account.name for a in seen(twins).counted] == ["alice", "carol"]

@@ -1,4 +1,6 @@
-"""Files of the owner change after the database's commit: a kill, a full disk or a lost database in between loses neither."""
+"""Files of the owner change after the database's commit: a kill, a full disk or a lost database in
+between loses neither.
+"""
 
 import os
 import sqlite3
@@ -45,14 +47,20 @@ class Killed(BaseException):
 
 def other_credentials():
     token = make_jwt("acct-alice", user_id="user-acct-alice", exp=NOW + 5_000)
-    return auth_file.parse(auth_document("acct-alice", access_token=token, refresh_token="rt_new-refresh-token-000000"))
+    return auth_file.parse(
+        auth_document("acct-alice", access_token=token, refresh_token="rt_new-refresh-token-000000")
+    )
 
 
 ACTS = {
     "remove": lambda _: account_service.remove("alice", NOW, BY),
     "rename": lambda cipher: account_service.edit(cipher, "alice", "bob", None, NOW, BY),
-    "write": lambda cipher: account_service.edit(cipher, "alice", "alice", other_credentials(), NOW, BY),
-    "rename and write": lambda cipher: account_service.edit(cipher, "alice", "bob", other_credentials(), NOW, BY),
+    "write": lambda cipher: account_service.edit(
+        cipher, "alice", "alice", other_credentials(), NOW, BY
+    ),
+    "rename and write": lambda cipher: account_service.edit(
+        cipher, "alice", "bob", other_credentials(), NOW, BY
+    ),
 }
 #: act → the accounts and the files in the end
 AFTER = {"remove": [], "rename": ["bob"], "write": ["alice"], "rename and write": ["bob"]}
@@ -70,14 +78,20 @@ def killed(installation, monkeypatch, act, moment="after the commit"):
         raise Killed
 
     with monkeypatch.context() as dying:
-        target, name = (pending_files.Plan, "carry_out") if moment == "after the commit" else (store.filesystem, "sync")
+        target, name = (
+            (pending_files.Plan, "carry_out")
+            if moment == "after the commit"
+            else (store.filesystem, "sync")
+        )
         dying.setattr(target, name, die)
         with pytest.raises(Killed):
             ACTS[act](installation.services.cipher)
 
 
 def shown(installation):
-    return sorted(path.name for path in installation.accounts.iterdir() if not path.name.startswith("."))
+    return sorted(
+        path.name for path in installation.accounts.iterdir() if not path.name.startswith(".")
+    )
 
 
 def hidden(installation):
@@ -110,7 +124,11 @@ def test_what_the_database_does_not_take_changes_no_file(installation, alice, ac
         ACTS[act](installation.services.cipher)
 
     assert alice.read_bytes() == before
-    assert (shown(installation), hidden(installation), pending(installation)) == ([alice.name], [], set())
+    assert (shown(installation), hidden(installation), pending(installation)) == (
+        [alice.name],
+        [],
+        set(),
+    )
     installation.follow()
     assert installation.names() == ["alice"]
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
@@ -118,7 +136,13 @@ def test_what_the_database_does_not_take_changes_no_file(installation, alice, ac
 
 def test_a_kill_before_the_commit_changes_nothing(installation, alice):
     before = alice.read_bytes()
-    done = subprocess.run([sys.executable, "-c", DYING], env=installation.process_environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", DYING],
+        env=installation.process_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (done.returncode, done.stderr) == (9, "")
     assert len(hidden(installation)) == 1
     for name in hidden(installation):
@@ -126,13 +150,19 @@ def test_a_kill_before_the_commit_changes_nothing(installation, alice):
 
     installation.follow()
     assert alice.read_bytes() == before
-    assert (installation.names(), shown(installation), hidden(installation)) == (["alice"], [alice.name], [])
+    assert (installation.names(), shown(installation), hidden(installation)) == (
+        ["alice"],
+        [alice.name],
+        [],
+    )
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
 
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("moment", ["after the commit", "after the file"])
-def test_a_kill_after_the_commit_leaves_the_rest_to_the_next_look(installation, alice, monkeypatch, act, moment):
+def test_a_kill_after_the_commit_leaves_the_rest_to_the_next_look(
+    installation, alice, monkeypatch, act, moment
+):
     killed(installation, monkeypatch, act, moment)
 
     installation.follow()
@@ -173,7 +203,11 @@ def test_a_note_of_a_file_elsewhere_is_not_followed(installation, alice, monkeyp
     precious = tmp_path / "precious.txt"
     precious.write_text("mine")
     killed(installation, monkeypatch, "remove")
-    installation.execute("UPDATE setting SET value = replace(value, :old, :new) WHERE key LIKE 'file_act:%'", old=str(alice), new=str(precious))
+    installation.execute(
+        "UPDATE setting SET value = replace(value, :old, :new) WHERE key LIKE 'file_act:%'",
+        old=str(alice),
+        new=str(precious),
+    )
 
     installation.follow()
     installation.follow(tmp_path)
@@ -192,8 +226,12 @@ def test_a_prepared_file_of_a_living_process_stays(installation, alice):
     assert sorted(hidden(installation)) == [living.name, own.name]
 
 
-def test_a_file_of_somebody_else_in_a_shared_folder_is_refused_before_anything_changes(installation, alice, monkeypatch):
-    """As in /tmp: in a folder with the sticky bit only the owner of a file, or of the folder, may take it away."""
+def test_a_file_of_somebody_else_in_a_shared_folder_is_refused_before_anything_changes(
+    installation, alice, monkeypatch
+):
+    """As in /tmp: in a folder with the sticky bit only the owner of a file, or of the folder, may
+    take it away.
+    """
     installation.accounts.chmod(0o1777)
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)
 
@@ -204,10 +242,17 @@ def test_a_file_of_somebody_else_in_a_shared_folder_is_refused_before_anything_c
     assert shown(installation) == [alice.name]
 
 
-def test_a_file_that_cannot_be_removed_after_all_is_said_and_not_taken_for_a_new_account(installation, alice, monkeypatch):
+def test_a_file_that_cannot_be_removed_after_all_is_said_and_not_taken_for_a_new_account(
+    installation, alice, monkeypatch
+):
     with monkeypatch.context() as broken:
-        broken.setattr("quota_web.store.filesystem.sync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
-        with pytest.raises(BadInput, match="cannot be written: Input/output error; the change is stored"):
+        broken.setattr(
+            "quota_web.store.filesystem.sync",
+            lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")),
+        )
+        with pytest.raises(
+            BadInput, match="cannot be written: Input/output error; the change is stored"
+        ):
             account_service.remove("alice", NOW, BY)
         installation.follow()
         assert installation.names() == []

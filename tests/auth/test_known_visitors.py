@@ -34,7 +34,9 @@ def all_guess(app: Flask) -> None:
                 throttle.record(f"10.0.{i}.1", NOW)
 
 
-def status(app: Flask, address: str, password: str = PASSWORD, headers: dict[str, str] | None = None) -> int:
+def status(
+    app: Flask, address: str, password: str = PASSWORD, headers: dict[str, str] | None = None
+) -> int:
     """What a browser without any cookie from *address* gets for its password."""
     return Browser(app, REMOTE_ADDR=address).sign_in(password, headers=headers).status_code
 
@@ -54,7 +56,9 @@ def test_a_browser_that_signed_in_before_gets_in_from_anywhere(app):
     assert browser.sign_in().status_code == 303
 
 
-def test_an_address_that_somebody_signed_in_from_is_known_to_every_process(app, instance_dir, database):
+def test_an_address_that_somebody_signed_in_from_is_known_to_every_process(
+    app, instance_dir, database
+):
     assert status(app, OWNER) == 303
     all_guess(app)
 
@@ -67,7 +71,9 @@ def test_only_so_many_addresses_are_known(app):
     with app.app_context():
         for i in range(throttle.MOST_KNOWN + 1):
             login.sign_in(gate_of(app), PASSWORD, f"192.0.2.{i}", NOW + i)
-        known_now = [throttle.check(f"192.0.2.{i}", NOW + 99) for i in range(throttle.MOST_KNOWN + 1)]
+        known_now = [
+            throttle.check(f"192.0.2.{i}", NOW + 99) for i in range(throttle.MOST_KNOWN + 1)
+        ]
 
     assert known_now == [False] + [True] * throttle.MOST_KNOWN
 
@@ -78,7 +84,12 @@ def test_a_running_session_changes_its_password(app):
     all_guess(app)
     browser.environ["REMOTE_ADDR"] = STRANGER
 
-    assert browser.post("/settings/password", current_password=PASSWORD, password=NEW, password_again=NEW).status_code == 303
+    assert (
+        browser.post(
+            "/settings/password", current_password=PASSWORD, password=NEW, password_again=NEW
+        ).status_code
+        == 303
+    )
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
@@ -88,7 +99,9 @@ def test_this_machine_gets_in(app, address):
     assert status(app, address) == 303
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Proto", "Via"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Proto", "Via"]
+)
 def test_behind_a_proxy_on_this_machine_nobody_is_taken_for_it(app, header):
     all_guess(app)
     Browser(app, REMOTE_ADDR="127.0.0.1").get("/login", **{header.replace("-", "_"): "203.0.113.9"})
@@ -130,7 +143,10 @@ def test_a_pot_of_ones_own_has_its_own_limit_and_takes_nothing_from_strangers(ap
     assert tried == [401] * throttle.PER_MINUTE + [429]
     with app.app_context():
         assert failures() == throttle.PER_MINUTE
-        assert sum(_may_guess(f"10.0.{i}.1") for i in range(throttle.ALL_PER_HOUR + 20)) == throttle.ALL_PER_HOUR
+        assert (
+            sum(_may_guess(f"10.0.{i}.1") for i in range(throttle.ALL_PER_HOUR + 20))
+            == throttle.ALL_PER_HOUR
+        )
 
 
 def _may_guess(address: str) -> bool:
@@ -141,7 +157,9 @@ def _may_guess(address: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("value", ["", "x", "A" * 22, f"{'A' * 22}.{'B' * 43}", "x" * 3_000, "\u00e9"])
+@pytest.mark.parametrize(
+    "value", ["", "x", "A" * 22, f"{'A' * 22}.{'B' * 43}", "x" * 3_000, "\u00e9"]
+)
 def test_a_made_up_cookie_makes_nobody_known(app, value):
     all_guess(app)
     browser = Browser(app, REMOTE_ADDR=STRANGER)

@@ -1,4 +1,6 @@
-"""The acts of signing in: with the password, out again, and with the one-time link at the first start."""
+"""The acts of signing in: with the password, out again, and with the one-time link at the first
+start.
+"""
 
 import re
 import threading
@@ -99,7 +101,11 @@ def test_changing_the_password_ends_sessions_and_needs_the_present_one(app):
     assert raised.value.field == "current_password"
     assert login.epoch() == before
 
-    assert login.change_password(gate(), PASSWORD, NewPassword(NEW, NEW), HERE, NOW) == login.epoch() != before
+    assert (
+        login.change_password(gate(), PASSWORD, NewPassword(NEW, NEW), HERE, NOW)
+        == login.epoch()
+        != before
+    )
     assert login.sign_in(gate(), PASSWORD, HERE, NOW) is None
     assert login.sign_in(gate(), NEW, HERE, NOW) is not None
 
@@ -147,7 +153,10 @@ def test_the_link_lies_under_the_prefix(instance_dir):
         assert (login.setup_link(gate(), BASE, NOW) or "").startswith(f"{BASE}/a/b/login#setup=")
 
 
-@pytest.mark.parametrize("content", ["", "rubbish", f"{BASE}/login#setup=tooshort\n", f"{BASE}/login#setup={'A' * 43}\n", "\udcff"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "rubbish", f"{BASE}/login#setup=tooshort\n", f"{BASE}/login#setup={'A' * 43}\n", "\udcff"],
+)
 def test_a_file_that_was_tampered_with_gives_a_new_code(bare, instance_dir, content):
     code = code_of(login.setup_link(gate(), BASE, NOW))
     (instance_dir / "setup-link").write_bytes(content.encode("utf-8", "surrogateescape"))
@@ -175,7 +184,10 @@ def test_a_readable_or_linked_file_is_made_anew(bare, instance_dir, tmp_path):
 def test_the_code_sets_the_password_once(bare, instance_dir):
     code = code_of(login.setup_link(gate(), BASE, NOW))
 
-    assert login.choose_first(gate(), f" {code}\n", NewPassword(PASSWORD, PASSWORD), HERE, NOW) == login.epoch()
+    assert (
+        login.choose_first(gate(), f" {code}\n", NewPassword(PASSWORD, PASSWORD), HERE, NOW)
+        == login.epoch()
+    )
     assert not (instance_dir / "setup-link").exists()
     with pytest.raises(BadInput) as raised:
         login.choose_first(gate(), code, NewPassword(NEW, NEW), HERE, NOW)
@@ -192,7 +204,9 @@ def test_of_two_at_once_one_chooses(bare):
         with bare.app_context():
             start.wait()
             try:
-                login.choose_first(gate(), code, NewPassword(f"password number {number}"), HERE, NOW)
+                login.choose_first(
+                    gate(), code, NewPassword(f"password number {number}"), HERE, NOW
+                )
             except BadInput:
                 return False
             return True
@@ -228,9 +242,16 @@ def test_no_code_was_made_so_none_fits(bare):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"QUOTA_AUTH": "off"}, {"QUOTA_AUTH": "proxy", "QUOTA_TRUSTED_PROXIES": "127.0.0.1"}, {"QUOTA_PASSWORD": "given by setting"}]
+    "settings",
+    [
+        {"QUOTA_AUTH": "off"},
+        {"QUOTA_AUTH": "proxy", "QUOTA_TRUSTED_PROXIES": "127.0.0.1"},
+        {"QUOTA_PASSWORD": "given by setting"},
+    ],
 )
-def test_where_nothing_is_to_be_set_up_there_is_no_link_and_an_old_one_is_void(instance_dir, settings):
+def test_where_nothing_is_to_be_set_up_there_is_no_link_and_an_old_one_is_void(
+    instance_dir, settings
+):
     with first_start(instance_dir).app_context():
         code = code_of(login.setup_link(gate(), BASE, NOW))
     with first_start(instance_dir, **settings).app_context():

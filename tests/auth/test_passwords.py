@@ -12,7 +12,12 @@ from tests.installation import wait_until
 
 
 @pytest.mark.parametrize(
-    ("new", "again", "field"), [("elevenchars", None, "password"), ("x" * 1001, None, "password"), ("x" * 12, "x" * 13, "password_again")]
+    ("new", "again", "field"),
+    [
+        ("elevenchars", None, "password"),
+        ("x" * 1001, None, "password"),
+        ("x" * 12, "x" * 13, "password_again"),
+    ],
 )
 def test_a_password_is_long_enough_not_too_long_and_typed_twice_alike(new, again, field):
     with pytest.raises(BadInput) as raised:
@@ -42,7 +47,9 @@ def test_what_is_no_hash_fits_nothing():
 
 
 def test_one_password_typed_on_two_keyboards_is_the_same():
-    assert passwords.verify(passwords.hash_password("caf\u00e9 au lait!", CHEAP), "cafe\u0301 au lait!", CHEAP)
+    assert passwords.verify(
+        passwords.hash_password("caf\u00e9 au lait!", CHEAP), "cafe\u0301 au lait!", CHEAP
+    )
     assert passwords.same("caf\u00e9", "cafe\u0301")
 
 
@@ -95,7 +102,9 @@ def test_whom_we_know_is_served_before_strangers_and_few_strangers_wait():
     assert said[5:] == ["owner", *["stranger"] * passwords.MOST_WAITING]
 
 
-@pytest.mark.parametrize("letters", ["x" * 1001, "a" + "\u0301\u0323" * 200_000], ids=["just too long", "of accents"])
+@pytest.mark.parametrize(
+    "letters", ["x" * 1001, "a" + "\u0301\u0323" * 200_000], ids=["just too long", "of accents"]
+)
 def test_what_nobody_types_is_wrong_and_never_normalised(normalised, letters):
     stored = passwords.hash_password(PASSWORD, CHEAP)
 

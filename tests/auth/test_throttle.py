@@ -105,7 +105,8 @@ def test_a_clock_that_was_ahead_locks_nobody_out(app):
     for _ in range(throttle.PER_MINUTE):
         guess(HERE, NOW + 400 * 86_400)
 
-    # The first guess afterwards still waits, at most as long as its window; from another address the stale ones are swept away.
+    # The first guess afterwards still waits, at most as long as its window; from another address
+    # the stale ones are swept away.
     with pytest.raises(TooManyTries) as raised:
         throttle.record(HERE, NOW)
     assert raised.value.retry_after <= 60
@@ -150,7 +151,13 @@ def test_several_processes_share_the_brake(app, instance_dir, database):
     arguments = [str(instance_dir), HERE, str(NOW), database.get("QUOTA_DATABASE_URL", "")]
 
     def run(_):
-        return subprocess.run([sys.executable, "-c", GUESSER, *arguments], cwd=PROJECT, capture_output=True, text=True, check=True)
+        return subprocess.run(
+            [sys.executable, "-c", GUESSER, *arguments],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
 
     with ThreadPoolExecutor(4) as pool:
         counted = [int(done.stdout) for done in pool.map(run, range(4))]

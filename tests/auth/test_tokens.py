@@ -28,11 +28,24 @@ def test_a_token_is_known_by_itself_and_kept_as_a_hash(app, instance_dir):
     assert re.fullmatch(r"cq_[\w-]{43}", token.reveal())
     assert found is not None
     assert (found.name, found.can_write) == ("prometheus", False)
-    assert token.reveal().encode() not in b"".join(file.read_bytes() for file in instance_dir.glob("quota.sqlite*"))
+    assert token.reveal().encode() not in b"".join(
+        file.read_bytes() for file in instance_dir.glob("quota.sqlite*")
+    )
     assert audit()[0] == "token_created"
 
 
-@pytest.mark.parametrize("other", ["", "cq_", "cq_" + "A" * 43, "cq_" + "A" * 44, "x" * 46, "cq_é" + "A" * 42, "cq_" + "A" * 100_000])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "",
+        "cq_",
+        "cq_" + "A" * 43,
+        "cq_" + "A" * 44,
+        "x" * 46,
+        "cq_é" + "A" * 42,
+        "cq_" + "A" * 100_000,
+    ],
+)
 def test_any_other_token_is_not(app, other):
     tokens.create("prometheus", False, NOW, "test")
 

@@ -1,4 +1,6 @@
-"""`flask quota accounts` beside import: list, rename, pause, resume, remove, export; each names what it did, in one line."""
+"""`flask quota accounts` beside import: list, rename, pause, resume, remove, export; each names
+what it did, in one line.
+"""
 
 import json
 import os
@@ -15,12 +17,23 @@ from tests.logins import managed
 
 def test_the_list_shows_state_plan_and_where_accounts_come_from(installation):
     installation.file("alice", "acct-1", exp=NOW + 3_600)
-    installation.run("accounts", "add", "bob", input=json.dumps({"access_token": "an-opaque-token", "account_id": "a"}))
+    installation.run(
+        "accounts",
+        "add",
+        "bob",
+        input=json.dumps({"access_token": "an-opaque-token", "account_id": "a"}),
+    )
 
     gap = " " * len(str(installation.accounts))
     assert installation.run("accounts", "list").stdout.splitlines() == [
-        f"account  status   state         plan  origin{gap}{' ' * 10}  e-mail             token expires",
-        f"alice    pending  not read yet  -     {installation.accounts}/alice.auth.json  alice@example.com  2026-11-21 21:00:00 CST",
+        (
+            f"account  status   state         plan  origin{gap}{' ' * 10}  e-mail             token "
+            f"expires"
+        ),
+        (
+            f"alice    pending  not read yet  -     {installation.accounts}/alice.auth.json  "
+            f"alice@example.com  2026-11-21 21:00:00 CST"
+        ),
         f"bob      pending  not read yet  -     managed{gap}{' ' * 9}  -                  -",
     ]
 
@@ -145,7 +158,11 @@ def test_an_export_says_that_it_holds_tokens(installation, tmp_path):
     installation.run("accounts", "add", "alice", input=json.dumps(auth_document("acct-1")))
     file = tmp_path / "out.json"
 
-    assert lines(installation.run("accounts", "export", "Alice", str(file))) == ([f"{file}: written, mode 0600; it holds tokens"], [], 0)
+    assert lines(installation.run("accounts", "export", "Alice", str(file))) == (
+        [f"{file}: written, mode 0600; it holds tokens"],
+        [],
+        0,
+    )
     assert installation.run("accounts", "add", "again", str(file)).exit_code == 0
 
 
@@ -156,7 +173,11 @@ def test_an_export_overwrites_only_where_it_is_told_to(installation, tmp_path):
     file.write_text("precious")
 
     ran = installation.run("accounts", "export", "alice", str(file))
-    assert lines(ran) == ([], [f"{file} exists already; nothing was written (--force overwrites it)"], 1)
+    assert lines(ran) == (
+        [],
+        [f"{file} exists already; nothing was written (--force overwrites it)"],
+        1,
+    )
     assert file.read_text() == "precious"
     assert installation.run("accounts", "export", "alice", str(file), "--force").exit_code == 0
     assert token in file.read_text()

@@ -1,4 +1,6 @@
-"""`flask quota refresh` and `status` from outside: columns, order, lines on standard error, exit status."""
+"""`flask quota refresh` and `status` from outside: columns, order, lines on standard error, exit
+status.
+"""
 
 import json
 import os
@@ -33,7 +35,10 @@ def test_a_refresh_prints_the_table(installation, codex):
         [
             STATES,
             "alice            88       60  2026-11-25 07:20:00 CST  network  usable",
-            "bob               -        0  2026-11-25 07:20:00 CST  network  blocked until Wed 07:20",
+            (
+                "bob               -        0  2026-11-25 07:20:00 CST  network  blocked until Wed "
+                "07:20"
+            ),
         ],
         [],
         0,
@@ -45,14 +50,23 @@ def test_a_cached_account_says_so_and_force_asks_it(installation, codex):
     codex.answers("acct-bob", FakeResponse(body=usage_body(None, 100)))
     installation.run("refresh")
 
-    cached = "bob               -        0  2026-11-25 07:20:00 CST  cache   blocked until Wed 07:20"
+    cached = (
+        "bob               -        0  2026-11-25 07:20:00 CST  cache   blocked until Wed 07:20"
+    )
     assert lines(installation.run("refresh")) == ([f"{HEADER}  state", cached], [], 0)
     assert "network" in lines(installation.run("refresh", "--force"))[0][1]
     assert len(codex.seen) == 2
 
 
 def test_rows_are_sorted_by_what_is_left(installation, codex):
-    left = {"e": (50, 50), "d": (50, 40), "c": (50, 40), "b": (90, 90), "a": (None, 5), "f": (50, None)}
+    left = {
+        "e": (50, 50),
+        "d": (50, 40),
+        "c": (50, 40),
+        "b": (90, 90),
+        "a": (None, 5),
+        "f": (50, None),
+    }
     for name, (five, week) in left.items():
         installation.file(name)
         codex.answers(f"acct-{name}", FakeResponse(body=usage_body(five, week)))
@@ -62,7 +76,14 @@ def test_rows_are_sorted_by_what_is_left(installation, codex):
 
     # c and d differ in their reset alone; f has no weekly window, a no five-hour one.
     refreshed, status = installation.run("refresh").stdout, installation.run("status").stdout
-    assert [line.split()[0] for line in refreshed.splitlines()[1:]] == ["a", "d", "c", "e", "f", "b"]
+    assert [line.split()[0] for line in refreshed.splitlines()[1:]] == [
+        "a",
+        "d",
+        "c",
+        "e",
+        "f",
+        "b",
+    ]
     assert status == refreshed
     document = json.loads(installation.run("status", "--json").stdout)
     assert [entry["account"] for entry in document["results"]] == ["a", "d", "c", "e", "f", "b"]
@@ -86,32 +107,60 @@ def test_a_failed_account_has_a_line_and_keeps_its_last_reading_with_its_state(i
 
 
 FAULTS = {
-    "expired by its own word": (None, {"exp": NOW - 93_600}, "alice: expired: access token expired at 2026-11-20 18:00:00 CST; sign in again", 1),
-    "401": (FakeResponse(401, body={"detail": "Unauthorized"}), {}, "alice: expired: HTTP 401: Unauthorized; sign in again", 3),
+    "expired by its own word": (
+        None,
+        {"exp": NOW - 93_600},
+        "alice: expired: access token expired at 2026-11-20 18:00:00 CST; sign in again",
+        1,
+    ),
+    "401": (
+        FakeResponse(401, body={"detail": "Unauthorized"}),
+        {},
+        "alice: expired: HTTP 401: Unauthorized; sign in again",
+        3,
+    ),
     "402": (
         FakeResponse(402, body={"detail": {"code": "deactivated_workspace"}}),
         {},
-        "alice: deactivated: HTTP 402: the workspace is deactivated; nothing is sent until you refresh it by hand",
+        "alice: deactivated: HTTP 402: the workspace is deactivated; nothing is sent until you "
+        "refresh it by hand",
         3,
     ),
     "403": (refused(403), {}, "alice: forbidden: HTTP 403: no", 3),
     "Cloudflare": (
         refused(403, **{"cf-mitigated": "challenge"}),
         {},
-        "alice: address_blocked: HTTP 403: Cloudflare blocks this machine's address, not the account",
+        "alice: address_blocked: HTTP 403: Cloudflare blocks this machine's address, not the "
+        "account",
         3,
     ),
     "404": (FakeResponse(404, raw=b""), {}, "alice: upstream_error: HTTP 404", 3),
     "429": (
         refused(429, **{"Retry-After": "90"}),
         {},
-        "alice: rate_limited: HTTP 429: too many requests; the next attempt is after 2026-11-21 20:01:30 CST",
+        "alice: rate_limited: HTTP 429: too many requests; the next attempt is after 2026-11-21 "
+        "20:01:30 CST",
         3,
     ),
-    "redirect": (refused(302, Location="https://example.org/"), {}, "alice: upstream_error: HTTP 302 (a redirect, not followed)", 3),
+    "redirect": (
+        refused(302, Location="https://example.org/"),
+        {},
+        "alice: upstream_error: HTTP 302 (a redirect, not followed)",
+        3,
+    ),
     "500": (FakeResponse(500, raw=b""), {}, "alice: upstream_error: HTTP 500", 3),
-    "dropped": (FakeResponse(drop="request"), {}, "alice: unreachable: Request failed: connection closed by the other side", 2),
-    "empty": (FakeResponse(raw=b""), {}, "alice: bad_response: HTTP 200, but the answer is empty", 3),
+    "dropped": (
+        FakeResponse(drop="request"),
+        {},
+        "alice: unreachable: Request failed: connection closed by the other side",
+        2,
+    ),
+    "empty": (
+        FakeResponse(raw=b""),
+        {},
+        "alice: bad_response: HTTP 200, but the answer is empty",
+        3,
+    ),
     "a page": (
         FakeResponse(raw=b"<html>", headers={"Content-Type": "text/html"}),
         {},
@@ -141,11 +190,18 @@ def test_each_failure_has_its_line_and_its_exit_status(installation, codex, case
 FILES = {
     "missing access_token": {"tokens": {"account_id": "a"}},
     "missing account_id": {"tokens": {"access_token": "opaque-token"}},
-    "looks like a session token (sess-…); use the JWT access_token": {"tokens": {"access_token": "sess-1", "account_id": "a"}},
+    "looks like a session token (sess-…); use the JWT access_token": {
+        "tokens": {"access_token": "sess-1", "account_id": "a"}
+    },
     "holds an API key only": {"OPENAI_API_KEY": "sk-1"},
     "auth file not found or invalid: not a JSON object": 5,
-    "looks like an encrypted web-session token (five parts)": {"tokens": {"access_token": "a.b.c.d.e", "account_id": "a"}},
-    "holds an agent identity": {"auth_mode": "agentIdentity", "agent_identity": {"agent_runtime_id": "x"}},
+    "looks like an encrypted web-session token (five parts)": {
+        "tokens": {"access_token": "a.b.c.d.e", "account_id": "a"}
+    },
+    "holds an agent identity": {
+        "auth_mode": "agentIdentity",
+        "agent_identity": {"agent_runtime_id": "x"},
+    },
 }
 
 
@@ -154,7 +210,9 @@ def test_each_useless_file_has_its_line(installation, codex, words):
     installation.raw_file("alice", json.dumps(FILES[words]).encode())
 
     out, [line], code = lines(installation.run("refresh"))
-    assert [row.split(None, 5) for row in out[1:]] == [["alice", "-", "-", "-", "-", "needs credentials"]]
+    assert [row.split(None, 5) for row in out[1:]] == [
+        ["alice", "-", "-", "-", "-", "needs credentials"]
+    ]
     assert code == 1
     assert line.startswith(f"alice: invalid_credentials: {words}")
     assert codex.seen == []
@@ -210,7 +268,10 @@ def test_only_what_was_asked_for_is_complained_of(installation, codex):
     installation.file("Bob", "acct-1")
     installation.file("bob", "acct-2")
 
-    taken = "bob: invalid_credentials: the name is already taken by the file Bob.auth.json; rename the file"
+    taken = (
+        "bob: invalid_credentials: the name is already taken by the file Bob.auth.json; "
+        "rename the file"
+    )
     assert lines(installation.run("refresh"))[1:] == ([taken], 1)
     assert lines(installation.run("refresh", "alice"))[1:] == ([], 0)
     assert lines(installation.run("refresh", "bob"))[1:] == ([taken], 1)
@@ -227,7 +288,9 @@ def test_a_missing_folder_is_a_bad_setting_and_changes_nothing(installation, cod
     assert code == 4
 
 
-def test_an_account_that_another_process_asks_for_too_long_is_said(installation, codex, monkeypatch):
+def test_an_account_that_another_process_asks_for_too_long_is_said(
+    installation, codex, monkeypatch
+):
     monkeypatch.setattr(refresh_service, "AWAIT_FOR", 0.1)
     installation.file("alice")
     installation.follow()
@@ -248,7 +311,11 @@ def test_status_sends_nothing_and_shows_the_last_reading(installation, codex):
     installation.run("refresh")
 
     row = "alice            88       60  2026-11-25 07:20:00 CST  network  failing since 20:00"
-    assert lines(installation.run("status")) == ([STATES, row], ["alice: upstream_error: HTTP 500: no"], 0)
+    assert lines(installation.run("status")) == (
+        [STATES, row],
+        ["alice: upstream_error: HTTP 500: no"],
+        0,
+    )
     assert len(codex.seen) == 2
 
 
@@ -258,16 +325,29 @@ def test_status_of_one_on_one_line(installation, codex):
     codex.answers("acct-bob", FakeResponse(body=usage_body(None, 100)))
     installation.run("refresh")
 
-    assert lines(installation.run("status", "--oneline")) == (["alice 88%/60% · bob -/0% until Wed 07:20"], [], 0)
-    assert lines(installation.run("status", "--oneline", "BOB")) == (["bob -/0% until Wed 07:20"], [], 0)
+    assert lines(installation.run("status", "--oneline")) == (
+        ["alice 88%/60% · bob -/0% until Wed 07:20"],
+        [],
+        0,
+    )
+    assert lines(installation.run("status", "--oneline", "BOB")) == (
+        ["bob -/0% until Wed 07:20"],
+        [],
+        0,
+    )
 
 
-@pytest.mark.parametrize(("form", "same"), [("oneline", ["--oneline"]), ("json", ["--json"]), ("table", [])])
+@pytest.mark.parametrize(
+    ("form", "same"), [("oneline", ["--oneline"]), ("json", ["--json"]), ("table", [])]
+)
 def test_each_form_of_the_status_has_its_name(installation, codex, form, same):
     installation.file("alice")
     installation.run("refresh")
 
-    assert installation.run("status", "--format", form).stdout == installation.run("status", *same).stdout
+    assert (
+        installation.run("status", "--format", form).stdout
+        == installation.run("status", *same).stdout
+    )
 
 
 def test_of_many_accounts_the_usable_ones_are_shown_first(installation, codex):
@@ -276,9 +356,16 @@ def test_of_many_accounts_the_usable_ones_are_shown_first(installation, codex):
         codex.answers(f"acct-{name}", FakeResponse(body=usage_body(used, 40)))
     installation.run("refresh")
 
-    assert installation.run("status", "--oneline", "--max", "2").stdout == "much 95%/60% · little 10%/60%\n"
-    assert [line.split()[0] for line in installation.run("status", "--max", "1").stdout.splitlines()] == ["account", "much"]
-    assert len(json.loads(installation.run("status", "--json", "--max", "2").stdout)["results"]) == 2
+    assert (
+        installation.run("status", "--oneline", "--max", "2").stdout
+        == "much 95%/60% · little 10%/60%\n"
+    )
+    assert [
+        line.split()[0] for line in installation.run("status", "--max", "1").stdout.splitlines()
+    ] == ["account", "much"]
+    assert (
+        len(json.loads(installation.run("status", "--json", "--max", "2").stdout)["results"]) == 2
+    )
 
 
 def monthly_body(used):
@@ -288,8 +375,16 @@ def monthly_body(used):
 
 
 def test_what_an_account_has_beside_the_two_windows_has_a_column(installation, codex):
-    unlimited = usage_body(None, None, plan="enterprise", credits={"has_credits": True, "unlimited": True, "balance": None})
-    astra = {"gpt-6-astra": {"available": False, "available_at": NOW + 7_200}, "gpt-6-luna": {"available": True}}
+    unlimited = usage_body(
+        None,
+        None,
+        plan="enterprise",
+        credits={"has_credits": True, "unlimited": True, "balance": None},
+    )
+    astra = {
+        "gpt-6-astra": {"available": False, "available_at": NOW + 7_200},
+        "gpt-6-luna": {"available": True},
+    }
     bodies = {
         "alice": usage_body(),
         "frank": monthly_body(61),
@@ -304,14 +399,23 @@ def test_what_an_account_has_beside_the_two_windows_has_a_column(installation, c
         [
             f"{HEADER}   state   other",
             "alice            88       60  2026-11-25 07:20:00 CST  network  usable",
-            "zoe              88       60  2026-11-25 07:20:00 CST  network  usable  no gpt-6-astra until 22:00",
+            (
+                "zoe              88       60  2026-11-25 07:20:00 CST  network  usable  no "
+                "gpt-6-astra until 22:00"
+            ),
             "frank             -        -  -                        network  usable  monthly 39",
-            "mia               -        -  -                        network  usable  credits unlimited",
+            (
+                "mia               -        -  -                        network  usable  credits "
+                "unlimited"
+            ),
         ],
         [],
         0,
     )
-    assert installation.run("status", "--oneline").stdout == "alice 88%/60% · zoe 88%/60% · frank monthly 39% · mia unlimited\n"
+    assert (
+        installation.run("status", "--oneline").stdout
+        == "alice 88%/60% · zoe 88%/60% · frank monthly 39% · mia unlimited\n"
+    )
 
 
 # The state file
@@ -332,13 +436,20 @@ def test_the_state_file_holds_the_document_of_everybody(installation, codex, tmp
 
 def test_a_state_file_that_cannot_be_written_is_a_bad_setting(installation, codex, tmp_path):
     (tmp_path / "folder").mkdir()
-    installation.app = installation.another(QUOTA_STATE_FILE=str(tmp_path / "folder" / "results.json"))
+    installation.app = installation.another(
+        QUOTA_STATE_FILE=str(tmp_path / "folder" / "results.json")
+    )
     (tmp_path / "folder").rmdir()
     installation.file("alice")
 
     out, err, code = lines(installation.run("refresh"))
     assert len(out) == 2
-    assert err == [f"QUOTA_STATE_FILE: {tmp_path}/folder/results.json cannot be written: No such file or directory"]
+    assert err == [
+        (
+            f"QUOTA_STATE_FILE: {tmp_path}/folder/results.json cannot be written: No such file or "
+            f"directory"
+        )
+    ]
     assert code == 4
 
 
@@ -346,7 +457,15 @@ def test_a_state_file_that_cannot_be_written_is_a_bad_setting(installation, code
 
 
 @pytest.mark.parametrize(
-    "arguments", [["refresh", "--frobnicate"], ["frobnicate"], ["status", "--json=5"], ["accounts"], ["accounts", "add"], ["accounts", "export", "x"]]
+    "arguments",
+    [
+        ["refresh", "--frobnicate"],
+        ["frobnicate"],
+        ["status", "--json=5"],
+        ["accounts"],
+        ["accounts", "add"],
+        ["accounts", "export", "x"],
+    ],
 )
 def test_wrong_usage_ends_with_two(installation, arguments):
     ran = installation.run(*arguments)
@@ -367,5 +486,9 @@ def test_a_managed_account_is_shown_beside_those_of_the_folder(installation, cod
     credentials = auth_file.parse(auth_document("acct-9", access_token=make_jwt("acct-9")))
     account_service.add(installation.services.cipher, "bob", credentials, NOW, "test")
 
-    assert [line.split()[0] for line in installation.run("refresh").stdout.splitlines()] == ["account", "alice", "bob"]
+    assert [line.split()[0] for line in installation.run("refresh").stdout.splitlines()] == [
+        "account",
+        "alice",
+        "bob",
+    ]
     assert os.listdir(installation.accounts) == ["alice.auth.json"]

@@ -1,4 +1,6 @@
-"""The JSON document that `flask quota refresh` and `status` print: its shape, and what it says as time goes by."""
+"""The JSON document that `flask quota refresh` and `status` print: its shape, and what it says as
+time goes by.
+"""
 
 import json
 
@@ -7,7 +9,9 @@ from tests.fakes import NOW, FakeResponse, usage_body
 
 def test_the_document_has_the_shape_of_the_contract(installation, codex):
     installation.file("alice")
-    codex.default = FakeResponse(body=usage_body(12, 40, rate_limit_reset_credits={"available_count": 2}))
+    codex.default = FakeResponse(
+        body=usage_body(12, 40, rate_limit_reset_credits={"available_count": 2})
+    )
     document = json.loads(installation.run("refresh", "--json").stdout)
 
     due = document.pop("next_refresh_at")
@@ -66,7 +70,9 @@ def test_the_document_has_the_shape_of_the_contract(installation, codex):
 def test_a_spend_limit_has_its_amounts(installation, codex):
     installation.file("alice")
     limit = {"limit": "15000", "used": "3831.75", "used_percent": 26, "reset_at": NOW + 864_000}
-    codex.default = FakeResponse(body=usage_body(None, None, spend_control={"reached": False, "individual_limit": limit}))
+    codex.default = FakeResponse(
+        body=usage_body(None, None, spend_control={"reached": False, "individual_limit": limit})
+    )
 
     [window] = json.loads(installation.run("refresh", "--json").stdout)["results"][0]["windows"]
     assert window == {
@@ -84,14 +90,25 @@ def test_a_spend_limit_has_its_amounts(installation, codex):
 
 def test_a_failure_keeps_its_reading_in_the_document(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body(12, 40)), FakeResponse(401, body={"detail": "Unauthorized"}))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(12, 40)),
+        FakeResponse(401, body={"detail": "Unauthorized"}),
+    )
     installation.run("refresh")
     installation.now += 600
     ran = installation.run("refresh", "--json")
 
     [found] = json.loads(ran.stdout)["results"]
-    assert (found["status"], found["message"]) == ("expired", "HTTP 401: Unauthorized; sign in again")
-    assert (found["five_hour_percent"], found["taken_at"], found["attempted_at"]) == (88, "2026-11-21T12:00:00Z", "2026-11-21T12:10:00Z")
+    assert (found["status"], found["message"]) == (
+        "expired",
+        "HTTP 401: Unauthorized; sign in again",
+    )
+    assert (found["five_hour_percent"], found["taken_at"], found["attempted_at"]) == (
+        88,
+        "2026-11-21T12:00:00Z",
+        "2026-11-21T12:10:00Z",
+    )
     assert ran.stderr == "alice: expired: HTTP 401: Unauthorized; sign in again\n"
     assert ran.exit_code == 3
 

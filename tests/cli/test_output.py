@@ -1,4 +1,6 @@
-"""What commands print, to the byte: the table, one line of everything, fault lines, columns, and the exit status."""
+"""What commands print, to the byte: the table, one line of everything, fault lines, columns, and
+the exit status.
+"""
 
 import io
 import signal
@@ -22,15 +24,43 @@ CST = ZoneInfo("Asia/Shanghai")
 FIELDS = dict.fromkeys(Account.__slots__)
 
 
-def report(name, five_hour=None, weekly=None, *, resets_at=NOW + 300_000, source="network", status=Status.OK, block=quota.NOT_BLOCKED):
-    account = Account(**{**FIELDS, "id": 1, "name": name, "origin": "managed", "created_at": NOW, "last_status": status, "failures": 0})
-    readings = [Reading(quota.FIVE_HOUR, 100 - five_hour, NOW + 7_200, 18_000)] if five_hour is not None else []
-    readings += [Reading(quota.WEEKLY, 100 - weekly, resets_at, 604_800)] if weekly is not None else []
+def report(
+    name,
+    five_hour=None,
+    weekly=None,
+    *,
+    resets_at=NOW + 300_000,
+    source="network",
+    status=Status.OK,
+    block=quota.NOT_BLOCKED,
+):
+    account = Account(
+        **{
+            **FIELDS,
+            "id": 1,
+            "name": name,
+            "origin": "managed",
+            "created_at": NOW,
+            "last_status": status,
+            "failures": 0,
+        }
+    )
+    readings = (
+        [Reading(quota.FIVE_HOUR, 100 - five_hour, NOW + 7_200, 18_000)]
+        if five_hour is not None
+        else []
+    )
+    readings += (
+        [Reading(quota.WEEKLY, 100 - weekly, resets_at, 604_800)] if weekly is not None else []
+    )
     return AccountView(account, account.status, None, source, None, tuple(readings), block, False)
 
 
 def test_the_table_is_the_classic_one():
-    lines = output.table([report("alice", 88, 60), report("bob", None, 0, resets_at=NOW + 140_400, source="cache")], CST)
+    lines = output.table(
+        [report("alice", 88, 60), report("bob", None, 0, resets_at=NOW + 140_400, source="cache")],
+        CST,
+    )
 
     assert lines == [
         "account  five_hour%  weekly%  weekly_reset             source",
@@ -40,11 +70,19 @@ def test_the_table_is_the_classic_one():
 
 
 def test_an_empty_table_is_its_header():
-    assert output.table([], CST) == ["account  five_hour%  weekly%  weekly_reset             source"]
+    assert output.table([], CST) == [
+        "account  five_hour%  weekly%  weekly_reset             source"
+    ]
 
 
 def test_columns_are_as_wide_as_what_stands_in_them():
-    lines = output.table([report("a name of thirty characters  x", 87.5, 33.3333), report("团队", None, None, source=None)], CST)
+    lines = output.table(
+        [
+            report("a name of thirty characters  x", 87.5, 33.3333),
+            report("团队", None, None, source=None),
+        ],
+        CST,
+    )
 
     assert lines == [
         "account                         five_hour%  weekly%  weekly_reset             source",
@@ -54,16 +92,26 @@ def test_columns_are_as_wide_as_what_stands_in_them():
 
 
 def test_a_weekly_window_without_a_reset_has_a_dash():
-    assert output.table([report("a", 1, 2, resets_at=None)], CST)[1] == "a                 1        2  -                        network"
+    assert (
+        output.table([report("a", 1, 2, resets_at=None)], CST)[1]
+        == "a                 1        2  -                        network"
+    )
 
 
-@pytest.mark.parametrize(("left", "shown"), [(100, "100"), (0, "0"), (0.5, "0.5"), (1 / 3, "0.333333"), (99.99999, "100"), (1e-7, "1e-07")])
+@pytest.mark.parametrize(
+    ("left", "shown"),
+    [(100, "100"), (0, "0"), (0.5, "0.5"), (1 / 3, "0.333333"), (99.99999, "100"), (1e-7, "1e-07")],
+)
 def test_numbers_are_written_as_short_as_they_are(left, shown):
     assert output.table([report("a", left, 50)], CST)[1].split()[1] == shown
 
 
 def test_everything_fits_on_one_line():
-    found = output.oneline([report("alice", 88, 60), report("bob", None, 0, block=Block(True, NOW + 3 * 3_600))], NOW, CST)
+    found = output.oneline(
+        [report("alice", 88, 60), report("bob", None, 0, block=Block(True, NOW + 3 * 3_600))],
+        NOW,
+        CST,
+    )
 
     assert found == "alice 88%/60% · bob -/0% until 23:00"
 
@@ -89,7 +137,10 @@ def test_one_line_of_nobody_is_empty():
 def test_a_fault_line_has_the_status_first():
     fault = Fault("token_expired", {"at": NOW - 122_400 - 14_400})
 
-    assert output.fault_line("alice", fault, CST) == "alice: expired: access token expired at 2026-11-20 06:00:00 CST; sign in again"
+    assert (
+        output.fault_line("alice", fault, CST)
+        == "alice: expired: access token expired at 2026-11-20 06:00:00 CST; sign in again"
+    )
 
 
 STATUSES = {
@@ -107,7 +158,9 @@ STATUSES = {
 
 @pytest.mark.parametrize("code", FAULTS)
 def test_each_fault_has_its_exit_status(code):
-    assert output.exit_status(Fault(code)) == (1 if code == "token_expired" else STATUSES[FAULTS[code][0]])
+    assert output.exit_status(Fault(code)) == (
+        1 if code == "token_expired" else STATUSES[FAULTS[code][0]]
+    )
 
 
 def test_no_fault_is_all_well():
@@ -115,7 +168,11 @@ def test_no_fault_is_all_well():
 
 
 def test_small_lists_are_aligned_without_trailing_blanks():
-    assert output.columns_of([("a", "bb", "c"), ("团队", "b", ""), ("e\u0301", "", "x")]) == ["a     bb  c", "团队  b", "e\u0301         x"]
+    assert output.columns_of([("a", "bb", "c"), ("团队", "b", ""), ("e\u0301", "", "x")]) == [
+        "a     bb  c",
+        "团队  b",
+        "e\u0301         x",
+    ]
 
 
 def test_a_short_refresh_shows_no_bar_and_a_pipe_never_does(capsys, monkeypatch):
@@ -135,7 +192,11 @@ def test_a_short_refresh_shows_no_bar_and_a_pipe_never_does(capsys, monkeypatch)
 
 @pytest.mark.parametrize(
     ("number", "ending", "code"),
-    [(signal.SIGTERM, SystemExit, 143), (signal.SIGHUP, SystemExit, 129), (signal.SIGINT, KeyboardInterrupt, None)],
+    [
+        (signal.SIGTERM, SystemExit, 143),
+        (signal.SIGHUP, SystemExit, 129),
+        (signal.SIGINT, KeyboardInterrupt, None),
+    ],
 )
 def test_a_signal_ends_what_is_under_way_when_it_is_whole(number, ending, code):
     before, stopped, done = signal.getsignal(number), threading.Event(), []
@@ -166,8 +227,19 @@ def test_a_second_signal_ends_at_once():
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_that_lacks_a_character_gets_its_number(encoding):
-    program = "from quota_web import terminal; terminal.spell_out(); print('团 \\udcff'); terminal.complain('团')"
-    ran = subprocess.run([sys.executable, "-c", program], env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(config.PROJECT)}, capture_output=True)
+    program = (
+        "from quota_web import terminal; terminal.spell_out(); print('团 \\udcff'); "
+        "terminal.complain('团')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(config.PROJECT)},
+        capture_output=True,
+    )
 
     shown = "团" if encoding == "utf-8" else r"\u56e2"
-    assert (ran.stdout.decode(), ran.stderr.decode(), ran.returncode) == (f"{shown} \\udcff\n", f"{shown}\n", 0)
+    assert (ran.stdout.decode(), ran.stderr.decode(), ran.returncode) == (
+        f"{shown} \\udcff\n",
+        f"{shown}\n",
+        0,
+    )

@@ -22,29 +22,77 @@ from tests.installation import wait_until
 
 CANARY = "CANARY-5d1e9b"
 ACCESS = make_jwt("acct-1", user_id="user-1", exp=NOW + 864_000)
-ID = make_jwt("acct-1", user_id="user-1", email="alice@example.com", auth={"chatgpt_plan_type": "plus"}, aud=["app_made_up"])
+ID = make_jwt(
+    "acct-1",
+    user_id="user-1",
+    email="alice@example.com",
+    auth={"chatgpt_plan_type": "plus"},
+    aud=["app_made_up"],
+)
 
 #: Shapes of one account: each must give the access token ACCESS and the account id acct-1.
 SHAPES = {
     "Codex CLI": auth_document("acct-1", access_token=ACCESS),
-    "Codex CLI without account id": {"tokens": {"access_token": ACCESS, "id_token": ID, "refresh_token": ""}},
-    "very old, id token as claims": {"tokens": {"access_token": ACCESS, "id_token": {"email": "alice@example.com"}, "account_id": "acct-1"}},
-    "flat": {"id_token": ID, "access_token": ACCESS, "refresh_token": "", "account_id": "acct-1", "type": "codex", "expired": "2026-12-01T00:00:00Z"},
+    "Codex CLI without account id": {
+        "tokens": {"access_token": ACCESS, "id_token": ID, "refresh_token": ""}
+    },
+    "very old, id token as claims": {
+        "tokens": {
+            "access_token": ACCESS,
+            "id_token": {"email": "alice@example.com"},
+            "account_id": "acct-1",
+        }
+    },
+    "flat": {
+        "id_token": ID,
+        "access_token": ACCESS,
+        "refresh_token": "",
+        "account_id": "acct-1",
+        "type": "codex",
+        "expired": "2026-12-01T00:00:00Z",
+    },
     "flat in a list": [{"access_token": ACCESS, "account_id": "acct-1"}],
-    "camel case": {"accessToken": ACCESS, "refreshToken": "rt_x", "idToken": ID, "accountId": "acct-1", "email": "alice@example.com"},
+    "camel case": {
+        "accessToken": ACCESS,
+        "refreshToken": "rt_x",
+        "idToken": ID,
+        "accountId": "acct-1",
+        "email": "alice@example.com",
+    },
     "export with credentials": {
         "type": "sub2api-data",
         "proxies": [],
-        "accounts": [{"name": "A", "platform": "openai", "type": "oauth", "credentials": {"access_token": ACCESS, "chatgpt_account_id": "acct-1"}}],
+        "accounts": [
+            {
+                "name": "A",
+                "platform": "openai",
+                "type": "oauth",
+                "credentials": {"access_token": ACCESS, "chatgpt_account_id": "acct-1"},
+            }
+        ],
     },
-    "export inside data": {"data": {"accounts": [{"platform": "openai", "credentials": {"access_token": ACCESS}}]}},
+    "export inside data": {
+        "data": {"accounts": [{"platform": "openai", "credentials": {"access_token": ACCESS}}]}
+    },
     "token in credentials": {"credentials": {"token": ACCESS}, "account_id": "acct-1"},
     "OpenCode": {
         "anthropic": {"type": "oauth", "access": "other", "refresh": "other", "expires": 1},
-        "openai": {"type": "oauth", "access": ACCESS, "refresh": "rt_x", "expires": (NOW + 864_000) * 1000, "accountId": "acct-1"},
+        "openai": {
+            "type": "oauth",
+            "access": ACCESS,
+            "refresh": "rt_x",
+            "expires": (NOW + 864_000) * 1000,
+            "accountId": "acct-1",
+        },
     },
-    "Hermes": {"providers": {"openai-codex": {"tokens": {"access_token": ACCESS, "refresh_token": "rt_x"}}}},
-    "web session": {"user": {"id": "user-1", "email": "alice@example.com"}, "account": {"id": "acct-1"}, "accessToken": ACCESS},
+    "Hermes": {
+        "providers": {"openai-codex": {"tokens": {"access_token": ACCESS, "refresh_token": "rt_x"}}}
+    },
+    "web session": {
+        "user": {"id": "user-1", "email": "alice@example.com"},
+        "account": {"id": "acct-1"},
+        "accessToken": ACCESS,
+    },
     "bare token": ACCESS,
     "with Bearer": {"access_token": f"  Bearer {ACCESS}\n", "account_id": " acct-1 "},
 }
@@ -62,13 +110,28 @@ REFUSED = {
     "API key": ({"OPENAI_API_KEY": "sk-x", "tokens": None}, "api_key"),
     "API key as access token": ({"access_token": "sk-abc", "account_id": "a"}, "api_key"),
     "OpenCode API key": ({"openai": {"type": "api", "key": "sk-x"}}, "api_key"),
-    "agent identity": ({"auth_mode": "agentIdentity", "agent_identity": {"account_id": "a"}}, "agent_identity"),
-    "agent identity in credentials": ({"credentials": {"auth_mode": "agentIdentity", "access_token": ACCESS}}, "agent_identity"),
+    "agent identity": (
+        {"auth_mode": "agentIdentity", "agent_identity": {"account_id": "a"}},
+        "agent_identity",
+    ),
+    "agent identity in credentials": (
+        {"credentials": {"auth_mode": "agentIdentity", "access_token": ACCESS}},
+        "agent_identity",
+    ),
     "refresh token alone": ({"tokens": {"refresh_token": "rt_abc"}}, "refresh_token_only"),
-    "refresh token as access token": ({"access_token": "oaistb_rt_abc", "account_id": "a"}, "refresh_token_only"),
-    "another platform": ({"platform": "claude", "access_token": "x", "account_id": "a"}, "other_platform"),
+    "refresh token as access token": (
+        {"access_token": "oaistb_rt_abc", "account_id": "a"},
+        "refresh_token_only",
+    ),
+    "another platform": (
+        {"platform": "claude", "access_token": "x", "account_id": "a"},
+        "other_platform",
+    ),
     "space inside": ({"access_token": "a b", "account_id": "a"}, "bad_access_token"),
-    "line break inside": ({"access_token": "a\r\nX-Evil: 1", "account_id": "a"}, "bad_access_token"),
+    "line break inside": (
+        {"access_token": "a\r\nX-Evil: 1", "account_id": "a"},
+        "bad_access_token",
+    ),
     "NUL inside": ({"access_token": "a\0b", "account_id": "a"}, "bad_access_token"),
     "accent": ({"access_token": "tokén", "account_id": "a"}, "bad_access_token"),
     "too long": ({"access_token": "x" * (MAX_TOKEN + 1), "account_id": "a"}, "bad_access_token"),
@@ -77,7 +140,10 @@ REFUSED = {
     "id too long": ({"access_token": "x", "account_id": "a" * 129}, "bad_account_id"),
     "id with line break": ({"access_token": "x", "account_id": "a\nb"}, "bad_account_id"),
     "number as id": ({"access_token": "x", "account_id": 5}, "bad_account_id"),
-    "two accounts": ([{"access_token": "x", "account_id": "a"}, {"access_token": "y", "account_id": "b"}], "file_unreadable"),
+    "two accounts": (
+        [{"access_token": "x", "account_id": "a"}, {"access_token": "y", "account_id": "b"}],
+        "file_unreadable",
+    ),
     "null": (None, "file_unreadable"),
     "number": (7, "file_unreadable"),
     "empty list": ([], "file_unreadable"),
@@ -98,13 +164,21 @@ def refusal(act, *args) -> CredentialsRefused:
 def test_it_reads_every_shape(shape):
     found = auth_file.read(as_bytes(SHAPES[shape]))
 
-    assert (found.access_token.reveal(), found.account_id, found.expires_at) == (ACCESS, "acct-1", NOW + 864_000)
+    assert (found.access_token.reveal(), found.account_id, found.expires_at) == (
+        ACCESS,
+        "acct-1",
+        NOW + 864_000,
+    )
     assert found == auth_file.parse(SHAPES[shape])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_import_takes_every_shape(shape):
-    usable = [entry for entry in auth_file.entries(as_bytes(SHAPES[shape]), "folder/file.auth.json") if entry.credentials]
+    usable = [
+        entry
+        for entry in auth_file.entries(as_bytes(SHAPES[shape]), "folder/file.auth.json")
+        if entry.credentials
+    ]
 
     assert [entry.credentials.account_id for entry in usable if entry.credentials] == ["acct-1"]
 
@@ -123,7 +197,14 @@ def test_every_refusal_is_one_plain_line():
 
 
 def test_it_reads_all_that_a_file_says():
-    document = {"tokens": {"access_token": ACCESS, "id_token": ID, "refresh_token": "rt_x", "account_id": "acct-1"}}
+    document = {
+        "tokens": {
+            "access_token": ACCESS,
+            "id_token": ID,
+            "refresh_token": "rt_x",
+            "account_id": "acct-1",
+        }
+    }
 
     assert auth_file.parse(document) == Credentials(
         access_token=Secret(ACCESS),
@@ -151,8 +232,15 @@ def test_fedramp_is_on_where_a_claim_says_so():
     claimed: dict[str, Any] = {"auth": {"chatgpt_account_is_fedramp": True}}
 
     assert auth_file.parse({"access_token": make_jwt("a", **claimed)}).fedramp
-    assert auth_file.parse({"access_token": make_jwt("a"), "id_token": make_jwt("a", **claimed)}).fedramp
-    assert not auth_file.parse({"access_token": make_jwt("a", auth={"chatgpt_account_is_fedramp": "true"}), "fedramp": True}).fedramp
+    assert auth_file.parse(
+        {"access_token": make_jwt("a"), "id_token": make_jwt("a", **claimed)}
+    ).fedramp
+    assert not auth_file.parse(
+        {
+            "access_token": make_jwt("a", auth={"chatgpt_account_is_fedramp": "true"}),
+            "fedramp": True,
+        }
+    ).fedramp
 
 
 @pytest.mark.parametrize("exp", [None, True, "1795262400", -5, 0, 1e300, 10**18, [1], NOW + 0.5])
@@ -170,7 +258,9 @@ def test_an_opaque_token_is_taken_with_unknown_expiry():
     assert (found.access_token.reveal(), found.expires_at) == ("at-opaque", None)
 
 
-@pytest.mark.parametrize("part", ["e30", "bm90IGpzb24", "W10", "!!!!", "bnVsbA", "eyJhIjogTmFOfQ", "", "Ww" * 4000])
+@pytest.mark.parametrize(
+    "part", ["e30", "bm90IGpzb24", "W10", "!!!!", "bnVsbA", "eyJhIjogTmFOfQ", "", "Ww" * 4000]
+)
 def test_odd_claims_are_no_claims(part):
     found = auth_file.parse({"access_token": f"x.{part}.y", "account_id": "a"})
 
@@ -186,8 +276,15 @@ def test_import_skips_what_is_not_ours_and_says_why():
         "accounts": [
             {"name": "mine", "platform": "openai", "credentials": {"access_token": ACCESS}},
             {"name": "theirs", "platform": "claude", "credentials": {"access_token": "x"}},
-            {"name": "agent", "platform": "openai", "credentials": {"auth_mode": "agentIdentity", "access_token": ACCESS}},
-            {"platform": "openai", "credentials": {"access_token": ACCESS, "email": "bob@example.com"}},
+            {
+                "name": "agent",
+                "platform": "openai",
+                "credentials": {"auth_mode": "agentIdentity", "access_token": ACCESS},
+            },
+            {
+                "platform": "openai",
+                "credentials": {"access_token": ACCESS, "email": "bob@example.com"},
+            },
             "rubbish.to.read",
             7,
         ]
@@ -205,9 +302,18 @@ def test_import_skips_what_is_not_ours_and_says_why():
 
 
 def test_import_reads_json_lines_and_reports_the_broken_one():
-    raw = b"\n".join([as_bytes({"access_token": ACCESS}), b"{broken", as_bytes({"access_token": ACCESS, "email": "b@example.com"}), b""])
+    raw = b"\n".join(
+        [
+            as_bytes({"access_token": ACCESS}),
+            b"{broken",
+            as_bytes({"access_token": ACCESS, "email": "b@example.com"}),
+            b"",
+        ]
+    )
 
-    assert [(e.name, e.fault.code if e.fault else None) for e in auth_file.entries(raw, "many.jsonl")] == [
+    assert [
+        (e.name, e.fault.code if e.fault else None) for e in auth_file.entries(raw, "many.jsonl")
+    ] == [
         ("many-1", None),
         ("many-2", "file_unreadable"),
         ("b@example.com", None),
@@ -215,29 +321,50 @@ def test_import_reads_json_lines_and_reports_the_broken_one():
 
 
 def test_import_reads_bare_token_lines():
-    raw = f"# my tokens\nBearer {ACCESS}\n\n{make_jwt('acct-2', email='b@example.com')}\nrt_only-a-refresh-token\n".encode()
+    raw = (
+        f"# my tokens\nBearer "
+        f"{ACCESS}\n\n{make_jwt('acct-2', email='b@example.com')}\nrt_only-a-refresh-token\n"
+    ).encode()
 
-    assert [(e.name, e.fault.code if e.fault else None) for e in auth_file.entries(raw, "tokens.txt")] == [
+    assert [
+        (e.name, e.fault.code if e.fault else None) for e in auth_file.entries(raw, "tokens.txt")
+    ] == [
         ("tokens-1", None),
         ("b@example.com", None),
         ("tokens-3", "refresh_token_only"),
     ]
 
 
-@pytest.mark.parametrize("raw", [b"", b"hello", b"\x00\x01\x02", b"<html></html>", b"{", b"a\n" * 5000, b"[" * 99])
+@pytest.mark.parametrize(
+    "raw", [b"", b"hello", b"\x00\x01\x02", b"<html></html>", b"{", b"a\n" * 5000, b"[" * 99]
+)
 def test_import_of_something_else_is_one_fault(raw):
     found = auth_file.entries(raw, "odd.json")
 
-    assert [(e.name, e.fault.code if e.fault else None) for e in found] == [("odd", "file_unreadable")]
+    assert [(e.name, e.fault.code if e.fault else None) for e in found] == [
+        ("odd", "file_unreadable")
+    ]
 
 
 def test_import_stops_at_a_thousand_accounts():
-    found = auth_file.entries(as_bytes([{"access_token": "x", "account_id": "a"}] * 1001), "all.json")
+    found = auth_file.entries(
+        as_bytes([{"access_token": "x", "account_id": "a"}] * 1001), "all.json"
+    )
 
-    assert [e.fault.text(str) for e in found if e.fault] == ["auth file not found or invalid: more than 1000 accounts"]
+    assert [e.fault.text(str) for e in found if e.fault] == [
+        "auth file not found or invalid: more than 1000 accounts"
+    ]
 
 
-@pytest.mark.parametrize(("name", "suggested"), [("../../etc/x", "-..-etc-x"), ("a\nb\u202e", "a b"), ("n" * 300, "n" * 80), (".hidden", "hidden")])
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("../../etc/x", "-..-etc-x"),
+        ("a\nb\u202e", "a b"),
+        ("n" * 300, "n" * 80),
+        (".hidden", "hidden"),
+    ],
+)
 def test_suggested_names_are_fit_for_an_account(name, suggested):
     [entry] = auth_file.entries(as_bytes({"name": name, "access_token": ACCESS}), "f.json")
 
@@ -252,7 +379,10 @@ def test_read_file_follows_links_and_reads_no_more_than_it_may(tmp_path):
     assert len(auth_file.read_file(link)) == MAX_FILE
     with open(file, "ab") as more:
         more.truncate(1 << 34)
-    assert str(refusal(auth_file.read_file, file)) == "auth file not found or invalid: larger than 2 MiB"
+    assert (
+        str(refusal(auth_file.read_file, file))
+        == "auth file not found or invalid: larger than 2 MiB"
+    )
 
 
 def test_read_file_says_what_is_in_the_way(tmp_path):
@@ -260,8 +390,14 @@ def test_read_file_says_what_is_in_the_way(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
 
     assert refusal(auth_file.read_file, tmp_path / "none").fault.code == "file_gone"
-    assert str(refusal(auth_file.read_file, tmp_path / "pipe")) == "auth file not found or invalid: not a regular file"
-    assert str(refusal(auth_file.read_file, tmp_path)) == "auth file not found or invalid: not a regular file"
+    assert (
+        str(refusal(auth_file.read_file, tmp_path / "pipe"))
+        == "auth file not found or invalid: not a regular file"
+    )
+    assert (
+        str(refusal(auth_file.read_file, tmp_path))
+        == "auth file not found or invalid: not a regular file"
+    )
     assert refusal(auth_file.read_file, tmp_path / "loop").fault.code == "file_unreadable"
     assert refusal(auth_file.read_file, tmp_path / "n\0l").fault.code == "file_unreadable"
     assert refusal(auth_file.read_file, tmp_path / ("n" * 300)).fault.code == "file_unreadable"
@@ -301,7 +437,8 @@ def test_a_wrong_file_is_not_waited_for(tmp_path):
     assert waits == []
 
 
-#: Like the Codex CLI: truncated in place, then written; about a thousand times a second, by a process of its own.
+#: Like the Codex CLI: truncated in place, then written; about a thousand times a second, by a
+#: process of its own.
 REWRITE = """
 import sys, time
 whole = open(sys.argv[1], "rb").read()
@@ -332,12 +469,49 @@ def test_reading_while_the_owner_rewrites_in_place_never_loses_the_account(tmp_p
     assert found == {"a"}
 
 
-NAMES = ["tokens", "credentials", "accounts", "data", "providers", "access_token", "accessToken", "access", "token", "refresh_token", "id_token"]
-NAMES += ["account_id", "account", "id", "user", "email", "name", "platform", "type", "auth_mode", "openai", "anthropic", "OPENAI_API_KEY", "expires"]
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
+NAMES = [
+    "tokens",
+    "credentials",
+    "accounts",
+    "data",
+    "providers",
+    "access_token",
+    "accessToken",
+    "access",
+    "token",
+    "refresh_token",
+    "id_token",
+]
+NAMES += [
+    "account_id",
+    "account",
+    "id",
+    "user",
+    "email",
+    "name",
+    "platform",
+    "type",
+    "auth_mode",
+    "openai",
+    "anthropic",
+    "OPENAI_API_KEY",
+    "expires",
+]
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 documents = st.recursive(
-    scalars | st.sampled_from([ACCESS, "agentIdentity", "oauth", "api", "sess-x", "a.b.c.d.e", "rt_x", "Bearer ", ""]) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    scalars
+    | st.sampled_from(
+        [ACCESS, "agentIdentity", "oauth", "api", "sess-x", "a.b.c.d.e", "rt_x", "Bearer ", ""]
+    )
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6)
+    ),
     max_leaves=25,
 )
 
@@ -378,8 +552,14 @@ LEAKY = [
 @pytest.mark.parametrize("document", LEAKY)
 def test_no_token_is_in_a_refusal(document):
     raw = json.dumps(document).encode()
-    errors = [refusal(auth_file.read, raw), refusal(auth_file.read, raw[:-1] + b"oops"), refusal(auth_file.read, raw[:-2])]
-    shown = [repr(e) + str(e) + repr(e.fault) + repr(e.__cause__) + repr(e.__context__) for e in errors]
+    errors = [
+        refusal(auth_file.read, raw),
+        refusal(auth_file.read, raw[:-1] + b"oops"),
+        refusal(auth_file.read, raw[:-2]),
+    ]
+    shown = [
+        repr(e) + str(e) + repr(e.fault) + repr(e.__cause__) + repr(e.__context__) for e in errors
+    ]
     shown += [repr(auth_file.entries(raw, "f.json")), repr(auth_file.entries(raw[:-2], "f.json"))]
 
     assert [text for text in shown if CANARY in text] == []

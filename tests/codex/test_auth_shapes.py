@@ -1,4 +1,6 @@
-"""The accounts in files of other tools: each is found wherever it stands, and what is none of ours is said, never dropped."""
+"""The accounts in files of other tools: each is found wherever it stands, and what is none of ours
+is said, never dropped.
+"""
 
 import json
 from dataclasses import replace
@@ -28,7 +30,8 @@ def oauth(name):
 A, B = token("a"), token("b")
 TOKENS = {"id_token": A, "access_token": A, "refresh_token": "rt_x", "account_id": "acct-a"}
 
-#: Shape → the document, and what its entries are called, with the fault of those that cannot be used.
+#: Shape → the document, and what its entries are called, with the fault of those that cannot be
+#: used.
 SHAPES: dict[str, tuple[object, dict[str, str | None]]] = {
     "by service": ({"openai-codex": oauth("a")}, {"a@example.com": None}),
     "profiles": (
@@ -176,7 +179,11 @@ def test_every_account_is_found_and_the_rest_is_said(shape):
     assert found(json.dumps(document).encode()) == expected
 
 
-ONE = [shape for shape, (_, expected) in SHAPES.items() if list(expected.values()).count(None) == 1 and shape != "a file in a text"]
+ONE = [
+    shape
+    for shape, (_, expected) in SHAPES.items()
+    if list(expected.values()).count(None) == 1 and shape != "a file in a text"
+]
 
 
 @pytest.mark.parametrize("shape", ONE)
@@ -210,17 +217,23 @@ def test_of_several_tokens_of_one_login_the_longest_lasting_is_read():
 
 
 def test_a_walk_ends_where_there_is_too_much():
-    [entry] = auth_file.entries(json.dumps([{"a": {}, "b": {"x": 1}}] * 12_000).encode(), "export.json")
+    [entry] = auth_file.entries(
+        json.dumps([{"a": {}, "b": {"x": 1}}] * 12_000).encode(), "export.json"
+    )
 
     assert entry.fault is not None
-    assert entry.fault.text(str) == "auth file not found or invalid: more than 20000 objects; split it"
+    assert (
+        entry.fault.text(str) == "auth file not found or invalid: more than 20000 objects; split it"
+    )
 
 
 # Text as people paste it
 
 
 def pretty(name):
-    return json.dumps(auth_document(f"acct-{name}", access_token=token(name), id_token=token(name)), indent=1)
+    return json.dumps(
+        auth_document(f"acct-{name}", access_token=token(name), id_token=token(name)), indent=1
+    )
 
 
 PASTED = {

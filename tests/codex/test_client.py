@@ -1,4 +1,6 @@
-"""One question over a real socket: what is sent, when it ends, what is tried again, and what is never let out."""
+"""One question over a real socket: what is sent, when it ends, what is tried again, and what is
+never let out.
+"""
 
 import gzip
 import time
@@ -33,10 +35,14 @@ def codex() -> Iterator[FakeCodex]:
 
 
 def make(url: str, **settings: Any) -> UsageClient:
-    return UsageClient(url, "codex-quota/test", **{"retries": 0, "retry_delay": 0.01, "timeout": 5.0, **settings})
+    return UsageClient(
+        url, "codex-quota/test", **{"retries": 0, "retry_delay": 0.01, "timeout": 5.0, **settings}
+    )
 
 
-def ask(codex: FakeCodex, *scenes: FakeResponse, account_id: str = "acct-1", **settings: Any) -> FetchResult:
+def ask(
+    codex: FakeCodex, *scenes: FakeResponse, account_id: str = "acct-1", **settings: Any
+) -> FetchResult:
     codex.answers(account_id, *(scenes or [OK]))
     client = make(codex.url, **settings)
     try:
@@ -52,9 +58,17 @@ def words(answer: FetchResult) -> str:
 def test_it_brings_a_snapshot(codex):
     found = ask(codex)
 
-    assert (found.status, found.http_status, found.fault, found.requests_sent) == (Status.OK, 200, None, 1)
+    assert (found.status, found.http_status, found.fault, found.requests_sent) == (
+        Status.OK,
+        200,
+        None,
+        1,
+    )
     assert found.snapshot is not None
-    assert [(r.key, r.remaining_percent) for r in found.snapshot.readings] == [("five_hour", 88), ("weekly", 60)]
+    assert [(r.key, r.remaining_percent) for r in found.snapshot.readings] == [
+        ("five_hour", 88),
+        ("weekly", 60),
+    ]
     assert (found.headers, found.body_bytes) == (None, None)
 
 
@@ -92,7 +106,9 @@ def test_a_query_in_the_address_is_kept(codex):
 
 
 def test_cookies_are_not_kept(codex):
-    codex.answers("acct-1", FakeResponse(body=usage_body(), headers={"Set-Cookie": "bleed=1; Path=/"}))
+    codex.answers(
+        "acct-1", FakeResponse(body=usage_body(), headers={"Set-Cookie": "bleed=1; Path=/"})
+    )
     client = make(codex.url)
     for account_id in ("acct-1", "acct-2", "acct-1"):
         client.fetch(account_id, TOKEN, now=now)
@@ -117,7 +133,10 @@ def test_netrc_and_the_environment_are_not_read(codex, tmp_path, monkeypatch):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(codex, status):
     with FakeCodex() as elsewhere:
-        found = ask(codex, FakeResponse(status=status, headers={"Location": elsewhere.url}, raw=b"x" * (2 << 20)))
+        found = ask(
+            codex,
+            FakeResponse(status=status, headers={"Location": elsewhere.url}, raw=b"x" * (2 << 20)),
+        )
 
         assert words(found) == f"upstream_error: HTTP {status} (a redirect, not followed)"
         assert (elsewhere.connections, found.requests_sent) == (0, 1)
@@ -128,7 +147,9 @@ def test_connections_are_kept_and_no_more_than_threads(codex):
     client = make(codex.url, pool_size=4)
     with ThreadPoolExecutor(4) as threads:
         for _ in range(2):
-            found = list(threads.map(lambda n: client.fetch(f"acct-{n}", TOKEN, now=now).status, range(24)))
+            found = list(
+                threads.map(lambda n: client.fetch(f"acct-{n}", TOKEN, now=now).status, range(24))
+            )
             assert set(found) == {Status.OK}
     client.close()
 
@@ -144,7 +165,9 @@ def test_answers_do_not_get_mixed_up_between_accounts(codex):
         found = list(threads.map(lambda n: client.fetch(f"acct-{n}", TOKEN, now=now), range(40)))
     client.close()
 
-    assert [answer.snapshot.readings[0].used_percent for answer in found if answer.snapshot] == list(range(40))
+    assert [
+        answer.snapshot.readings[0].used_percent for answer in found if answer.snapshot
+    ] == list(range(40))
 
 
 BODY = usage_body()
@@ -182,11 +205,15 @@ def test_a_cut_request_spoils_no_other(codex):
     client = make(codex.url, timeout=0.5, pool_size=4)
     with ThreadPoolExecutor(4) as threads:
         slow = [threads.submit(client.fetch, "slow", TOKEN, now=now) for _ in range(2)]
-        quick = list(threads.map(lambda _: client.fetch("acct-1", TOKEN, now=now).status, range(100)))
+        quick = list(
+            threads.map(lambda _: client.fetch("acct-1", TOKEN, now=now).status, range(100))
+        )
     after = [client.fetch("acct-1", TOKEN, now=now).status for _ in range(5)]
     client.close()
 
-    assert {words(one.result()) for one in slow} == {"unreachable: Request failed: timed out after 0.5 s"}
+    assert {words(one.result()) for one in slow} == {
+        "unreachable: Request failed: timed out after 0.5 s"
+    }
     assert {*quick, *after} == {Status.OK}
 
 
@@ -196,15 +223,24 @@ def test_a_dropped_connection_is_a_fault_and_no_snapshot(codex, drop):
     found = ask(codex, codex.default)
 
     assert found.status is Status.UNREACHABLE
-    assert words(found).split(": ", 2)[2] in ("connection closed by the other side", "the answer was cut short", "the answer is not valid HTTP")
+    assert words(found).split(": ", 2)[2] in (
+        "connection closed by the other side",
+        "the answer was cut short",
+        "the answer is not valid HTTP",
+    )
 
 
 def test_a_half_closed_answer_is_cut_short(codex):
-    assert words(ask(codex, FakeResponse(body=BODY, half_close=True))) == "unreachable: Request failed: the answer was cut short"
+    assert (
+        words(ask(codex, FakeResponse(body=BODY, half_close=True)))
+        == "unreachable: Request failed: the answer was cut short"
+    )
 
 
 def test_a_dropped_connection_is_tried_again(codex):
-    found = ask(codex, FakeResponse(drop="request"), FakeResponse(drop="body", body=BODY), OK, retries=3)
+    found = ask(
+        codex, FakeResponse(drop="request"), FakeResponse(drop="body", body=BODY), OK, retries=3
+    )
 
     assert (found.status, found.requests_sent) == (Status.OK, 3)
 
@@ -222,7 +258,12 @@ def test_lasting_troubles_are_asked_once(codex, status):
 
 
 def test_a_deactivated_account_is_asked_once_whatever_the_code(codex):
-    found = ask(codex, FakeResponse(status=503, body={"error": {"code": "account_deactivated"}}), OK, retries=3)
+    found = ask(
+        codex,
+        FakeResponse(status=503, body={"error": {"code": "account_deactivated"}}),
+        OK,
+        retries=3,
+    )
 
     assert (found.status, found.requests_sent) == (Status.DEACTIVATED, 1)
 
@@ -230,7 +271,10 @@ def test_a_deactivated_account_is_asked_once_whatever_the_code(codex):
 def test_an_unusable_200_is_asked_once(codex):
     found = ask(codex, FakeResponse(raw=b"<html>"), OK, retries=3)
 
-    assert (words(found), found.requests_sent) == ("bad_response: HTTP 200, but the answer is an HTML page", 1)
+    assert (words(found), found.requests_sent) == (
+        "bad_response: HTTP 200, but the answer is an HTML page",
+        1,
+    )
 
 
 def test_three_retries_are_four_requests_with_growing_waits(codex):
@@ -272,13 +316,28 @@ NOT_ASKED_FOR = "the answer is packed in a way that was not asked for"
 SIZES = {
     "said too long": (FakeResponse(raw=b"{}", length=10 << 30), "the answer is larger than 1 MiB"),
     "too long": (FakeResponse(raw=b"x" * ((1 << 20) + 1)), "the answer is larger than 1 MiB"),
-    "too long in chunks": (FakeResponse(raw=b"x" * (3 << 20), chunked=True), "the answer is larger than 1 MiB"),
+    "too long in chunks": (
+        FakeResponse(raw=b"x" * (3 << 20), chunked=True),
+        "the answer is larger than 1 MiB",
+    ),
     "endless": (FakeResponse(raw=b"x" * 100_000, endless=True), "the answer is larger than 1 MiB"),
-    "bomb": (FakeResponse(raw=BOMB, headers={"Content-Encoding": "gzip"}), "the answer is larger than 1 MiB"),
-    "bomb in a bomb": (FakeResponse(raw=gzip.compress(BOMB), headers={"Content-Encoding": "gzip, gzip"}), NOT_ASKED_FOR),
+    "bomb": (
+        FakeResponse(raw=BOMB, headers={"Content-Encoding": "gzip"}),
+        "the answer is larger than 1 MiB",
+    ),
+    "bomb in a bomb": (
+        FakeResponse(raw=gzip.compress(BOMB), headers={"Content-Encoding": "gzip, gzip"}),
+        NOT_ASKED_FOR,
+    ),
     "brotli": (FakeResponse(raw=b"abc", headers={"Content-Encoding": "br"}), NOT_ASKED_FOR),
-    "no gzip": (FakeResponse(raw=b'{"rate_limit": null}', headers={"Content-Encoding": "gzip"}), "the answer cannot be unpacked"),
-    "half a gzip": (FakeResponse(raw=PACKED[:-12], headers={"Content-Encoding": "gzip"}), "the answer cannot be unpacked"),
+    "no gzip": (
+        FakeResponse(raw=b'{"rate_limit": null}', headers={"Content-Encoding": "gzip"}),
+        "the answer cannot be unpacked",
+    ),
+    "half a gzip": (
+        FakeResponse(raw=PACKED[:-12], headers={"Content-Encoding": "gzip"}),
+        "the answer cannot be unpacked",
+    ),
 }
 
 
@@ -302,11 +361,17 @@ def test_nobody_there_is_said_in_words(codex):
     port = codex.port
     codex.__exit__(None, None, None)
 
-    assert words(ask_at(f"http://127.0.0.1:{port}/")) == "unreachable: Request failed: connection refused"
+    assert (
+        words(ask_at(f"http://127.0.0.1:{port}/"))
+        == "unreachable: Request failed: connection refused"
+    )
 
 
 def test_an_unknown_name_is_said_in_words():
-    assert words(ask_at("https://no-such-host.invalid/")) == "unreachable: Request failed: name not found"
+    assert (
+        words(ask_at("https://no-such-host.invalid/"))
+        == "unreachable: Request failed: name not found"
+    )
 
 
 def ask_at(url: str, **settings: Any) -> FetchResult:
@@ -318,30 +383,53 @@ def ask_at(url: str, **settings: Any) -> FetchResult:
 
 
 def test_raw_answers_are_kept_when_asked_for_with_cookies_masked(codex):
-    codex.answers("acct-1", FakeResponse(status=403, raw=b'{"detail": "no"}', headers={"Set-Cookie": f"a={CANARY}", "X-Odd": "1"}))
+    codex.answers(
+        "acct-1",
+        FakeResponse(
+            status=403, raw=b'{"detail": "no"}', headers={"Set-Cookie": f"a={CANARY}", "X-Odd": "1"}
+        ),
+    )
     client = make(codex.url)
     found = client.fetch("acct-1", TOKEN, now=now, keep_raw=True)
     client.close()
 
     assert found.headers is not None
-    assert (found.headers["Set-Cookie"], found.headers["X-Odd"], found.body_bytes) == ("***", "1", b'{"detail": "no"}')
+    assert (found.headers["Set-Cookie"], found.headers["X-Odd"], found.body_bytes) == (
+        "***",
+        "1",
+        b'{"detail": "no"}',
+    )
 
 
 def test_no_token_is_in_anything_that_comes_back(codex):
     echo = TOKEN.reveal()
     scenes = [
-        FakeResponse(status=s, body={"error": {"code": echo, "message": f"bad {echo} {CANARY} alice@example.com"}}) for s in (401, 402, 403, 404, 500)
+        FakeResponse(
+            status=s,
+            body={"error": {"code": echo, "message": f"bad {echo} {CANARY} alice@example.com"}},
+        )
+        for s in (401, 402, 403, 404, 500)
     ]
     scenes += [
         FakeResponse(status=302, headers={"Location": f"/{echo}"}),
         FakeResponse(raw=echo.encode()),
         FakeResponse(drop="headers", headers={"X": echo}),
     ]
-    answers = [ask(codex, scene) for scene in scenes] + [ask_at("http://127.0.0.1:1/?key=" + CANARY)]
-    shown = [repr(answer) + words(answer) + answer.fault.data_json() for answer in answers if answer.fault]
+    answers = [ask(codex, scene) for scene in scenes] + [
+        ask_at("http://127.0.0.1:1/?key=" + CANARY)
+    ]
+    shown = [
+        repr(answer) + words(answer) + answer.fault.data_json()
+        for answer in answers
+        if answer.fault
+    ]
 
     assert len(shown) == len(answers)
-    assert [text for text in shown if echo in text or echo.split(".")[1] in text or "alice@" in text or "key=" in text] == []
+    assert [
+        text
+        for text in shown
+        if echo in text or echo.split(".")[1] in text or "alice@" in text or "key=" in text
+    ] == []
 
 
 @pytest.mark.parametrize("token", ["a b", "a\r\nX-Evil: 1", "a\0b", "é", "", "tok\u2028en"])
@@ -356,7 +444,9 @@ def test_a_token_that_fits_no_header_is_a_bug_and_is_not_repeated(codex, token):
     assert codex.connections == 0
 
 
-@pytest.mark.parametrize("url", ["http://example.com/", "https://a:b@example.com/", "ftp://example.com/", "nonsense", ""])
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "https://a:b@example.com/", "ftp://example.com/", "nonsense", ""]
+)
 def test_a_bad_address_is_a_bad_setting(url):
     with pytest.raises(BadSetting, match=r"^the address of the usage endpoint \w"):
         make(url)

@@ -71,9 +71,20 @@ def test_a_pair_of_surrogates_is_a_character():
 
 
 def test_lenient_reading_gives_up_single_numbers_alone():
-    raw = b'{"a": NaN, "b": 1e999, "c": ' + b"9" * 5000 + b', "d": 1.7976931348623157e+308, "e": 1, "f": "\\ud800"}'
+    raw = (
+        b'{"a": NaN, "b": 1e999, "c": '
+        + b"9" * 5000
+        + b', "d": 1.7976931348623157e+308, "e": 1, "f": "\\ud800"}'
+    )
 
-    assert load_json(raw, 1 << 20, lenient=True) == {"a": None, "b": None, "c": None, "d": 1.7976931348623157e308, "e": 1, "f": "\ud800"}
+    assert load_json(raw, 1 << 20, lenient=True) == {
+        "a": None,
+        "b": None,
+        "c": None,
+        "d": 1.7976931348623157e308,
+        "e": 1,
+        "f": "\ud800",
+    }
 
 
 @pytest.mark.parametrize("lenient", [False, True])
@@ -104,7 +115,17 @@ def test_a_broken_document_is_not_incomplete():
     assert not caught.value.incomplete
 
 
-@pytest.mark.parametrize("raw", [b"[" * (1 << 20), b"[]," * 300_000, b'{"a":' * 150_000, b'"' * (1 << 20), b"1" * (1 << 20), b'"",' * 300_000])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * (1 << 20),
+        b"[]," * 300_000,
+        b'{"a":' * 150_000,
+        b'"' * (1 << 20),
+        b"1" * (1 << 20),
+        b'"",' * 300_000,
+    ],
+)
 def test_hostile_megabytes_cost_little(raw):
     started = time.process_time()
 
@@ -116,7 +137,11 @@ def test_hostile_megabytes_cost_little(raw):
 
 texts = st.text(st.characters(codec="utf-8"))
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=20,
 )
@@ -128,7 +153,11 @@ def test_it_reads_back_what_was_written(value):
     assert load_json(json.dumps(value, ensure_ascii=False).encode(), 1 << 20, lenient=True) == value
 
 
-@given(st.binary(max_size=300) | st.text(alphabet='{}[]":,\\u0dD8a1eE-.+NIntrf \n', max_size=80).map(str.encode), st.booleans())
+@given(
+    st.binary(max_size=300)
+    | st.text(alphabet='{}[]":,\\u0dD8a1eE-.+NIntrf \n', max_size=80).map(str.encode),
+    st.booleans(),
+)
 def test_it_raises_nothing_but_its_own_error(raw, lenient):
     with suppress(JsonRefused):
         load_json(raw, 250, lenient=lenient)

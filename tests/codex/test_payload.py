@@ -1,4 +1,6 @@
-"""Wire JSON becomes a snapshot: windows by their length, nothing measured that was not, each section by itself."""
+"""Wire JSON becomes a snapshot: windows by their length, nothing measured that was not, each
+section by itself.
+"""
 
 import json
 import math
@@ -17,7 +19,9 @@ HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 SOON, LATER = NOW + 2 * HOUR, NOW + 5 * DAY
 
 
-def window(used: object = 12, length: object = 18_000, reset: object = SOON, **more: object) -> dict[str, object]:
+def window(
+    used: object = 12, length: object = 18_000, reset: object = SOON, **more: object
+) -> dict[str, object]:
     return {"used_percent": used, "limit_window_seconds": length, "reset_at": reset, **more}
 
 
@@ -111,7 +115,10 @@ RESETS: dict[str, tuple[dict[str, object], int | None]] = {
     "zero, then relative": ({"reset_at": 0, "reset_after_seconds": 600}, NOW + 600),
     "long past, then relative": ({"reset_at": NOW - DAY, "reset_after_seconds": 600}, NOW + 600),
     "a little past": ({"reset_at": NOW - 60}, NOW - 60),
-    "too far, then relative": ({"reset_at": NOW + 400 * DAY, "reset_after_seconds": 600}, NOW + 600),
+    "too far, then relative": (
+        {"reset_at": NOW + 400 * DAY, "reset_after_seconds": 600},
+        NOW + 600,
+    ),
     "far but possible": ({"reset_at": NOW + 399 * DAY}, NOW + 399 * DAY),
     "absurd": ({"reset_at": 1.7976931348623157e308}, None),
     "absurd relative": ({"reset_after_seconds": 1.7976931348623157e308}, None),
@@ -138,25 +145,39 @@ def test_windows(case):
 def test_resets(case):
     fields, expected = RESETS[case]
 
-    [reading] = parse(limits({"used_percent": 12, "limit_window_seconds": 18_000, **fields}), NOW).readings
+    [reading] = parse(
+        limits({"used_percent": 12, "limit_window_seconds": 18_000, **fields}), NOW
+    ).readings
 
     assert (reading.resets_at, reading.used_percent) == (expected, 12)
 
 
 def test_of_two_windows_of_one_kind_the_fuller_stays_and_is_marked():
     for pair in ([window(12), window(30)], [window(30), window(12)]):
-        assert parse(limits(*pair), NOW).readings == (Reading("five_hour", 30, SOON, 18_000, conflict=True),)
+        assert parse(limits(*pair), NOW).readings == (
+            Reading("five_hour", 30, SOON, 18_000, conflict=True),
+        )
 
 
 def test_a_placeholder_is_no_conflict():
-    assert parse(limits(window(64, WEEK, LATER), window(0, None, 0)), NOW).readings == (Reading("weekly", 64, LATER, WEEK),)
+    assert parse(limits(window(64, WEEK, LATER), window(0, None, 0)), NOW).readings == (
+        Reading("weekly", 64, LATER, WEEK),
+    )
 
 
 def test_limits_of_models_and_code_review_never_fill_the_accounts_own():
-    spark: dict[str, object] = {"primary_window": window(3), "secondary_window": window(46, WEEK, LATER)}
+    spark: dict[str, object] = {
+        "primary_window": window(3),
+        "secondary_window": window(46, WEEK, LATER),
+    }
     document = {
         **limits(window(68, WEEK, LATER)),
-        "additional_rate_limits": [{"limit_name": "Spark", "metered_feature": "codex_x", "rate_limit": spark}, None, 5, {"limit_name": "empty"}],
+        "additional_rate_limits": [
+            {"limit_name": "Spark", "metered_feature": "codex_x", "rate_limit": spark},
+            None,
+            5,
+            {"limit_name": "empty"},
+        ],
         "code_review_rate_limit": {"primary_window": window(9, WEEK, LATER)},
     }
 
@@ -169,14 +190,34 @@ def test_limits_of_models_and_code_review_never_fill_the_accounts_own():
 
 
 def test_limits_of_models_come_as_a_map_too():
-    document = {**limits(window(1)), "additional_rate_limits": {"codex_x": {"primary_window": window(3)}}}
+    document = {
+        **limits(window(1)),
+        "additional_rate_limits": {"codex_x": {"primary_window": window(3)}},
+    }
 
     assert set(keyed(document)) == {"five_hour", "model:codex_x:five_hour"}
 
 
-@pytest.mark.parametrize(("feature", "key"), [("a:b c/d", "a_b_c_d"), ("x" * 500, "x" * 64), ("é\0\n", "_"), (None, "The_name"), (7, "The_name")])
+@pytest.mark.parametrize(
+    ("feature", "key"),
+    [
+        ("a:b c/d", "a_b_c_d"),
+        ("x" * 500, "x" * 64),
+        ("é\0\n", "_"),
+        (None, "The_name"),
+        (7, "The_name"),
+    ],
+)
 def test_a_models_key_holds_safe_characters_alone(feature, key):
-    document = {"additional_rate_limits": [{"metered_feature": feature, "limit_name": "The name", "rate_limit": {"primary_window": window(3)}}]}
+    document = {
+        "additional_rate_limits": [
+            {
+                "metered_feature": feature,
+                "limit_name": "The name",
+                "rate_limit": {"primary_window": window(3)},
+            }
+        ]
+    }
 
     assert list(keyed(document)) == [f"model:{key}:five_hour"]
 
@@ -184,7 +225,11 @@ def test_a_models_key_holds_safe_characters_alone(feature, key):
 def test_the_local_app_servers_answer_reads_the_same():
     own = {"limitId": "codex", "primary": {"usedPercent": 57, "windowDurationMins": 300, "resetsAt": SOON}, "planType": "plus",
            "credits": {"hasCredits": True, "unlimited": False, "balance": "5.50"}}  # fmt: skip
-    other = {"limitId": "codex_x", "limitName": "Spark", "primary": {"usedPercent": 2, "windowDurationMins": 300, "resetsAt": SOON}}
+    other = {
+        "limitId": "codex_x",
+        "limitName": "Spark",
+        "primary": {"usedPercent": 2, "windowDurationMins": 300, "resetsAt": SOON},
+    }
     by_id = {"codex": own, "codex_x": other}
     expected = {"five_hour": (57, SOON, 18_000), "model:codex_x:five_hour": (2, SOON, 18_000)}
 
@@ -269,7 +314,10 @@ def by_key(document: object) -> dict[str, float]:
 def test_two_limits_of_one_feature_are_both_kept_in_whichever_order():
     expected = {"model:base~GPT-6-Astra:weekly": 100, "model:base~gpt-reserve:weekly": 0}
 
-    for pair in ([("GPT-6-Astra", 100), ("gpt-reserve", 0)], [("gpt-reserve", 0), ("GPT-6-Astra", 100)]):
+    for pair in (
+        [("GPT-6-Astra", 100), ("gpt-reserve", 0)],
+        [("gpt-reserve", 0), ("GPT-6-Astra", 100)],
+    ):
         assert by_key(meters(*pair)) == expected
 
 
@@ -288,7 +336,9 @@ def test_names_that_read_alike_in_a_key_are_told_apart(pair):
     assert all(len(key) <= 120 - len("window:315705600") + len("weekly") for key in found)
 
 
-@pytest.mark.parametrize("names", [("gpt-reserve", "gpt-reserve"), ("gpt-reserve", None), (None, None)])
+@pytest.mark.parametrize(
+    "names", [("gpt-reserve", "gpt-reserve"), ("gpt-reserve", None), (None, None)]
+)
 def test_two_entries_of_one_limit_are_one(names):
     assert by_key(meters(*((name, 7) for name in names))) == {"model:base:weekly": 7}
 
@@ -319,24 +369,49 @@ def test_spend_limits(case):
     control, expected, reached = SPENDS[case]
     found = parse({"rate_limit": None, "spend_control": control}, NOW)
 
-    assert [(r.key, r.used_percent, r.spend) for r in found.readings] == ([("spend", *expected)] if expected else [])
+    assert [(r.key, r.used_percent, r.spend) for r in found.readings] == (
+        [("spend", *expected)] if expected else []
+    )
     assert found.facts.spend_reached is reached
 
 
 def test_a_spend_limit_has_a_reset_and_no_length():
-    [reading] = parse({"spend_control": {"individual_limit": {"used_percent": 5, "reset_at": LATER, "limit_window_seconds": 5}}}, NOW).readings
+    [reading] = parse(
+        {
+            "spend_control": {
+                "individual_limit": {
+                    "used_percent": 5,
+                    "reset_at": LATER,
+                    "limit_window_seconds": 5,
+                }
+            }
+        },
+        NOW,
+    ).readings
 
     assert (reading.resets_at, reading.length_s) == (LATER, None)
 
 
-BALANCES = [("0", "0"), ("0E-10", "0"), ("1348.7450000000", "1348.7450000000"), ("$12.34", "12.34"), ("1,234.5", "1234.5"), (14, "14"), (0.5, "0.5")]
+BALANCES = [
+    ("0", "0"),
+    ("0E-10", "0"),
+    ("1348.7450000000", "1348.7450000000"),
+    ("$12.34", "12.34"),
+    ("1,234.5", "1234.5"),
+    (14, "14"),
+    (0.5, "0.5"),
+]
 BALANCES += [("-3", "-3"), ("1e3", "1000")]
 NO_BALANCES = [None, "", "lots", "NaN", "1e999999999", True, 10**400]
 
 
-@pytest.mark.parametrize(("balance", "expected"), [*BALANCES, *((value, None) for value in NO_BALANCES)])
+@pytest.mark.parametrize(
+    ("balance", "expected"), [*BALANCES, *((value, None) for value in NO_BALANCES)]
+)
 def test_balances(balance, expected):
-    found = parse({"credits": {"has_credits": True, "unlimited": False, "balance": balance}}, NOW).facts.credits
+    found = parse(
+        {"credits": {"has_credits": True, "unlimited": False, "balance": balance}}, NOW
+    ).facts.credits
 
     assert found == Credits(True, False, expected)
 
@@ -344,25 +419,45 @@ def test_balances(balance, expected):
 def test_credits_without_their_flag():
     assert parse({"credits": {"balance": "5"}}, NOW).facts.credits == Credits(True, False, "5")
     assert parse({"credits": {"balance": "0"}}, NOW).facts.credits == Credits(False, False, "0")
-    assert parse({"credits": {"unlimited": True, "overage_limit_reached": True}}, NOW).facts.credits == Credits(True, True, None, True)
+    assert parse(
+        {"credits": {"unlimited": True, "overage_limit_reached": True}}, NOW
+    ).facts.credits == Credits(True, True, None, True)
     assert parse({"credits": "many", "rate_limit": None}, NOW).facts.credits is None
 
 
 def test_flags_and_facts():
-    facts = parse({**usage_body(100), "rate_limit_reached_type": {"type": "rate_limit_reached", "details": None}}, NOW).facts
+    facts = parse(
+        {
+            **usage_body(100),
+            "rate_limit_reached_type": {"type": "rate_limit_reached", "details": None},
+        },
+        NOW,
+    ).facts
 
     assert (facts.plan, facts.allowed, facts.limit_reached) == ("plus", False, True)
     assert (facts.reached_type, facts.reset_credits) == ("rate_limit_reached", None)
-    assert parse({"rate_limit": {}, "rate_limit_reached_type": "bare"}, NOW).facts.reached_type == "bare"
+    assert (
+        parse({"rate_limit": {}, "rate_limit_reached_type": "bare"}, NOW).facts.reached_type
+        == "bare"
+    )
     assert parse({"rate_limit": {"allowed": "no", "limit_reached": 1}}, NOW).facts.allowed is None
 
 
-RESET_CREDITS = [({"available_count": 2}, 2), ({"available_count": "3"}, 3), ({"available_count": -1}, None), ({}, None), (None, None)]
+RESET_CREDITS = [
+    ({"available_count": 2}, 2),
+    ({"available_count": "3"}, 3),
+    ({"available_count": -1}, None),
+    ({}, None),
+    (None, None),
+]
 
 
 @pytest.mark.parametrize(("value", "count"), RESET_CREDITS)
 def test_reset_credits(value, count):
-    assert parse({"rate_limit": None, "rate_limit_reset_credits": value}, NOW).facts.reset_credits == count
+    assert (
+        parse({"rate_limit": None, "rate_limit_reset_credits": value}, NOW).facts.reset_credits
+        == count
+    )
 
 
 def test_which_models_may_be_used():
@@ -383,8 +478,13 @@ def test_which_models_may_be_used():
 
 
 def test_it_says_whom_the_answer_speaks_of():
-    assert parse({**usage_body(), "account_id": "a", "user_id": "u", "email": "e@x"}, NOW).identity == Identity("a", "u", "e@x")
-    assert parse({**usage_body(), "account_id": 5, "user_id": None, "email": " "}, NOW).identity == Identity()
+    assert parse(
+        {**usage_body(), "account_id": "a", "user_id": "u", "email": "e@x"}, NOW
+    ).identity == Identity("a", "u", "e@x")
+    assert (
+        parse({**usage_body(), "account_id": 5, "user_id": None, "email": " "}, NOW).identity
+        == Identity()
+    )
 
 
 def test_strings_from_upstream_are_trimmed():
@@ -395,19 +495,34 @@ def test_strings_from_upstream_are_trimmed():
     assert found.identity.email == "a b@x"
 
 
-BROKEN_SECTIONS: list[object] = [None, 5, "oops", [], [[]], {"x": 1}, True, {"primary_window": 5}, [{"rate_limit": {"primary_window": []}}]]
+BROKEN_SECTIONS: list[object] = [
+    None,
+    5,
+    "oops",
+    [],
+    [[]],
+    {"x": 1},
+    True,
+    {"primary_window": 5},
+    [{"rate_limit": {"primary_window": []}}],
+]
 
 
 @pytest.mark.parametrize("section", ["additional_rate_limits", "code_review_rate_limit", "credits", "spend_control", "rate_limit_reached_type",
                                      "rate_limit_reset_credits", "plan_type", "account_id", "email", "model_usage", "promo"])  # fmt: skip
 @pytest.mark.parametrize("value", BROKEN_SECTIONS)
 def test_a_broken_section_loses_no_other(section, value):
-    assert {"five_hour": (12, NOW + 7_200, 18_000), "weekly": (40, NOW + 300_000, WEEK)}.items() <= keyed({**usage_body(), section: value}).items()
+    assert {
+        "five_hour": (12, NOW + 7_200, 18_000),
+        "weekly": (40, NOW + 300_000, WEEK),
+    }.items() <= keyed({**usage_body(), section: value}).items()
 
 
 @pytest.mark.parametrize("value", [None, {}, {"primary_window": 5}])
 def test_a_broken_own_section_loses_no_other(value):
-    found = parse({"rate_limit": value, "spend_control": {"individual_limit": {"used_percent": 4}}}, NOW)
+    found = parse(
+        {"rate_limit": value, "spend_control": {"individual_limit": {"used_percent": 4}}}, NOW
+    )
 
     assert [r.key for r in found.readings] == ["spend"]
 
@@ -423,7 +538,10 @@ def test_what_holds_no_quota_is_no_snapshot(document):
 
 
 def test_it_keeps_at_most_64_readings():
-    extra = [{"metered_feature": f"m{i}", "rate_limit": {"primary_window": window(3)}} for i in range(500)]
+    extra = [
+        {"metered_feature": f"m{i}", "rate_limit": {"primary_window": window(3)}}
+        for i in range(500)
+    ]
     found = parse({**usage_body(), "additional_rate_limits": extra}, NOW).readings
 
     assert len(found) == MAX_READINGS
@@ -436,17 +554,86 @@ def test_a_used_percent_is_never_negative_zero():
     assert math.copysign(1, reading.used_percent) == 1
 
 
-NAMES = ["rate_limit", "rate_limits", "rateLimit", "primary_window", "secondary_window", "primary", "five_hour", "weekly", "result"]
-NAMES += ["used_percent", "usedPercent", "percent_left", "remaining_percent", "limit_window_seconds", "window_duration_mins", "reset_at", "resets_at"]
-NAMES += ["reset_after_seconds", "reset_time_ms", "allowed", "limit_reached", "credits", "balance", "has_credits", "unlimited", "spend_control"]
-NAMES += ["individual_limit", "group_shared_limit", "details", "limit", "used", "remaining", "reached", "additional_rate_limits", "metered_feature"]
-NAMES += ["limit_name", "rate_limits_by_limit_id", "code_review_rate_limit", "rate_limit_reached_type", "rate_limit_reset_credits", "available_count"]
-ODD: list[object] = [0, 1, 100, 18_000, 604_800, NOW, SOON * 1000, -1, 10**400, 1e308, math.inf, math.nan]
+NAMES = [
+    "rate_limit",
+    "rate_limits",
+    "rateLimit",
+    "primary_window",
+    "secondary_window",
+    "primary",
+    "five_hour",
+    "weekly",
+    "result",
+]
+NAMES += [
+    "used_percent",
+    "usedPercent",
+    "percent_left",
+    "remaining_percent",
+    "limit_window_seconds",
+    "window_duration_mins",
+    "reset_at",
+    "resets_at",
+]
+NAMES += [
+    "reset_after_seconds",
+    "reset_time_ms",
+    "allowed",
+    "limit_reached",
+    "credits",
+    "balance",
+    "has_credits",
+    "unlimited",
+    "spend_control",
+]
+NAMES += [
+    "individual_limit",
+    "group_shared_limit",
+    "details",
+    "limit",
+    "used",
+    "remaining",
+    "reached",
+    "additional_rate_limits",
+    "metered_feature",
+]
+NAMES += [
+    "limit_name",
+    "rate_limits_by_limit_id",
+    "code_review_rate_limit",
+    "rate_limit_reached_type",
+    "rate_limit_reset_credits",
+    "available_count",
+]
+ODD: list[object] = [
+    0,
+    1,
+    100,
+    18_000,
+    604_800,
+    NOW,
+    SOON * 1000,
+    -1,
+    10**400,
+    1e308,
+    math.inf,
+    math.nan,
+]
 ODD += ["1e5", "100%", "9" * 5000, "2026-11-21T14:00:00Z"]
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(ODD) | st.text(max_size=6)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(ODD)
+    | st.text(max_size=6)
+)
 documents = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), inner, max_size=6)
+    ),
     max_leaves=30,
 )
 
@@ -461,23 +648,47 @@ def test_no_document_raises_anything_but_bad_payload(document, fetched_at):
     assert len({r.key for r in found.readings}) == len(found.readings) <= MAX_READINGS
     for reading in found.readings:
         assert 0 <= reading.used_percent <= 1e6
-        assert reading.resets_at is None or fetched_at - DAY - 1 <= reading.resets_at <= fetched_at + 401 * DAY
+        assert (
+            reading.resets_at is None
+            or fetched_at - DAY - 1 <= reading.resets_at <= fetched_at + 401 * DAY
+        )
         assert labels.window(reading.key, reading.upstream_name)
     quota.block_state(found.facts, found.readings, fetched_at, fetched_at)
 
 
 @given(documents, documents)
 def test_nothing_unmeasured_becomes_a_reading(first, second):
-    """Percents that are neither numbers nor numeric text give no reading, whatever stands around them."""
+    """Percents that are neither numbers nor numeric text give no reading, whatever stands around
+    them.
+    """
     document = json.loads(json.dumps([first, second], default=str), parse_constant=lambda _: None)
-    found = parse({"credits": None, **_without_amounts({"rate_limit": document[0], "five_hour": document[1]})}, NOW)
+    found = parse(
+        {
+            "credits": None,
+            **_without_amounts({"rate_limit": document[0], "five_hour": document[1]}),
+        },
+        NOW,
+    )
 
     assert found.readings == ()
 
 
 def _without_amounts(value: Any) -> Any:
-    """The same document with every amount that a percent could be read or computed from made unusable."""
-    amounts = {"used_percent", "usedPercent", "percent_left", "remaining_percent", "limit", "used", "remaining"}
+    """The same document with every amount that a percent could be read or computed from made
+    unusable.
+    """
+    amounts = {
+        "used_percent",
+        "usedPercent",
+        "percent_left",
+        "remaining_percent",
+        "limit",
+        "used",
+        "remaining",
+    }
     if isinstance(value, dict):
-        return {k: "oops" if k in amounts and not isinstance(v, dict) else _without_amounts(v) for k, v in value.items()}
+        return {
+            k: "oops" if k in amounts and not isinstance(v, dict) else _without_amounts(v)
+            for k, v in value.items()
+        }
     return [_without_amounts(v) for v in value] if isinstance(value, list) else value

@@ -1,4 +1,6 @@
-"""A client that is told to stop lets go of everything at once, and one that was forked starts anew."""
+"""A client that is told to stop lets go of everything at once, and one that was forked starts
+anew.
+"""
 
 import os
 import threading
@@ -46,7 +48,10 @@ def test_a_closed_client_leaves_no_thread(codex):
     client.fetch("acct-1", TOKEN, now=now)
     client.close()
     deadline = time.monotonic() + 2
-    while any(t.name == "codex-deadlines" for t in threading.enumerate()) and time.monotonic() < deadline:
+    while (
+        any(t.name == "codex-deadlines" for t in threading.enumerate())
+        and time.monotonic() < deadline
+    ):
         threading.Event().wait(0.01)
 
     assert threading.active_count() <= before + 1  # the fake's own thread for the connection

@@ -1,4 +1,6 @@
-"""Where a token may go: TLS that is always checked, proxies only as set, and addresses that are fit for it."""
+"""Where a token may go: TLS that is always checked, proxies only as set, and addresses that are fit
+for it.
+"""
 
 import datetime as dt
 import ipaddress
@@ -26,22 +28,39 @@ CANARY = "CANARY-51b8d0"
 
 
 class Authority:
-    """A certificate authority of our own in *folder*: makes server contexts, and is trusted through its bundle."""
+    """A certificate authority of our own in *folder*: makes server contexts, and is trusted through
+    its bundle.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        own = issued("Test authority", self._key, "Test authority", self._key, 1, [x509.BasicConstraints(ca=True, path_length=None), usage])
+        own = issued(
+            "Test authority",
+            self._key,
+            "Test authority",
+            self._key,
+            1,
+            [x509.BasicConstraints(ca=True, path_length=None), usage],
+        )
         self.bundle = str(folder / "authority.pem")
         Path(self.bundle).write_bytes(own)
 
-    def server(self, *, host: str = "127.0.0.1", days: int = 1, self_signed: bool = False) -> ssl.SSLContext:
+    def server(
+        self, *, host: str = "127.0.0.1", days: int = 1, self_signed: bool = False
+    ) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+        name = (
+            x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+        )
         issuer = (host, key) if self_signed else ("Test authority", self._key)
         certificate = issued(host, key, *issuer, days, [x509.SubjectAlternativeName([name])])
         file = self._folder / "server.pem"
-        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         file.write_bytes(private + certificate)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
@@ -49,17 +68,30 @@ class Authority:
 
 
 def issued(
-    subject: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: ec.EllipticCurvePrivateKey, days: int, more: list[x509.ExtensionType]
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    days: int,
+    more: list[x509.ExtensionType],
 ) -> bytes:
     """A certificate as PEM that ends *days* from now."""
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (subject, issuer)]
+    names = [
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (subject, issuer)
+    ]
     now = dt.datetime.now(dt.UTC)
-    builder = x509.CertificateBuilder(names[1], names[0], key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - dt.timedelta(days=9)).not_valid_after(now + dt.timedelta(days=days))
+    builder = x509.CertificateBuilder(
+        names[1], names[0], key.public_key(), x509.random_serial_number()
+    )
+    builder = builder.not_valid_before(now - dt.timedelta(days=9)).not_valid_after(
+        now + dt.timedelta(days=days)
+    )
     more = [*more, x509.SubjectKeyIdentifier.from_public_key(key.public_key())]
     more.append(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()))
     for extension in more:
-        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints | x509.KeyUsage))
+        builder = builder.add_extension(
+            extension, critical=isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+        )
     return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
@@ -93,7 +125,9 @@ def test_a_trusted_authority_is_enough(codex, authority):
 def test_a_folder_of_authorities_is_read(authority, tmp_path):
     (tmp_path / "empty").mkdir()
     with FakeCodex(tls=authority.server()) as fake:
-        assert words(ask(fake.url, ca_bundle=str(tmp_path / "empty"))).startswith("Request failed: TLS: ")
+        assert words(ask(fake.url, ca_bundle=str(tmp_path / "empty"))).startswith(
+            "Request failed: TLS: "
+        )
 
 
 WORTHLESS: list[tuple[dict[str, Any], str]] = [
@@ -108,12 +142,17 @@ def test_a_certificate_that_does_not_hold_is_refused(authority, made, reason):
     with FakeCodex(tls=authority.server(**made)) as fake:
         found = ask(fake.url, ca_bundle=authority.bundle)
 
-        assert (found.status, words(found)) == (Status.UNREACHABLE, f"Request failed: TLS: {reason}")
+        assert (found.status, words(found)) == (
+            Status.UNREACHABLE,
+            f"Request failed: TLS: {reason}",
+        )
         assert fake.seen == []
 
 
 def test_an_unknown_authority_is_refused(codex):
-    assert words(ask(codex.url)).startswith("Request failed: TLS: unable to get local issuer certificate")
+    assert words(ask(codex.url)).startswith(
+        "Request failed: TLS: unable to get local issuer certificate"
+    )
     assert codex.seen == []
 
 
@@ -136,13 +175,25 @@ def test_a_bad_bundle_is_a_bad_setting(tmp_path, content):
     if content is not None:
         file.write_text(content)
 
-    with pytest.raises(BadSetting, match=r"^the CA bundle .*/bundle.pem (is not a file of certificates|cannot be read)$"):
+    with pytest.raises(
+        BadSetting,
+        match=r"^the CA bundle .*/bundle.pem (is not a file of certificates|cannot be read)$",
+    ):
         UsageClient("https://example.com/", "x", ca_bundle=str(file))
 
 
 def test_a_proxy_carries_the_request_and_sees_no_token(codex, authority):
     with FakeProxy() as proxy:
-        assert words(ask(codex.url, ca_bundle=authority.bundle, https_proxy=proxy.url.replace("//", "//me:pass%40word@"))) == "ok"
+        assert (
+            words(
+                ask(
+                    codex.url,
+                    ca_bundle=authority.bundle,
+                    https_proxy=proxy.url.replace("//", "//me:pass%40word@"),
+                )
+            )
+            == "ok"
+        )
 
         assert proxy.asked == [f"127.0.0.1:{codex.port}"]
         assert CANARY.encode() not in proxy.heads[0]
@@ -152,13 +203,32 @@ def test_a_proxy_carries_the_request_and_sees_no_token(codex, authority):
 
 def test_a_proxy_may_be_named_without_scheme(codex, authority):
     with FakeProxy() as proxy:
-        assert words(ask(codex.url, ca_bundle=authority.bundle, https_proxy=proxy.url.removeprefix("http://"))) == "ok"
+        assert (
+            words(
+                ask(
+                    codex.url,
+                    ca_bundle=authority.bundle,
+                    https_proxy=proxy.url.removeprefix("http://"),
+                )
+            )
+            == "ok"
+        )
         assert len(proxy.asked) == 1
 
 
 def test_no_proxy_leads_past_it(codex, authority):
     with FakeProxy() as proxy:
-        assert words(ask(codex.url, ca_bundle=authority.bundle, https_proxy=proxy.url, no_proxy="localhost,127.0.0.0/8")) == "ok"
+        assert (
+            words(
+                ask(
+                    codex.url,
+                    ca_bundle=authority.bundle,
+                    https_proxy=proxy.url,
+                    no_proxy="localhost,127.0.0.0/8",
+                )
+            )
+            == "ok"
+        )
         assert proxy.asked == []
 
 
@@ -170,21 +240,52 @@ def test_plain_http_goes_through_no_proxy():
 
 def test_a_proxy_that_refuses_is_said_and_its_password_is_not(codex, authority):
     with FakeProxy(refuses=407) as proxy:
-        found = ask(codex.url, ca_bundle=authority.bundle, https_proxy=proxy.url.replace("//", f"//me:{CANARY}@"))
+        found = ask(
+            codex.url,
+            ca_bundle=authority.bundle,
+            https_proxy=proxy.url.replace("//", f"//me:{CANARY}@"),
+        )
 
     assert words(found) == "Request failed: proxy: it answered HTTP 407"
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
 def test_a_proxy_that_is_not_there_is_said_and_its_password_is_not(authority, scheme):
-    found = ask("https://example.com/", ca_bundle=authority.bundle, https_proxy=f"{scheme}://me:{CANARY}@127.0.0.1:9")
+    found = ask(
+        "https://example.com/",
+        ca_bundle=authority.bundle,
+        https_proxy=f"{scheme}://me:{CANARY}@127.0.0.1:9",
+    )
 
     assert words(found) == "Request failed: proxy: connection refused"
 
 
-GOOD_URLS = ["https://chatgpt.com/backend-api/wham/usage", "https://h", "http://127.0.0.1:8000/x", "http://localhost/x", "http://a.localhost"]
-GOOD_URLS += ["http://[::1]:80/", "http://10.1.2.3/", "http://192.168.0.9", "http://172.31.0.1/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/"]
-BAD_URLS = ["", "chatgpt.com", "//chatgpt.com/", "ftp://h/", "file:///etc/passwd", "https://", "https:///x", "https://h:0/", "https://h:99999/"]
+GOOD_URLS = [
+    "https://chatgpt.com/backend-api/wham/usage",
+    "https://h",
+    "http://127.0.0.1:8000/x",
+    "http://localhost/x",
+    "http://a.localhost",
+]
+GOOD_URLS += [
+    "http://[::1]:80/",
+    "http://10.1.2.3/",
+    "http://192.168.0.9",
+    "http://172.31.0.1/",
+    "http://[fd00::1]/",
+    "http://[::ffff:10.0.0.1]/",
+]
+BAD_URLS = [
+    "",
+    "chatgpt.com",
+    "//chatgpt.com/",
+    "ftp://h/",
+    "file:///etc/passwd",
+    "https://",
+    "https:///x",
+    "https://h:0/",
+    "https://h:99999/",
+]
 BAD_URLS += [
     "https://h:x/",
     "https://me:pw@h/",
@@ -205,9 +306,18 @@ BAD_URLS += [
     "http://0177.0.0.1/",
     "http://172.32.0.1/",
 ]
-BAD_URLS += ["http://localhost@evil.example/", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/"]
+BAD_URLS += [
+    "http://localhost@evil.example/",
+    "http://127.0.0.1.evil.example/",
+    "http://localhost.evil.example/",
+]
 BAD_URLS += ["http://[2001:db8::1]/", "https://h" + "x" * 3000]
-BAD_URLS += ["http://198.18.0.1/x", "http://169.254.169.254/", "http://[fe80::1]/", "http://240.0.0.1/"]
+BAD_URLS += [
+    "http://198.18.0.1/x",
+    "http://169.254.169.254/",
+    "http://[fe80::1]/",
+    "http://240.0.0.1/",
+]
 BAD_URLS += ["http://100.64.0.1/", "http://192.0.2.1/", "http://[::ffff:8.8.8.8]/", "http://[::]/"]
 
 
@@ -235,10 +345,14 @@ def test_the_settings_take_what_the_client_takes(url):
 
 def test_the_words_about_a_bad_address_do_not_repeat_it():
     for check in (check_upstream_url, check_proxy_url):
-        assert CANARY not in str(check(f"ftp://me:{CANARY}@h/")) + str(check(f"http://me:{CANARY}@/"))
+        assert CANARY not in str(check(f"ftp://me:{CANARY}@h/")) + str(
+            check(f"http://me:{CANARY}@/")
+        )
 
 
-@pytest.mark.parametrize("url", ["http://p:3128", "https://me:pw@p", "socks5h://127.0.0.1:1080", "p.example:3128"])
+@pytest.mark.parametrize(
+    "url", ["http://p:3128", "https://me:pw@p", "socks5h://127.0.0.1:1080", "p.example:3128"]
+)
 def test_a_proxy_may_be(url):
     assert check_proxy_url(url) is None
 
@@ -258,8 +372,16 @@ def test_which_names_go_past_the_proxy(no_proxy, past):
     assert goes_past_proxy("https://chatgpt.com/x", no_proxy) is past
 
 
-ADDRESSES = [("10.1.2.3", "10.0.0.0/8", True), ("11.1.2.3", "10.0.0.0/8", False), ("10.1.2.3", "10.1.2.3:443", True)]
-ADDRESSES += [("[::1]", "::1", True), ("[::1]", "[::1]:443", True), ("10.1.2.3", "nonsense/99", False)]
+ADDRESSES = [
+    ("10.1.2.3", "10.0.0.0/8", True),
+    ("11.1.2.3", "10.0.0.0/8", False),
+    ("10.1.2.3", "10.1.2.3:443", True),
+]
+ADDRESSES += [
+    ("[::1]", "::1", True),
+    ("[::1]", "[::1]:443", True),
+    ("10.1.2.3", "nonsense/99", False),
+]
 
 
 @pytest.mark.parametrize(("host", "no_proxy", "past"), ADDRESSES)

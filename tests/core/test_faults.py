@@ -34,16 +34,28 @@ def test_every_code_stands_for_a_status_that_is_a_failure(code):
 def test_moments_are_put_into_the_readers_words():
     fault = Fault("token_expired", {"at": 1_795_168_800})
 
-    assert fault.text(lambda at: f"2026-11-20 ({at})") == "access token expired at 2026-11-20 (1795168800); sign in again"
+    assert (
+        fault.text(lambda at: f"2026-11-20 ({at})")
+        == "access token expired at 2026-11-20 (1795168800); sign in again"
+    )
 
 
 def test_the_classic_words_stay():
     assert Fault("missing_access_token").text(str) == "missing access_token"
     assert Fault("missing_account_id").text(str) == "missing account_id"
-    assert Fault("session_token").text(str) == "looks like a session token (sess-…); use the JWT access_token"
-    assert Fault("unreachable", {"reason": "connection refused"}).text(str) == "Request failed: connection refused"
+    assert (
+        Fault("session_token").text(str)
+        == "looks like a session token (sess-…); use the JWT access_token"
+    )
+    assert (
+        Fault("unreachable", {"reason": "connection refused"}).text(str)
+        == "Request failed: connection refused"
+    )
     assert Fault("http", {"http_status": 503, "reason": ""}).text(str) == "HTTP 503"
-    assert Fault("file_unreadable", {"reason": "empty"}).text(str) == "auth file not found or invalid: empty"
+    assert (
+        Fault("file_unreadable", {"reason": "empty"}).text(str)
+        == "auth file not found or invalid: empty"
+    )
 
 
 @pytest.mark.parametrize("code", FAULTS)
@@ -67,7 +79,10 @@ def test_data_that_an_older_version_did_not_store_is_a_question_mark():
 
 
 def test_braces_in_the_data_are_not_a_template():
-    assert Fault("forbidden", {"reason": "{at} {0} {reason}"}).text(str) == "HTTP 403: {at} {0} {reason}"
+    assert (
+        Fault("forbidden", {"reason": "{at} {0} {reason}"}).text(str)
+        == "HTTP 403: {at} {0} {reason}"
+    )
 
 
 def test_the_http_status_is_a_number_or_nothing():

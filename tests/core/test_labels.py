@@ -1,4 +1,6 @@
-"""The words for plans, windows and statuses: one table each, and nothing of a later version is hidden."""
+"""The words for plans, windows and statuses: one table each, and nothing of a later version is
+hidden.
+"""
 
 import pytest
 
@@ -40,7 +42,9 @@ def test_over_a_chart_a_window_has_a_title(key, title):
     assert labels.window_title(key) == title
 
 
-@pytest.mark.parametrize(("key", "word"), [("five_hour", "5 h"), ("weekly", "week"), ("window:3600", "1 hour")])
+@pytest.mark.parametrize(
+    ("key", "word"), [("five_hour", "5 h"), ("weekly", "week"), ("window:3600", "1 hour")]
+)
 def test_a_narrow_column_has_a_short_word(key, word):
     assert labels.window_short(key) == word
 

@@ -6,7 +6,23 @@ from quota_web.core import names
 from quota_web.core.errors import BadInput
 
 
-@pytest.mark.parametrize("name", ["a", "alice", "Alice Müller", "alice@example.com", "团队 1", "a.b", "a..b", "x" * 80, "🦊", "-rf", "CON", "100%"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a",
+        "alice",
+        "Alice Müller",
+        "alice@example.com",
+        "团队 1",
+        "a.b",
+        "a..b",
+        "x" * 80,
+        "🦊",
+        "-rf",
+        "CON",
+        "100%",
+    ],
+)
 def test_ordinary_names_are_taken(name):
     assert names.validate(name) == name
 
@@ -45,7 +61,16 @@ def test_what_steers_a_path_or_a_terminal_is_no_name(name, reason):
     assert reason in refused.value.message
 
 
-@pytest.mark.parametrize(("one", "other"), [("alice", "ALICE"), ("straße", "STRASSE"), ("Ångström", "A\u030angström"), ("ﬁ", "fi"), ("Ⅳ", "iv")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("alice", "ALICE"),
+        ("straße", "STRASSE"),
+        ("Ångström", "A\u030angström"),
+        ("ﬁ", "fi"),
+        ("Ⅳ", "iv"),
+    ],
+)
 def test_names_that_read_alike_are_the_same(one, other):
     assert names.fold(one) == names.fold(other)
 

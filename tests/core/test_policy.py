@@ -1,4 +1,6 @@
-"""When an account is asked next: intervals, resets, back-off, and the spread that keeps accounts apart."""
+"""When an account is asked next: intervals, resets, back-off, and the spread that keeps accounts
+apart.
+"""
 
 import pytest
 from hypothesis import given
@@ -32,7 +34,14 @@ def test_an_idle_account_is_asked_at_the_idle_interval_give_or_take_a_tenth():
 
 @pytest.mark.parametrize(
     ("rose_at", "seconds"),
-    [((NOW,), 300), ((NOW - 1_799,), 300), ((NOW - 1_800,), 3_600), ((None, NOW - 60), 300), ((None,), 3_600), ((NOW + 500,), 3_600)],
+    [
+        ((NOW,), 300),
+        ((NOW - 1_799,), 300),
+        ((NOW - 1_800,), 3_600),
+        ((None, NOW - 60), 300),
+        ((None,), 3_600),
+        ((NOW + 500,), 3_600),
+    ],
 )
 def test_an_account_is_in_use_for_half_an_hour_after_it_rose(rose_at, seconds):
     assert policy.interval(PACE, rose_at, NOW) == seconds
@@ -43,7 +52,9 @@ def test_the_active_interval_is_never_longer_than_the_idle_one():
 
 
 def test_a_reset_that_comes_first_is_looked_at_when_it_is_due():
-    assert next_due(resets=[NOW + 1_000, None, NOW + 100_000])[1] == NOW + 1_000 + policy.AFTER_RESET
+    assert (
+        next_due(resets=[NOW + 1_000, None, NOW + 100_000])[1] == NOW + 1_000 + policy.AFTER_RESET
+    )
 
 
 def test_a_reset_close_ahead_does_not_bring_a_burst():
@@ -62,7 +73,9 @@ def test_an_exhausted_account_is_asked_after_its_reset():
 
 
 @pytest.mark.parametrize(("idle", "wait"), [(3_600, 3_600), (86_400, 86_400), (60, 1_800)])
-def test_an_account_exhausted_for_days_is_asked_at_the_idle_interval_but_not_every_minute(idle, wait):
+def test_an_account_exhausted_for_days_is_asked_at_the_idle_interval_but_not_every_minute(
+    idle, wait
+):
     block = Block(True, NOW + 400_000)
     found = [next_due(i, Pace(idle, 300), block=block)[1] - NOW for i in IDS]
 
@@ -82,7 +95,10 @@ def test_a_block_without_a_moment_is_looked_at_like_any_other():
 @pytest.mark.parametrize("status", [Status.UPSTREAM_ERROR, Status.UNREACHABLE, Status.BAD_RESPONSE])
 def test_failures_back_off_to_an_hour(status):
     for failures, wait in ((1, 300), (2, 600), (3, 1_200), (4, 2_400), (5, 3_600), (500, 3_600)):
-        assert all(found is not None and wait * 0.9 - 1 <= found <= wait * 1.1 + 1 for found in waits(status, failures))
+        assert all(
+            found is not None and wait * 0.9 - 1 <= found <= wait * 1.1 + 1
+            for found in waits(status, failures)
+        )
 
 
 @pytest.mark.parametrize("status", [Status.FORBIDDEN, Status.ADDRESS_BLOCKED])
@@ -91,7 +107,9 @@ def test_refusals_back_off_to_six_hours(status):
     assert all(found is not None and 19_440 <= found <= 23_760 for found in waits(status, 50))
 
 
-@pytest.mark.parametrize(("retry_after", "wait"), [(None, 60), (5, 60), (90, 90), (21_600, 21_600), (10**9, 21_600)])
+@pytest.mark.parametrize(
+    ("retry_after", "wait"), [(None, 60), (5, 60), (90, 90), (21_600, 21_600), (10**9, 21_600)]
+)
 def test_a_limited_account_waits_as_long_as_it_was_told_within_reason(retry_after, wait):
     assert set(waits(Status.RATE_LIMITED, 3, retry_after)) == {wait}
 
@@ -102,11 +120,26 @@ def test_what_only_a_person_can_mend_is_left_alone(status):
 
 
 def test_the_address_is_left_alone_longer_each_time():
-    assert [policy.address_block_seconds(times) for times in (0, 1, 2, 3, 5, 50)] == [900, 900, 1_800, 3_600, 14_400, 21_600]
+    assert [policy.address_block_seconds(times) for times in (0, 1, 2, 3, 5, 50)] == [
+        900,
+        900,
+        1_800,
+        3_600,
+        14_400,
+        21_600,
+    ]
 
 
 @pytest.mark.parametrize(
-    ("until", "blocked"), [(None, False), (NOW - 1, False), (NOW, False), (NOW + 1, True), (NOW + 21_600, True), (NOW + 21_601, False)]
+    ("until", "blocked"),
+    [
+        (None, False),
+        (NOW - 1, False),
+        (NOW, False),
+        (NOW + 1, True),
+        (NOW + 21_600, True),
+        (NOW + 21_601, False),
+    ],
 )
 def test_an_address_block_further_ahead_than_any_is_left_from_a_clock_that_jumped(until, blocked):
     assert policy.is_address_blocked(until, NOW) is blocked
@@ -136,7 +169,11 @@ def test_a_jitter_stays_within_a_tenth(account_id, seconds, now):
     st.booleans(),
     st.none() | st.integers(NOW - 9_999, NOW + 999_999),
 )
-def test_no_answer_makes_an_account_due_at_once_or_never_again(account_id, pace, rose_at, resets, blocked, until):
-    _, at = policy.after_success(account_id, pace, rose_at, resets, Block(blocked, until if blocked else None), NOW)
+def test_no_answer_makes_an_account_due_at_once_or_never_again(
+    account_id, pace, rose_at, resets, blocked, until
+):
+    _, at = policy.after_success(
+        account_id, pace, rose_at, resets, Block(blocked, until if blocked else None), NOW
+    )
 
     assert NOW < at <= NOW + max(policy.EXHAUSTED_LEAST, pace.idle) * 1.1 + 1

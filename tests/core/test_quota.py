@@ -1,4 +1,6 @@
-"""The nouns and rules of quota: keys by length, labels, what remains, and when an account is blocked."""
+"""The nouns and rules of quota: keys by length, labels, what remains, and when an account is
+blocked.
+"""
 
 import pytest
 from hypothesis import given
@@ -49,7 +51,11 @@ def test_limits_of_models_reviews_and_spending_are_not_the_accounts_own(key, own
 
 
 ASTRA, RESERVE = "GPT-6-Astra", "gpt-reserve"
-ALONE, ASTRA_KEY, RESERVE_KEY = "model:b:weekly", "model:b~GPT-6-Astra:weekly", "model:b~gpt-reserve:weekly"
+ALONE, ASTRA_KEY, RESERVE_KEY = (
+    "model:b:weekly",
+    "model:b~GPT-6-Astra:weekly",
+    "model:b~gpt-reserve:weekly",
+)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,9 @@ def test_a_models_limit_keeps_its_key_while_others_come_and_go(known, answer, ke
     assert [r.key for r in found] == keys
 
 
-@pytest.mark.parametrize(("used", "remaining"), [(0, 100), (12, 88), (37.5, 62.5), (100, 0), (107, 0), (-3, 100)])
+@pytest.mark.parametrize(
+    ("used", "remaining"), [(0, 100), (12, 88), (37.5, 62.5), (100, 0), (107, 0), (-3, 100)]
+)
 def test_what_remains_is_kept_between_nothing_and_all(used, remaining):
     assert quota.remaining(used) == remaining
 
@@ -115,7 +123,11 @@ BLOCKS = {
     "one exhausted": (FULL, [five_hour(100), weekly(60)], Block(True, NOW + HOUR)),
     "exhausted although nothing says so": (Facts(), [weekly(100)], Block(True, NOW + 48 * HOUR)),
     "exhausted beyond": (Facts(), [weekly(104)], Block(True, NOW + 48 * HOUR)),
-    "both exhausted, until the later": (FULL, [five_hour(100), weekly(100)], Block(True, NOW + 48 * HOUR)),
+    "both exhausted, until the later": (
+        FULL,
+        [five_hour(100), weekly(100)],
+        Block(True, NOW + 48 * HOUR),
+    ),
     "exhausted without a reset": (FULL, [five_hour(100, None)], Block(True)),
     "exhausted, credits pay": (Facts(allowed=True, credits=PAYING), [five_hour(100)], Block(False)),
     "not allowed, but credits pay": (
@@ -171,15 +183,27 @@ BLOCKS = {
         Block(True, NOW + 48 * HOUR),
     ),
     "another reached type": (Facts(allowed=True, reached_type="new"), [weekly(3)], Block(True)),
-    "a model's window does not block the account": (FREE, [Reading("model:x:weekly", 100, NOW + HOUR)], Block(False)),
+    "a model's window does not block the account": (
+        FREE,
+        [Reading("model:x:weekly", 100, NOW + HOUR)],
+        Block(False),
+    ),
     "nor does code review": (FREE, [Reading("code_review:weekly", 100, NOW + HOUR)], Block(False)),
-    "a reached type": (Facts(allowed=True, reached_type="workspace_owner_credits_depleted"), [five_hour(3)], Block(True)),
+    "a reached type": (
+        Facts(allowed=True, reached_type="workspace_owner_credits_depleted"),
+        [five_hour(3)],
+        Block(True),
+    ),
     "a spend limit": (
         Facts(allowed=True, spend_reached=True),
         [five_hour(3), Reading("spend", 103, NOW + 9 * HOUR)],
         Block(True, NOW + 9 * HOUR),
     ),
-    "a spend limit without numbers": (Facts(allowed=True, spend_reached=True), [five_hour(3)], Block(True)),
+    "a spend limit without numbers": (
+        Facts(allowed=True, spend_reached=True),
+        [five_hour(3)],
+        Block(True),
+    ),
     "reset since": (FULL, [five_hour(100, NOW)], Block(False)),
     "reset past when it was taken": (FULL, [five_hour(100, TAKEN)], Block(True)),
     "one reset past when it was taken, the other ahead": (
@@ -202,8 +226,16 @@ BLOCKS = {
         [weekly(100), Reading("spend", 103, NOW)],
         Block(True, NOW + 48 * HOUR),
     ),
-    "only one of two reset since": (FULL, [five_hour(100, NOW - 1), weekly(100)], Block(True, NOW + 48 * HOUR)),
-    "spend limit reset since": (Facts(allowed=True, spend_reached=True), [Reading("spend", 103, NOW)], Block(False)),
+    "only one of two reset since": (
+        FULL,
+        [five_hour(100, NOW - 1), weekly(100)],
+        Block(True, NOW + 48 * HOUR),
+    ),
+    "spend limit reset since": (
+        Facts(allowed=True, spend_reached=True),
+        [Reading("spend", 103, NOW)],
+        Block(False),
+    ),
 }
 
 
@@ -218,7 +250,12 @@ def test_a_block_ends_by_itself_at_the_last_reset():
     windows = [five_hour(100), weekly(100, NOW + 2 * HOUR)]
     moments = (NOW, NOW + HOUR, NOW + 2 * HOUR - 1, NOW + 2 * HOUR)
 
-    assert [quota.block_state(FULL, windows, TAKEN, at).blocked for at in moments] == [True, True, True, False]
+    assert [quota.block_state(FULL, windows, TAKEN, at).blocked for at in moments] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -278,12 +315,20 @@ readings = st.lists(
     max_size=5,
 )
 facts = st.builds(
-    Facts, st.none(), st.none() | st.booleans(), st.none() | st.booleans(), st.none() | st.just("rate_limit_reached"), st.booleans(), st.none()
+    Facts,
+    st.none(),
+    st.none() | st.booleans(),
+    st.none() | st.booleans(),
+    st.none() | st.just("rate_limit_reached"),
+    st.booleans(),
+    st.none(),
 )
 
 
 @given(facts, readings, st.integers(NOW - 1500, NOW + 500), st.integers(0, 1500))
-def test_no_block_is_ahead_that_does_not_end_and_no_cache_without_a_block(facts, windows, taken_at, cache_s):
+def test_no_block_is_ahead_that_does_not_end_and_no_cache_without_a_block(
+    facts, windows, taken_at, cache_s
+):
     state = quota.block_state(facts, windows, taken_at, NOW)
     cached = quota.cached_until(facts, windows, taken_at, NOW, cache_s)
 

@@ -1,4 +1,6 @@
-"""Groups of accounts and their order: the same everywhere, and never what cannot be used above what can."""
+"""Groups of accounts and their order: the same everywhere, and never what cannot be used above what
+can.
+"""
 
 import pytest
 from hypothesis import given
@@ -52,7 +54,9 @@ def ordered(accounts):
     """Names in order; an account is its windows, or those with group, status and block."""
     found = {}
     for name, told in accounts.items():
-        windows, group, status, block = (*told, "usable", "ok", NOT_BLOCKED)[:4] if len(told) < 4 else told
+        windows, group, status, block = (
+            (*told, "usable", "ok", NOT_BLOCKED)[:4] if len(told) < 4 else told
+        )
         found[name] = ranking.order(Group(group), Status(status), block, windows, name)
     return sorted(found, key=lambda name: found[name])
 

@@ -35,7 +35,14 @@ def test_a_value_is_carried_for_so_long_only_and_a_gap_stays_a_gap():
 
 
 def test_a_value_is_carried_to_its_reset_at_most():
-    assert laid([reading(T, 10, T + HOUR)], carry=DAY).remaining == [90, None, None, None, None, None]
+    assert laid([reading(T, 10, T + HOUR)], carry=DAY).remaining == [
+        90,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_an_exhausted_window_is_carried_to_its_reset_however_long_that_is():
@@ -62,18 +69,37 @@ def test_a_chart_begins_with_the_reading_before_it():
 
 
 def test_a_reading_from_long_before_the_chart_is_not_carried_into_it():
-    assert laid([reading(T + HOUR, 30)], reading(T - 9 * HOUR, 25)).remaining == [None, 70, 70, None, None, None]
+    assert laid([reading(T + HOUR, 30)], reading(T - 9 * HOUR, 25)).remaining == [
+        None,
+        70,
+        70,
+        None,
+        None,
+        None,
+    ]
 
 
 @given(
     st.integers(0, 100),
     st.one_of(st.none(), st.integers(T - 30 * HOUR, T + 12 * HOUR)),
     st.integers(T - 30 * HOUR, T - 1),
-    st.lists(st.tuples(st.integers(0, 6 * HOUR - 1), st.integers(0, 100), st.one_of(st.none(), st.integers(T - DAY, T + DAY))), max_size=8),
+    st.lists(
+        st.tuples(
+            st.integers(0, 6 * HOUR - 1),
+            st.integers(0, 100),
+            st.one_of(st.none(), st.integers(T - DAY, T + DAY)),
+        ),
+        max_size=8,
+    ),
 )
 def test_every_slot_says_what_its_start_would_be_answered(used, reset, at, readings):
     before = reading(at, used, reset)
-    points = [reading(T + offset, u, r) for offset, u, r in sorted({o: (o, u, r) for o, u, r in readings}.values(), key=lambda p: p[0])]
+    points = [
+        reading(T + offset, u, r)
+        for offset, u, r in sorted(
+            {o: (o, u, r) for o, u, r in readings}.values(), key=lambda p: p[0]
+        )
+    ]
     columns = laid(points, before)
 
     assert [len(c) for c in (columns.remaining, columns.min, columns.max)] == [6, 6, 6]
@@ -81,7 +107,9 @@ def test_every_slot_says_what_its_start_would_be_answered(used, reset, at, readi
         start = T + slot * HOUR
         inside = [p for p in points if start <= p.at < start + HOUR]
         last = ([before] + [p for p in points if p.at < start])[-1]
-        assert columns.remaining[slot] == (left(inside[-1]) if inside else left(last) if holds(last, start) else None)
+        assert columns.remaining[slot] == (
+            left(inside[-1]) if inside else left(last) if holds(last, start) else None
+        )
 
 
 def left(point: Point) -> float:
@@ -89,7 +117,9 @@ def left(point: Point) -> float:
 
 
 def holds(point: Point, at: int) -> bool:
-    """The rule as the contract has it: until the reset or twice the interval, whichever is first; longer only while exhausted."""
+    """The rule as the contract has it: until the reset or twice the interval, whichever is first;
+    longer only while exhausted.
+    """
     reset = point.last_resets_at
     if (point.last_used or 0) >= 100 and reset is not None and reset > point.last_at:
         return at < reset
@@ -133,7 +163,14 @@ def test_what_is_left_is_what_quota_says(used):
 
 @pytest.mark.parametrize(
     ("length", "points", "step"),
-    [(DAY, 500, 300), (7 * DAY, 500, 1_800), (30 * DAY, 500, 7_200), (90 * DAY, 500, 21_600), (365 * DAY, 500, DAY), (DAY, 96, 900)],
+    [
+        (DAY, 500, 300),
+        (7 * DAY, 500, 1_800),
+        (30 * DAY, 500, 7_200),
+        (90 * DAY, 500, 21_600),
+        (365 * DAY, 500, DAY),
+        (DAY, 96, 900),
+    ],
 )
 def test_steps_are_round_and_give_about_as_many_points_as_asked_for(length, points, step):
     found = series.axis(T - length, T, points)
@@ -142,7 +179,12 @@ def test_steps_are_round_and_give_about_as_many_points_as_asked_for(length, poin
     assert points / 8 <= len(found) <= points + 1
 
 
-@given(st.integers(0, 4 * 10**9), st.integers(1, 20 * 365 * DAY), st.integers(1, 2_000), st.sampled_from([1, HOUR, 21_600, DAY]))
+@given(
+    st.integers(0, 4 * 10**9),
+    st.integers(1, 20 * 365 * DAY),
+    st.integers(1, 2_000),
+    st.sampled_from([1, HOUR, 21_600, DAY]),
+)
 def test_an_axis_lies_on_step_boundaries_and_covers_what_was_asked(start, length, points, least):
     found = series.axis(start, start + length, points, least)
 
@@ -158,7 +200,11 @@ def test_steps_and_spans_fit_into_each_other(span):
     assert all(step % span == 0 or span % step == 0 for step in STEPS)
 
 
-values = st.lists(st.tuples(st.integers(0, 6 * HOUR - 1), st.one_of(st.none(), st.integers(0, 100))), unique_by=lambda v: v[0], max_size=40)
+values = st.lists(
+    st.tuples(st.integers(0, 6 * HOUR - 1), st.one_of(st.none(), st.integers(0, 100))),
+    unique_by=lambda v: v[0],
+    max_size=40,
+)
 
 
 @given(values)
@@ -175,4 +221,11 @@ def test_joined_points_say_what_their_readings_said(readings):
 def rolled_up(slot: int, points: list[Point]) -> Point:
     known = [p.last_used for p in points if p.last_used is not None]
     last = points[-1]
-    return Point(slot, min(known, default=None), max(known, default=None), last.last_used, last.at, last.last_resets_at)
+    return Point(
+        slot,
+        min(known, default=None),
+        max(known, default=None),
+        last.last_used,
+        last.at,
+        last.last_resets_at,
+    )

@@ -71,7 +71,21 @@ def test_a_moment_can_be_given_as_iso_or_as_epoch_seconds(text, at):
     assert times.parse(text) == at
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "nan", "inf", "-5", "1e15", "1960-01-01", "9999-12-31T23:59:59-14:00", "0001-01-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-13-01",
+        "nan",
+        "inf",
+        "-5",
+        "1e15",
+        "1960-01-01",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01",
+    ],
+)
 def test_what_is_no_moment_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
         times.parse(text)

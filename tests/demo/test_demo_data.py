@@ -35,7 +35,15 @@ def stories():
 
 def make_app(folder: Path, **settings: str) -> Flask:
     (folder / "account").mkdir(exist_ok=True)
-    return create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder / "account"), **settings}))
+    return create_app(
+        config.load(
+            {
+                "QUOTA_INSTANCE_DIR": str(folder),
+                "QUOTA_ACCOUNT_DIR": str(folder / "account"),
+                **settings,
+            }
+        )
+    )
 
 
 @pytest.fixture
@@ -79,7 +87,9 @@ def test_windows_only_fall_when_they_reset(stories):
 def test_people_work_on_working_days_and_by_day():
     story = generate.invent(0, Era(NOW - 280 * DAY, NOW))
     five = next(t for t in story.tracks if t.key == "five_hour")
-    rises = [five.at[i] for i in range(1, len(five.at)) if (five.used[i] or 0) > (five.used[i - 1] or 0)]
+    rises = [
+        five.at[i] for i in range(1, len(five.at)) if (five.used[i] or 0) > (five.used[i - 1] or 0)
+    ]
     at_weekends = [t for t in rises if (t // DAY + 3) % 7 >= 5]
     at_night = [t for t in rises if t % DAY < 7 * 3600]
 
@@ -102,7 +112,11 @@ def test_accounts_are_of_several_kinds(stories):
 def test_there_are_failures_gaps_and_exhaustion(stories):
     plain = next(t for t in stories[0].tracks if t.key == "five_hour")
 
-    assert {run.fault.code for s in stories for run in s.runs if run.fault} >= {"unreachable", "http", "unauthorized"}
+    assert {run.fault.code for s in stories for run in s.runs if run.fault} >= {
+        "unreachable",
+        "http",
+        "unauthorized",
+    }
     assert max(b - a for a, b in zip(plain.at, plain.at[1:], strict=False)) > 2 * 3600
     assert any(facts.limit_reached for s in stories for _, facts in s.facts)
 
@@ -112,16 +126,35 @@ def test_the_newest_reading_is_fresh(stories):
 
 
 def test_bulk_rows_are_what_reading_by_reading_would_have_written(app):
-    story = next(s for s in (generate.invent(n, Era(NOW - 9 * DAY, NOW)) for n in range(len(PERSONAS))) if s.tracks[0].used[-1] is None)
+    story = next(
+        s
+        for s in (generate.invent(n, Era(NOW - 9 * DAY, NOW)) for n in range(len(PERSONAS)))
+        if s.tracks[0].used[-1] is None
+    )
     with store.database.transaction() as tx:
         rows.write(tx, story)
-        written = [tuple(r) for r in tx.execute(select(store.models.rollup).order_by(*store.models.rollup.primary_key.columns))]
+        written = [
+            tuple(r)
+            for r in tx.execute(
+                select(store.models.rollup).order_by(*store.models.rollup.primary_key.columns)
+            )
+        ]
         tx.execute(store.models.rollup.delete())
         tx.execute(store.models.reading.delete())
-        windows = {r.key: r.id for r in tx.execute(select(store.models.limit_window.c.id, store.models.limit_window.c.key))}
+        windows = {
+            r.key: r.id
+            for r in tx.execute(
+                select(store.models.limit_window.c.id, store.models.limit_window.c.key)
+            )
+        }
         for track in story.tracks:
             one_by_one(tx, windows[track.key], track)
-        expected = [tuple(r) for r in tx.execute(select(store.models.rollup).order_by(*store.models.rollup.primary_key.columns))]
+        expected = [
+            tuple(r)
+            for r in tx.execute(
+                select(store.models.rollup).order_by(*store.models.rollup.primary_key.columns)
+            )
+        ]
 
     assert len(written) > 100
     assert written == expected
@@ -135,8 +168,19 @@ def one_by_one(tx, window_id: int, track: Track) -> None:
             write_series(tx, [], [], gone)
         else:
             rise = max(0.0, used - before) if before is not None else 0.0
-            reading = {"window_id": window_id, "taken_at": at, "used_percent": used, "resets_at": resets_at, "flags": 0}
-            write_series(tx, [reading], [rollup_row(s, window_id, at, used, resets_at, rise) for s in SPANS], [])
+            reading = {
+                "window_id": window_id,
+                "taken_at": at,
+                "used_percent": used,
+                "resets_at": resets_at,
+                "flags": 0,
+            }
+            write_series(
+                tx,
+                [reading],
+                [rollup_row(s, window_id, at, used, resets_at, rise) for s in SPANS],
+                [],
+            )
         before = used
 
 
@@ -149,7 +193,12 @@ def test_the_command_fills_an_empty_database(app):
     seen = overview.load_overview(Scope(), NOW, 3600)
     assert {r.account.name for r in seen.accounts} >= {"alice", "bob", "mallory"}
     assert any(r.block.blocked for r in seen.accounts)
-    assert {r.status for r in seen.accounts} >= {Status.OK, Status.EXPIRED, Status.PAUSED, Status.UNREACHABLE}
+    assert {r.status for r in seen.accounts} >= {
+        Status.OK,
+        Status.EXPIRED,
+        Status.PAUSED,
+        Status.UNREACHABLE,
+    }
     assert fill.is_here()
 
 
@@ -157,10 +206,17 @@ def test_latest_values_are_those_of_the_newest_reading(app):
     fill.fill(2, 3, NOW)
     with store.database.reading() as conn:
         r, w = store.models.reading.c, store.models.limit_window.c
-        newest = {row.window_id: row for row in conn.execute(select(store.models.reading).order_by(r.taken_at))}
+        newest = {
+            row.window_id: row
+            for row in conn.execute(select(store.models.reading).order_by(r.taken_at))
+        }
         for window in conn.execute(select(store.models.limit_window).where(w.gone_at.is_(None))):
             row = newest[window.id]
-            assert (window.used_percent, window.resets_at, window.taken_at) == (row.used_percent, row.resets_at, row.taken_at)
+            assert (window.used_percent, window.resets_at, window.taken_at) == (
+                row.used_percent,
+                row.resets_at,
+                row.taken_at,
+            )
 
 
 def test_a_database_that_is_not_empty_is_refused(app):
@@ -180,7 +236,16 @@ def test_a_second_filling_is_refused(app):
         fill.fill(1, 1, NOW)
 
 
-@pytest.mark.parametrize("option", [("--accounts", "0"), ("--accounts", "201"), ("--days", "0"), ("--days", "731"), ("--days", "x")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--accounts", "0"),
+        ("--accounts", "201"),
+        ("--days", "0"),
+        ("--days", "731"),
+        ("--days", "x"),
+    ],
+)
 def test_bounds_are_wrong_usage(app, option):
     assert run(app, "demo", *option).exit_code == 2
 
@@ -191,7 +256,10 @@ def test_nothing_is_ever_sent_for_demo_accounts(app, capfd):
         settings = {"QUOTA_USAGE_URL": codex.url}
         asking = make_app(Path(app.instance_path), **settings)
         with asking.app_context():
-            assert context.run_refresh(services(), context.RefreshOptions(Scope(), force=True)) in (0, 3)
+            assert context.run_refresh(services(), context.RefreshOptions(Scope(), force=True)) in (
+                0,
+                3,
+            )
             refresh_context = context.make_context(services())
             assert list(refresh_service.refresh_due(refresh_context, Scope())) == []
             assert refresh_service.not_joined(Scope(), "", NOW + 3600) == []
@@ -204,10 +272,20 @@ def test_nothing_is_ever_sent_for_demo_accounts(app, capfd):
 
 def test_a_refresh_changes_no_demo_status(app):
     fill.fill(12, 2, NOW)
-    before = {r.account.name: r.account.last_status for r in overview.load_overview(Scope(), NOW, 3600).accounts}
-    results = list(refresh_service.refresh(context.make_context(services()), refresh_service.select(Scope())[0]))
+    before = {
+        r.account.name: r.account.last_status
+        for r in overview.load_overview(Scope(), NOW, 3600).accounts
+    }
+    results = list(
+        refresh_service.refresh(
+            context.make_context(services()), refresh_service.select(Scope())[0]
+        )
+    )
 
-    assert {r.account.name: r.account.last_status for r in overview.load_overview(Scope(), NOW, 3600).accounts} == before
+    assert {
+        r.account.name: r.account.last_status
+        for r in overview.load_overview(Scope(), NOW, 3600).accounts
+    } == before
     assert {r.source for r in results if r.status is Status.OK} == {CACHE}
 
 
@@ -240,7 +318,12 @@ def test_removing_keeps_other_accounts(app):
     fill.fill(2, 1, NOW)
     with store.database.transaction() as tx:
         mine = store.accounts.add(tx, "mine", MANAGED, NOW)
-        write_series(tx, [{"window_id": 999, "taken_at": NOW, "used_percent": 1, "resets_at": None, "flags": 0}], [], [])
+        write_series(
+            tx,
+            [{"window_id": 999, "taken_at": NOW, "used_percent": 1, "resets_at": None, "flags": 0}],
+            [],
+            [],
+        )
     fill.remove(NOW)
 
     assert (row_count(store.models.account), row_count(store.models.reading)) == (1, 1)

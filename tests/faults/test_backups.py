@@ -32,7 +32,8 @@ def test_backups(figures, instance_dir, tmp_path):
             for number in range(total):
                 before = len(written)
                 content = backup.backup(tmp_path / f"{number}.sqlite")
-                # The reading of one moment: at least what was acknowledged before, at most one more than after.
+                # The reading of one moment: at least what was acknowledged before, at most one more
+                # than after.
                 contents.append((content.rows["reading"], 2 * before, 2 * (len(written) + 1)))
         finally:
             stop.set()
@@ -48,4 +49,10 @@ def test_backups(figures, instance_dir, tmp_path):
                 restored(tmp_path / f"{number}.sqlite", NOW + number, "test")
                 wrong += rows(store.models.reading) != count
             store.database.forget_troubles()
-    figures.record("backups made under writes, and restored", of=total, bad=wrong, bad_is="were no committed state", writes=len(written))
+    figures.record(
+        "backups made under writes, and restored",
+        of=total,
+        bad=wrong,
+        bad_is="were no committed state",
+        writes=len(written),
+    )

@@ -1,4 +1,6 @@
-"""Several first starts at once, some killed in the middle of a migration: one schema comes of it, and no error."""
+"""Several first starts at once, some killed in the middle of a migration: one schema comes of it,
+and no error.
+"""
 
 import random
 import shutil
@@ -18,7 +20,14 @@ WORKERS = 4
 
 def begin(instance, *arguments):
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
-    return subprocess.Popen(command, env=environment(instance), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=environment(instance),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def digest(instance):

@@ -1,4 +1,6 @@
-"""A clock that jumps by an hour, a day, a year, or back to 1970: everybody is asked again within an interval, and nothing old goes."""
+"""A clock that jumps by an hour, a day, a year, or back to 1970: everybody is asked again within an
+interval, and nothing old goes.
+"""
 
 import random
 import time
@@ -34,7 +36,9 @@ def test_jumps(figures, installation, codex):
                 late = asked_within(installation, codex, names, chance)
                 if late:
                     wrong.append((jump, back, late))
-                document = results_json.document(overview.load_overview(installation.scope, installation.now, INTERVAL))
+                document = results_json.document(
+                    overview.load_overview(installation.scope, installation.now, INTERVAL)
+                )
                 if len(document["results"]) != len(names):
                     wrong.append((jump, back, "accounts"))
             if installation.rows("SELECT count(*) FROM reading")[0][0] < before:
@@ -51,7 +55,10 @@ def test_jumps(figures, installation, codex):
 
 def settle(installation, codex):
     codex.default = FakeResponse(body=usage_body(12, 40, at=installation.now))
-    installation.execute("UPDATE account SET next_due_at = NULL, status = 'pending', claim_id = NULL, claimed_at = NULL, attempted_at = NULL")
+    installation.execute(
+        "UPDATE account SET next_due_at = NULL, status = 'pending', claim_id = NULL, claimed_at = "
+        "NULL, attempted_at = NULL"
+    )
     list(refresh_service.refresh_due(installation.context(), installation.scope))
 
 

@@ -1,4 +1,6 @@
-"""Damaged pages: found, never taken for an empty database, never overwritten; and copies of anybody's making never harm."""
+"""Damaged pages: found, never taken for an empty database, never overwritten; and copies of
+anybody's making never harm.
+"""
 
 import random
 import shutil
@@ -57,7 +59,9 @@ def test_damaged_pages(figures, whole, tmp_path):
     content, chance = (folder / "instance" / "quota.sqlite").read_bytes(), random.Random(4)
     pages = len(content) // PAGE
     assert pages >= 64
-    cases = [(page, how) for page in range(pages) for how in ("zeroed", "noise", "page header flipped")]
+    cases = [
+        (page, how) for page in range(pages) for how in ("zeroed", "noise", "page header flipped")
+    ]
     cases += [(0, "file header flipped")] * runs(16, 160)
     seen = {"found": 0, "harmless": 0}
     wrong = 0
@@ -69,23 +73,35 @@ def test_damaged_pages(figures, whole, tmp_path):
         image = damaged(content, page, how, chance)
         (instance / "quota.sqlite").write_bytes(image)
         outcome = start(instance, counts)
-        wrong += outcome == "reset" or (outcome == "found" and (instance / "quota.sqlite").read_bytes() != image)
+        wrong += outcome == "reset" or (
+            outcome == "found" and (instance / "quota.sqlite").read_bytes() != image
+        )
         if outcome in seen:
             seen[outcome] += 1
     figures.record(
-        "damaged databases opened", of=sum(seen.values()) + wrong, bad=wrong, bad_is="were emptied, changed, or ended in a traceback", **seen
+        "damaged databases opened",
+        of=sum(seen.values()) + wrong,
+        bad=wrong,
+        bad_is="were emptied, changed, or ended in a traceback",
+        **seen,
     )
     assert seen["found"] > seen["harmless"]
 
 
 def start(instance, counts):
-    """What a service's start makes of it: `found`, `harmless` (everything is still there), or `reset`."""
+    """What a service's start makes of it: `found`, `harmless` (everything is still there), or
+    `reset`.
+    """
     app = make_app(instance)
     with app.app_context():
         try:
             services().ready()
             store.health.check()
-            return "harmless" if (rows(store.models.account), rows(store.models.reading)) == counts else "reset"
+            return (
+                "harmless"
+                if (rows(store.models.account), rows(store.models.reading)) == counts
+                else "reset"
+            )
         except BadDatabase:
             return "found"
         finally:
@@ -93,7 +109,9 @@ def start(instance, counts):
 
 
 def test_restore_of_anything(figures, whole, tmp_path):
-    """Backups with bytes flipped, cut, doubled, or with statements in them that we did not write."""
+    """Backups with bytes flipped, cut, doubled, or with statements in them that we did not
+    write.
+    """
     folder, counts = whole
     good, chance = (folder / "backup.sqlite").read_bytes(), random.Random(5)
     instance, wrong, refused, total = tmp_path / "instance", 0, 0, runs(80, 2_000)
@@ -134,7 +152,11 @@ def test_restore_of_anything(figures, whole, tmp_path):
 
 
 def listing(folder):
-    return {str(path) for path in folder.rglob("*") if ".before-restore-" not in path.name and not path.name.endswith(("-wal", "-shm"))}
+    return {
+        str(path)
+        for path in folder.rglob("*")
+        if ".before-restore-" not in path.name and not path.name.endswith(("-wal", "-shm"))
+    }
 
 
 def forget_kept(instance):

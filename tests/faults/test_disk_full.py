@@ -1,4 +1,6 @@
-"""A disk that fills up at any moment: reading goes on, what was acknowledged is there, and writing goes on once there is room."""
+"""A disk that fills up at any moment: reading goes on, what was acknowledged is there, and writing
+goes on once there is room.
+"""
 
 import os
 import random
@@ -48,7 +50,12 @@ def test_no_more_pages(app, figures):
         record(1, at)
         lost += rows(store.models.reading) != acknowledged + 2
     store.health.check()
-    figures.record("times that a full disk stopped writing", of=refused, bad=lost, bad_is="lost an acknowledged snapshot or kept half of one")
+    figures.record(
+        "times that a full disk stopped writing",
+        of=refused,
+        bad=lost,
+        bad_is="lost an acknowledged snapshot or kept half of one",
+    )
     assert refused == rounds
 
 
@@ -70,15 +77,24 @@ def limit_pages(more):
 
 
 def test_a_file_that_may_not_grow(app, figures, instance_dir):
-    """RLIMIT_FSIZE cuts writes at any byte, in a process of its own for each: it cannot be lifted again."""
+    """RLIMIT_FSIZE cuts writes at any byte, in a process of its own for each: it cannot be lifted
+    again.
+    """
     chance, wrong, total = random.Random(3), 0, runs(25, 250)
     for number in range(total):
         before = rows(store.models.reading)
         size = (instance_dir / "quota.sqlite-wal").stat().st_size
-        acknowledged = in_a_child(lambda n=number, s=size: fill(n, max(s, 4096) + chance.randrange(1, 60_000)))
+        acknowledged = in_a_child(
+            lambda n=number, s=size: fill(n, max(s, 4096) + chance.randrange(1, 60_000))
+        )
         wrong += rows(store.models.reading) != before + 2 * acknowledged
     store.health.check()
-    figures.record("writes cut by a limit on file sizes", of=total, bad=wrong, bad_is="lost an acknowledged snapshot or kept half of one")
+    figures.record(
+        "writes cut by a limit on file sizes",
+        of=total,
+        bad=wrong,
+        bad_is="lost an acknowledged snapshot or kept half of one",
+    )
 
 
 def fill(number, limit):

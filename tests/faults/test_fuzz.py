@@ -1,4 +1,6 @@
-"""Inputs from anywhere, bent at random: answered or refused in words of ours, never with a traceback, never with a number nobody sent."""
+"""Inputs from anywhere, bent at random: answered or refused in words of ours, never with a
+traceback, never with a number nobody sent.
+"""
 
 import json
 import random
@@ -56,7 +58,11 @@ def bent(document, chance, depth=0):
         return changed
     if isinstance(document, list) and document:
         index = chance.randrange(len(document))
-        return [*document[:index], bent(document[index], chance, depth + 1), *document[index + chance.randrange(2) :]]
+        return [
+            *document[:index],
+            bent(document[index], chance, depth + 1),
+            *document[index + chance.randrange(2) :],
+        ]
     return chance.choice(ODD)
 
 
@@ -67,7 +73,9 @@ def numbers(document):
     if isinstance(document, list):
         return {n for value in document for n in numbers(value)}
     try:
-        return {float(document)} if not isinstance(document, bool) and document is not None else set()
+        return (
+            {float(document)} if not isinstance(document, bool) and document is not None else set()
+        )
     except (ValueError, OverflowError):
         return set()
 
@@ -91,8 +99,17 @@ def bodies():
     rich = usage_body(
         12,
         40,
-        spend_control={"reached": False, "individual_limit": {"limit": "15000", "used": "3831.75", "used_percent": 26}},
-        additional_rate_limits=[{"limit_name": "Spark", "metered_feature": "codex_spark", "rate_limit": usage_body()["rate_limit"]}],
+        spend_control={
+            "reached": False,
+            "individual_limit": {"limit": "15000", "used": "3831.75", "used_percent": 26},
+        },
+        additional_rate_limits=[
+            {
+                "limit_name": "Spark",
+                "metered_feature": "codex_spark",
+                "rate_limit": usage_body()["rate_limit"],
+            }
+        ],
         code_review_rate_limit=usage_body(3, 4)["rate_limit"],
         rate_limit_reached_type={"type": "rate_limit_reached"},
     )
@@ -117,11 +134,20 @@ def test_answers(figures):
             continue
         sent = numbers(document)
         for reading in snapshot.readings:
-            # A spend limit's percent is worked out from its amounts; what is left of a window may be told instead of what is used.
-            told = reading.spend is not None or reading.used_percent in sent or 100 - reading.used_percent in sent
+            # A spend limit's percent is worked out from its amounts; what is left of a window may
+            # be told instead of what is used.
+            told = (
+                reading.spend is not None
+                or reading.used_percent in sent
+                or 100 - reading.used_percent in sent
+            )
             invented += not told
     figures.record(
-        "bent answers read", of=total, bad=failed + invented, bad_is="ended in a traceback or gave a number that nobody sent", refused=refused
+        "bent answers read",
+        of=total,
+        bad=failed + invented,
+        bad_is="ended in a traceback or gave a number that nobody sent",
+        refused=refused,
     )
 
 
@@ -137,7 +163,9 @@ def test_answers_as_bytes(figures):
         except Exception as error:  # noqa: BLE001 - counted, as above
             print(repr(error), raw[:300])
             failed += 1
-    figures.record("torn answers read", of=total, bad=failed, bad_is="ended in a traceback", refused=refused)
+    figures.record(
+        "torn answers read", of=total, bad=failed, bad_is="ended in a traceback", refused=refused
+    )
 
 
 @pytest.mark.parametrize("as_bytes", [False, True], ids=["bent", "torn"])
@@ -145,7 +173,11 @@ def test_auth_files(figures, as_bytes):
     chance, failed, refused, total = random.Random(9), 0, 0, runs(30_000, 300_000)
     for _ in range(total):
         document = auth_document("acct-1")
-        raw = torn(json.dumps(document).encode(), chance) if as_bytes else dumped(bent(bent(document, chance), chance))
+        raw = (
+            torn(json.dumps(document).encode(), chance)
+            if as_bytes
+            else dumped(bent(bent(document, chance), chance))
+        )
         try:
             for entry in auth_file.entries(raw, "fuzz"):
                 refused += entry.credentials is None

@@ -1,4 +1,6 @@
-"""Hosts that share a PostgreSQL, and one of them dies while it asks: the others take over when its claims end, and never ask too much at once."""
+"""Hosts that share a PostgreSQL, and one of them dies while it asks: the others take over when its
+claims end, and never ask too much at once.
+"""
 
 import itertools
 import random
@@ -17,7 +19,8 @@ from tests.servers import Server
 
 ACCOUNTS = 12
 KEY = "the same key on both machines"
-#: How long after its claim the last account may be asked: a tick, a round of those who are due, and the asking itself on a busy machine.
+#: How long after its claim the last account may be asked: a tick, a round of those who are due, and
+#: the asking itself on a busy machine.
 MARGIN_S = 2 * TICK_S + 2 * DUE_S
 
 
@@ -32,13 +35,18 @@ def test_hosts_killed(figures, tmp_path, codex, postgres_url):
         twice += asked_again
         slowest = max(slowest, after)
     assert codex.max_in_flight <= AT_ONCE
-    figures.record("hosts killed with -9 while they asked, another one on the same PostgreSQL", of=deaths, bad=late + twice,
-                   bad_is="left an account late by more than a claim, or asked one again that had answered",
+    figures.record("hosts killed with -9 while they asked, another one on the same "
+                   "PostgreSQL", of=deaths, bad=late + twice,
+                   bad_is="left an account late by more than a claim, or asked one again that had "
+                          "answered",
                    last_account_after_s=round(slowest, 1))  # fmt: skip
 
 
 def one_dies(folder, codex, url) -> tuple[float, int]:
-    """Kill one of two hosts while its requests are under way. How long until all have answers, and how many were asked again without need."""
+    """Kill one of two hosts while its requests are under way.
+
+    How long until all have answers, and how many were asked again without need.
+    """
     settings = {"QUOTA_DATABASE_URL": url, "QUOTA_SECRET_KEY": KEY}
     for name in ("one", "two"):
         (folder / name).mkdir()
@@ -57,7 +65,10 @@ def one_dies(folder, codex, url) -> tuple[float, int]:
                 one.kill()
                 killed_at, asked_by_one = time.monotonic(), len(codex.seen)
                 codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.2)
-                two.wait_for(lambda: all_answered() or time.monotonic() > killed_at + 3 * CLAIM_LASTS, 4 * CLAIM_LASTS)
+                two.wait_for(
+                    lambda: all_answered() or time.monotonic() > killed_at + 3 * CLAIM_LASTS,
+                    4 * CLAIM_LASTS,
+                )
                 took = time.monotonic() - killed_at
         store.database.forget_troubles()
     by_two = [s.account_id for s in itertools.islice(codex.seen, asked_by_one, None)]

@@ -1,4 +1,6 @@
-"""Threads, processes and commands on one SQLite file at once: nobody is told that it is locked, and every count is exact at the end."""
+"""Threads, processes and commands on one SQLite file at once: nobody is told that it is locked, and
+every count is exact at the end.
+"""
 
 import random
 import subprocess
@@ -27,8 +29,16 @@ def test_mixed_transactions(figures, instance_dir):
         services().ready()
         ids = [add_account(f"account-{number}", number) for number in range(THREADS + PROCESSES)]
         before = overview.version()[1]
-        threads = [threading.Thread(target=in_thread, args=(app, account_id, each, refused)) for account_id in ids[:THREADS]]
-        others = [begin(instance_dir, "-m", "tests.faults.test_mixed", str(instance_dir), str(i), str(each)) for i in ids[THREADS:]]
+        threads = [
+            threading.Thread(target=in_thread, args=(app, account_id, each, refused))
+            for account_id in ids[:THREADS]
+        ]
+        others = [
+            begin(
+                instance_dir, "-m", "tests.faults.test_mixed", str(instance_dir), str(i), str(each)
+            )
+            for i in ids[THREADS:]
+        ]
         for thread in threads:
             thread.start()
         commands = 0
@@ -41,11 +51,18 @@ def test_mixed_transactions(figures, instance_dir):
         for process in others:
             refused += finish(process)
         total = (THREADS + PROCESSES) * each
-        off = abs(rows(store.models.reading) - 2 * (total // 2)) + abs(overview.version()[1] - before - total // 2)
+        off = abs(rows(store.models.reading) - 2 * (total // 2)) + abs(
+            overview.version()[1] - before - total // 2
+        )
         store.database.forget_troubles()
     print(*refused, sep="\n")
-    figures.record("mixed transactions by threads, processes and commands", of=total, bad=len(refused) + off,
-                   bad_is="were refused, or are missing in the counts", commands_meanwhile=commands)  # fmt: skip
+    figures.record(
+        "mixed transactions by threads, processes and commands",
+        of=total,
+        bad=len(refused) + off,
+        bad_is="were refused, or are missing in the counts",
+        commands_meanwhile=commands,
+    )
 
 
 def in_thread(app, account_id: int, count: int, refused: list[str]) -> None:
@@ -54,7 +71,9 @@ def in_thread(app, account_id: int, count: int, refused: list[str]) -> None:
 
 
 def mix(account_id: int, count: int) -> list[str]:
-    """Store a snapshot, read everything, then read a number and write the next one, by turns; what was refused."""
+    """Store a snapshot, read everything, then read a number and write the next one, by turns; what
+    was refused.
+    """
     refused = []
     for number in range(count):
         try:
@@ -66,14 +85,22 @@ def mix(account_id: int, count: int) -> list[str]:
                     store.site_state.bump_version(tx, NOW)
         except BadDatabase as error:
             refused.append(str(error))
-        # SQLite gives its lock to whoever happens to ask at the right moment: among writers without any pause somebody waits for ever.
+        # SQLite gives its lock to whoever happens to ask at the right moment: among writers without
+        # any pause somebody waits for ever.
         time.sleep(random.uniform(0, 0.02))
     return refused
 
 
 def begin(instance: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, *arguments]
-    return subprocess.Popen(command, env=environment(instance), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=environment(instance),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> list[str]:

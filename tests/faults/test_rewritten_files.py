@@ -1,4 +1,6 @@
-"""The Codex CLI truncates and writes auth.json in place: whatever moment we read at, no account is lost and no half token kept."""
+"""The Codex CLI truncates and writes auth.json in place: whatever moment we read at, no account is
+lost and no half token kept.
+"""
 
 import json
 import threading
@@ -10,8 +12,16 @@ from tests.faults.figures import runs
 
 def contents():
     """Two states of one file, of different lengths, as before and after a renewal."""
-    tokens = [make_jwt("acct-alice", exp=NOW + 864_000 + n, user_id="user-acct-alice", filler="x" * 700 * n) for n in range(2)]
-    return tokens, [json.dumps(auth_document("acct-alice", access_token=token), indent=2).encode() for token in tokens]
+    tokens = [
+        make_jwt(
+            "acct-alice", exp=NOW + 864_000 + n, user_id="user-acct-alice", filler="x" * 700 * n
+        )
+        for n in range(2)
+    ]
+    return tokens, [
+        json.dumps(auth_document("acct-alice", access_token=token), indent=2).encode()
+        for token in tokens
+    ]
 
 
 class Cli(threading.Thread):
@@ -53,10 +63,17 @@ def test_rewritten_files(figures, installation):
     installation.follow()
     bad += stored(installation) != tokens[(cli.written - 1) % 2]
     figures.record(
-        "looks at an auth file while it was rewritten", of=looks, bad=bad, bad_is="dropped the account or kept half a token", rewritten=cli.written
+        "looks at an auth file while it was rewritten",
+        of=looks,
+        bad=bad,
+        bad_is="dropped the account or kept half a token",
+        rewritten=cli.written,
     )
 
 
 def stored(installation):
-    (row,) = installation.rows("SELECT access_sealed, a.id FROM credential c JOIN account a ON a.id = c.account_id WHERE a.name = 'alice'")
+    (row,) = installation.rows(
+        "SELECT access_sealed, a.id FROM credential c JOIN account a ON a.id = c.account_id WHERE "
+        "a.name = 'alice'"
+    )
     return installation.services.cipher.open(row[0], row[1], "access").reveal()

@@ -1,4 +1,6 @@
-"""Canary tokens in every token field, sixty ways to fail, and then a look at everything that was written or said anywhere."""
+"""Canary tokens in every token field, sixty ways to fail, and then a look at everything that was
+written or said anywhere.
+"""
 
 import json
 import logging
@@ -29,13 +31,17 @@ def document(owner, **changes):
 
 def scenes():
     """Answers that fail, some of which throw back at us what we sent."""
-    echo = json.dumps({"detail": f"bad token {document('acct-a')['tokens']['access_token']}"}).encode()
+    echo = json.dumps(
+        {"detail": f"bad token {document('acct-a')['tokens']['access_token']}"}
+    ).encode()
     yield from (FakeResponse(body=usage_body(), drop=point) for point in DROPS if point != "accept")
     yield from (FakeResponse(code, raw=echo) for code in (200, 400, 401, 402, 403, 404, 429, 500))
     yield from (FakeResponse(code, raw=b"<html>" + echo) for code in (200, 403, 502))
     yield FakeResponse(302, headers={"Location": f"http://127.0.0.1:9/?token={CANARIES[0]}"})
     yield FakeResponse(200, raw=b'{"rate_limit": ' + echo)
-    yield FakeResponse(body={**usage_body(), "email": "x", "plan_type": "plus", "detail": echo.decode()})
+    yield FakeResponse(
+        body={**usage_body(), "email": "x", "plan_type": "plus", "detail": echo.decode()}
+    )
 
 
 def spoiled():
@@ -64,8 +70,15 @@ def test_secrets(figures, installation, codex, caplog, tmp_path):
     for _ in range(runs(1, 5)):
         for scene in scenes():
             codex.answers("acct-a", scene)
-            installation.execute("UPDATE account SET status = 'ok', fault_code = NULL, fault_data = NULL, next_due_at = NULL")
-            for arguments in (("refresh", "--force"), ("refresh", "--force", "--json"), ("status", "--json")):
+            installation.execute(
+                "UPDATE account SET status = 'ok', fault_code = NULL, fault_data = NULL, "
+                "next_due_at = NULL"
+            )
+            for arguments in (
+                ("refresh", "--force"),
+                ("refresh", "--force", "--json"),
+                ("status", "--json"),
+            ):
                 said.append(installation.run(*arguments).output)
                 paths += 1
         for number, raw in enumerate(spoiled()):
@@ -75,21 +88,36 @@ def test_secrets(figures, installation, codex, caplog, tmp_path):
             said.append(installation.run("accounts", "import", str(file)).output)
             file.unlink()
             paths += 2
-        for command in ("accounts list", "doctor", "rotate-key", f"backup {tmp_path}/backup.sqlite --force", "accounts add x /nowhere"):
+        for command in (
+            "accounts list",
+            "doctor",
+            "rotate-key",
+            f"backup {tmp_path}/backup.sqlite --force",
+            "accounts add x /nowhere",
+        ):
             said.append(installation.run(*command.split()).output)
             paths += 1
     # Its tokens lie in the folder, where they belong; everything else must not have them.
     for path in installation.accounts.iterdir():
-        assert all(canary.encode() in path.read_bytes() for canary in CANARIES), "a search that finds nothing here would find nothing anywhere"
+        assert all(canary.encode() in path.read_bytes() for canary in CANARIES), (
+            "a search that finds nothing here would find nothing anywhere"
+        )
         path.unlink()
     paths += through_the_browser(said, tmp_path, codex)
     said.append(caplog.text)
     written = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     found = [canary for canary in CANARIES for text in said if canary in text]
-    found += [f"{canary} in {name}" for canary in CANARIES for name, raw in written.items() if canary.encode() in raw]
+    found += [
+        f"{canary} in {name}"
+        for canary in CANARIES
+        for name, raw in written.items()
+        if canary.encode() in raw
+    ]
     print(*found, sep="\n")
     figures.record(
-        "ways to fail with canary tokens", of=paths, bad=len(found), bad_is="showed a token on screen, in a log, a page or a file",
+        "ways to fail with canary tokens", of=paths, bad=len(found), bad_is="showed a token on "
+                                                                            "screen, in a log, a "
+                                                                            "page or a file",
         files_searched=len(written), characters_searched=sum(map(len, said)) + sum(map(len, written.values())),
     )  # fmt: skip
     assert state.exists()
@@ -102,7 +130,10 @@ def through_the_browser(said, tmp_path, codex):
     folder.mkdir()
     app = make_site(folder, QUOTA_USAGE_URL=codex.url, QUOTA_RETRIES="0")
     browser, count = Browser(app).signed_in(), 0
-    forms = [{"name": f"w{n}", "auth_json": raw.decode("utf-8", "replace")} for n, raw in enumerate(spoiled())]
+    forms = [
+        {"name": f"w{n}", "auth_json": raw.decode("utf-8", "replace")}
+        for n, raw in enumerate(spoiled())
+    ]
     forms += [
         {"name": "typed", "access_token": f"{CANARIES[0]} with a blank", "account_id": "acct-1"},
         {"name": "../x", "access_token": CANARIES[0], "account_id": "y"},

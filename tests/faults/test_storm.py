@@ -1,4 +1,6 @@
-"""The upstream fails for everybody for an hour: the schedule holds back, and catches up when it is over."""
+"""The upstream fails for everybody for an hour: the schedule holds back, and catches up when it is
+over.
+"""
 
 import collections
 
@@ -20,7 +22,9 @@ def test_an_hour_of_failures(figures, installation, codex):
 
     def go_on(until: int) -> None:
         while installation.now < until:
-            chosen = queue.due_accounts(installation.scope, context.pace, CLAIM_LASTS, installation.now).due[:BATCH]
+            chosen = queue.due_accounts(
+                installation.scope, context.pace, CLAIM_LASTS, installation.now
+            ).due[:BATCH]
             for result in refresh_service.refresh_scheduled(context, chosen):
                 attempts[result.name].append(installation.now)
             installation.now += int(DUE_S)
@@ -29,11 +33,20 @@ def test_an_hour_of_failures(figures, installation, codex):
     codex.default = FakeResponse(status=503)
     go_on(NOW + 2 * HOUR)
     during = [at for times in attempts.values() for at in times if at >= NOW + HOUR]
-    crowded = sum(later - earlier < 600 for times in attempts.values() for earlier, later in zip(times, times[2:], strict=False))
+    crowded = sum(
+        later - earlier < 600
+        for times in attempts.values()
+        for earlier, later in zip(times, times[2:], strict=False)
+    )
     codex.default = FakeResponse(body=usage_body(at=NOW + 2 * HOUR))
     go_on(NOW + 3 * HOUR)
-    forgotten = [a.name for a in refresh_service.select(installation.scope)[0] if a.taken_at is None or a.taken_at < NOW + 2 * HOUR]
+    forgotten = [
+        a.name
+        for a in refresh_service.select(installation.scope)[0]
+        if a.taken_at is None or a.taken_at < NOW + 2 * HOUR
+    ]
 
     assert codex.max_in_flight <= AT_ONCE
     figures.record("accounts through an hour of 503", of=ACCOUNTS, bad=crowded + len(forgotten),
-                   bad_is="asked more than twice in 10 min, or not answered an interval later", attempts_meanwhile=len(during))  # fmt: skip
+                   bad_is="asked more than twice in 10 min, or not answered an interval "
+                          "later", attempts_meanwhile=len(during))  # fmt: skip

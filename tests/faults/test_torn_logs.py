@@ -1,4 +1,6 @@
-"""A power cut in the middle of a write: whatever is left of the write-ahead log, the database opens at a state that was committed."""
+"""A power cut in the middle of a write: whatever is left of the write-ahead log, the database opens
+at a state that was committed.
+"""
 
 import random
 import shutil
@@ -19,7 +21,9 @@ FRAME = 24 + 4096
 
 @pytest.fixture
 def written(instance_dir, tmp_path):
-    """A database with its log as the disk had them, and for each commit the log's length and the readings there were."""
+    """A database with its log as the disk had them, and for each commit the log's length and the
+    readings there were.
+    """
     app = make_app(instance_dir)
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -40,7 +44,9 @@ def written(instance_dir, tmp_path):
 
 
 def torn(log: bytes, chance: random.Random, cut: int) -> bytes:
-    """The log up to *cut*, and behind that what a disk may have there: nothing, zeros, noise, or older bytes."""
+    """The log up to *cut*, and behind that what a disk may have there: nothing, zeros, noise, or
+    older bytes.
+    """
     tail = chance.choice((0, chance.randrange(1, 3 * FRAME)))
     kind = chance.choice(("zeros", "noise", "older"))
     if kind == "zeros":
@@ -63,7 +69,12 @@ def test_torn_logs(figures, written, tmp_path):
         (place / "quota.sqlite-wal").write_bytes(torn(log, chance, cut))
         expected = max(count for size, count in states if size <= cut)
         wrong += found(place / "quota.sqlite") != ("ok", expected)
-    figures.record("torn write-ahead logs opened", of=cuts, bad=wrong, bad_is="were damaged or no exact prefix of what was committed")
+    figures.record(
+        "torn write-ahead logs opened",
+        of=cuts,
+        bad=wrong,
+        bad_is="were damaged or no exact prefix of what was committed",
+    )
 
 
 def found(file):

@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quota_web.foresight import Event, Kind
-from quota_web.foresight.evidence import Evidence, Measured, Usual, between, report, table, usual_hours
+from quota_web.foresight.evidence import (
+    Evidence,
+    Measured,
+    Usual,
+    between,
+    report,
+    table,
+    usual_hours,
+)
 
 HOUR, WEEK = 3_600, 604_800
 #: A Monday, 00:00 UTC.

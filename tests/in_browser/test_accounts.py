@@ -1,4 +1,6 @@
-"""Accounts and their refresh, with a real browser on the real service: paste, files, errors, renaming, deleting, the button and the live page."""
+"""Accounts and their refresh, with a real browser on the real service: paste, files, errors,
+renaming, deleting, the button and the live page.
+"""
 
 import json
 import sqlite3
@@ -24,7 +26,9 @@ def codex():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, codex):
-    with Server(tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD).classic() as server:
+    with Server(
+        tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD
+    ).classic() as server:
         yield server
 
 
@@ -40,8 +44,13 @@ def answer(five_hour: float = 12) -> FakeResponse:
 
 def auth_json(account_id: str) -> str:
     soon = int(time.time()) + 864_000
-    access, identity = make_jwt(account_id, exp=soon, user_id=f"user-{account_id}"), make_jwt(account_id, exp=soon, email=f"{account_id}@example.com")
-    return json.dumps(auth_document(account_id, access_token=access, id_token=identity, refresh_token=CANARY))
+    access, identity = (
+        make_jwt(account_id, exp=soon, user_id=f"user-{account_id}"),
+        make_jwt(account_id, exp=soon, email=f"{account_id}@example.com"),
+    )
+    return json.dumps(
+        auth_document(account_id, access_token=access, id_token=identity, refresh_token=CANARY)
+    )
 
 
 def file(name: str, content: str) -> dict[str, object]:
@@ -68,7 +77,9 @@ def paste(page, name: str) -> None:
 
 def test_a_pasted_file_becomes_an_account_that_is_refreshed_at_once(page, server):
     page.goto("/")
-    page.click("text=Add an account") if page.locator("text=No accounts yet").count() else page.goto("/auth/new")
+    page.click("text=Add an account") if page.locator(
+        "text=No accounts yet"
+    ).count() else page.goto("/auth/new")
     page.fill("#name", "pasted")
     page.fill("#auth_json", auth_json("acct-pasted"))
     add(page)
@@ -92,11 +103,18 @@ def test_a_file_names_its_account(page):
 
 def test_several_files_become_several_accounts(page):
     page.goto("/auth/new")
-    page.set_input_files("#auth_file", [file(f"{name}.auth.json", auth_json(f"acct-{name}")) for name in ("gina", "hugo", "iris")])
+    page.set_input_files(
+        "#auth_file",
+        [file(f"{name}.auth.json", auth_json(f"acct-{name}")) for name in ("gina", "hugo", "iris")],
+    )
 
-    expect(page.locator("#drop-said")).to_have_text("3 files: gina.auth.json, hugo.auth.json, iris.auth.json")
+    expect(page.locator("#drop-said")).to_have_text(
+        "3 files: gina.auth.json, hugo.auth.json, iris.auth.json"
+    )
     add(page)
-    expect(page.locator(".note-good").first).to_contain_text("Saved acct-gina@example.com, acct-hugo@example.com, acct-iris@example.com.")
+    expect(page.locator(".note-good").first).to_contain_text(
+        "Saved acct-gina@example.com, acct-hugo@example.com, acct-iris@example.com."
+    )
     for name in ("gina", "hugo", "iris"):
         expect(row_of(page, f"acct-{name}@example.com")).to_be_visible()
 
@@ -104,7 +122,8 @@ def test_several_files_become_several_accounts(page):
 def test_a_file_can_be_dropped(page):
     page.goto("/auth/new")
     given = page.evaluate_handle(
-        "text => { const given = new DataTransfer(); given.items.add(new File([text], 'dropped.auth.json')); return given }",
+        "text => { const given = new DataTransfer(); given.items.add(new File([text], "
+        "'dropped.auth.json')); return given }",
         auth_json("acct-dropped"),
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": given})
@@ -125,10 +144,15 @@ def test_an_error_stands_at_its_field_and_keeps_what_was_typed(page):
     expect(page.locator("#access_token-error")).to_contain_text("looks like a session token")
     assert page.get_attribute("#access_token", "aria-invalid") == "true"
     assert "access_token-error" in page.get_attribute("#access_token", "aria-describedby")
-    assert (page.input_value("#name"), page.input_value("#account_id")) == ("with a typo", "acct-typed")
+    assert (page.input_value("#name"), page.input_value("#account_id")) == (
+        "with a typo",
+        "acct-typed",
+    )
     assert page.input_value("#access_token") == ""
     assert "canary" not in page.content()
-    expect(page.locator("[role=alert]")).to_contain_text("Nothing was saved. 1 field below needs another look.")
+    expect(page.locator("[role=alert]")).to_contain_text(
+        "Nothing was saved. 1 field below needs another look."
+    )
 
 
 def test_half_a_file_is_noticed_before_it_is_sent(page):
@@ -136,7 +160,9 @@ def test_half_a_file_is_noticed_before_it_is_sent(page):
     page.fill("#auth_json", auth_json("acct-half")[:50])
     page.click("button:has-text('Add')")
 
-    assert page.eval_on_selector("#auth_json", "field => field.validationMessage").startswith("This is no complete JSON yet")
+    assert page.eval_on_selector("#auth_json", "field => field.validationMessage").startswith(
+        "This is no complete JSON yet"
+    )
     assert not [path for path in asked(page) if path in ("/auth/save", "/auth/preview")]
 
 
@@ -250,12 +276,21 @@ def test_no_token_is_on_any_page(page):
 
 def answered(server, name: str) -> None:
     """Wait for an account's first answer."""
-    wait_until(lambda: server.rows(f"SELECT 1 FROM account WHERE name = '{name}' AND status = 'ok'"))
+    wait_until(
+        lambda: server.rows(f"SELECT 1 FROM account WHERE name = '{name}' AND status = 'ok'")
+    )
 
 
 def let_a_minute_pass(server) -> None:
     """What was asked for within the last half minute is not asked for again by a button."""
-    wait_until(lambda: server.rows("SELECT count(*) FROM account WHERE attempted_at IS NULL OR claim_id IS NOT NULL") == [(0,)])
+    wait_until(
+        lambda: (
+            server.rows(
+                "SELECT count(*) FROM account WHERE attempted_at IS NULL OR claim_id IS NOT NULL"
+            )
+            == [(0,)]
+        )
+    )
     with closing(sqlite3.connect(server.instance / "quota.sqlite", timeout=10)) as conn, conn:
         conn.execute("UPDATE account SET attempted_at = attempted_at - 60")
 

@@ -1,4 +1,6 @@
-"""The dashboard of fifty accounts in a real browser: charts, the address that remembers, colours, the keyboard, and what it costs."""
+"""The dashboard of fifty accounts in a real browser: charts, the address that remembers, colours,
+the keyboard, and what it costs.
+"""
 
 import gzip
 import json
@@ -85,17 +87,27 @@ def test_an_account_with_a_monthly_window_alone_has_its_line(page):
     page.goto("/?line=grace")
     show_charts(page)
 
-    assert page.locator(".plot:visible").evaluate_all("all => all.map((plot) => plot.dataset.window)") == ["monthly"]
+    assert page.locator(".plot:visible").evaluate_all(
+        "all => all.map((plot) => plot.dataset.window)"
+    ) == ["monthly"]
     [drawn] = line_pixels(page)
     assert sum(drawn.values()) > 100
-    assert re.fullmatch(r"\d+(\.\d)?\s%", page.locator("[data-line=grace][data-value=monthly]").inner_text())
+    assert re.fullmatch(
+        r"\d+(\.\d)?\s%", page.locator("[data-line=grace][data-value=monthly]").inner_text()
+    )
 
 
 def test_the_page_ends_with_its_footer(page):
     page.goto("/")
     show_charts(page)
 
-    assert page.evaluate("document.documentElement.scrollHeight - scrollY - document.querySelector('footer').getBoundingClientRect().bottom") < 2
+    assert (
+        page.evaluate(
+            "document.documentElement.scrollHeight - scrollY - "
+            "document.querySelector('footer').getBoundingClientRect().bottom"
+        )
+        < 2
+    )
 
 
 def test_a_line_that_is_switched_off_is_gone_and_stays_so(page):
@@ -107,8 +119,13 @@ def test_a_line_that_is_switched_off_is_gone_and_stays_so(page):
     page.click(f"#lines li:has-text('{lines[0]}') label")
     settled(page)
     assert sum(line_pixels(page)[1].values()) < sum(before[1].values())
-    # Which ones are drawn at first changes with the hour, so somebody else is looked for; a name with a number is part of no other.
-    other = next(name for name in page.locator("#lines li:not(:has(input:checked)) .name").all_inner_texts() if name not in lines and "-" in name)
+    # Which ones are drawn at first changes with the hour, so somebody else is looked for; a name
+    # with a number is part of no other.
+    other = next(
+        name
+        for name in page.locator("#lines li:not(:has(input:checked)) .name").all_inner_texts()
+        if name not in lines and "-" in name
+    )
     page.fill("#line-q", other)
     page.click(f"#lines li:has-text('{other}') label")
     page.wait_for_url(f"**line={other}*")
@@ -130,7 +147,9 @@ def test_dragging_zooms_both_charts_and_the_address_keeps_it(page):
     drag(page, 0.3, 0.5)
     page.wait_for_url("**from=*to=*")
     settled(page)
-    assert len([path for path in asked(page) if path.startswith("/api/history")]) == 2, "one question for each picture"
+    assert len([path for path in asked(page) if path.startswith("/api/history")]) == 2, (
+        "one question for each picture"
+    )
     expect(page.locator("#unzoom")).to_be_visible()
     here = dict(re.findall(r"(from|to)=(\d+)", page.url))
     assert 3 * 3600 < int(here["to"]) - int(here["from"]) < 7 * 3600, "a fifth of 24 hours"
@@ -156,9 +175,15 @@ def test_the_range_is_in_the_address_and_the_latest_value_is_what_is_left(page):
     results = {r["account"]: r for r in page.request.get("/api/results").json()["results"]}
     compared = 0
     for name in shown_lines(page):
-        if results[name]["status"] == "ok" and not results[name]["stale"] and results[name]["five_hour_percent"] is not None:
+        if (
+            results[name]["status"] == "ok"
+            and not results[name]["stale"]
+            and results[name]["five_hour_percent"] is not None
+        ):
             cell = page.locator(f'#lines [data-line="{name}"][data-value=five_hour]').inner_text()
-            assert float(cell.removesuffix("\u202f%")) == pytest.approx(results[name]["five_hour_percent"], abs=0.1)
+            assert float(cell.removesuffix("\u202f%")) == pytest.approx(
+                results[name]["five_hour_percent"], abs=0.1
+            )
             compared += 1
     assert compared
     page.reload()
@@ -172,7 +197,9 @@ def test_one_cursor_goes_through_both_charts(page):
 
     page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 60)
     expect(page.locator("#cursor-time")).not_to_have_text("latest")
-    first, second = page.eval_on_selector_all(".u-cursor-x", "all => all.map((line) => getComputedStyle(line).transform)")
+    first, second = page.eval_on_selector_all(
+        ".u-cursor-x", "all => all.map((line) => getComputedStyle(line).transform)"
+    )
     assert first == second != "none"
 
 
@@ -236,7 +263,9 @@ def test_a_filter_that_is_chosen_during_a_slow_answer_is_not_lost(page):
 
 
 def test_colours_follow_the_system_and_the_switch(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, color_scheme="dark", expected=("getImageData",)) as page:
+    with visit(
+        chromium, server.url, storage_state=state, color_scheme="dark", expected=("getImageData",)
+    ) as page:
         page.goto("/")
         show_charts(page)
         dark = brightness(page)
@@ -246,7 +275,10 @@ def test_colours_follow_the_system_and_the_switch(chromium, server, state):
         page.click("#theme")
         expect(page.locator("html")).to_have_attribute("data-theme", "light")
         assert brightness(page) > 200
-        page.wait_for_function(f"() => JSON.stringify(({LINE_PIXELS})()) !== {json.dumps(json.dumps(pixels, separators=(',', ':')))}")
+        page.wait_for_function(
+            f"() => JSON.stringify(({LINE_PIXELS})()) !== "
+            f"{json.dumps(json.dumps(pixels, separators=(',', ':')))}"
+        )
         page.click("#theme")
         page.emulate_media(color_scheme="light")
         assert brightness(page) == dark, "the switch wins"
@@ -257,7 +289,9 @@ def test_colours_follow_the_system_and_the_switch(chromium, server, state):
 
 
 def brightness(page: Page) -> float:
-    numbers = re.findall(r"[\d.]+", page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    numbers = re.findall(
+        r"[\d.]+", page.evaluate("getComputedStyle(document.body).backgroundColor")
+    )
     return sum(float(n) for n in numbers[:3]) / 3
 
 
@@ -283,12 +317,26 @@ def test_the_keyboard_reaches_everything_in_order(page):
         }""")
         )
     words = [words for words, _, _ in reached]
-    assert words[:7] == ["Skip to content", "Codex Quota", "Dashboard", "Accounts", "Settings", "theme", "Sign out"]
+    assert words[:7] == [
+        "Skip to content",
+        "Codex Quota",
+        "Dashboard",
+        "Accounts",
+        "Settings",
+        "theme",
+        "Sign out",
+    ]
     assert [re.sub(r"\s+\d+$", "", w) for w in words if re.sub(r"\s+\d+$", "", w) in ("All", "Can be used", "Used up", "Needs you", "q")] == [
         "All", "Can be used", "Used up", "Needs you", "q",
     ]  # fmt: skip
-    assert words.index("Refresh") < words.index("q") < next(i for i, w in enumerate(words) if w.startswith("Five-hour"))
-    assert [w for w, has_ring, is_seen in reached if not (has_ring and is_seen)] == [], "each shows that it has the focus"
+    assert (
+        words.index("Refresh")
+        < words.index("q")
+        < next(i for i, w in enumerate(words) if w.startswith("Five-hour"))
+    )
+    assert [w for w, has_ring, is_seen in reached if not (has_ring and is_seen)] == [], (
+        "each shows that it has the focus"
+    )
 
 
 def test_the_skip_link_leads_to_the_content(page):
@@ -308,13 +356,22 @@ def test_arrow_keys_read_the_chart_out(page):
 
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#said")).to_have_text(re.compile(rf"^.*\d\d:\d\d: .*{shown_lines(page)[0]} weekly (\d+|–)"))
-    assert page.get_attribute(".plot[data-window=weekly]", "aria-label").startswith("Quota left, Weekly:")
+    expect(page.locator("#said")).to_have_text(
+        re.compile(rf"^.*\d\d:\d\d: .*{shown_lines(page)[0]} weekly (\d+|–)")
+    )
+    assert page.get_attribute(".plot[data-window=weekly]", "aria-label").startswith(
+        "Quota left, Weekly:"
+    )
 
 
 def test_nothing_new_costs_a_304(page):
     answers = []
-    page.on("response", lambda response: answers.append(response.status) if response.url.endswith("/api/results") else None)
+    page.on(
+        "response",
+        lambda response: (
+            answers.append(response.status) if response.url.endswith("/api/results") else None
+        ),
+    )
     page.clock.install()
     page.goto("/")
     for wanted in range(1, 4):
@@ -342,7 +399,9 @@ def test_the_first_load_is_small(page, record_testsuite_property):
         # What went over the line; the browser hands out the unpacked body.
         packed = response.headers.get("content-encoding") == "gzip"
         body = response.body()
-        sizes[response.url] = int(response.headers.get("content-length", 0)) if packed else len(gzip.compress(body))
+        sizes[response.url] = (
+            int(response.headers.get("content-length", 0)) if packed else len(gzip.compress(body))
+        )
         assert packed or len(body) < 700 or "svg" not in response.headers.get("content-type", "")
 
     page.on("requestfinished", lambda request: weigh(request.response()))

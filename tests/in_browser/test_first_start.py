@@ -1,4 +1,6 @@
-"""The way in, with a real browser on the real service: the one-time link, choosing a password, signing out and in."""
+"""The way in, with a real browser on the real service: the one-time link, choosing a password,
+signing out and in.
+"""
 
 import re
 
@@ -38,7 +40,8 @@ def test_the_link_leads_to_a_password_and_the_password_back_in(chromium, server)
         page.click("main button.main")
         expect(page.locator("#code-error")).to_be_visible()
 
-        # 2. The link fills its code in, and takes it out of the address. The server never saw it there.
+        # 2. The link fills its code in, and takes it out of the address. The server never saw it
+        #    there.
         page.goto(link)
         expect(page.locator("#code")).to_have_value(code)
         expect(page.locator("#password")).to_be_focused()
@@ -46,11 +49,15 @@ def test_the_link_leads_to_a_password_and_the_password_back_in(chromium, server)
         assert "#" not in page.url
         assert not any(code in path for path in asked(page))
 
-        # 3. Two different passwords are told apart before anything is sent; what was typed can be looked at.
+        # 3. Two different passwords are told apart before anything is sent; what was typed can be
+        #    looked at.
         page.fill("#password", PASSWORD)
         page.fill("#password_again", "something else")
         page.click("main button.main")
-        assert page.eval_on_selector("#password_again", "field => field.validationMessage") == "The two are not the same."
+        assert (
+            page.eval_on_selector("#password_again", "field => field.validationMessage")
+            == "The two are not the same."
+        )
         page.click("#password_again + .reveal")
         assert page.get_attribute("#password_again", "type") == "text"
         page.fill("#password_again", PASSWORD)
@@ -58,7 +65,8 @@ def test_the_link_leads_to_a_password_and_the_password_back_in(chromium, server)
         expect(page.locator("h1")).to_have_text("No accounts yet")
         assert page.url == f"{server.url}/"
 
-        # 4. Signed out, nothing is shown any more; the link works no second time; the password does.
+        # 4. Signed out, nothing is shown any more; the link works no second time; the password
+        #    does.
         page.click("text=Sign out")
         page.wait_for_url("**/login")
         page.goto(link)

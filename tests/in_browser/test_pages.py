@@ -1,4 +1,6 @@
-"""Every page in every look, with accounts in every state and with hostile names: nothing scrolls sideways, nothing complains, axe finds nothing."""
+"""Every page in every look, with accounts in every state and with hostile names: nothing scrolls
+sideways, nothing complains, axe finds nothing.
+"""
 
 import json
 import time
@@ -19,7 +21,10 @@ PAGES = [
     "/", "/?range=30d", "/?q=nobody", "/accounts/alice", "/accounts/expired", "/accounts/failing", "/accounts/fresh", "/auth", "/auth/new",
     "/auth/edit?name=alice", "/auth/delete?name=alice", "/settings", "/accounts/nobody",
 ]  # fmt: skip
-STATES = "rows => rows.map((row) => ['.who a', '.status'].map((part) => row.querySelector(part).innerText))"
+STATES = (
+    "rows => rows.map((row) => ['.who a', '.status'].map((part) => "
+    "row.querySelector(part).innerText))"
+)
 HURT = ("serious", "critical")
 
 
@@ -32,41 +37,76 @@ def axe():
 def server(tmp_path_factory):
     now = int(time.time())
     with FakeCodex() as codex:
-        server = Server(tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD, QUOTA_RETRIES="0")
+        server = Server(
+            tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD, QUOTA_RETRIES="0"
+        )
         scenes = {
-            "alice": FakeResponse(body=usage_body(12, 40, at=now, additional_rate_limits=[other_limit(now, HARM)])),
+            "alice": FakeResponse(
+                body=usage_body(12, 40, at=now, additional_rate_limits=[other_limit(now, HARM)])
+            ),
             "blocked": FakeResponse(body=usage_body(20, 100, at=now)),
             "low": FakeResponse(body=usage_body(93.4, 61, at=now, plan="pro")),
             "weekly-only": FakeResponse(body=usage_body(None, 40, at=now, plan="free")),
             "failing": FakeResponse(status=503, body={"detail": HARM}),
             "expired": FakeResponse(status=401, body={"detail": {"message": HARM}}),
-            "deactivated": FakeResponse(status=402, body={"detail": {"code": "deactivated_workspace"}}),
+            "deactivated": FakeResponse(
+                status=402, body={"detail": {"code": "deactivated_workspace"}}
+            ),
             "odd": FakeResponse(raw=b"<html>" + HARM.encode()),
-            **{name: FakeResponse(body=usage_body(30, 30, at=now, plan=name)) for name in HOSTILE if "/" not in name},
+            **{
+                name: FakeResponse(body=usage_body(30, 30, at=now, plan=name))
+                for name in HOSTILE
+                if "/" not in name
+            },
         }
         for number, (name, scene) in enumerate(scenes.items()):
             codex.answers(f"acct-{number}", scene)
-            (server.account_dir / f"{name}.auth.json").write_text(auth_json(f"acct-{number}", name, now))
+            (server.account_dir / f"{name}.auth.json").write_text(
+                auth_json(f"acct-{number}", name, now)
+            )
         (server.account_dir / "broken.auth.json").write_text("{}")
         with server.classic():
-            server.wait_for(lambda: server.rows("SELECT count(*) FROM account WHERE status = 'pending'") == [(0,)])
+            server.wait_for(
+                lambda: (
+                    server.rows("SELECT count(*) FROM account WHERE status = 'pending'") == [(0,)]
+                )
+            )
             yield server
 
 
 def auth_json(account_id: str, name: str, now: int) -> str:
-    access, identity = make_jwt(account_id, exp=now + 864_000), make_jwt(account_id, exp=now + 864_000, email=f"{name[:40]}@example.com")
+    access, identity = (
+        make_jwt(account_id, exp=now + 864_000),
+        make_jwt(account_id, exp=now + 864_000, email=f"{name[:40]}@example.com"),
+    )
     return json.dumps(auth_document(account_id, access_token=access, id_token=identity))
 
 
 def other_limit(now: int, name: str) -> dict[str, Any]:
-    window = {"used_percent": 8, "limit_window_seconds": 18_000, "reset_after_seconds": 7200, "reset_at": now + 7200}
-    return {"limit_name": name, "metered_feature": name, "rate_limit": {"allowed": True, "limit_reached": False, "primary_window": window}}
+    window = {
+        "used_percent": 8,
+        "limit_window_seconds": 18_000,
+        "reset_after_seconds": 7200,
+        "reset_at": now + 7200,
+    }
+    return {
+        "limit_name": name,
+        "metered_feature": name,
+        "rate_limit": {"allowed": True, "limit_reached": False, "primary_window": window},
+    }
 
 
 @pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")
 def page(request, chromium, server, state):
     scheme, size = request.param
-    with visit(chromium, server.url, storage_state=state, color_scheme=scheme, viewport=size, expected=("status of 404",)) as page:
+    with visit(
+        chromium,
+        server.url,
+        storage_state=state,
+        color_scheme=scheme,
+        viewport=size,
+        expected=("status of 404",),
+    ) as page:
         yield page
 
 
@@ -84,9 +124,14 @@ def findings(page: Page, axe: str) -> list[str]:
     """What axe finds, in lines: how bad, which rule, where."""
     page.evaluate(f"() => {{ {axe} }}")
     found = page.evaluate(
-        "async () => (await axe.run()).violations.map((v) => ({ impact: v.impact, id: v.id, html: v.nodes[0].html, why: v.nodes[0].failureSummary }))"
+        "async () => (await axe.run()).violations.map((v) => ({ impact: v.impact, id: v.id, html: "
+        "v.nodes[0].html, why: v.nodes[0].failureSummary }))"
     )
-    return [f"{v['impact']} {v['id']}: {v['html'][:160]} {v['why'][:200]}" for v in found if v["impact"] in HURT]
+    return [
+        f"{v['impact']} {v['id']}: {v['html'][:160]} {v['why'][:200]}"
+        for v in found
+        if v["impact"] in HURT
+    ]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -96,7 +141,12 @@ def test_a_page_fits_is_silent_and_can_be_used_by_everybody(page, axe, path):
     assert overflows(page) <= 0
     assert findings(page, axe) == []
     assert page.locator("h1").count() == 1
-    assert page.locator("main").count() == page.locator("header.top").count() == page.locator("footer").count() == 1
+    assert (
+        page.locator("main").count()
+        == page.locator("header.top").count()
+        == page.locator("footer").count()
+        == 1
+    )
     assert page.evaluate("document.documentElement.lang") == "en"
 
 
@@ -104,7 +154,13 @@ def test_a_page_fits_is_silent_and_can_be_used_by_everybody(page, axe, path):
 def test_a_page_at_the_door_too(chromium, server, state, axe, path):
     for scheme, size in LOOKS:
         is_refresh = path == "/refresh"
-        with visit(chromium, server.url, storage_state=state if is_refresh else None, color_scheme=scheme, viewport=size) as page:
+        with visit(
+            chromium,
+            server.url,
+            storage_state=state if is_refresh else None,
+            color_scheme=scheme,
+            viewport=size,
+        ) as page:
             if is_refresh:
                 page.set_extra_http_headers({"Sec-Purpose": "prefetch"})
             page.goto(path)
@@ -119,10 +175,13 @@ def test_every_state_is_said_in_words(chromium, server, state):
         said = dict(page.locator("tr[data-account]").evaluate_all(STATES))
 
     wanted = {
-        "alice": "Can be used", "blocked": "Used up until", "low": "Low", "failing": "ChatGPT has a fault since", "expired": "Needs sign-in",
+        "alice": "Can be used", "blocked": "Used up until", "low": "Low", "failing": ("ChatGPT has "
+                                                                                     "a fault since"), "expired": "Needs sign-in",
         "deactivated": "Deactivated", "odd": "Answer not understood since", "broken": "Needs credentials",
     }  # fmt: skip
-    assert {name: said[name] for name, words in wanted.items() if not said[name].startswith(words)} == {}
+    assert {
+        name: said[name] for name, words in wanted.items() if not said[name].startswith(words)
+    } == {}
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "/" not in name])
@@ -136,4 +195,6 @@ def test_a_hostile_name_is_nothing_but_a_name(chromium, server, state, name):
         open_wholly(page, page.url.removeprefix(server.url))
         page.goto("/auth")
         assert page.get_by_role("link", name=name, exact=True).first.is_visible()
-        assert page.locator("main img, main svg:not(.bar):not(.spark), main script[src]").count() == 0
+        assert (
+            page.locator("main img, main svg:not(.bar):not(.spark), main script[src]").count() == 0
+        )

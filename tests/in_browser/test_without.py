@@ -10,7 +10,17 @@ from quota_web.core import clock
 from quota_web.demo import fill
 from quota_web.web import filters
 from tests.browser import Browser, make_app
-from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, settled, show_charts, visit
+from tests.chromium import (
+    PASSWORD,
+    PHONE,
+    asked,
+    flask_quota,
+    library,
+    overflows,
+    settled,
+    show_charts,
+    visit,
+)
 from tests.fakes import FakeCodex, auth_document, make_jwt
 from tests.servers import Server
 
@@ -28,7 +38,13 @@ def server(tmp_path_factory):
 def loaded(page: Page) -> list[tuple[int, int]]:
     """Width and height of the server's charts that have arrived."""
     page.wait_for_load_state("networkidle")
-    return [tuple(size) for size in page.eval_on_selector_all(".still img", "all => all.map((i) => [i.naturalWidth, i.naturalHeight])") if all(size)]
+    return [
+        tuple(size)
+        for size in page.eval_on_selector_all(
+            ".still img", "all => all.map((i) => [i.naturalWidth, i.naturalHeight])"
+        )
+        if all(size)
+    ]
 
 
 def scroll_through(page: Page) -> None:
@@ -45,9 +61,16 @@ def test_without_javascript_every_number_is_readable(chromium, server, state):
 
         assert page.locator("tr[data-account]").count() == len(results) == 14
         for result in results:
-            row = page.locator("tbody tr", has=page.get_by_role("link", name=result["account"], exact=True))
-            for label, value in (("Five-hour", result["five_hour_percent"]), ("Weekly", result["weekly_percent"])):
-                expect(row.locator(f"[data-label={label}] ")).to_contain_text(filters.percent(value))
+            row = page.locator(
+                "tbody tr", has=page.get_by_role("link", name=result["account"], exact=True)
+            )
+            for label, value in (
+                ("Five-hour", result["five_hour_percent"]),
+                ("Weekly", result["weekly_percent"]),
+            ):
+                expect(row.locator(f"[data-label={label}] ")).to_contain_text(
+                    filters.percent(value)
+                )
             for window in result["windows"]:
                 expect(row).to_contain_text(filters.percent(window["remaining_percent"]))
         expect(page.locator("#updated")).to_have_text(re.compile(r"updated \d\d:\d\d \S+"))
@@ -58,7 +81,12 @@ def test_without_javascript_every_number_is_readable(chromium, server, state):
 def test_without_javascript_an_account_is_shown_before_it_is_saved(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
         page.goto("/auth/new")
-        page.fill("#auth_json", json.dumps(auth_document("acct-new", access_token=make_jwt("acct-new", user_id="user-new"))))
+        page.fill(
+            "#auth_json",
+            json.dumps(
+                auth_document("acct-new", access_token=make_jwt("acct-new", user_id="user-new"))
+            ),
+        )
         page.click("button:has-text('Add')")
         expect(page.locator("h1")).to_have_text("1 account found")
         assert "eyJ" not in page.content()
@@ -76,14 +104,23 @@ def test_without_javascript_the_server_draws_the_charts(chromium, server, state)
         expect(page.locator("#charts")).to_be_hidden()
         scroll_through(page)
         assert {width for width, _ in loaded(page)} == {720}
-        expect(page.locator(".still")).to_contain_text("The charts of the other 2 are on their pages.")
+        expect(page.locator(".still")).to_contain_text(
+            "The charts of the other 2 are on their pages."
+        )
         page.goto("/accounts/alice?range=7d")
         assert loaded(page)[0][0] == 720
         assert any("chart.svg?range=7d" in path for path in asked(page))
 
 
 def test_without_javascript_a_phone_gets_charts_that_can_be_read(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False, viewport=PHONE, color_scheme="dark") as page:
+    with visit(
+        chromium,
+        server.url,
+        storage_state=state,
+        java_script_enabled=False,
+        viewport=PHONE,
+        color_scheme="dark",
+    ) as page:
         page.goto("/accounts/alice")
         scroll_through(page)
         assert loaded(page)[0][0] == 360
@@ -118,7 +155,9 @@ def test_without_the_library_one_line_says_so_and_the_server_draws(chromium, ser
         page.goto("/")
         page.evaluate("document.getElementById('history').scrollIntoView()")
 
-        expect(page.locator("#history-fault")).to_have_text("The interactive charts could not be loaded. python scripts/assets.py fetches them.")
+        expect(page.locator("#history-fault")).to_have_text(
+            "The interactive charts could not be loaded. python scripts/assets.py fetches them."
+        )
         expect(page.locator("#charts")).to_be_hidden()
         expect(page.locator(".still img").first).to_be_visible()
         scroll_through(page)
@@ -160,7 +199,9 @@ def test_a_print_of_charts_that_nobody_saw_has_the_servers(chromium, server, sta
         for screen_only in (".top nav", "#refresh", "#search", ".bottom"):
             expect(page.locator(screen_only)).to_be_hidden()
         expect(page.locator("tr[data-account]").first).to_contain_text("%")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert (
+            page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        )
 
 
 def test_a_print_of_drawn_charts_has_them_in_light_colours(chromium, server, state):

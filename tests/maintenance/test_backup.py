@@ -1,4 +1,6 @@
-"""Backups: whole, private, without the key; and putting them back: judged first, nothing lost, nobody else at work."""
+"""Backups: whole, private, without the key; and putting them back: judged first, nothing lost,
+nobody else at work.
+"""
 
 import os
 import sqlite3
@@ -13,7 +15,18 @@ from quota_web.core.errors import BadDatabase, BadInput, BadSetting, DatabaseDam
 from quota_web.maintenance import backup, backup_files
 from quota_web.reports import overview
 from tests.fakes import NOW
-from tests.operations import CANARY, environment, fill_history, leave, make_app, opened, record, restored, rows, run
+from tests.operations import (
+    CANARY,
+    environment,
+    fill_history,
+    leave,
+    make_app,
+    opened,
+    record,
+    restored,
+    rows,
+    run,
+)
 
 
 @pytest.fixture
@@ -150,7 +163,15 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(filled, made, instance
     assert after.nonce != before.nonce
     assert after.session_epoch > before.session_epoch
     assert sorted(os.listdir(instance_dir)) == sorted(
-        [".in-use", ".schema.lock", "quota.sqlite", "quota.sqlite-shm", "quota.sqlite-wal", done.aside.name, "secret.key"]
+        [
+            ".in-use",
+            ".schema.lock",
+            "quota.sqlite",
+            "quota.sqlite-shm",
+            "quota.sqlite-wal",
+            done.aside.name,
+            "secret.key",
+        ]
     )
 
 
@@ -192,9 +213,26 @@ def test_a_restore_into_an_empty_folder_needs_no_database(made, instance_dir, tm
 
 
 def test_nothing_is_restored_under_a_running_service(filled, made, instance_dir):
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "quota", "restore", str(made), "--yes"]
+    command = [
+        sys.executable,
+        "-m",
+        "flask",
+        "--app",
+        "wsgi",
+        "quota",
+        "restore",
+        str(made),
+        "--yes",
+    ]
 
-    done = subprocess.run(command, env=environment(instance_dir), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command,
+        env=environment(instance_dir),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
     assert "in use by another process" in done.stderr
@@ -235,15 +273,34 @@ def test_an_older_backup_is_brought_up_to_date(filled, made, instance_dir):
         (["UPDATE alembic_version SET version_num = '9999'"], DatabaseTooNew, "9999"),
         (["DELETE FROM alembic_version"], DatabaseTooNew, "none"),
         (["DROP TABLE alembic_version"], BadInput, "not one of this program"),
-        (["CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM reading; END"], BadInput, "evil"),
-        (["DROP VIEW snapshot", "CREATE VIEW snapshot AS SELECT load_extension('x') AS account"], BadInput, "snapshot"),
+        (
+            ["CREATE TRIGGER evil AFTER INSERT ON event BEGIN DELETE FROM reading; END"],
+            BadInput,
+            "evil",
+        ),
+        (
+            ["DROP VIEW snapshot", "CREATE VIEW snapshot AS SELECT load_extension('x') AS account"],
+            BadInput,
+            "snapshot",
+        ),
         (["CREATE TABLE more (x)"], BadInput, "more"),
         (["DROP TABLE attempt"], BadInput, "attempt"),
         (["DELETE FROM site_state"], DatabaseDamaged, "site"),
-        (["INSERT INTO attempt SELECT 99, first_at, last_at, status, 200, '', '', 1, 1, 1 FROM attempt LIMIT 1"], DatabaseDamaged, "foreign_key"),
+        (
+            [
+                (
+                    "INSERT INTO attempt SELECT 99, first_at, last_at, status, 200, '', '', 1, 1, 1 "
+                    "FROM attempt LIMIT 1"
+                )
+            ],
+            DatabaseDamaged,
+            "foreign_key",
+        ),
     ],
 )
-def test_what_is_not_ours_or_not_whole_is_refused(filled, made, instance_dir, statements, error, words):
+def test_what_is_not_ours_or_not_whole_is_refused(
+    filled, made, instance_dir, statements, error, words
+):
     change(made, *statements)
     leave()
     before = (instance_dir / "quota.sqlite").stat().st_ino
@@ -266,7 +323,10 @@ def test_odd_files_are_refused(filled, made, instance_dir, tmp_path):
 
     for name in ("text", "empty", "pipe", "live", "nothing", "half", "instance"):
         result = run(filled, "restore", str(tmp_path / name), "--yes")
-        assert (result.exit_code in (1, 4), result.stderr.count("\n")) == (True, 1), (name, result.output)
+        assert (result.exit_code in (1, 4), result.stderr.count("\n")) == (True, 1), (
+            name,
+            result.output,
+        )
     assert rows(store.models.reading) == 96
 
 

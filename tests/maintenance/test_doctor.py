@@ -1,4 +1,6 @@
-"""The doctor: every thing that can be wrong has a verdict, a line and an advice, and a doctor changes nothing."""
+"""The doctor: every thing that can be wrong has a verdict, a line and an advice, and a doctor
+changes nothing.
+"""
 
 import time
 from pathlib import Path
@@ -19,7 +21,9 @@ from tests.operations import CANARY, add_account, make_app, record, run
 @pytest.fixture
 def codex():
     with FakeCodex() as fake:
-        fake.default = FakeResponse(status=401, body={"detail": "no token"}, headers={"Date": _http_date(time.time())})
+        fake.default = FakeResponse(
+            status=401, body={"detail": "no token"}, headers={"Date": _http_date(time.time())}
+        )
         yield fake
 
 
@@ -40,7 +44,12 @@ def app(instance_dir, codex):
 
 def examined(**changes):
     present = services()
-    patient = doctor.DoctorContext(present.settings.with_options(**changes), present.cipher, lambda: present.client, clock.now())
+    patient = doctor.DoctorContext(
+        present.settings.with_options(**changes),
+        present.cipher,
+        lambda: present.client,
+        clock.now(),
+    )
     return list(doctor.diagnose(patient))
 
 
@@ -57,7 +66,15 @@ def test_a_healthy_installation_has_nothing_bad(app, codex):
 
     assert result.exit_code == 0
     assert "bad " not in result.stdout
-    for what in ("settings", "instance folder", "database", "key", "account folder", "clock", "upstream"):
+    for what in (
+        "settings",
+        "instance folder",
+        "database",
+        "key",
+        "account folder",
+        "clock",
+        "upstream",
+    ):
         assert what in result.stdout
     # Asked without any token.
     assert [seen.headers.get("authorization") for seen in codex.seen] == [None]
@@ -90,7 +107,10 @@ def test_looking_changes_nothing(tmp_path, codex):
     ],
 )
 def test_settings_that_are_rarely_meant_are_named(app, changes, words):
-    assert any(words in f.text and f.verdict is Level.WARN and f.advice for f in found("settings", **changes))
+    assert any(
+        words in f.text and f.verdict is Level.WARN and f.advice
+        for f in found("settings", **changes)
+    )
 
 
 def test_an_open_instance_folder_is_named(app, instance_dir):
@@ -168,7 +188,10 @@ def test_the_account_folder_is_looked_at(app, tmp_path):
     (folder / "alice.auth.json").write_text("{}")
     assert "1 file(s)" in worst("account folder").text
     assert worst("account folder", account_dir=tmp_path / "none").verdict is Level.BAD
-    assert worst("account folder", account_dir=tmp_path / "none", account_dir_named=False).verdict is Level.OK
+    assert (
+        worst("account folder", account_dir=tmp_path / "none", account_dir_named=False).verdict
+        is Level.OK
+    )
     assert worst("account folder", account_dir=folder / "alice.auth.json").verdict is Level.BAD
 
 
@@ -180,16 +203,22 @@ def test_a_clock_before_this_program_or_behind_its_own_readings_is_named(app):
         assert any("gone back" in f.advice for f in found("clock"))
 
 
-@pytest.mark.parametrize(("off", "verdict"), [(5, Level.OK), (120, Level.WARN), (-4_000, Level.BAD)])
+@pytest.mark.parametrize(
+    ("off", "verdict"), [(5, Level.OK), (120, Level.WARN), (-4_000, Level.BAD)]
+)
 def test_the_clock_is_held_beside_the_upstream_s(app, codex, off, verdict):
-    codex.default = FakeResponse(status=401, body={}, headers={"Date": _http_date(time.time() + off)})
+    codex.default = FakeResponse(
+        status=401, body={}, headers={"Date": _http_date(time.time() + off)}
+    )
 
     assert worst("clock").verdict is verdict
 
 
 def test_a_blocked_address_is_told_from_a_refused_token(app, codex):
     codex.default = FakeResponse(
-        status=403, raw=b"<html><title>Just a moment...</title>cloudflare</html>", headers={"Server": "cloudflare", "Content-Type": "text/html"}
+        status=403,
+        raw=b"<html><title>Just a moment...</title>cloudflare</html>",
+        headers={"Server": "cloudflare", "Content-Type": "text/html"},
     )
 
     assert (worst("upstream").verdict, "address" in worst("upstream").advice) == (Level.BAD, True)
@@ -204,16 +233,27 @@ def test_the_real_server_is_named(instance_dir, postgres_url, codex):
 
 
 def test_a_server_that_is_gone_is_bad_in_one_line(instance_dir, codex):
-    app = make_app(instance_dir, QUOTA_DATABASE_URL="postgresql://quota:canary@127.0.0.1:1/none", QUOTA_USAGE_URL=codex.url)
+    app = make_app(
+        instance_dir,
+        QUOTA_DATABASE_URL="postgresql://quota:canary@127.0.0.1:1/none",
+        QUOTA_USAGE_URL=codex.url,
+    )
     with app.app_context():
         finding = worst("database")
-        assert (finding.verdict, "\n" in finding.text, "canary" in finding.text) == (Level.BAD, False, False)
+        assert (finding.verdict, "\n" in finding.text, "canary" in finding.text) == (
+            Level.BAD,
+            False,
+            False,
+        )
         services().client.close()
 
 
 def test_the_chart_library_is_looked_at(app, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "PROJECT", tmp_path)
-    assert (worst("chart library").verdict, "assets.py" in worst("chart library").advice) == (Level.WARN, True)
+    assert (worst("chart library").verdict, "assets.py" in worst("chart library").advice) == (
+        Level.WARN,
+        True,
+    )
 
     vendor = tmp_path / "quota_web" / "web" / "static" / "vendor"
     vendor.mkdir(parents=True)
@@ -231,4 +271,7 @@ def test_the_chart_library_is_looked_at(app, monkeypatch, tmp_path):
 def test_rebuild_says_what_it_did(app):
     record(1, clock.now() - 60)
 
-    assert "Rebuilt 2 windows from 2 readings; latest values of 0 were wrong." in run(app, "doctor", "--rebuild").stdout
+    assert (
+        "Rebuilt 2 windows from 2 readings; latest values of 0 were wrong."
+        in run(app, "doctor", "--rebuild").stdout
+    )

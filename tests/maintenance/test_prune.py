@@ -1,4 +1,6 @@
-"""Old history goes in whole days, its rollups stay, counters never fall; and what is derived can be made anew from what is there."""
+"""Old history goes in whole days, its rollups stay, counters never fall; and what is derived can be
+made anew from what is there.
+"""
 
 import pytest
 from sqlalchemy import delete, update
@@ -25,7 +27,11 @@ def ids(app):
 
 
 def test_readings_from_before_go_and_everything_else_stays(ids):
-    rollups, latest, before = all_rows(store.models.rollup), all_rows(store.models.limit_window), rows(store.models.reading)
+    rollups, latest, before = (
+        all_rows(store.models.rollup),
+        all_rows(store.models.limit_window),
+        rows(store.models.reading),
+    )
 
     done = prune.prune(TODAY - DAY + 5_000, NOW, "test")
 
@@ -64,7 +70,9 @@ def test_attempts_go_but_counters_never_fall(ids):
     with store.database.transaction() as tx:
         # Runs that ended days ago, of an account that is in another one by now.
         tx.execute(
-            update(store.models.attempt).where(store.models.attempt.c.account_id == ids[0]).values(last_at=NOW - 3 * DAY, first_at=NOW - 3 * DAY)
+            update(store.models.attempt)
+            .where(store.models.attempt.c.account_id == ids[0])
+            .values(last_at=NOW - 3 * DAY, first_at=NOW - 3 * DAY)
         )
     with store.database.reading() as conn:
         before = store.attempts.totals(conn)
@@ -90,7 +98,10 @@ def test_the_command_says_how_much(app, ids):
     result = run(app, "prune", "--before", "2026-11-21")
 
     assert result.exit_code == 0
-    assert result.stdout == "Deleted 336 readings and 0 entries of attempts from before 2026-11-21T00:00:00Z.\n"
+    assert (
+        result.stdout
+        == "Deleted 336 readings and 0 entries of attempts from before 2026-11-21T00:00:00Z.\n"
+    )
     assert run(app, "prune", "--before", "2026-11-21").stdout.startswith("Deleted 0 readings")
 
 
@@ -135,7 +146,9 @@ def test_everything_derived_is_made_anew_as_it_was(app, ids):
     rollups, latest = all_rows(store.models.rollup), all_rows(store.models.limit_window)
     with store.database.transaction() as tx:
         tx.execute(delete(store.models.rollup))
-        tx.execute(update(store.models.limit_window).values(used_percent=1, resets_at=2, taken_at=3))
+        tx.execute(
+            update(store.models.limit_window).values(used_percent=1, resets_at=2, taken_at=3)
+        )
 
     done = rebuild.rebuild(NOW, "test", lambda *_: None)
 

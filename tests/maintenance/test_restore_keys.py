@@ -1,4 +1,6 @@
-"""A backup and the key of its tokens: a restore knows before it swaps whether they can be opened, and says what to do."""
+"""A backup and the key of its tokens: a restore knows before it swaps whether they can be opened,
+and says what to do.
+"""
 
 import json
 
@@ -115,7 +117,10 @@ def test_a_missing_key_is_said_and_none_is_made(made, tmp_path):
         store.database.forget_troubles()
 
     assert result.exit_code == 1
-    assert f"put the key of that time back as {tmp_path}/new/instance/secret.key first" in result.stderr
+    assert (
+        f"put the key of that time back as {tmp_path}/new/instance/secret.key first"
+        in result.stderr
+    )
     assert list((tmp_path / "new" / "instance").glob("secret.key*")) == []
 
 
@@ -165,7 +170,9 @@ def test_an_account_whose_file_is_there_needs_no_key(app, made, instance_dir, tm
         assert len(store.accounts.all_credentials(conn)) == 1
 
 
-def test_the_first_refresh_after_a_lost_key_asks_for_accounts_whose_files_are_there(installation, codex):
+def test_the_first_refresh_after_a_lost_key_asks_for_accounts_whose_files_are_there(
+    installation, codex
+):
     path = installation.file("alice")
     installation.refresh()
     before = path.read_bytes()

@@ -1,4 +1,6 @@
-"""The rows of a backup come from anybody: none may lead to a file of the owner, and none may break a page."""
+"""The rows of a backup come from anybody: none may lead to a file of the owner, and none may break
+a page.
+"""
 
 import json
 import sqlite3
@@ -62,7 +64,9 @@ def found(name):
         return store.accounts.get_by_name(conn, name)
 
 
-@pytest.mark.parametrize("path", ["{}/precious.txt", "{}/account/../precious.txt", "precious.txt", ""])
+@pytest.mark.parametrize(
+    "path", ["{}/precious.txt", "{}/account/../precious.txt", "precious.txt", ""]
+)
 def test_a_row_that_names_a_file_elsewhere_leads_nowhere(made, precious, folder, tmp_path, path):
     (folder / "alice.auth.json").unlink()
     forge(made, "UPDATE account SET source_path = ? WHERE name = 'alice'", path.format(tmp_path))
@@ -89,7 +93,9 @@ def test_an_auth_file_of_another_folder_is_not_ours_either(made, folder, tmp_pat
 
 
 def test_accounts_of_another_machine_follow_the_files_of_their_names_here(made, folder):
-    forge(made, "UPDATE account SET source_path = '/app/account/alice.auth.json' WHERE name = 'alice'")
+    forge(
+        made, "UPDATE account SET source_path = '/app/account/alice.auth.json' WHERE name = 'alice'"
+    )
 
     assert restored(made).no_longer_followed == ()
     assert found("alice").source_path == str(folder / "alice.auth.json")
@@ -114,7 +120,9 @@ def test_folders_that_were_followed_before_are_followed_on(app, tmp_path):
 @pytest.mark.parametrize("act", ["remove", "edit", "export"])
 def test_a_row_that_was_changed_in_place_leads_nowhere_either(app, precious, tmp_path, act):
     with store.database.transaction() as tx:
-        store.accounts.update_account(tx, store.accounts.get_by_name(tx, "alice").id, source_path=str(precious))
+        store.accounts.update_account(
+            tx, store.accounts.get_by_name(tx, "alice").id, source_path=str(precious)
+        )
 
     if act == "remove":
         account_service.remove("alice", NOW, "a person")

@@ -1,4 +1,6 @@
-"""Changing the key: every token sealed anew, services go on, an interruption is finished, and nothing is ever lost."""
+"""Changing the key: every token sealed anew, services go on, an interruption is finished, and
+nothing is ever lost.
+"""
 
 import itertools
 import threading
@@ -53,7 +55,9 @@ def test_all_tokens_are_sealed_with_the_new_key_alone(app, key_file, instance_di
     assert key_file.stat().st_mode & 0o777 == 0o600
     assert sorted(refresh_tokens(TokenCipher(instance_dir))) == TOKENS
     with store.database.reading() as conn:
-        assert {sealed.key_id for sealed in store.accounts.all_credentials(conn)} == {TokenCipher(instance_dir).key_id}
+        assert {sealed.key_id for sealed in store.accounts.all_credentials(conn)} == {
+            TokenCipher(instance_dir).key_id
+        }
 
 
 def test_the_old_key_opens_nothing_any_more(app, key_file, tmp_path):
@@ -75,12 +79,15 @@ def test_a_service_that_runs_meanwhile_notices(app, instance_dir):
 
     assert sorted(refresh_tokens(service)) == TOKENS
     assert service.key_id == services().cipher.key_id
-    # What it had read before the change, it still opens: somebody is being asked with it at this moment.
+    # What it had read before the change, it still opens: somebody is being asked with it at this
+    # moment.
     assert service.open(before, 1, REFRESH).reveal() == "sealed before"
 
 
 @pytest.mark.parametrize("stops_after", range(1, 4))
-def test_an_interrupted_change_is_finished_without_a_third_key(app, key_file, instance_dir, monkeypatch, stops_after):
+def test_an_interrupted_change_is_finished_without_a_third_key(
+    app, key_file, instance_dir, monkeypatch, stops_after
+):
     monkeypatch.setattr(rotate_key, "CHUNK", 1)
     calls = itertools.count(1)
     reseal = rotate_key._reseal
@@ -136,7 +143,8 @@ def test_what_no_key_opens_is_named_and_left_alone(app, instance_dir):
         store.accounts.reencrypt(
             tx,
             store.accounts.EncryptedCredential(
-                **{f: getattr(sealed, f) for f in store.accounts.EncryptedCredential.__slots__} | {"access_sealed": access}
+                **{f: getattr(sealed, f) for f in store.accounts.EncryptedCredential.__slots__}
+                | {"access_sealed": access}
             ),
         )
 
@@ -145,7 +153,10 @@ def test_what_no_key_opens_is_named_and_left_alone(app, instance_dir):
     assert result.exit_code == 0
     assert "account-1: no key opens its tokens" in result.stderr
     with store.database.reading() as conn:
-        assert store.accounts.credentials(conn, [sealed.account_id])[sealed.account_id].access_sealed == access
+        assert (
+            store.accounts.credentials(conn, [sealed.account_id])[sealed.account_id].access_sealed
+            == access
+        )
 
 
 def test_the_command_says_what_to_do_next(app):
@@ -166,12 +177,18 @@ def test_a_given_key_is_changed_by_whoever_gave_it(app, instance_dir, database):
         assert "QUOTA_SECRET_KEY_OLD" in result.stderr
         store.database.forget_troubles()
 
-    keys = {"QUOTA_SECRET_KEY": "the key that comes after it", "QUOTA_SECRET_KEY_OLD": "a new key of the environment"}
+    keys = {
+        "QUOTA_SECRET_KEY": "the key that comes after it",
+        "QUOTA_SECRET_KEY_OLD": "a new key of the environment",
+    }
     (instance_dir / "secret.key").unlink()
     later = make_app(instance_dir, **keys, **database)
     with later.app_context():
         assert "3 account(s) sealed anew" in run(later, "rotate-key").stdout
-        assert sorted(refresh_tokens(TokenCipher(instance_dir, Secret("the key that comes after it")))) == TOKENS
+        assert (
+            sorted(refresh_tokens(TokenCipher(instance_dir, Secret("the key that comes after it"))))
+            == TOKENS
+        )
         with pytest.raises(BadInput, match="QUOTA_SECRET_KEY"):
             rotate_key.rotate(services().cipher, NOW, "test")
         store.database.forget_troubles()

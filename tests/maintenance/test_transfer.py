@@ -1,4 +1,6 @@
-"""Moving a history: every row arrives, both sides are compared, and a target that is in use is never touched."""
+"""Moving a history: every row arrives, both sides are compared, and a target that is in use is
+never touched.
+"""
 
 import threading
 
@@ -38,7 +40,11 @@ def silent(*_):
 
 
 def everything():
-    return {table.name: all_rows(table) for table in db.metadata.sorted_tables if table.name != "site_state"}
+    return {
+        table.name: all_rows(table)
+        for table in db.metadata.sorted_tables
+        if table.name != "site_state"
+    }
 
 
 def test_everything_arrives_on_postgresql(app, target, instance_dir, monkeypatch):
@@ -78,7 +84,15 @@ def test_the_new_place_is_ready_for_work(app, target, instance_dir):
 
 def engine_credentials(account_id):
     with store.database.reading() as conn:
-        return conn.execute(store.models.credential.select().where(store.models.credential.c.account_id == account_id)).one().access_sealed
+        return (
+            conn.execute(
+                store.models.credential.select().where(
+                    store.models.credential.c.account_id == account_id
+                )
+            )
+            .one()
+            .access_sealed
+        )
 
 
 def _accounts():
@@ -96,7 +110,10 @@ def test_a_database_in_use_is_refused_untouched(app, target, instance_dir):
 
     result = run(app, "copy-to", target)
 
-    assert (result.exit_code, result.stderr) == (1, "the database is not empty (table account); give an empty one\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "the database is not empty (table account); give an empty one\n",
+    )
     with make_app(instance_dir, QUOTA_DATABASE_URL=target).app_context():
         assert rows(store.models.reading) == 192
 
@@ -140,7 +157,11 @@ def test_a_copy_is_of_one_moment_whatever_is_stored_meanwhile(instance_dir, data
     with make_app(instance_dir, QUOTA_DATABASE_URL=copy).app_context():
         newest = max(row.taken_at for row in all_records(store.models.reading))
         assert rows(store.models.reading) == 2 * 2 * 24
-        assert {row.taken_at for row in _accounts()} == {row.taken_at for row in all_records(store.models.limit_window)} == {newest}
+        assert (
+            {row.taken_at for row in _accounts()}
+            == {row.taken_at for row in all_records(store.models.limit_window)}
+            == {newest}
+        )
         store.database.forget_troubles()
 
 
@@ -177,7 +198,9 @@ def test_the_way_back_is_the_same_command(app, target, instance_dir, tmp_path):
     with make_app(instance_dir, QUOTA_DATABASE_URL=target).app_context():
         returned = transfer.copy_to(back, silent)
 
-    assert {k: v for k, v in returned.items() if k != "site_state"} == {k: v for k, v in sums.items() if k != "site_state"}
+    assert {k: v for k, v in returned.items() if k != "site_state"} == {
+        k: v for k, v in sums.items() if k != "site_state"
+    }
 
 
 def test_the_command_shows_counts_and_checksums(app, target):
@@ -191,7 +214,13 @@ def test_the_command_shows_counts_and_checksums(app, target):
 
 @pytest.mark.parametrize(
     ("url", "status"),
-    [("nonsense", 1), ("mysql://u@h/d", 1), ("sqlite://", 1), ("postgresql://quota@127.0.0.1:1/none", 4), ("sqlite:////proc/nowhere/all.sqlite", 4)],
+    [
+        ("nonsense", 1),
+        ("mysql://u@h/d", 1),
+        ("sqlite://", 1),
+        ("postgresql://quota@127.0.0.1:1/none", 4),
+        ("sqlite:////proc/nowhere/all.sqlite", 4),
+    ],
 )
 def test_a_target_that_cannot_be_used_is_one_line(app, url, status):
     result = run(app, "copy-to", url)

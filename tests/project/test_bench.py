@@ -1,4 +1,7 @@
-"""The benchmarks run, at a size that measures nothing, and write what the report reads. Nothing is asserted about time."""
+"""The benchmarks run, at a size that measures nothing, and write what the report reads.
+
+Nothing is asserted about time.
+"""
 
 import json
 import subprocess
@@ -12,7 +15,18 @@ from bench.harness import Report, Result, Size
 from quota_web.config import PROJECT
 from tests import parts
 
-GROUPS = ("refresh", "store", "queries", "web", "start_up", "page_weight", "steady_state", "load", "browser", "forecast")
+GROUPS = (
+    "refresh",
+    "store",
+    "queries",
+    "web",
+    "start_up",
+    "page_weight",
+    "steady_state",
+    "load",
+    "browser",
+    "forecast",
+)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -20,7 +34,9 @@ def test_a_group_runs_and_writes_json(group, tmp_path):
     if group == "browser" and (lacks := browser.missing()):
         parts.lack(lacks)
     command = [sys.executable, "-m", f"bench.{group}", "--smoke", "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=110)
+    done = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=110
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads((tmp_path / f"{group}.json").read_text())
@@ -35,7 +51,10 @@ def test_a_group_runs_and_writes_json(group, tmp_path):
 
 
 def test_every_group_is_in_the_script_and_the_readme():
-    script, readme = (PROJECT / "scripts" / "bench").read_text(), (PROJECT / "bench" / "README.md").read_text()
+    script, readme = (
+        (PROJECT / "scripts" / "bench").read_text(),
+        (PROJECT / "bench" / "README.md").read_text(),
+    )
 
     assert f"for group in {' '.join(GROUPS)};" in script
     assert ", ".join(GROUPS) in readme
@@ -50,7 +69,9 @@ def test_every_group_is_in_the_script_and_the_readme():
         ("bytes", [20.6], [], "", 20.6, None),
     ],
 )
-def test_ratios_are_of_medians_and_held_against_their_goal(kind, ours, other, wanted, value, reached):
+def test_ratios_are_of_medians_and_held_against_their_goal(
+    kind, ours, other, wanted, value, reached
+):
     result = Result("1", "something", kind, ours, other, wanted=wanted)
 
     assert (result.value, result.is_reached) == (value, reached)
@@ -63,14 +84,23 @@ def test_sides_take_turns():
         turns.append(name)
         return value
 
-    samples = harness.alternate({"a": lambda: turn("a", 1.0), "b": lambda: turn("b", 2.0)}, 3, once=("b",))
+    samples = harness.alternate(
+        {"a": lambda: turn("a", 1.0), "b": lambda: turn("b", 2.0)}, 3, once=("b",)
+    )
 
     assert turns == ["a", "b", "a", "a"]
     assert samples == {"a": [1.0, 1.0, 1.0], "b": [2.0]}
 
 
 def test_a_plot_is_well_formed_and_names_its_lines():
-    root = ET.fromstring(plot.svg("Title & more", "readings", "ms", {"ours": [(1e5, 0.5), (2.1e7, 0.6)], "raw": [(1e5, 3), (2.1e7, 0)], "none": []}))
+    root = ET.fromstring(
+        plot.svg(
+            "Title & more",
+            "readings",
+            "ms",
+            {"ours": [(1e5, 0.5), (2.1e7, 0.6)], "raw": [(1e5, 3), (2.1e7, 0)], "none": []},
+        )
+    )
     texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
 
     assert {"Title & more", "readings", "ms", "ours", "raw", "100 k", "100 M"} <= texts

@@ -1,4 +1,6 @@
-"""The samples of docs/deployment.md as they stand there: Debian's nginx and Caddy in front of gunicorn, and a visitor who follows every link."""
+"""The samples of docs/deployment.md as they stand there: Debian's nginx and Caddy in front of
+gunicorn, and a visitor who follows every link.
+"""
 
 import base64
 import datetime
@@ -21,7 +23,9 @@ from tests.fakes import FakeCodex
 from tests.servers import Server
 
 PAGE = (PROJECT / "docs" / "deployment.md").read_text(encoding="utf-8")
-NGINX, CADDY = (re.findall(rf"```{kind}\n(.+?)```", PAGE, re.DOTALL) for kind in ("nginx", "caddyfile"))
+NGINX, CADDY = (
+    re.findall(rf"```{kind}\n(.+?)```", PAGE, re.DOTALL) for kind in ("nginx", "caddyfile")
+)
 HOST, PASSWORD = "quota.example.org", "correct horse battery"
 HASH = "HASH_FROM_caddy_hash-password"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -37,7 +41,9 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
-        self.found += [given[name] for name in ("href", "src", "data-api", "data-library") if given.get(name)]
+        self.found += [
+            given[name] for name in ("href", "src", "data-api", "data-library") if given.get(name)
+        ]
         self.actions += [given["action"]] if given.get("action") else []
         if given.get("name") == "csrf_token":
             self.csrf = given.get("value") or ""
@@ -53,9 +59,20 @@ class Visitor:
 
     def ask(self, method, path, body=None, **headers):
         connection = http.client.HTTPSConnection(HOST, self.port, timeout=30)
-        connection.sock = self.tls.wrap_socket(socket.create_connection(("127.0.0.1", self.port), 30), server_hostname=HOST)
+        connection.sock = self.tls.wrap_socket(
+            socket.create_connection(("127.0.0.1", self.port), 30), server_hostname=HOST
+        )
         try:
-            connection.request(method, path, body, {"Host": HOST, "Cookie": self.cookie, **{k.replace("_", "-"): v for k, v in headers.items()}})
+            connection.request(
+                method,
+                path,
+                body,
+                {
+                    "Host": HOST,
+                    "Cookie": self.cookie,
+                    **{k.replace("_", "-"): v for k, v in headers.items()},
+                },
+            )
             answer = connection.getresponse()
             if cookie := answer.headers["Set-Cookie"]:
                 self.cookie = cookie.partition(";")[0]
@@ -68,12 +85,23 @@ class Visitor:
     def sign_in(self, login):
         _, _, page = self.ask("GET", login)
         form = urlencode({"password": PASSWORD, "csrf_token": Links(page).csrf})
-        return self.ask("POST", login, form, Content_Type="application/x-www-form-urlencoded", Origin=f"https://{HOST}")
+        return self.ask(
+            "POST",
+            login,
+            form,
+            Content_Type="application/x-www-form-urlencoded",
+            Origin=f"https://{HOST}",
+        )
 
 
 @pytest.fixture
 def gunicorn(tmp_path, request):
-    settings = {"QUOTA_TRUSTED_PROXIES": "127.0.0.1", "QUOTA_TRUSTED_HOSTS": HOST, "QUOTA_PASSWORD": PASSWORD, **request.param}
+    settings = {
+        "QUOTA_TRUSTED_PROXIES": "127.0.0.1",
+        "QUOTA_TRUSTED_HOSTS": HOST,
+        "QUOTA_PASSWORD": PASSWORD,
+        **request.param,
+    }
     with FakeCodex() as codex, Server(tmp_path, codex, accounts=2, **settings).gunicorn() as server:
         yield server
 
@@ -102,23 +130,36 @@ def nginx(folder, sample, port, upstream):
     paths = "\n".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
     user = "user root;\n" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
-    config.write_text(f"{user}pid {folder}/pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}\n{sample}\n}}\n")
+    config.write_text(
+        f"{user}pid {folder}/pid;\ndaemon off;\nevents {{}}\nhttp "
+        f"{{\naccess_log off;\n{paths}\n{sample}\n}}\n"
+    )
     return [program, "-c", config, "-e", folder / "nginx.log", "-p", folder]
 
 
 def caddy(folder, sample, port, upstream):
     program = parts.require("caddy")
     if HASH in sample:
-        made = subprocess.run([program, "hash-password", "--plaintext", PASSWORD], capture_output=True, text=True, check=True)
+        made = subprocess.run(
+            [program, "hash-password", "--plaintext", PASSWORD],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         sample = sample.replace(HASH, made.stdout.strip())
     sample = with_ours(
         sample,
-        (f"{HOST} {{\n", f"{HOST}:{port} {{\n\tbind 127.0.0.1\n\ttls {folder}/quota.pem {folder}/quota.key\n"),
+        (
+            f"{HOST} {{\n",
+            f"{HOST}:{port} {{\n\tbind 127.0.0.1\n\ttls {folder}/quota.pem {folder}/quota.key\n",
+        ),
         ("127.0.0.1:8081", upstream.removeprefix("http://")),
     )
     config = folder / "Caddyfile"
     # Neither its port for orders nor port 80 is ours to take.
-    config.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tlog {{\n\t\tlevel ERROR\n\t}}\n}}\n{sample}")
+    config.write_text(
+        f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tlog {{\n\t\tlevel ERROR\n\t}}\n}}\n{sample}"
+    )
     return [program, "run", "--adapter", "caddyfile", "--config", config]
 
 
@@ -152,11 +193,23 @@ def certificate(folder):
 
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    signed = made.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1)).sign(key, hashes.SHA256())
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+    )
+    signed = (
+        made.not_valid_before(now - datetime.timedelta(1))
+        .not_valid_after(now + datetime.timedelta(1))
+        .sign(key, hashes.SHA256())
+    )
     (folder / "quota.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
-    (folder / "quota.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    (folder / "quota.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
 
 
 def crawl(visitor, start):
@@ -177,7 +230,10 @@ def crawl(visitor, start):
             forms |= {urljoin(path, action) for action in page.actions}
         for link in named:
             parts_of = urlsplit(urljoin(f"https://{HOST}{path}", link))
-            assert (parts_of.scheme, parts_of.netloc) in (("https", HOST), ("data", "")), (path, link)
+            assert (parts_of.scheme, parts_of.netloc) in (("https", HOST), ("data", "")), (
+                path,
+                link,
+            )
             if parts_of.netloc:
                 to_ask.append(parts_of._replace(scheme="", netloc="", fragment="").geturl())
     return answers, forms
@@ -186,7 +242,9 @@ def crawl(visitor, start):
 ALL_SAMPLES = pytest.mark.parametrize(
     ("gunicorn", "proxy", "prefix"),
     [
-        pytest.param({"QUOTA_URL_PREFIX": prefix}, (kind, samples[number]), prefix, id=f"{kind}-{place}")
+        pytest.param(
+            {"QUOTA_URL_PREFIX": prefix}, (kind, samples[number]), prefix, id=f"{kind}-{place}"
+        )
         for kind, samples in (("nginx", NGINX), ("caddy", CADDY))
         for number, (place, prefix) in enumerate((("root", ""), ("prefix", "/quota")))
     ],
@@ -197,13 +255,19 @@ ALL_SAMPLES = pytest.mark.parametrize(
 @ALL_SAMPLES
 def test_every_link_leads_somewhere_behind_it(proxy, prefix):
     status, headers, _ = proxy.sign_in(f"{prefix}/login")
-    assert (status, urlsplit(headers["Location"]).path, proxy.cookie_path) == (303, f"{prefix}/", prefix or "/")
+    assert (status, urlsplit(headers["Location"]).path, proxy.cookie_path) == (
+        303,
+        f"{prefix}/",
+        prefix or "/",
+    )
 
     answers, forms = crawl(proxy, f"{prefix}/")
 
     assert {path: status for path, status in answers.items() if status not in (200, 302, 303)} == {}
     assert [path for path in (*answers, *forms) if not path.startswith(f"{prefix}/")] == []
-    assert {f"{prefix}/accounts/a0", f"{prefix}/auth", f"{prefix}/settings"} <= {path.partition("?")[0] for path in answers}
+    assert {f"{prefix}/accounts/a0", f"{prefix}/auth", f"{prefix}/settings"} <= {
+        path.partition("?")[0] for path in answers
+    }
     if prefix:
         status, headers, _ = proxy.ask("GET", prefix)
         assert (status in (301, 302), urlsplit(headers["Location"]).path) == (True, f"{prefix}/")
@@ -226,11 +290,23 @@ def test_what_a_visitor_forwards_is_not_believed(proxy, gunicorn, prefix):
     for _ in range(3):
         _, _, page = proxy.ask("GET", f"{prefix}/login", **forged)
         body = urlencode({"password": "wrong", "csrf_token": Links(page).csrf})
-        proxy.ask("POST", f"{prefix}/login", body, Content_Type="application/x-www-form-urlencoded", Origin=f"https://{HOST}", **forged)
+        proxy.ask(
+            "POST",
+            f"{prefix}/login",
+            body,
+            Content_Type="application/x-www-form-urlencoded",
+            Origin=f"https://{HOST}",
+            **forged,
+        )
     assert gunicorn.rows("SELECT DISTINCT address FROM login_failure") == [("127.0.0.1",)]
 
 
-@pytest.mark.parametrize(("gunicorn", "proxy"), [({"QUOTA_AUTH": "proxy"}, ("caddy", CADDY[2]))], ids=["caddy"], indirect=True)
+@pytest.mark.parametrize(
+    ("gunicorn", "proxy"),
+    [({"QUOTA_AUTH": "proxy"}, ("caddy", CADDY[2]))],
+    ids=["caddy"],
+    indirect=True,
+)
 def test_only_whom_the_proxy_names_is_signed_in(proxy):
     signed_in = "Basic " + base64.b64encode(f"maria:{PASSWORD}".encode()).decode()
 

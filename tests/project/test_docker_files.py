@@ -1,4 +1,6 @@
-"""The container's files: what the Dockerfile may not do, what it copies, and the entrypoint and health check, run for real."""
+"""The container's files: what the Dockerfile may not do, what it copies, and the entrypoint and
+health check, run for real.
+"""
 
 import fnmatch
 import importlib.util
@@ -24,9 +26,16 @@ SOMEBODY = 4321
 
 def instructions() -> list[tuple[str, str]]:
     """The Dockerfile's instructions, lines joined and comments dropped."""
-    lines = [line for line in DOCKERFILE.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line
+        for line in DOCKERFILE.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
-    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines())]
+    return [
+        (word, rest.strip())
+        for word, _, rest in (line.partition(" ") for line in joined.splitlines())
+    ]
 
 
 def copied(rest: str) -> list[str]:
@@ -35,13 +44,17 @@ def copied(rest: str) -> list[str]:
 
 
 def is_ignored(path: str) -> bool:
-    patterns = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    patterns = [
+        line
+        for line in (PROJECT / ".dockerignore").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     parts = path.split("/")
     folders = ["/".join(parts[: i + 1]) for i in range(len(parts))]
     anywhere = [pattern.removeprefix("**/") for pattern in patterns if pattern.startswith("**/")]
-    return any(fnmatch.fnmatch(folder, pattern) for folder in folders for pattern in patterns) or any(
-        fnmatch.fnmatch(part, pattern) for part in parts for pattern in anywhere
-    )
+    return any(
+        fnmatch.fnmatch(folder, pattern) for folder in folders for pattern in patterns
+    ) or any(fnmatch.fnmatch(part, pattern) for part in parts for pattern in anywhere)
 
 
 # The Dockerfile.
@@ -55,7 +68,18 @@ def test_bases_are_slim_debian_and_pinned():
 
 
 def test_only_known_instructions_are_used():
-    allowed = {"FROM", "WORKDIR", "COPY", "RUN", "LABEL", "ENV", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+    allowed = {
+        "FROM",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "LABEL",
+        "ENV",
+        "EXPOSE",
+        "HEALTHCHECK",
+        "ENTRYPOINT",
+        "CMD",
+    }
 
     assert {word for word, _ in instructions()} <= allowed
 
@@ -78,7 +102,15 @@ def test_what_is_copied_is_there_and_not_ignored():
 def test_everything_the_app_needs_is_copied():
     sources = {source for word, rest in instructions() if word == "COPY" for source in copied(rest)}
 
-    assert {"quota_web", "migrations", "wsgi.py", "gunicorn.conf.py", "codex_quota.py", "codex_quota_service.py", "docker"} <= sources
+    assert {
+        "quota_web",
+        "migrations",
+        "wsgi.py",
+        "gunicorn.conf.py",
+        "codex_quota.py",
+        "codex_quota_service.py",
+        "docker",
+    } <= sources
 
 
 @pytest.mark.parametrize(
@@ -124,14 +156,28 @@ def test_port_and_folders_are_the_ones_of_the_guide():
 def test_compose_is_what_the_specification_allows():
     if importlib.util.find_spec("check_jsonschema") is None:
         parts.lack("check-jsonschema is not installed: pip install -r requirements-dev.txt")
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        "docker-compose.yml",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
 
     assert (done.returncode, done.stdout.strip()) == (0, "ok -- validation done"), done.stdout
 
 
 def test_compose_says_what_the_guide_says():
-    for line in ('- "8081:8081"', "- ./account:/app/account", "- instance:/app/instance", "build: .", "read_only: true", "- no-new-privileges:true"):
+    for line in (
+        '- "8081:8081"',
+        "- ./account:/app/account",
+        "- instance:/app/instance",
+        "build: .",
+        "read_only: true",
+        "- no-new-privileges:true",
+    ):
         assert re.search(rf"^\s+{re.escape(line)}$", COMPOSE, re.MULTILINE), line
     assert "\t" not in COMPOSE
 
@@ -155,19 +201,34 @@ def test_compose_gives_the_capabilities_that_the_entrypoint_uses():
 
 @pytest.fixture
 def container():
-    """A folder that is laid out as the image is; not under pytest's own, which nobody else may enter."""
+    """A folder that is laid out as the image is; not under pytest's own, which nobody else may
+    enter.
+    """
     folder = Path(tempfile.mkdtemp(prefix="quota-image-"))
     folder.chmod(0o755)
-    shutil.copytree(PROJECT / "docker", folder / "docker", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PROJECT / "docker", folder / "docker", ignore=shutil.ignore_patterns("__pycache__")
+    )
     (folder / "account").mkdir()
     (folder / "instance").mkdir()
     yield folder
     shutil.rmtree(folder)
 
 
-def enter(container: Path, script: str, *before: str, **options) -> subprocess.CompletedProcess[str]:
-    command = [*before, sys.executable, str(container / "docker/entrypoint.py"), "/bin/sh", "-c", script]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=container, timeout=30, **options)
+def enter(
+    container: Path, script: str, *before: str, **options
+) -> subprocess.CompletedProcess[str]:
+    command = [
+        *before,
+        sys.executable,
+        str(container / "docker/entrypoint.py"),
+        "/bin/sh",
+        "-c",
+        script,
+    ]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=container, timeout=30, **options
+    )
 
 
 @needs_root
@@ -177,8 +238,18 @@ def test_it_becomes_the_owner_of_the_accounts_and_gives_the_instance_to_him(cont
     (container / "instance/backups/old").write_text("")
     done = enter(container, 'id -u; id -g; id -G; echo new > instance/new; echo "$HOME"; umask')
 
-    assert done.stdout.split() == [str(SOMEBODY), str(SOMEBODY + 1), str(SOMEBODY + 1), str(container / "instance"), "0077"]
-    for path in (container / "instance", container / "instance/backups/old", container / "instance/new"):
+    assert done.stdout.split() == [
+        str(SOMEBODY),
+        str(SOMEBODY + 1),
+        str(SOMEBODY + 1),
+        str(container / "instance"),
+        "0077",
+    ]
+    for path in (
+        container / "instance",
+        container / "instance/backups/old",
+        container / "instance/new",
+    ):
         assert (path.stat().st_uid, path.stat().st_gid) == (SOMEBODY, SOMEBODY + 1)
     assert (container / "instance").stat().st_mode & 0o777 == 0o700
     assert (container / "account").stat().st_uid == SOMEBODY
@@ -218,7 +289,8 @@ def test_links_are_not_followed(container, tmp_path):
     assert (container / "instance/link").lstat().st_uid == 10001
 
 
-#: Gives a folder away while its future owner swaps what is in it for links: at each call for an owner's change, at the N-th.
+#: Gives a folder away while its future owner swaps what is in it for links: at each call for an
+#: owner's change, at the N-th.
 SWAPPING = """
 import importlib.util, os, sys
 from pathlib import Path
@@ -250,11 +322,22 @@ def test_what_is_swapped_for_a_link_meanwhile_leads_nowhere(container, tmp_path,
     for folder in (container / "instance", outside):
         (folder / "backups").mkdir(parents=True)
         (folder / "backups/old").write_text("")
-    program = [sys.executable, "-c", SWAPPING, container / "docker/entrypoint.py", container / "instance", outside, what, str(moment)]
+    program = [
+        sys.executable,
+        "-c",
+        SWAPPING,
+        container / "docker/entrypoint.py",
+        container / "instance",
+        outside,
+        what,
+        str(moment),
+    ]
     done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=30)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert [path.stat().st_uid for path in (outside, outside / "backups", outside / "backups/old")] == [0, 0, 0]
+    assert [
+        path.stat().st_uid for path in (outside, outside / "backups", outside / "backups/old")
+    ] == [0, 0, 0]
 
 
 @needs_root
@@ -275,7 +358,16 @@ def test_started_as_somebody_it_changes_nothing(container):
         pytest.skip("needs a Python that everybody may start")
     before = (container / "instance").stat()
     command = [python, str(container / "docker/entrypoint.py"), "/bin/sh", "-c", "id -u"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, user=SOMEBODY, group=SOMEBODY, extra_groups=[], cwd=container)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=SOMEBODY,
+        group=SOMEBODY,
+        extra_groups=[],
+        cwd=container,
+    )
 
     assert done.stdout.split() == [str(SOMEBODY)]
     after = (container / "instance").stat()
@@ -285,7 +377,16 @@ def test_started_as_somebody_it_changes_nothing(container):
 @needs_root
 def test_without_a_volume_it_says_what_will_be_lost(container):
     assert "are lost with it" in enter(container, "true").stderr
-    mounted = enter(container, "true", "unshare", "-m", "sh", "-c", f'mount -t tmpfs none "{container}/instance" && exec "$@"', "sh")
+    mounted = enter(
+        container,
+        "true",
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        f'mount -t tmpfs none "{container}/instance" && exec "$@"',
+        "sh",
+    )
     if "mount" in mounted.stderr:
         pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
 
@@ -297,13 +398,23 @@ def test_commands_beside_the_service_say_nothing_of_volumes(container):
     program = container / "flask"
     program.write_text("#!/bin/sh\nid -u\n")
     program.chmod(0o755)
-    done = subprocess.run([sys.executable, container / "docker/entrypoint.py", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, container / "docker/entrypoint.py", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (done.stdout, done.stderr) == ("10001\n", "")
 
 
 def test_a_command_that_is_not_there_is_one_line(container):
-    done = subprocess.run([sys.executable, container / "docker/entrypoint.py", "/nowhere"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, container / "docker/entrypoint.py", "/nowhere"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "entrypoint: /nowhere: No such file or directory"
@@ -314,7 +425,13 @@ def test_a_command_that_is_not_there_is_one_line(container):
 
 
 def check(port: int | str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, PROJECT / "docker/health.py", str(port)], capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(
+        [sys.executable, PROJECT / "docker/health.py", str(port)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
 
 def test_health_is_what_readyz_says(tmp_path, codex):

@@ -14,7 +14,10 @@ SWITCHES = {"QUOTA_FAULTS", "QUOTA_FAULT_RUNS", "QUOTA_REQUIRE_REAL_PARTS"}
 
 def variables(text: str) -> set[str]:
     """The settings that *text* names; a secret's file is the same setting."""
-    return {name.removesuffix("_FILE") if name != "QUOTA_STATE_FILE" else name for name in re.findall(r"\bQUOTA_[A-Z_]+[A-Z]\b", text)}
+    return {
+        name.removesuffix("_FILE") if name != "QUOTA_STATE_FILE" else name
+        for name in re.findall(r"\bQUOTA_[A-Z_]+[A-Z]\b", text)
+    }
 
 
 def test_settings_page_lists_exactly_the_settings_that_are_read():
@@ -33,7 +36,16 @@ def test_pages_name_no_setting_that_does_not_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    anchors = {f"#{re.sub(r'[^a-z0-9 -]', '', title.lower()).replace(' ', '-')}" for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
+    anchors = {
+        f"#{re.sub(r'[^a-z0-9 -]', '', title.lower()).replace(' ', '-')}"
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    links = [
+        link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")
+    ]
 
-    assert [link for link in links if link not in anchors and not (page.parent / link.partition("#")[0]).is_file()] == []
+    assert [
+        link
+        for link in links
+        if link not in anchors and not (page.parent / link.partition("#")[0]).is_file()
+    ] == []

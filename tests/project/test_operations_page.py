@@ -17,7 +17,9 @@ from tests.fakes import NOW
 from tests.operations import fill_history, make_app
 
 DOCS = PROJECT / "docs"
-SCHEMA, OPERATIONS = ((DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("schema", "operations"))
+SCHEMA, OPERATIONS = (
+    (DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("schema", "operations")
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +50,31 @@ def test_the_view_shows_every_reading_as_what_is_left(app):
 
 
 def test_every_table_is_explained():
-    assert set(re.findall(r"^\| `(\w+)` \| (?:a|an|one|something|what)", SCHEMA, re.MULTILINE)) >= set(db.metadata.tables)
+    assert set(
+        re.findall(r"^\| `(\w+)` \| (?:a|an|one|something|what)", SCHEMA, re.MULTILINE)
+    ) >= set(db.metadata.tables)
 
 
 def test_every_metric_is_listed_and_every_listed_one_is_there(app):
     body = metrics.page(services().scope, NOW, 3_600)[0].decode()
     told = set(re.findall(r"^# TYPE (\S+)", body, re.MULTILINE))
-    listed = {name.removesuffix("_sum").removesuffix("_total") for name in re.findall(r"`(codex_quota_\w+)`", OPERATIONS)}
+    listed = {
+        name.removesuffix("_sum").removesuffix("_total")
+        for name in re.findall(r"`(codex_quota_\w+)`", OPERATIONS)
+    }
 
     assert listed == {name.removesuffix("_total") for name in told}
 
 
 def test_the_table_of_faults_is_that_of_the_figures():
-    done = subprocess.run([sys.executable, "scripts/reliability.py", "--check"], cwd=DOCS.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "scripts/reliability.py", "--check"],
+        cwd=DOCS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    assert (done.returncode, done.stdout) == (0, "reliability: the page is up to date\n"), done.stdout + done.stderr
+    assert (done.returncode, done.stdout) == (0, "reliability: the page is up to date\n"), (
+        done.stdout + done.stderr
+    )

@@ -1,4 +1,6 @@
-"""How a test asks for a real program: its path, a skip that says what to install, or a failure where skips are not accepted."""
+"""How a test asks for a real program: its path, a skip that says what to install, or a failure
+where skips are not accepted.
+"""
 
 import pytest
 
@@ -18,7 +20,9 @@ def test_a_program_that_is_there_comes_as_its_path(monkeypatch):
 
 
 def test_a_missing_one_skips_and_says_what_to_install():
-    with pytest.raises(pytest.skip.Exception, match=r"^teapot is not installed: apt-get install teapot$"):
+    with pytest.raises(
+        pytest.skip.Exception, match=r"^teapot is not installed: apt-get install teapot$"
+    ):
         require("teapot")
 
 

@@ -64,10 +64,15 @@ class Import:
 
 @cache
 def modules() -> dict[str, Path]:
-    """Dotted names inside the package (`quota`, `store.accounts`) and their files; an `__init__` goes by its package's name."""
+    """Dotted names inside the package (`quota`, `store.accounts`) and their files; an `__init__`
+    goes by its package's name.
+    """
     root = PROJECT / PACKAGE
     paths = sorted(root.rglob("*.py"))
-    return {".".join(p.relative_to(root).with_suffix("").parts).removesuffix("__init__").rstrip("."): p for p in paths}
+    return {
+        ".".join(p.relative_to(root).with_suffix("").parts).removesuffix("__init__").rstrip("."): p
+        for p in paths
+    }
 
 
 @cache
@@ -84,9 +89,18 @@ def room_of(module: str) -> str:
 def imports_of(module: str) -> tuple[Import, ...]:
     """Everything that *module* imports, under its full name, wherever in the file."""
     tree = tree_of(module)
-    inside = {id(inner) for outer in ast.walk(tree) if isinstance(outer, FUNCTIONS) for inner in ast.walk(outer)}
+    inside = {
+        id(inner)
+        for outer in ast.walk(tree)
+        if isinstance(outer, FUNCTIONS)
+        for inner in ast.walk(outer)
+    }
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    return tuple(Import(target, node.lineno, id(node) in inside) for node in statements for target in _targets(module, node))
+    return tuple(
+        Import(target, node.lineno, id(node) in inside)
+        for node in statements
+        for target in _targets(module, node)
+    )
 
 
 def _targets(module: str, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
@@ -102,7 +116,9 @@ def _targets(module: str, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
 
 
 def ours(target: str) -> str | None:
-    """The module of ours that an import's target names: itself, or the one that holds the imported name."""
+    """The module of ours that an import's target names: itself, or the one that holds the imported
+    name.
+    """
     if target != PACKAGE and not target.startswith(f"{PACKAGE}."):
         return None
     inner = target.removeprefix(PACKAGE).removeprefix(".")
@@ -119,22 +135,38 @@ def spelled(node: ast.AST) -> str:
 
 
 def places_with(names: Iterable[str], allowed: Iterable[str]) -> list[str]:
-    """Where one of the dotted *names* is used or imported, outside of the *allowed* modules and packages."""
+    """Where one of the dotted *names* is used or imported, outside of the *allowed* modules and
+    packages.
+    """
     names, allowed = set(names), tuple(allowed)
     places = []
     for module in modules():
         if any(module == a or module.startswith(f"{a}.") for a in allowed):
             continue
-        used = [(node.lineno, spelled(node)) for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)]
+        used = [
+            (node.lineno, spelled(node))
+            for node in ast.walk(tree_of(module))
+            if isinstance(node, ast.Attribute)
+        ]
         imported = [(i.line, i.target) for i in imports_of(module)]
-        places += [f"{module}:{line} {name}" for line, name in used + imported if any(name == n or name.endswith(f".{n}") for n in names)]
+        places += [
+            f"{module}:{line} {name}"
+            for line, name in used + imported
+            if any(name == n or name.endswith(f".{n}") for n in names)
+        ]
     return places
 
 
 def places_importing(packages: Iterable[str], rooms: Iterable[str]) -> list[str]:
     """Where a module of the *rooms* imports one of the third-party *packages*."""
     packages, rooms = set(packages), set(rooms)
-    return [f"{m}:{i.line} {i.target}" for m in modules() if room_of(m) in rooms for i in imports_of(m) if i.target.split(".")[0] in packages]
+    return [
+        f"{m}:{i.line} {i.target}"
+        for m in modules()
+        if room_of(m) in rooms
+        for i in imports_of(m)
+        if i.target.split(".")[0] in packages
+    ]
 
 
 def cycle_in(graph: dict[str, set[str]]) -> list[str]:
@@ -168,8 +200,16 @@ def test_a_front_only_exports_what_its_own_files_hold():
     wrong = []
     for package in FRONTS:
         _, *rest = tree_of(package).body
-        wrong += [type(node).__name__ for node in rest if not isinstance(node, ast.ImportFrom | ast.Assign)]
-        wrong += [i.target for i in imports_of(package) if not i.target.startswith(f"{PACKAGE}.{package}.")]
+        wrong += [
+            type(node).__name__
+            for node in rest
+            if not isinstance(node, ast.ImportFrom | ast.Assign)
+        ]
+        wrong += [
+            i.target
+            for i in imports_of(package)
+            if not i.target.startswith(f"{PACKAGE}.{package}.")
+        ]
 
     assert wrong == []
 
@@ -198,7 +238,11 @@ def test_imports_go_down_only():
 
 def test_no_modules_import_each_other_in_a_loop():
     # A front imports its files, and they each other: what a file names in its own room is the file.
-    graph = {m: {t for i in imports_of(m) if (t := ours(i.target)) and t != m} for m in modules() if m not in FRONTS}
+    graph = {
+        m: {t for i in imports_of(m) if (t := ours(i.target)) and t != m}
+        for m in modules()
+        if m not in FRONTS
+    }
     graph = {m: {t for t in targets if t not in FRONTS} for m, targets in graph.items()}
 
     assert cycle_in(graph) == []
@@ -244,13 +288,21 @@ def test_sql_is_in_the_store_and_in_the_one_command_that_needs_its_own():
     rooms = set(MAY_IMPORT) - {"store", "maintenance", "demo"}
 
     # A feature owns its transaction and hands it on, so it may name the type.
-    assert [p for p in places_importing(sql, rooms) if not p.endswith(" sqlalchemy.Connection")] == []
+    assert [
+        p for p in places_importing(sql, rooms) if not p.endswith(" sqlalchemy.Connection")
+    ] == []
     calls = {"db.session", "execute", "scalars", "exec_driver_sql"}
     assert places_with(calls, {"store", "maintenance", "demo"}) == []
 
 
 def test_pages_reach_the_store_through_a_feature():
-    assert [f"{m}:{i.line}" for m in modules() if m.startswith("web") for i in imports_of(m) if room_of(ours(i.target) or "") == "store"] == []
+    assert [
+        f"{m}:{i.line}"
+        for m in modules()
+        if m.startswith("web")
+        for i in imports_of(m)
+        if room_of(ours(i.target) or "") == "store"
+    ] == []
 
 
 def test_the_environment_is_read_in_config_alone():
@@ -290,7 +342,9 @@ def test_the_drawing_of_the_rooms_is_up_to_date():
 
 
 def test_files_are_short_enough_to_hold_in_mind():
-    lengths = {m: len(path.read_text(encoding="utf-8").splitlines()) for m, path in modules().items()}
+    lengths = {
+        m: len(path.read_text(encoding="utf-8").splitlines()) for m, path in modules().items()
+    }
 
     assert {module: length for module, length in lengths.items() if length > MAX_FILE_LINES} == {}
 

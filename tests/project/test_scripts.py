@@ -22,7 +22,9 @@ sys.exit(int(os.environ.get({name!r}, "0")))
 
 @pytest.fixture(scope="module")
 def four_at_once(tmp_path_factory) -> tuple[Path, list[int], str]:
-    """A checkout, its path with a space in it, set up by four at the same moment; with their statuses and what they said."""
+    """A checkout, its path with a space in it, set up by four at the same moment; with their
+    statuses and what they said.
+    """
     root = new_checkout(tmp_path_factory.mktemp("a place"))
     command = ["/bin/sh", "-c", SET_UP, "set-up", str(root), "requirements.txt"]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
@@ -45,18 +47,30 @@ def new_checkout(folder: Path) -> Path:
     return root
 
 
-def set_up(root: Path, requirements: str = "requirements.txt", **env: str) -> subprocess.CompletedProcess[str]:
+def set_up(
+    root: Path, requirements: str = "requirements.txt", **env: str
+) -> subprocess.CompletedProcess[str]:
     return run(["/bin/sh", "-c", SET_UP, "set-up", str(root), requirements], env)
 
 
-def run(command: list[str | Path], env: Mapping[str, str] | None = None, cwd: Path = Path("/")) -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str | Path], env: Mapping[str, str] | None = None, cwd: Path = Path("/")
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=cwd, env={**os.environ, "PYTHON": "", **(env or {})}, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        command,
+        cwd=cwd,
+        env={**os.environ, "PYTHON": "", **(env or {})},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
 
 
 def folder_with(folder: Path, **programs: str) -> str:
-    """A PATH of one folder: the few tools that the scripts use, and made-up *programs* as shell text."""
+    """A PATH of one folder: the few tools that the scripts use, and made-up *programs* as shell
+    text.
+    """
     folder.mkdir()
     for tool in ("cat", "cmp", "dirname", "grep", "rm"):
         (folder / tool).symlink_to(shutil.which(tool) or tool)
@@ -90,7 +104,9 @@ def test_changed_requirements_are_installed(made):
 
 
 def test_the_development_requirements_include_the_others(made):
-    assert "Setting up .venv with requirements-dev.txt" in set_up(made, "requirements-dev.txt").stderr
+    assert (
+        "Setting up .venv with requirements-dev.txt" in set_up(made, "requirements-dev.txt").stderr
+    )
     assert set_up(made, "requirements.txt").stderr == ""
 
 
@@ -101,7 +117,9 @@ def test_failed_requirements_are_tried_again(made):
     (made / "requirements.txt").write_text(good)
 
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith("set-up: requirements.txt could not be installed")
+    assert result.stderr.splitlines()[-1].startswith(
+        "set-up: requirements.txt could not be installed"
+    )
     assert "Setting up" in set_up(made).stderr
 
 
@@ -118,15 +136,22 @@ def test_a_missing_python_is_said_in_one_line(tmp_path):
     result = set_up(new_checkout(tmp_path), PATH=path)
 
     assert result.returncode == 1
-    assert result.stderr.startswith("set-up: Python 3.11 or newer is missing: sudo apt-get install python3 python3-venv")
+    assert result.stderr.startswith(
+        "set-up: Python 3.11 or newer is missing: sudo apt-get install python3 python3-venv"
+    )
     assert result.stderr.count("\n") == 1
 
 
 def test_a_missing_venv_module_is_said_in_one_line(tmp_path):
-    path = folder_with(tmp_path / "bin", **{"python3.12": 'case "$*" in *ensurepip*) exit 1 ;; esac'})
+    path = folder_with(
+        tmp_path / "bin", **{"python3.12": 'case "$*" in *ensurepip*) exit 1 ;; esac'}
+    )
     result = set_up(new_checkout(tmp_path), PATH=path)
 
-    assert (result.returncode, result.stderr) == (1, "set-up: python3.12-venv is missing: sudo apt-get install python3.12-venv\n")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "set-up: python3.12-venv is missing: sudo apt-get install python3.12-venv\n",
+    )
 
 
 def test_run_hands_over_options_folder_and_status(made, tmp_path):
@@ -149,7 +174,9 @@ def test_run_goes_on_without_assets(made):
 
 @pytest.fixture
 def with_fakes(made) -> Path:
-    """The checkout with made-up ruff, mypy and pytest, whose exit status is taken from the environment."""
+    """The checkout with made-up ruff, mypy and pytest, whose exit status is taken from the
+    environment.
+    """
     for name in ("ruff", "mypy", "pytest"):
         (made / f"{name}.py").write_text(FAKE_MODULE.format(name=name))
     return made

@@ -1,4 +1,6 @@
-"""The environment becomes typed settings, or one line that names the variable and shows no secret."""
+"""The environment becomes typed settings, or one line that names the variable and shows no
+secret.
+"""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -70,7 +72,11 @@ GOOD = [
     ("QUOTA_CONCURRENCY", "64", 64),
     ("QUOTA_AUTH", "OFF", "off"),
     ("QUOTA_PROXY_USER_HEADER", "X-Auth-User", "X-Auth-User"),
-    ("QUOTA_TRUSTED_PROXIES", "127.0.0.1, 10.1.2.3/8 ::1", (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("::1"))),
+    (
+        "QUOTA_TRUSTED_PROXIES",
+        "127.0.0.1, 10.1.2.3/8 ::1",
+        (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("::1")),
+    ),
     ("QUOTA_TRUSTED_HOSTS", "Quota.Example.org., intra", ("quota.example.org", "intra")),
     ("QUOTA_URL_PREFIX", "quota/", "/quota"),
     ("QUOTA_URL_PREFIX", "/", ""),
@@ -205,8 +211,17 @@ def test_settings_show_no_secret_when_printed():
     assert settings.password.reveal() == SECRET
 
 
-SECRETS = ["QUOTA_PASSWORD", "QUOTA_SECRET_KEY", "QUOTA_SECRET_KEY_OLD", "QUOTA_DATABASE_URL", "QUOTA_HTTPS_PROXY"]
-VALUES = dict.fromkeys(SECRETS, SECRET * 2) | {"QUOTA_DATABASE_URL": "postgresql+psycopg://u:p@db/x", "QUOTA_HTTPS_PROXY": "http://u:p@proxy:1"}
+SECRETS = [
+    "QUOTA_PASSWORD",
+    "QUOTA_SECRET_KEY",
+    "QUOTA_SECRET_KEY_OLD",
+    "QUOTA_DATABASE_URL",
+    "QUOTA_HTTPS_PROXY",
+]
+VALUES = dict.fromkeys(SECRETS, SECRET * 2) | {
+    "QUOTA_DATABASE_URL": "postgresql+psycopg://u:p@db/x",
+    "QUOTA_HTTPS_PROXY": "http://u:p@proxy:1",
+}
 
 
 @pytest.mark.parametrize("variable", SECRETS)
@@ -224,15 +239,28 @@ def test_a_secret_file_must_be_readable_text(variable, tmp_path):
     empty, binary = tmp_path / "empty", tmp_path / "binary"
     empty.write_text(" \n")
     binary.write_bytes(b"\xff\xfe")
-    lines = [refusal({f"{variable}_FILE": str(file)}) for file in (tmp_path / "missing", tmp_path, empty, binary)]
+    lines = [
+        refusal({f"{variable}_FILE": str(file)})
+        for file in (tmp_path / "missing", tmp_path, empty, binary)
+    ]
 
     assert all(line.startswith(f"{variable}_FILE: ") for line in lines)
-    assert ["No such file" in lines[0], "Is a directory" in lines[1], "is empty" in lines[2], "not UTF-8" in lines[3]] == [True] * 4
+    assert [
+        "No such file" in lines[0],
+        "Is a directory" in lines[1],
+        "is empty" in lines[2],
+        "not UTF-8" in lines[3],
+    ] == [True] * 4
 
 
 def test_a_secret_and_its_file_at_once_are_refused(tmp_path):
-    assert refusal({"QUOTA_PASSWORD": "x" * 1001}) == "QUOTA_PASSWORD: 1001 characters are too many; give 1000 or fewer"
-    assert refusal({"QUOTA_PASSWORD": "a", "QUOTA_PASSWORD_FILE": str(tmp_path)}).startswith("QUOTA_PASSWORD: ")
+    assert (
+        refusal({"QUOTA_PASSWORD": "x" * 1001})
+        == "QUOTA_PASSWORD: 1001 characters are too many; give 1000 or fewer"
+    )
+    assert refusal({"QUOTA_PASSWORD": "a", "QUOTA_PASSWORD_FILE": str(tmp_path)}).startswith(
+        "QUOTA_PASSWORD: "
+    )
 
 
 def test_a_short_key_in_a_file_is_refused_without_being_shown(tmp_path):
@@ -267,13 +295,17 @@ def test_no_proxy_and_certificates_fall_back_too():
 
 
 def test_a_proxy_that_names_the_user_must_be_trusted():
-    assert refusal({"QUOTA_AUTH": "proxy"}).startswith("QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES")
+    assert refusal({"QUOTA_AUTH": "proxy"}).startswith(
+        "QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES"
+    )
     assert load({"QUOTA_AUTH": "proxy", "QUOTA_TRUSTED_PROXIES": "127.0.0.1"}).auth == "proxy"
 
 
 def test_the_active_interval_is_never_longer_than_the_idle_one():
     assert load({"QUOTA_REFRESH_INTERVAL": "60"}).active_interval == 60
-    assert load({"QUOTA_REFRESH_INTERVAL": "60", "QUOTA_ACTIVE_INTERVAL": "90"}).active_interval == 60
+    assert (
+        load({"QUOTA_REFRESH_INTERVAL": "60", "QUOTA_ACTIVE_INTERVAL": "90"}).active_interval == 60
+    )
 
 
 def test_the_database_lies_in_the_instance_folder():

@@ -1,4 +1,6 @@
-"""What a pressed button says of what happened: each account counted once, under what became of it."""
+"""What a pressed button says of what happened: each account counted once, under what became of
+it.
+"""
 
 import pytest
 
@@ -15,7 +17,10 @@ SUMMARY = "X-Quota-Refresh"
 @pytest.mark.parametrize(
     ("counts", "text"),
     [
-        (RefreshCounts(14, 11, 3, 2, 0, 2), "Asked 14: 11 new readings, 3 need a sign-in, 2 refused, 2 skipped"),
+        (
+            RefreshCounts(14, 11, 3, 2, 0, 2),
+            "Asked 14: 11 new readings, 3 need a sign-in, 2 refused, 2 skipped",
+        ),
         (RefreshCounts(2, 1, 1, 0, 0, 0), "Asked 2: 1 new reading, 1 needs a sign-in"),
         (RefreshCounts(1, 0, 0, 0, 1, 0), "Asked 1: 1 without a usable answer"),
         (RefreshCounts(), "Asked 0"),
@@ -50,11 +55,17 @@ def test_each_answer_counts_under_what_it_was(installation, browser, codex):
     installation.follow()
     account_service.pause("paused", NOW, "test")
 
-    assert pressed(browser, NOW) == "Asked 7: 2 new readings, 2 need a sign-in, 2 refused, 2 without a usable answer, 1 skipped"
+    assert (
+        pressed(browser, NOW)
+        == "Asked 7: 2 new readings, 2 need a sign-in, 2 refused, 2 without a usable answer, 1 "
+        "skipped"
+    )
     assert len(codex.seen) == 7
 
 
-def test_who_was_asked_a_moment_ago_or_is_known_to_be_used_up_is_skipped(installation, browser, codex):
+def test_who_was_asked_a_moment_ago_or_is_known_to_be_used_up_is_skipped(
+    installation, browser, codex
+):
     for name in ("alice", "bob"):
         installation.file(name)
     codex.answers("acct-bob", FakeResponse(body=usage_body(100, 40)))

@@ -1,4 +1,6 @@
-"""What a killed process was asking for is free at once: its lock on a file in the instance folder goes with it."""
+"""What a killed process was asking for is free at once: its lock on a file in the instance folder
+goes with it.
+"""
 
 import os
 import time
@@ -16,7 +18,11 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def claim_for_somebody_else(installation, name: str) -> None:
-    installation.execute("UPDATE account SET claim_id = 5, claimed_at = :at WHERE name = :name", at=installation.now, name=name)
+    installation.execute(
+        "UPDATE account SET claim_id = 5, claimed_at = :at WHERE name = :name",
+        at=installation.now,
+        name=name,
+    )
 
 
 def test_the_claim_of_a_process_that_was_killed_is_free_at_once(installation, codex):
@@ -30,7 +36,9 @@ def test_the_claim_of_a_process_that_was_killed_is_free_at_once(installation, co
     assert [path.name for path in installation.instance.glob(".asking.*")] == []
 
 
-def test_a_process_that_is_killed_while_it_is_awaited_is_not_awaited_any_longer(installation, codex):
+def test_a_process_that_is_killed_while_it_is_awaited_is_not_awaited_any_longer(
+    installation, codex
+):
     installation.file("alice")
     installation.follow()
     claim_for_somebody_else(installation, "alice")
@@ -54,7 +62,9 @@ def test_a_living_run_is_not_taken_for_a_dead_one(installation, codex):
         wait_until(lambda: bool(codex.seen))
         with store.locks.dead_runs() as claims:
             assert claims == []
-        assert installation.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL") == [(1,)]
+        assert installation.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL") == [
+            (1,)
+        ]
     assert list(installation.instance.glob(".asking.*")) == []
 
 

@@ -1,4 +1,6 @@
-"""Whom the schedule asks: due times and their order, back-off for everybody, and clocks that jump."""
+"""Whom the schedule asks: due times and their order, back-off for everybody, and clocks that
+jump.
+"""
 
 import pytest
 
@@ -27,7 +29,12 @@ def app(instance_dir, database):
 def add(name: str, origin: str = MANAGED, **columns: object) -> int:
     with store.database.transaction() as tx:
         account_id = store.accounts.add(tx, name, origin, NOW)
-        values = {"status": Status.OK, "attempted_at": NOW - 600, "next_due_at": NOW - 1, "interval_s": 3_600} | columns
+        values = {
+            "status": Status.OK,
+            "attempted_at": NOW - 600,
+            "next_due_at": NOW - 1,
+            "interval_s": 3_600,
+        } | columns
         store.accounts.update_account(tx, account_id, **values)
     return account_id
 
@@ -91,7 +98,9 @@ def test_a_request_is_no_matter_of_time(app):
     with store.database.transaction() as tx:
         store.site_state.block_address(tx, NOW + 500)
 
-    assert [a.name for a in queue.due_accounts(Scope(), PACE, LASTS, NOW).requested] == ["asked for"]
+    assert [a.name for a in queue.due_accounts(Scope(), PACE, LASTS, NOW).requested] == [
+        "asked for"
+    ]
 
 
 def test_nobody_is_asked_while_the_address_is_blocked(app):
@@ -125,7 +134,13 @@ def test_a_clock_put_back_freezes_nobody(app, jump):
 
 def test_a_token_that_seemed_expired_by_a_wrong_clock_is_asked_again(app):
     fault = Fault("token_expired", {"at": NOW + 900})
-    add("alice", status=Status.EXPIRED, next_due_at=None, fault_code=fault.code, fault_data=fault.data_json())
+    add(
+        "alice",
+        status=Status.EXPIRED,
+        next_due_at=None,
+        fault_code=fault.code,
+        fault_data=fault.data_json(),
+    )
 
     assert due_at() == ["alice"]
     assert due_at(NOW + 900) == []
@@ -193,7 +208,10 @@ def test_the_pause_is_not_longer_than_the_interval():
 
 
 def test_one_answer_ends_it():
-    assert policy.host_pause([*failed(2, 3, 4, 5), (NOW - 1, Status.OK)], PACE, NOW) == (False, None)
+    assert policy.host_pause([*failed(2, 3, 4, 5), (NOW - 1, Status.OK)], PACE, NOW) == (
+        False,
+        None,
+    )
 
 
 def test_what_is_the_accounts_own_fault_says_nothing_about_the_host():
@@ -206,7 +224,12 @@ def test_attempts_from_the_future_say_nothing(app):
 
 def test_while_everything_fails_one_account_at_a_time_looks(app):
     for number in range(5):
-        add(f"a{number}", status=Status.UNREACHABLE, attempted_at=NOW - 100 - number, next_due_at=NOW - number)
+        add(
+            f"a{number}",
+            status=Status.UNREACHABLE,
+            attempted_at=NOW - 100 - number,
+            next_due_at=NOW - number,
+        )
     add("claimed", status=Status.UNREACHABLE, next_due_at=NOW - 99)
 
     pause = policy.host_pause([(NOW - 100, Status.UNREACHABLE)] * 6, PACE, NOW)[1]

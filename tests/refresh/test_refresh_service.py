@@ -1,4 +1,6 @@
-"""The refresh act, against a real upstream and a real database: who is asked, how often, by whom, and what is stored of it."""
+"""The refresh act, against a real upstream and a real database: who is asked, how often, by whom,
+and what is stored of it.
+"""
 
 import pytest
 
@@ -37,7 +39,10 @@ def test_the_request_carries_the_accounts_own_token(installation, codex):
     installation.refresh()
 
     [seen] = codex.seen
-    assert seen.headers["authorization"] == f"Bearer {make_jwt('acct-alice', user_id='user-acct-alice')}"
+    assert (
+        seen.headers["authorization"]
+        == f"Bearer {make_jwt('acct-alice', user_id='user-acct-alice')}"
+    )
     assert seen.account_id == "acct-alice"
 
 
@@ -53,7 +58,9 @@ def test_names_that_nobody_has_are_told(installation):
     installation.file("alice")
     installation.follow()
 
-    chosen, missing = refresh_service.select(installation.scope, ["nobody", "Alice", "alice", "a\udcff\0"])
+    chosen, missing = refresh_service.select(
+        installation.scope, ["nobody", "Alice", "alice", "a\udcff\0"]
+    )
 
     assert [a.name for a in chosen] == ["alice"]
     assert [error.name for error in missing] == ["nobody", "a\udcff\0"]
@@ -106,7 +113,9 @@ def test_a_refused_token_does_not_stay_hidden_behind_the_cache(installation, cod
     assert installation.refresh()["alice"].source == NETWORK
 
 
-def test_an_answer_that_says_blocked_after_its_reset_is_believed_and_asked_anew(installation, codex):
+def test_an_answer_that_says_blocked_after_its_reset_is_believed_and_asked_anew(
+    installation, codex
+):
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=usage_body(100, 40, at=NOW - 7_500)))
     installation.refresh()
@@ -136,7 +145,9 @@ def test_an_exhausted_account_is_asked_all_the_same(installation, codex, how):
     installation.refresh()
     installation.now += 7_200 if how == "after the reset" else 60
 
-    again = installation.refresh(force=how == "force", **({"keep_raw": True} if how == "to keep the raw answer" else {}))["alice"]
+    again = installation.refresh(
+        force=how == "force", **({"keep_raw": True} if how == "to keep the raw answer" else {})
+    )["alice"]
 
     assert again.source == NETWORK
     assert installation.used("alice") == {"five_hour": 3, "weekly": 41}
@@ -144,7 +155,9 @@ def test_an_exhausted_account_is_asked_all_the_same(installation, codex, how):
 
 def test_an_exhausted_account_whose_last_attempt_failed_is_asked(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=EXHAUSTED), refused(500), FakeResponse(body=EXHAUSTED))
+    codex.answers(
+        "acct-alice", FakeResponse(body=EXHAUSTED), refused(500), FakeResponse(body=EXHAUSTED)
+    )
     installation.refresh()
     installation.refresh(force=True)
 
@@ -196,14 +209,19 @@ def test_nothing_is_sent_for_credentials_that_cannot_work(installation, codex):
 
 def test_a_limited_account_waits_as_it_was_told(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", refused(429, **{"Retry-After": "120"}), FakeResponse(body=usage_body()))
+    codex.answers(
+        "acct-alice", refused(429, **{"Retry-After": "120"}), FakeResponse(body=usage_body())
+    )
     assert installation.refresh()["alice"].status is Status.RATE_LIMITED
     installation.now += 119
 
     waiting = installation.refresh()["alice"]
     assert (waiting.status, waiting.source, len(codex.seen)) == (Status.RATE_LIMITED, None, 1)
     assert waiting.fault is not None
-    assert waiting.fault.text(str) == f"HTTP 429: too many requests; the next attempt is after {NOW + 120}"
+    assert (
+        waiting.fault.text(str)
+        == f"HTTP 429: too many requests; the next attempt is after {NOW + 120}"
+    )
 
     installation.now += 1
     assert installation.refresh()["alice"].status is Status.OK
@@ -269,11 +287,21 @@ def test_a_failure_is_a_value_and_keeps_the_last_reading(installation, codex, sc
     assert found["bob"].status is Status.OK
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
     kept = installation.account("alice")
-    assert (kept.status, kept.taken_at, kept.attempted_at, kept.failures, kept.paused_at) == (status, NOW, NOW + 600, 1, None)
-    assert installation.rows("SELECT count(*) FROM attempt WHERE status = :status", status=status) == [(1,)]
+    assert (kept.status, kept.taken_at, kept.attempted_at, kept.failures, kept.paused_at) == (
+        status,
+        NOW,
+        NOW + 600,
+        1,
+        None,
+    )
+    assert installation.rows(
+        "SELECT count(*) FROM attempt WHERE status = :status", status=status
+    ) == [(1,)]
 
 
-def test_a_models_history_goes_on_when_another_limit_of_its_feature_comes_and_goes(installation, codex):
+def test_a_models_history_goes_on_when_another_limit_of_its_feature_comes_and_goes(
+    installation, codex
+):
     def limit(name: str, used: float) -> dict[str, object]:
         window = {"used_percent": used, "limit_window_seconds": 604_800}
         limits = {"primary_window": window}
@@ -285,7 +313,9 @@ def test_a_models_history_goes_on_when_another_limit_of_its_feature_comes_and_go
         [limit("Astra", 99)],
     )
     installation.file("alice")
-    codex.answers("acct-alice", *(FakeResponse(body=usage_body(additional_rate_limits=a)) for a in answers))
+    codex.answers(
+        "acct-alice", *(FakeResponse(body=usage_body(additional_rate_limits=a)) for a in answers)
+    )
     seen = []
     for _ in answers:
         installation.refresh()
@@ -327,7 +357,11 @@ def test_an_answer_about_another_account_here_stores_nothing(installation, codex
 
 def test_an_answer_that_suddenly_names_somebody_else_stores_nothing(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body(1, 1, user_id="user-acct-alice")), FakeResponse(body=usage_body(2, 2, user_id="user-2")))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(1, 1, user_id="user-acct-alice")),
+        FakeResponse(body=usage_body(2, 2, user_id="user-2")),
+    )
     installation.refresh()
     installation.now += 1
 
@@ -337,7 +371,11 @@ def test_an_answer_that_suddenly_names_somebody_else_stores_nothing(installation
 
 def test_answers_that_never_agreed_with_the_token_are_believed(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body(1, 1, user_id="user-1")), FakeResponse(body=usage_body(2, 2, user_id="user-2")))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(1, 1, user_id="user-1")),
+        FakeResponse(body=usage_body(2, 2, user_id="user-2")),
+    )
     installation.refresh()
     installation.now += 1
 

@@ -1,4 +1,6 @@
-"""The schedule in this process: it ticks, wakes, survives what kills schedules, says how it is, and stops."""
+"""The schedule in this process: it ticks, wakes, survives what kills schedules, says how it is, and
+stops.
+"""
 
 import json
 import re
@@ -32,8 +34,15 @@ def app(instance_dir, codex, database):
     folder.mkdir()
     for name in ("alice", "bob"):
         (folder / f"{name}.auth.json").write_text(json.dumps(auth_document(name)))
-    names = {"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), "QUOTA_USAGE_URL": codex.url, "QUOTA_RETRY_DELAY": "0"}
-    app = create_app(config.load({**names, **database, "QUOTA_STATE_FILE": str(instance_dir / "state.json")}))
+    names = {
+        "QUOTA_INSTANCE_DIR": str(instance_dir),
+        "QUOTA_ACCOUNT_DIR": str(folder),
+        "QUOTA_USAGE_URL": codex.url,
+        "QUOTA_RETRY_DELAY": "0",
+    }
+    app = create_app(
+        config.load({**names, **database, "QUOTA_STATE_FILE": str(instance_dir / "state.json")})
+    )
     with app.app_context():
         services().ready()
     yield app
@@ -83,7 +92,10 @@ def test_it_follows_the_folder_asks_and_leaves_the_state_file(app, codex, schedu
     wait_for((instance_dir / "state.json").exists)
 
     document = json.loads((instance_dir / "state.json").read_text())
-    assert {r["account"]: r["five_hour_percent"] for r in document["results"]} == {"alice": 88, "bob": 88}
+    assert {r["account"]: r["five_hour_percent"] for r in document["results"]} == {
+        "alice": 88,
+        "bob": 88,
+    }
     assert len(codex.seen) == 2
     assert scheduler.health(app) == "ok"
 
@@ -133,7 +145,9 @@ def test_a_pressed_button_wakes_it(app, codex):
     slow.start()
     wait_for(lambda: len(codex.seen) == 2)
     with app.app_context():
-        wait_for(lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0]))
+        wait_for(
+            lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0])
+        )
         refresh_service.request(refresh_service.select(services().scope)[0], clock.now())
         app.extensions[scheduler.EXTENSION].wake()
 
@@ -143,13 +157,17 @@ def test_a_pressed_button_wakes_it(app, codex):
 def test_a_request_of_another_process_is_noticed(app, codex, schedule):
     wait_for(lambda: len(codex.seen) == 2)
     with app.app_context():
-        wait_for(lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0]))
+        wait_for(
+            lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0])
+        )
         refresh_service.request(refresh_service.select(services().scope)[0], clock.now())
 
     wait_for(lambda: len(codex.seen) == 4)
 
 
-def test_one_account_that_does_not_answer_holds_nobody_up(codex, slow_alice, schedule, app, instance_dir):
+def test_one_account_that_does_not_answer_holds_nobody_up(
+    codex, slow_alice, schedule, app, instance_dir
+):
     wait_for(lambda: len(codex.seen) == 2)
     (instance_dir / "account/carol.auth.json").write_text(json.dumps(auth_document("carol")))
 
@@ -159,7 +177,9 @@ def test_one_account_that_does_not_answer_holds_nobody_up(codex, slow_alice, sch
 def test_never_more_than_four_at_once(codex, schedule, instance_dir):
     codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.3)
     for number in range(12):
-        (instance_dir / f"account/n{number}.auth.json").write_text(json.dumps(auth_document(f"n{number}")))
+        (instance_dir / f"account/n{number}.auth.json").write_text(
+            json.dumps(auth_document(f"n{number}"))
+        )
 
     wait_for(lambda: len(codex.seen) == 14, 20)
     assert codex.max_in_flight <= 4
@@ -275,9 +295,13 @@ def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, s
     wait_for(lambda: len(codex.seen) == 2)
     schedule._rounds.ask = full
     with app.app_context():
-        wait_for(lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0]))
+        wait_for(
+            lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0])
+        )
         with store.database.transaction() as tx:
-            store.accounts.update_account(tx, store.accounts.get_by_name(tx, "alice").id, next_due_at=clock.now())
+            store.accounts.update_account(
+                tx, store.accounts.get_by_name(tx, "alice").id, next_due_at=clock.now()
+            )
             store.site_state.bump_version(tx, clock.now())
 
     wait_for(lambda: schedule._paused_until > clock.monotonic() + scheduler.PAUSE_FIRST_S - 2)
@@ -325,7 +349,11 @@ def test_stopping_stores_what_was_answered_and_drops_the_rest(app, codex, slow_a
 
         found = {a.name: a for a in refresh_service.select(services().scope)[0]}
     assert found["bob"].taken_at is not None
-    assert (found["alice"].attempted_at, found["alice"].failures, found["alice"].claim_id) == (None, 0, None)
+    assert (found["alice"].attempted_at, found["alice"].failures, found["alice"].claim_id) == (
+        None,
+        0,
+        None,
+    )
     assert scheduler.health(app) == "the schedule does not run here"
 
 
@@ -337,7 +365,9 @@ def test_nothing_ticks_after_the_stop(app, codex, schedule):
     time.sleep(1.5 * TICK_S)
 
     assert schedule._ticked_at == before
-    assert [t.name for t in threading.enumerate() if t.name.startswith(("APScheduler", "quota-"))] == []
+    assert [
+        t.name for t in threading.enumerate() if t.name.startswith(("APScheduler", "quota-"))
+    ] == []
 
 
 def test_commands_and_imports_start_nothing(app):
@@ -348,7 +378,12 @@ def test_commands_and_imports_start_nothing(app):
 
 def test_the_first_due_time_after_a_stop_is_kept(app, codex, schedule):
     with app.app_context():
-        wait_for(lambda: len(codex.seen) == 2 and all(a.taken_at for a in refresh_service.select(services().scope)[0]))
+        wait_for(
+            lambda: (
+                len(codex.seen) == 2
+                and all(a.taken_at for a in refresh_service.select(services().scope)[0])
+            )
+        )
         scheduler.stop(app)
         soonest = min(a.next_due_at or 0 for a in refresh_service.select(services().scope)[0])
 

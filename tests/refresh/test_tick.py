@@ -1,4 +1,6 @@
-"""What the schedule does in a round: looks at folders without reading them, asks, logs a line an account, and leaves the state file."""
+"""What the schedule does in a round: looks at folders without reading them, asks, logs a line an
+account, and leaves the state file.
+"""
 
 import json
 import logging
@@ -64,10 +66,15 @@ def test_every_kind_of_change_is_seen(installation, looking, change):
     before = installation.rows("SELECT name, status, chatgpt_account_id FROM account ORDER BY id")
     looking.follow()
 
-    assert installation.rows("SELECT name, status, chatgpt_account_id FROM account ORDER BY id") != before
+    assert (
+        installation.rows("SELECT name, status, chatgpt_account_id FROM account ORDER BY id")
+        != before
+    )
 
 
-def test_all_files_are_read_after_a_while_even_if_nothing_seems_to_have_changed(installation, looking, reads, monkeypatch):
+def test_all_files_are_read_after_a_while_even_if_nothing_seems_to_have_changed(
+    installation, looking, reads, monkeypatch
+):
     installation.file("alice")
     looking.follow()
     reads.clear()
@@ -86,7 +93,9 @@ def test_a_folder_that_is_gone_is_said_once_and_changes_nothing(installation, lo
     shutil.move(installation.folder / "away", installation.accounts)
     looking.follow()
 
-    assert [r.message for r in caplog.records] == [f"account folder {installation.accounts}: No such file or directory"]
+    assert [r.message for r in caplog.records] == [
+        f"account folder {installation.accounts}: No such file or directory"
+    ]
     assert installation.account("alice").source_gone_at is None
 
 
@@ -110,7 +119,11 @@ def test_each_refresh_is_one_line_with_its_fields(installation, looking, codex, 
 
     lines = {r.account: r for r in caplog.records}
     assert lines["alice"].message.startswith("alice: ok, five-hour 88 %, weekly 60 %, ")
-    assert (lines["alice"].levelname, lines["alice"].status, lines["alice"].source) == ("INFO", "ok", "network")
+    assert (lines["alice"].levelname, lines["alice"].status, lines["alice"].source) == (
+        "INFO",
+        "ok",
+        "network",
+    )
     assert lines["bob"].message.startswith("bob: upstream_error, HTTP 500")
     assert lines["bob"].levelname == "WARNING"
     assert len(caplog.records) == 2
@@ -128,7 +141,9 @@ def test_the_state_file_is_written_after_a_refresh(installation, looking, tmp_pa
     assert [r["five_hour_percent"] for r in document["results"]] == [88]
 
 
-def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say(installation, looking, codex):
+def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say(
+    installation, looking, codex
+):
     codex.default = FakeResponse(body=usage_body(), delay=0.2)
     for number in range(10):
         installation.file(f"a{number}")
@@ -146,7 +161,9 @@ def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say
 
 
 @pytest.mark.parametrize(("age", "asked"), [(59, 1), (60, 2)])
-def test_a_pressed_button_asks_for_an_exhausted_account_again_after_a_minute(installation, looking, codex, age, asked):
+def test_a_pressed_button_asks_for_an_exhausted_account_again_after_a_minute(
+    installation, looking, codex, age, asked
+):
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=usage_body(100, 40)))
     looking.follow()

@@ -1,4 +1,6 @@
-"""The refresh act among others: how much runs at once, who else asks, what a stop leaves, and what the schedule does of it."""
+"""The refresh act among others: how much runs at once, who else asks, what a stop leaves, and what
+the schedule does of it.
+"""
 
 import sqlite3
 import threading
@@ -27,7 +29,9 @@ def refused(status: int, **headers: str) -> FakeResponse:
 
 
 def claim_for_somebody_else(installation, name: str, at: int = NOW) -> None:
-    installation.execute("UPDATE account SET claim_id = 5, claimed_at = :at WHERE name = :name", at=at, name=name)
+    installation.execute(
+        "UPDATE account SET claim_id = 5, claimed_at = :at WHERE name = :name", at=at, name=name
+    )
 
 
 # How much at once
@@ -41,7 +45,9 @@ def test_results_come_as_they_are_there(installation, codex):
 
     seen = [
         (r.name, installation.account("slow").status)
-        for r in refresh_service.refresh(installation.context(), refresh_service.select(installation.scope)[0])
+        for r in refresh_service.refresh(
+            installation.context(), refresh_service.select(installation.scope)[0]
+        )
     ]
 
     assert seen == [("quick", Status.PENDING), ("slow", Status.OK)]
@@ -65,7 +71,9 @@ def test_never_more_is_claimed_than_there_are_slots(installation, codex):
         installation.file(f"account {number}", f"acct-{number}")
     installation.follow()
     counts = []
-    for _ in refresh_service.refresh(installation.context(slots=3), refresh_service.select(installation.scope)[0]):
+    for _ in refresh_service.refresh(
+        installation.context(slots=3), refresh_service.select(installation.scope)[0]
+    ):
         counts += installation.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL")[0]
 
     assert max(counts) <= 3
@@ -114,7 +122,9 @@ def test_a_run_goes_on_behind_accounts_that_somebody_else_holds(installation, co
 
     found = installation.ask(slots=4)
 
-    assert {seen.account_id for seen in codex.seen} == {f"acct-{number}" for number in range(10, 20)}
+    assert {seen.account_id for seen in codex.seen} == {
+        f"acct-{number}" for number in range(10, 20)
+    }
     assert {r.source for name, r in found.items() if name < "account 10"} == {None}
     assert {r.status for name, r in found.items() if name >= "account 10"} == {Status.OK}
 
@@ -134,7 +144,9 @@ def test_an_account_that_somebody_else_asks_is_awaited_not_asked_twice(installat
 
 
 @pytest.mark.parametrize(("given_at", "asked"), [(NOW - 1, 1), (NOW, 2)])
-def test_what_somebody_else_asked_after_the_command_was_given_answers_it(installation, codex, given_at, asked):
+def test_what_somebody_else_asked_after_the_command_was_given_answers_it(
+    installation, codex, given_at, asked
+):
     installation.file("alice")
     installation.refresh()
     installation.now += 8
@@ -144,7 +156,9 @@ def test_what_somebody_else_asked_after_the_command_was_given_answers_it(install
     assert len(codex.seen) == asked
 
 
-@pytest.mark.parametrize("reason", ["to see the answer itself", "a new token", "a clock that is ahead"])
+@pytest.mark.parametrize(
+    "reason", ["to see the answer itself", "a new token", "a clock that is ahead"]
+)
 def test_who_has_a_reason_asks_in_spite_of_an_answer_since(installation, codex, reason):
     installation.file("alice")
     installation.refresh()
@@ -171,7 +185,9 @@ def test_an_account_that_somebody_else_gave_up_is_asked_after_all(installation, 
 
 
 @pytest.mark.parametrize("change", ["paused", "its file gone"])
-def test_an_account_that_changes_while_it_is_awaited_is_not_asked_as_it_was(installation, codex, change):
+def test_an_account_that_changes_while_it_is_awaited_is_not_asked_as_it_was(
+    installation, codex, change
+):
     path = installation.file("alice")
     installation.follow()
     claim_for_somebody_else(installation, "alice")
@@ -185,14 +201,20 @@ def test_an_account_that_changes_while_it_is_awaited_is_not_asked_as_it_was(inst
             installation.follow()
         installation.execute("UPDATE account SET claim_id = NULL, claimed_at = NULL")
 
-    assert waiting.result["alice"].status is (Status.PAUSED if change == "paused" else Status.INVALID_CREDENTIALS)
+    assert waiting.result["alice"].status is (
+        Status.PAUSED if change == "paused" else Status.INVALID_CREDENTIALS
+    )
     assert codex.seen == []
 
 
 def test_who_wants_to_see_the_answer_itself_asks_again(installation, codex):
     installation.file("alice")
     installation.follow()
-    codex.answers("acct-alice", FakeResponse(body=usage_body(33, 44), delay=0.4), FakeResponse(body=usage_body(34, 44)))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(33, 44), delay=0.4),
+        FakeResponse(body=usage_body(34, 44)),
+    )
 
     with OtherProcess(installation, lambda: installation.ask()):
         wait_until(lambda: bool(codex.seen))
@@ -240,10 +262,16 @@ def test_a_run_that_waits_long_keeps_its_claim(installation, codex, monkeypatch)
     assert len(codex.seen) == 1
 
 
-def test_the_late_answer_of_a_lost_claim_changes_nothing_and_the_account_is_asked_anew(installation, codex):
+def test_the_late_answer_of_a_lost_claim_changes_nothing_and_the_account_is_asked_anew(
+    installation, codex
+):
     installation.file("alice")
     installation.follow()
-    codex.answers("acct-alice", FakeResponse(body=usage_body(99, 99), delay=0.4), FakeResponse(body=usage_body(12, 40)))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(99, 99), delay=0.4),
+        FakeResponse(body=usage_body(12, 40)),
+    )
     new_token = make_jwt("acct-alice", user_id="user-acct-alice", exp=NOW + 99_999)
 
     with OtherProcess(installation, lambda: installation.ask()) as running:
@@ -251,12 +279,17 @@ def test_the_late_answer_of_a_lost_claim_changes_nothing_and_the_account_is_aske
         document = auth_document("acct-alice", access_token=new_token)
         with store.database.transaction() as tx:
             found = store.accounts.get_by_name(tx, "alice")
-            account_service.put(tx, installation.services.cipher, found.id, auth_file.parse(document), NOW)
+            account_service.put(
+                tx, installation.services.cipher, found.id, auth_file.parse(document), NOW
+            )
 
     assert running.result["alice"].status is Status.OK
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
     assert installation.rows("SELECT count(*) FROM reading") == [(2,)]
-    assert [seen.headers["authorization"].endswith(new_token) for seen in codex.seen] == [False, True]
+    assert [seen.headers["authorization"].endswith(new_token) for seen in codex.seen] == [
+        False,
+        True,
+    ]
 
 
 def test_an_account_deleted_meanwhile_is_no_trouble(installation, codex):
@@ -281,7 +314,9 @@ def test_claims_are_given_back_when_nobody_listens_any_more(installation, codex)
     codex.answers("acct-quick", FakeResponse(body=usage_body()))
     installation.follow()
 
-    running: Any = refresh_service.refresh(installation.context(), refresh_service.select(installation.scope)[0])
+    running: Any = refresh_service.refresh(
+        installation.context(), refresh_service.select(installation.scope)[0]
+    )
     next(running)
     running.close()
 
@@ -296,7 +331,9 @@ def test_a_stop_cuts_requests_and_stores_nothing_of_them(installation, codex):
 
     started = time.monotonic()
     found = []
-    for result in refresh_service.refresh(installation.context(), refresh_service.select(installation.scope)[0]):
+    for result in refresh_service.refresh(
+        installation.context(), refresh_service.select(installation.scope)[0]
+    ):
         found.append(result.name)
         installation.services.client.cut()
         installation.services.stop.set()
@@ -322,7 +359,9 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
 
     db.engine.dispose()
     holder = threading.Thread(target=hold)
-    results = refresh_service.refresh(installation.context(), refresh_service.select(installation.scope)[0])
+    results = refresh_service.refresh(
+        installation.context(), refresh_service.select(installation.scope)[0]
+    )
     starter = threading.Timer(0.1, holder.start)
     starter.start()
     found = list(results)
@@ -337,7 +376,10 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
 
 
 def due_results(installation, **context: Any) -> list[str]:
-    return sorted(r.name for r in refresh_service.refresh_due(installation.context(**context), installation.scope))
+    return sorted(
+        r.name
+        for r in refresh_service.refresh_due(installation.context(**context), installation.scope)
+    )
 
 
 def test_the_schedule_asks_those_whose_time_has_come(installation, codex):
@@ -393,7 +435,12 @@ def test_a_request_of_a_person_is_served_by_the_schedule_in_spite_of_back_off(in
 
 def test_an_account_that_rises_is_asked_more_often(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body(12, 40)), FakeResponse(body=usage_body(13, 40)), FakeResponse(body=usage_body(13, 40)))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(12, 40)),
+        FakeResponse(body=usage_body(13, 40)),
+        FakeResponse(body=usage_body(13, 40)),
+    )
     intervals = []
     for _ in range(3):
         installation.refresh(pace=Pace(3_600, 300))

@@ -1,4 +1,6 @@
-"""What one account's page and the list of credentials are told: no token, and nothing of accounts out of scope."""
+"""What one account's page and the list of credentials are told: no token, and nothing of accounts
+out of scope.
+"""
 
 import json
 import os
@@ -20,12 +22,25 @@ def shown(installation, name="alice", scope=None):
 
 
 def listed(installation, scope=None):
-    return {one.report.account.name: one for one in account_detail.listing(scope or installation.scope, installation.now, HOUR)}
+    return {
+        one.report.account.name: one
+        for one in account_detail.listing(scope or installation.scope, installation.now, HOUR)
+    }
 
 
 def add(installation, name, account_id="acct-1", user_id: str | None = "user-1", **tokens):
-    held = {"access_token": make_jwt(account_id, user_id=user_id), "id_token": make_jwt(account_id, user_id=user_id), **tokens}
-    account_service.add(installation.services.cipher, name, auth_file.parse(auth_document(account_id, **held)), installation.now, "test")
+    held = {
+        "access_token": make_jwt(account_id, user_id=user_id),
+        "id_token": make_jwt(account_id, user_id=user_id),
+        **tokens,
+    }
+    account_service.add(
+        installation.services.cipher,
+        name,
+        auth_file.parse(auth_document(account_id, **held)),
+        installation.now,
+        "test",
+    )
 
 
 def test_an_account_that_was_never_asked_has_no_past(installation):
@@ -50,12 +65,22 @@ def test_history_is_counted_and_dated(installation, codex):
 
 def test_equal_attempts_in_a_row_stand_as_one_and_the_newest_first(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body()), FakeResponse(500, body={}), FakeResponse(500, body={}), FakeResponse(403, body={}))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body()),
+        FakeResponse(500, body={}),
+        FakeResponse(500, body={}),
+        FakeResponse(403, body={}),
+    )
     for installation.now in (NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + 3 * HOUR):
         installation.refresh(force=True)
     found = shown(installation).attempts
 
-    assert [(a.status, a.http_status, a.count) for a in found] == [("forbidden", 403, 1), ("upstream_error", 500, 2), ("ok", 200, 1)]
+    assert [(a.status, a.http_status, a.count) for a in found] == [
+        ("forbidden", 403, 1),
+        ("upstream_error", 500, 2),
+        ("ok", 200, 1),
+    ]
     assert [(a.first_at, a.last_at) for a in found][1] == (NOW + HOUR, NOW + 2 * HOUR)
     assert found[1].fault is not None
     assert found[2].fault is None
@@ -69,11 +94,27 @@ def test_what_is_told_of_credentials_holds_no_token(installation):
     path = str(installation.accounts / "alice.auth.json")
     alice, bob = shown(installation).credentials, shown(installation, "bob").credentials
 
-    assert (alice.origin, alice.source_path, alice.file_read_only, alice.chatgpt_account_id) == ("followed", path, False, "acct-alice")
-    assert (alice.expires_at, alice.updated_at, alice.is_stored, alice.has_refresh_token) == (NOW + HOUR, NOW, True, True)
-    assert (bob.origin, bob.source_path, bob.file_read_only, bob.has_refresh_token) == ("managed", None, False, True)
+    assert (alice.origin, alice.source_path, alice.file_read_only, alice.chatgpt_account_id) == (
+        "followed",
+        path,
+        False,
+        "acct-alice",
+    )
+    assert (alice.expires_at, alice.updated_at, alice.is_stored, alice.has_refresh_token) == (
+        NOW + HOUR,
+        NOW,
+        True,
+        True,
+    )
+    assert (bob.origin, bob.source_path, bob.file_read_only, bob.has_refresh_token) == (
+        "managed",
+        None,
+        False,
+        True,
+    )
     assert not any(
-        secret in repr((shown(installation), shown(installation, "bob"), listed(installation))) for secret in ("eyJ", "rt_", "c2lnbmF0dXJl")
+        secret in repr((shown(installation), shown(installation, "bob"), listed(installation)))
+        for secret in ("eyJ", "rt_", "c2lnbmF0dXJl")
     )
 
 
@@ -82,7 +123,10 @@ def test_a_refresh_token_is_looked_for_where_it_lies(installation):
     add(installation, "bob", "acct-bob", refresh_token="")
     installation.follow()
 
-    assert (shown(installation).credentials.has_refresh_token, shown(installation, "bob").credentials.has_refresh_token) == (False, False)
+    assert (
+        shown(installation).credentials.has_refresh_token,
+        shown(installation, "bob").credentials.has_refresh_token,
+    ) == (False, False)
     installation.raw_file("alice", json.dumps(auth_document()).encode())
     assert shown(installation).credentials.has_refresh_token is True
 
@@ -95,7 +139,10 @@ def test_a_file_that_is_gone_breaks_nothing(installation):
     installation.follow()
     found = shown(installation)
 
-    assert (found.report.status, found.credentials.has_refresh_token) == ("invalid_credentials", False)
+    assert (found.report.status, found.credentials.has_refresh_token) == (
+        "invalid_credentials",
+        False,
+    )
     assert found.report.fault is not None
     assert found.report.fault.code == "file_gone"
 
@@ -129,7 +176,12 @@ def test_equal_users_in_an_equal_workspace_are_told_to_be_one_login(installation
 
 def test_the_list_comes_by_name(installation):
     for name in ("bob", "Alice", "ängst", "carl"):
-        add(installation, name, f"acct-{len(name)}-{name.isascii()}-{name[0].isupper()}", name.encode().hex())
+        add(
+            installation,
+            name,
+            f"acct-{len(name)}-{name.isascii()}-{name[0].isupper()}",
+            name.encode().hex(),
+        )
 
     assert list(listed(installation)) == ["Alice", "bob", "carl", "ängst"]
 

@@ -1,4 +1,6 @@
-"""How groups, marks and places change as time passes and attempts fail, as `/api/results` tells them."""
+"""How groups, marks and places change as time passes and attempts fail, as `/api/results` tells
+them.
+"""
 
 from typing import Any
 
@@ -28,14 +30,21 @@ def groups(installation, name, *moments):
     return [entries(installation, NOW + at)[name]["group"] for at in moments]
 
 
-def test_a_reading_that_is_stale_by_a_reset_alone_keeps_its_group_for_ten_minutes(installation, codex):
+def test_a_reading_that_is_stale_by_a_reset_alone_keeps_its_group_for_ten_minutes(
+    installation, codex
+):
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=body(five_in=HOUR)))
     installation.refresh()
 
-    found = groups(installation, "alice", HOUR - 1, HOUR, HOUR + 10 * MINUTE - 1, HOUR + 10 * MINUTE)
+    found = groups(
+        installation, "alice", HOUR - 1, HOUR, HOUR + 10 * MINUTE - 1, HOUR + 10 * MINUTE
+    )
     assert found == ["usable", "usable", "usable", "unknown"]
-    assert [entries(installation, NOW + at)["alice"]["stale"] for at in (HOUR - 1, HOUR)] == [False, True]
+    assert [entries(installation, NOW + at)["alice"]["stale"] for at in (HOUR - 1, HOUR)] == [
+        False,
+        True,
+    ]
 
 
 def test_a_reading_that_is_too_old_loses_its_group_at_once(installation, codex):
@@ -46,7 +55,9 @@ def test_a_reading_that_is_too_old_loses_its_group_at_once(installation, codex):
     assert groups(installation, "alice", 2 * HOUR, 2 * HOUR + 1) == ["usable", "unknown"]
 
 
-def test_a_blocked_account_is_usable_at_its_reset_and_unknown_when_nobody_looks(installation, codex):
+def test_a_blocked_account_is_usable_at_its_reset_and_unknown_when_nobody_looks(
+    installation, codex
+):
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=body(five=100, five_in=4 * HOUR)))
     installation.refresh()
@@ -60,16 +71,24 @@ def test_the_document_says_when_a_group_changes_by_itself(installation, codex):
     codex.answers("acct-alice", FakeResponse(body=body(five_in=HOUR)))
     installation.refresh()
 
-    flips = [overview.load_overview(installation.scope, NOW + at, HOUR).flips_at for at in (0, HOUR)]
+    flips = [
+        overview.load_overview(installation.scope, NOW + at, HOUR).flips_at for at in (0, HOUR)
+    ]
     assert flips == [NOW + HOUR, NOW + HOUR + 10 * MINUTE]
 
 
-def test_a_failed_attempt_marks_an_account_and_sets_it_behind_those_that_answered(installation, codex):
+def test_a_failed_attempt_marks_an_account_and_sets_it_behind_those_that_answered(
+    installation, codex
+):
     for name, five in (("best", 1), ("other", 50), ("out", 100)):
         installation.file(name)
         codex.answers(f"acct-{name}", FakeResponse(body=body(five)), FakeResponse(429, body={}))
     installation.refresh()
-    assert [(n, e["rank"]) for n, e in entries(installation).items()] == [("best", 1), ("other", 2), ("out", 3)]
+    assert [(n, e["rank"]) for n, e in entries(installation).items()] == [
+        ("best", 1),
+        ("other", 2),
+        ("out", 3),
+    ]
 
     installation.now = NOW + 5 * MINUTE
     installation.ask("best")
@@ -80,12 +99,20 @@ def test_a_failed_attempt_marks_an_account_and_sets_it_behind_those_that_answere
         ("best", "usable", 2),
         ("out", "blocked", 3),
     ]
-    assert {n: e["failing_since"] for n, e in found.items() if e["failing_since"]} == {"best": "2026-11-21T12:05:00Z"}
+    assert {n: e["failing_since"] for n, e in found.items() if e["failing_since"]} == {
+        "best": "2026-11-21T12:05:00Z"
+    }
 
 
 def test_failing_is_since_the_first_failure_whatever_the_later_ones_were(installation, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=body()), FakeResponse(500, body={}), FakeResponse(200, raw=b"<html>"), FakeResponse(body=body()))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=body()),
+        FakeResponse(500, body={}),
+        FakeResponse(200, raw=b"<html>"),
+        FakeResponse(body=body()),
+    )
     told = []
     for installation.now in (NOW, NOW + 10 * MINUTE, NOW + 20 * MINUTE, NOW + 30 * MINUTE):
         installation.refresh(force=True)
@@ -100,7 +127,10 @@ def test_a_paused_account_is_not_said_to_fail(installation, codex):
     installation.refresh()
     installation.execute("UPDATE account SET paused_at = :now", now=NOW)
 
-    assert (entries(installation)["alice"]["group"], entries(installation)["alice"]["failing_since"]) == ("paused", None)
+    assert (
+        entries(installation)["alice"]["group"],
+        entries(installation)["alice"]["failing_since"],
+    ) == ("paused", None)
 
 
 def test_an_account_that_never_answered_is_unknown(installation, codex):
@@ -108,4 +138,7 @@ def test_an_account_that_never_answered_is_unknown(installation, codex):
     codex.answers("acct-alice", FakeResponse(503, body={}))
     installation.refresh()
 
-    assert (entries(installation)["alice"]["group"], entries(installation)["alice"]["failing_since"]) == ("unknown", "2026-11-21T12:00:00Z")
+    assert (
+        entries(installation)["alice"]["group"],
+        entries(installation)["alice"]["failing_since"],
+    ) == ("unknown", "2026-11-21T12:00:00Z")

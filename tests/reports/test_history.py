@@ -1,4 +1,6 @@
-"""Charts as they are asked for: ranges, from and to, which accounts and windows; and the sparklines."""
+"""Charts as they are asked for: ranges, from and to, which accounts and windows; and the
+sparklines.
+"""
 
 import pytest
 
@@ -20,7 +22,9 @@ CARRY = 7_200
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     folder = tmp_path_factory.mktemp("charts")
-    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)}))
+    app = create_app(
+        config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)})
+    )
     with app.app_context(), clock.frozen(NOW):
         services().ready()
         fill.fill(4, 40, NOW)
@@ -39,10 +43,14 @@ def _inside(request):
 
 
 def wanted(accounts=(), windows=(), **args: str) -> HistoryQuery:
-    return history.parse_query({k.removesuffix("_"): v for k, v in args.items()}, accounts, windows, NOW)
+    return history.parse_query(
+        {k.removesuffix("_"): v for k, v in args.items()}, accounts, windows, NOW
+    )
 
 
-@pytest.mark.parametrize(("name", "days"), [("24h", 1), ("7d", 7), ("30d", 30), ("90d", 90), ("1y", 365)])
+@pytest.mark.parametrize(
+    ("name", "days"), [("24h", 1), ("7d", 7), ("30d", 30), ("90d", 90), ("1y", 365)]
+)
 def test_a_range_ends_now(name, days):
     assert wanted(range=name) == HistoryQuery(NOW - days * DAY, NOW, 500)
 
@@ -54,7 +62,11 @@ def test_without_anything_it_is_the_last_day_of_the_usual_windows():
 @pytest.mark.parametrize(
     ("args", "start", "end"),
     [
-        ({"from_": "2026-11-20T12:00:00Z", "to": "2026-11-21T00:00:00Z"}, NOW - DAY, NOW - DAY // 2),
+        (
+            {"from_": "2026-11-20T12:00:00Z", "to": "2026-11-21T00:00:00Z"},
+            NOW - DAY,
+            NOW - DAY // 2,
+        ),
         ({"from_": "2026-11-20T13:00:00+01:00"}, NOW - DAY, NOW),
         ({"from_": "2026-11-20T12:00"}, NOW - DAY, NOW),
         ({"from_": "2026-11-20 12:00"}, NOW - DAY, NOW),
@@ -101,13 +113,36 @@ def test_what_makes_no_sense_is_refused_by_its_field(args, field):
 
 
 @pytest.mark.parametrize(
-    "key", ["five_hour", "daily", "weekly", "monthly", "unknown", "spend", "window:3600", "model:codex_bengalfox:weekly", "code_review:weekly"]
+    "key",
+    [
+        "five_hour",
+        "daily",
+        "weekly",
+        "monthly",
+        "unknown",
+        "spend",
+        "window:3600",
+        "model:codex_bengalfox:weekly",
+        "code_review:weekly",
+    ],
 )
 def test_every_kind_of_window_can_be_asked_for(key):
     assert wanted(windows=[key]).windows == (key,)
 
 
-@pytest.mark.parametrize("key", ["", "hourly", "window:", "window:an hour", "model:\x00", "FIVE_HOUR", "five_hour*", "'; DROP TABLE reading"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "hourly",
+        "window:",
+        "window:an hour",
+        "model:\x00",
+        "FIVE_HOUR",
+        "five_hour*",
+        "'; DROP TABLE reading",
+    ],
+)
 def test_a_wrong_window_is_refused_rather_than_empty(key):
     with pytest.raises(BadInput) as caught:
         wanted(windows=[key])
@@ -123,21 +158,31 @@ def test_all_lines_share_one_axis_on_step_boundaries(app, name):
     assert chart.axis.start <= NOW - RANGES[name]
     assert chart.axis.end == NOW
     assert len(chart.axis) <= 501
-    assert all(len(c) == len(chart.axis) for line in chart.lines for c in (line.columns.remaining, line.columns.min, line.columns.max))
+    assert all(
+        len(c) == len(chart.axis)
+        for line in chart.lines
+        for c in (line.columns.remaining, line.columns.min, line.columns.max)
+    )
 
 
 @pytest.mark.parametrize("name", RANGES)
 def test_lowest_and_highest_lie_around_the_last(app, name):
     for line in history.chart(Scope(), wanted(range=name), CARRY).lines:
-        for last, low, high in zip(line.columns.remaining, line.columns.min, line.columns.max, strict=True):
-            assert last is None or (low is not None and high is not None and 0 <= low <= last <= high <= 100)
+        for last, low, high in zip(
+            line.columns.remaining, line.columns.min, line.columns.max, strict=True
+        ):
+            assert last is None or (
+                low is not None and high is not None and 0 <= low <= last <= high <= 100
+            )
 
 
 def test_no_peak_is_lost_by_zooming_out(app):
     lows = [
         min(
             v
-            for line in history.chart(Scope(), wanted(("bob",), ("five_hour",), range="30d", points=p), CARRY).lines
+            for line in history.chart(
+                Scope(), wanted(("bob",), ("five_hour",), range="30d", points=p), CARRY
+            ).lines
             for v in line.columns.min
             if v is not None
         )
@@ -148,7 +193,9 @@ def test_no_peak_is_lost_by_zooming_out(app):
 
 
 def test_lines_come_by_account_and_window_as_asked(app):
-    chart = history.chart(Scope(), wanted(("carol", "alice", "carol"), ("weekly", "five_hour")), CARRY)
+    chart = history.chart(
+        Scope(), wanted(("carol", "alice", "carol"), ("weekly", "five_hour")), CARRY
+    )
 
     assert [(line.account, line.window) for line in chart.lines] == [
         ("carol", "weekly"),
@@ -161,11 +208,19 @@ def test_lines_come_by_account_and_window_as_asked(app):
 def test_all_windows_of_an_account_can_be_asked_for(app):
     chart = history.chart(Scope(), HistoryQuery(NOW - DAY, NOW, 500, ("carol",), None), CARRY)
 
-    assert {line.window for line in chart.lines} == {"five_hour", "weekly", "model:codex_bengalfox:five_hour", "model:codex_bengalfox:weekly"}
+    assert {line.window for line in chart.lines} == {
+        "five_hour",
+        "weekly",
+        "model:codex_bengalfox:five_hour",
+        "model:codex_bengalfox:weekly",
+    }
 
 
 def test_an_account_goes_by_its_name_whatever_the_case(app):
-    assert [line.account for line in history.chart(Scope(), wanted(("ALICE",)), CARRY).lines] == ["alice", "alice"]
+    assert [line.account for line in history.chart(Scope(), wanted(("ALICE",)), CARRY).lines] == [
+        "alice",
+        "alice",
+    ]
 
 
 def test_an_unknown_account_is_refused(app):
@@ -207,9 +262,14 @@ def test_sparks_hold_the_last_day_of_the_usual_windows(app):
 
     assert set(found) == {1, 3, 4}
     assert set(found[3]) == {"t", "five_hour", "weekly"}
-    assert all(len(column) == len(spark["t"]) for spark in found.values() for column in spark.values())
+    assert all(
+        len(column) == len(spark["t"]) for spark in found.values() for column in spark.values()
+    )
     times = history.sparks([1], NOW, CARRY)[1]["t"]
-    assert [NOW - DAY - 900 < (times[0] or 0) <= NOW - DAY, NOW - 900 <= (times[-1] or 0) <= NOW] == [True, True]
+    assert [
+        NOW - DAY - 900 < (times[0] or 0) <= NOW - DAY,
+        NOW - 900 <= (times[-1] or 0) <= NOW,
+    ] == [True, True]
     assert found[4]["five_hour"][-1] == 0
 
 

@@ -94,7 +94,9 @@ def test_attempts_are_counted_by_what_they_came_to_and_never_fewer(app):
     for hour in range(3):
         record(alice, NOW - 3 * DAY + hour * 3_600)
     for hour in range(2):
-        fail(alice, NOW - 2 * DAY + hour * 3_600, Fault("unreachable", {"reason": "refused"}), ms=250)
+        fail(
+            alice, NOW - 2 * DAY + hour * 3_600, Fault("unreachable", {"reason": "refused"}), ms=250
+        )
     record(alice, NOW - DAY)
     before = figures()
 
@@ -108,7 +110,9 @@ def test_attempts_are_counted_by_what_they_came_to_and_never_fewer(app):
     account_service.remove("alice", NOW, "test")
     prune.purge_deleted()
     after = figures()
-    assert {k: v for k, v in after.items() if k[0].startswith("attempt")} == {k: v for k, v in before.items() if k[0].startswith("attempt")}
+    assert {k: v for k, v in after.items() if k[0].startswith("attempt")} == {
+        k: v for k, v in before.items() if k[0].startswith("attempt")
+    }
 
 
 def test_the_schedule_s_delay_is_that_of_whoever_waits_longest(app):
@@ -128,7 +132,10 @@ def test_the_schedule_s_delay_is_that_of_whoever_waits_longest(app):
 def test_the_database_tells_its_size_and_version(app):
     record(add_account("alice"), NOW)
     with store.database.reading() as conn:
-        version, is_sqlite = store.site_state.read(conn).data_version, store.database.is_sqlite(conn)
+        version, is_sqlite = (
+            store.site_state.read(conn).data_version,
+            store.database.is_sqlite(conn),
+        )
 
     told = figures()
 

@@ -1,4 +1,6 @@
-"""Reports that are not made anew are those that would have been made: whatever was written, and whatever time has flipped."""
+"""Reports that are not made anew are those that would have been made: whatever was written, and
+whatever time has flipped.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,9 @@ HOUR, DAY = 3_600, 86_400
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
-    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)}))
+    app = create_app(
+        config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)})
+    )
     with app.app_context(), clock.frozen(NOW):
         services().ready()
         fill.fill(12, 2, NOW)
@@ -38,7 +42,13 @@ def kept(now: int, interval_s: int = HOUR) -> dict[str, object]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(-DAY, 8 * DAY), st.sampled_from([600, HOUR, DAY])), min_size=2, max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.integers(-DAY, 8 * DAY), st.sampled_from([600, HOUR, DAY])),
+        min_size=2,
+        max_size=6,
+    )
+)
 def test_time_flips_what_it_flips_in_whatever_order_it_is_asked(installation, asked):
     answers = [kept(NOW + offset, interval_s) for offset, interval_s in asked]
 
@@ -51,7 +61,14 @@ def test_time_flips_what_it_flips_in_whatever_order_it_is_asked(installation, as
         ("account", {"attempted_at": NOW + 1}),
         ("account", {"email": "other@example.com"}),
         ("account", {"paused_at": NOW}),
-        ("account", {"status": "unreachable", "fault_code": "unreachable", "fault_data": '{"reason": "gone"}'}),
+        (
+            "account",
+            {
+                "status": "unreachable",
+                "fault_code": "unreachable",
+                "fault_data": '{"reason": "gone"}',
+            },
+        ),
         ("limit_window", {"used_percent": 99.5}),
         ("limit_window", {"resets_at": NOW - 1}),
         ("limit_window", {"gone_at": NOW}),
@@ -64,7 +81,9 @@ def test_every_write_shows(installation, table, values):
     with store.database.transaction() as tx:
         savepoint = tx.begin_nested()
         tx.execute(getattr(store.models, table).update().values(**values))
-        changed = results_json.document(overview._load(tx, store.site_state.read(tx), store.accounts.list_all(tx), NOW, HOUR))["results"]
+        changed = results_json.document(
+            overview._load(tx, store.site_state.read(tx), store.accounts.list_all(tx), NOW, HOUR)
+        )["results"]
         savepoint.rollback()
 
     assert changed != before["results"]
@@ -76,8 +95,17 @@ def test_an_account_that_was_replaced_is_not_taken_for_the_one_before(installati
     before = kept(NOW)
     with store.database.transaction() as tx:
         savepoint = tx.begin_nested()
-        tx.execute(store.models.account.update().where(store.models.account.c.id == 1).values(name="somebody", name_key="somebody"))
-        names = [r.account.name for r in overview._load(tx, store.site_state.read(tx), store.accounts.list_all(tx), NOW, HOUR).accounts]
+        tx.execute(
+            store.models.account.update()
+            .where(store.models.account.c.id == 1)
+            .values(name="somebody", name_key="somebody")
+        )
+        names = [
+            r.account.name
+            for r in overview._load(
+                tx, store.site_state.read(tx), store.accounts.list_all(tx), NOW, HOUR
+            ).accounts
+        ]
         savepoint.rollback()
 
     assert "somebody" in names

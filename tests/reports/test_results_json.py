@@ -18,13 +18,31 @@ EVERYTHING = usage_body(
         {
             "limit_name": "GPT-5.3-Codex-Spark",
             "metered_feature": "codex_bengalfox",
-            "rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000, "reset_at": NOW + HOUR}},
+            "rate_limit": {
+                "primary_window": {
+                    "used_percent": 5,
+                    "limit_window_seconds": 18_000,
+                    "reset_at": NOW + HOUR,
+                }
+            },
         }
     ],
-    code_review_rate_limit={"primary_window": {"used_percent": 99.996, "limit_window_seconds": 604_800, "reset_at": NOW + DAY}},
+    code_review_rate_limit={
+        "primary_window": {
+            "used_percent": 99.996,
+            "limit_window_seconds": 604_800,
+            "reset_at": NOW + DAY,
+        }
+    },
     spend_control={
         "reached": False,
-        "individual_limit": {"limit": "15000", "used": "3831.75", "used_percent": 26, "reset_at": SPEND_RESET, "unit": "credits"},
+        "individual_limit": {
+            "limit": "15000",
+            "used": "3831.75",
+            "used_percent": 26,
+            "reset_at": SPEND_RESET,
+            "unit": "credits",
+        },
     },
     credits={"has_credits": True, "unlimited": False, "balance": "12.50"},
     rate_limit_reset_credits={"available_count": 2},
@@ -39,7 +57,9 @@ EVERYTHING = usage_body(
 
 
 def document(installation, now=None):
-    return results_json.document(overview.load_overview(installation.scope, now or installation.now, HOUR))
+    return results_json.document(
+        overview.load_overview(installation.scope, now or installation.now, HOUR)
+    )
 
 
 def only(installation, now=None):
@@ -117,7 +137,10 @@ def test_whole_numbers_are_whole_and_others_have_two_places_at_most(alice):
     assert [w["used_percent"] for w in entry["windows"]] == [0, 33.33]
 
 
-@pytest.mark.parametrize(("used", "remaining"), [(0, 100), (100, 0), (107.5, 0), (99.5, 0.5), (0.1, 99.9), (33.333333, 66.67)])
+@pytest.mark.parametrize(
+    ("used", "remaining"),
+    [(0, 100), (100, 0), (107.5, 0), (99.5, 0.5), (0.1, 99.9), (33.333333, 66.67)],
+)
 def test_what_remains_stays_between_0_and_100(used, remaining):
     found = results_json.window(Reading("spend", used, None, None, None, Spend("10", None, None)))
 
@@ -130,22 +153,43 @@ def test_what_remains_stays_between_0_and_100(used, remaining):
 def test_a_window_that_is_missing_is_null_and_not_listed(alice):
     entry = alice(body=usage_body(None, 40))
 
-    assert (entry["five_hour_percent"], entry["five_hour_reset_at"], entry["weekly_percent"]) == (None, None, 60)
+    assert (entry["five_hour_percent"], entry["five_hour_reset_at"], entry["weekly_percent"]) == (
+        None,
+        None,
+        60,
+    )
     assert [w["key"] for w in entry["windows"]] == ["weekly"]
 
 
 def test_an_exhausted_account_is_blocked_until_its_latest_reset(installation, alice):
     entry = alice(body=usage_body(100, 100, rate_limit_reached_type={"type": "rate_limit_reached"}))
 
-    assert (entry["blocked"], entry["blocked_until"], entry["reached_type"]) == (True, "2026-11-24T23:20:00Z", "rate_limit_reached")
+    assert (entry["blocked"], entry["blocked_until"], entry["reached_type"]) == (
+        True,
+        "2026-11-24T23:20:00Z",
+        "rate_limit_reached",
+    )
     assert only(installation, NOW + 300_000 - 1)["blocked"] is True
     assert only(installation, NOW + 300_000)["blocked"] is False
 
 
 def test_a_reached_spend_limit_is_told(alice):
-    entry = alice(body=usage_body(1, 1, spend_control={"reached": True, "individual_limit": {"limit": "5", "used": "6", "reset_at": SPEND_RESET}}))
+    entry = alice(
+        body=usage_body(
+            1,
+            1,
+            spend_control={
+                "reached": True,
+                "individual_limit": {"limit": "5", "used": "6", "reset_at": SPEND_RESET},
+            },
+        )
+    )
 
-    assert (entry["spend_reached"], entry["blocked"], entry["blocked_until"]) == (True, True, "2026-11-30T12:00:00Z")
+    assert (entry["spend_reached"], entry["blocked"], entry["blocked_until"]) == (
+        True,
+        True,
+        "2026-11-30T12:00:00Z",
+    )
     assert entry["windows"][-1]["used_percent"] == 120
     assert entry["windows"][-1]["remaining_percent"] == 0
 
@@ -157,11 +201,21 @@ def test_a_failure_keeps_the_readings_with_their_age(installation, alice, codex)
     installation.ask()
     entry = only(installation)
 
-    assert (entry["status"], entry["message"], entry["source"]) == ("upstream_error", "HTTP 500", "network")
-    assert (entry["five_hour_percent"], entry["taken_at"], entry["attempted_at"]) == (88, "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z")
+    assert (entry["status"], entry["message"], entry["source"]) == (
+        "upstream_error",
+        "HTTP 500",
+        "network",
+    )
+    assert (entry["five_hour_percent"], entry["taken_at"], entry["attempted_at"]) == (
+        88,
+        "2026-11-21T12:00:00Z",
+        "2026-11-21T13:00:00Z",
+    )
 
 
-def test_an_answer_from_the_cache_says_so_until_the_next_from_the_network(installation, alice, codex):
+def test_an_answer_from_the_cache_says_so_until_the_next_from_the_network(
+    installation, alice, codex
+):
     assert alice(body=usage_body(100, 40))["source"] == "network"
     installation.now = NOW + 60
     installation.ask()
@@ -177,7 +231,10 @@ def test_an_expired_token_has_its_moment_as_iso(installation):
     installation.refresh()
 
     assert only(installation)["status"] == "expired"
-    assert only(installation)["message"] == "access token expired at 2026-11-21T11:59:00Z; sign in again"
+    assert (
+        only(installation)["message"]
+        == "access token expired at 2026-11-21T11:59:00Z; sign in again"
+    )
 
 
 def test_a_paused_account_says_nothing_but_that(installation, alice):
@@ -192,14 +249,21 @@ def test_a_paused_account_says_nothing_but_that(installation, alice):
 def test_readings_are_stale_when_older_than_two_intervals_or_past_a_reset(installation, alice):
     alice(body=usage_body(12, 40))
 
-    assert [only(installation, at)["stale"] for at in (NOW + 2 * HOUR - 1, NOW + 2 * HOUR)] == [False, True]
+    assert [only(installation, at)["stale"] for at in (NOW + 2 * HOUR - 1, NOW + 2 * HOUR)] == [
+        False,
+        True,
+    ]
     assert only(installation, NOW + 2 * HOUR)["five_hour_percent"] == 88
 
 
 def test_an_exhausted_accounts_readings_hold_until_its_reset(installation, alice):
     alice(body=usage_body(None, 100))
 
-    assert [only(installation, NOW + at)["stale"] for at in (DAY, 299_999, 300_000)] == [False, False, True]
+    assert [only(installation, NOW + at)["stale"] for at in (DAY, 299_999, 300_000)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_the_next_refresh_is_the_earliest_of_those_that_are_asked(installation, codex):
@@ -224,5 +288,14 @@ def test_accounts_come_in_the_order_in_which_they_should_be_used(installation, c
     installation.file("Never", exp=NOW - 1)
     installation.refresh()
 
-    assert [r["account"] for r in document(installation)["results"]] == ["none", "most", "week", "soon", "even-a", "even-b", "empty", "Never"]
+    assert [r["account"] for r in document(installation)["results"]] == [
+        "none",
+        "most",
+        "week",
+        "soon",
+        "even-a",
+        "even-b",
+        "empty",
+        "Never",
+    ]
     assert [r["rank"] for r in document(installation)["results"]] == [1, 2, 3, 4, 5, 6, 7, 8]

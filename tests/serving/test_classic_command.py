@@ -17,7 +17,9 @@ ALICE = "alice            88       60  2026-11-25 07:20:00 CST  network"
 
 @pytest.fixture
 def run(installation, codex, capsys, monkeypatch):
-    """Runs the command in this process, at the house's moment and with its settings; gives output lines, error lines and exit status."""
+    """Runs the command in this process, at the house's moment and with its settings; gives output
+    lines, error lines and exit status.
+    """
     for name, value in installation.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("QUOTA_ACCOUNT_DIR")
@@ -25,7 +27,9 @@ def run(installation, codex, capsys, monkeypatch):
     def run(*arguments: str, folder: Path | None = None):
         try:
             with clock.frozen(installation.now):
-                code = classic_command.command([*arguments, "--account-dir", str(folder or installation.accounts)])
+                code = classic_command.command(
+                    [*arguments, "--account-dir", str(folder or installation.accounts)]
+                )
         except SystemExit as ended:
             code = int(ended.code or 0)
         captured = capsys.readouterr()
@@ -42,13 +46,29 @@ def test_a_folder_of_accounts_is_shown(installation, run):
 
 
 def test_rows_stand_in_the_order_of_old_and_a_failed_account_has_none(installation, codex, run):
-    left = {"d": (50, 40), "c": (50, 50), "b": (90, 90), "a": (None, 5), "f": (50, None), "e": (100, 0)}
+    left = {
+        "d": (50, 40),
+        "c": (50, 50),
+        "b": (90, 90),
+        "a": (None, 5),
+        "f": (50, None),
+        "e": (100, 0),
+    }
     for name, (five, week) in left.items():
         installation.file(name)
         codex.answers(f"acct-{name}", FakeResponse(body=usage_body(five, week)))
     installation.file("broken")
     codex.answers("acct-broken", FakeResponse(body=usage_body()), FakeResponse(503, body={}))
-    assert [line.split()[0] for line in run()[0]] == ["account", "broken", "d", "c", "f", "b", "e", "a"]
+    assert [line.split()[0] for line in run()[0]] == [
+        "account",
+        "broken",
+        "d",
+        "c",
+        "f",
+        "b",
+        "e",
+        "a",
+    ]
 
     out, err, code = run("--refresh")
     assert [line.split()[0] for line in out] == ["account", "d", "c", "f", "b", "e", "a"]
@@ -73,7 +93,10 @@ def test_a_missing_folder_is_a_bad_setting(installation, run):
     out, err, code = run(folder=installation.folder / "nowhere")
 
     assert (out, code) == ([], 4)
-    assert err == [f"account folder {installation.folder}/nowhere: No such file or directory", "No auth files found."]
+    assert err == [
+        f"account folder {installation.folder}/nowhere: No such file or directory",
+        "No auth files found.",
+    ]
 
 
 def test_a_folder_shows_its_own_accounts_alone(installation, run, tmp_path):
@@ -94,7 +117,9 @@ def test_spellings_of_a_folder_are_the_same_folder(installation, run):
     run()
 
     assert run(folder=Path(f"{installation.accounts}/../account/."))[0] == [HEADER, ALICE]
-    assert installation.account("alice").source_path == str(installation.accounts / "alice.auth.json")
+    assert installation.account("alice").source_path == str(
+        installation.accounts / "alice.auth.json"
+    )
 
 
 def test_an_exhausted_account_is_asked_only_on_demand(installation, codex, run):
@@ -107,12 +132,24 @@ def test_an_exhausted_account_is_asked_only_on_demand(installation, codex, run):
     assert run("--refresh") == ([HEADER, cached.replace("cache", "network")], [], 0)
 
 
-@pytest.mark.parametrize("given", ["http://127.0.0.1:{port}", "http://127.0.0.1:{port}/", "http://127.0.0.1:{port}/backend-api", "{url}"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://127.0.0.1:{port}",
+        "http://127.0.0.1:{port}/",
+        "http://127.0.0.1:{port}/backend-api",
+        "{url}",
+    ],
+)
 def test_another_address_can_be_asked(installation, codex, run, monkeypatch, given):
     monkeypatch.setenv("QUOTA_USAGE_URL", "http://127.0.0.1:9/")
     installation.file("alice")
 
-    assert run("--chatgpt-url", given.format(port=codex.port, url=codex.url)) == ([HEADER, ALICE], [], 0)
+    assert run("--chatgpt-url", given.format(port=codex.port, url=codex.url)) == (
+        [HEADER, ALICE],
+        [],
+        0,
+    )
     assert [seen.path for seen in codex.seen] == ["/backend-api/wham/usage"]
 
 
@@ -149,7 +186,9 @@ def test_raw_json_is_printed_in_place_of_the_table(installation, codex, run):
 
 def test_raw_headers_are_printed_before_the_table_with_cookies_masked(installation, codex, run):
     installation.file("alice")
-    codex.default = FakeResponse(body=usage_body(), headers={"Set-Cookie": "session=CANARY", "X-Odd": "ü"})
+    codex.default = FakeResponse(
+        body=usage_body(), headers={"Set-Cookie": "session=CANARY", "X-Odd": "ü"}
+    )
     out, _, _ = run("--raw-headers")
 
     end = out.index("}")
@@ -164,7 +203,10 @@ def test_both_together_print_no_table(installation, run):
     installation.file("alice")
     out, _, _ = run("--raw-headers", "--raw-json")
 
-    assert [line for line in out if line.startswith("===")] == ["=== Headers ===", "=== Raw JSON ==="]
+    assert [line for line in out if line.startswith("===")] == [
+        "=== Headers ===",
+        "=== Raw JSON ===",
+    ]
     assert HEADER not in out
 
 
@@ -202,7 +244,14 @@ def test_any_body_can_be_printed_raw(installation, codex, run, raw, shown):
 ORDERS = "\x1b[2J\x7f\x80\x9b31m\u200e\u202e\u2066\u2028\ufeff\U000e0001"
 
 
-@pytest.mark.parametrize("raw", [json.dumps({"plan_type": ORDERS, ORDERS: "团队 ü"}, ensure_ascii=False), f"<html>{ORDERS}", '{"a": "\\ud800"}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"plan_type": ORDERS, ORDERS: "团队 ü"}, ensure_ascii=False),
+        f"<html>{ORDERS}",
+        '{"a": "\\ud800"}',
+    ],
+)
 def test_what_a_terminal_obeys_is_spelled_out_in_what_is_printed_raw(installation, codex, run, raw):
     installation.file("alice")
     codex.default = FakeResponse(raw=raw.encode())
@@ -270,7 +319,10 @@ def test_wrong_usage_ends_with_two(run, arguments):
     assert "CANARY" not in "".join(err)
 
 
-@pytest.mark.parametrize(("variable", "value"), [("QUOTA_RETRIES", "many"), ("QUOTA_USAGE_URL", "http://example.org"), ("QUOTA_TIMEZONE", "x")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("QUOTA_RETRIES", "many"), ("QUOTA_USAGE_URL", "http://example.org"), ("QUOTA_TIMEZONE", "x")],
+)
 def test_a_bad_setting_is_one_line(run, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
     out, [line], code = run()
@@ -288,8 +340,18 @@ def test_a_database_of_a_later_version_is_one_line(installation, run):
 
 
 def test_help_answers_without_the_app():
-    program = "import sys; from quota_web import classic\ntry: classic.command(['--help'])\nfinally: print(*sorted(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", program], cwd=Path(classic_command.__file__).parents[1], capture_output=True, text=True)
+    program = (
+        "import sys; from quota_web import classic\ntry: "
+        "classic.command(['--help'])\nfinally: print(*sorted(sys.modules))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(classic_command.__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
 
     assert "usage: codex_quota.py" in ran.stdout
-    assert not {"flask", "sqlalchemy", "urllib3", "cryptography", "alembic"} & set(ran.stdout.split())
+    assert not {"flask", "sqlalchemy", "urllib3", "cryptography", "alembic"} & set(
+        ran.stdout.split()
+    )

@@ -21,7 +21,9 @@ class Visitor:
     """One connection, from an address of 127/8."""
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S, source_address=(address, 0))
+        self.sock = socket.create_connection(
+            ("127.0.0.1", port), PATIENCE_S, source_address=(address, 0)
+        )
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -39,8 +41,12 @@ class Visitor:
 
 
 @contextmanager
-def serving(limits: Limits, app: Callable[..., list[bytes]] | None = None) -> Iterator[Callable[..., Visitor]]:
-    """A server with these limits on a small app; opens visitors of it, who go when the block ends."""
+def serving(
+    limits: Limits, app: Callable[..., list[bytes]] | None = None
+) -> Iterator[Callable[..., Visitor]]:
+    """A server with these limits on a small app; opens visitors of it, who go when the block
+    ends.
+    """
 
     def hello(_environ: object, start: Callable[..., object]) -> list[bytes]:
         start("200 OK", [("Content-Length", "2")])
@@ -48,7 +54,13 @@ def serving(limits: Limits, app: Callable[..., list[bytes]] | None = None) -> It
 
     listener = socket.create_server(("127.0.0.1", 0))
     server = connections.create_server(
-        app or hello, [listener], limits, threads=2, asyncore_use_poll=True, asyncore_loop_timeout=0.05, cleanup_interval=0
+        app or hello,
+        [listener],
+        limits,
+        threads=2,
+        asyncore_use_poll=True,
+        asyncore_loop_timeout=0.05,
+        cleanup_interval=0,
     )
     end = threading.Event()
     thread = threading.Thread(target=run_until, args=(server, end), daemon=True)
@@ -113,7 +125,9 @@ def test_many_addresses_make_room_for_one_that_has_few():
 
 
 def test_a_proxy_may_have_as_many_as_all():
-    with serving(Limits(all=50, address=2, proxies=(ipaddress.ip_network("127.0.0.0/8"),))) as visitor:
+    with serving(
+        Limits(all=50, address=2, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
+    ) as visitor:
         many = [half_a_request(visitor()) for _ in range(10)]
 
         assert visitor().asks().startswith(b"HTTP/1.1 200")
@@ -188,8 +202,16 @@ def test_without_files_to_open_those_that_wait_make_room_and_the_log_stays_short
 
 TWO_WAYS = {
     "both lengths": ["POST /login HTTP/1.1", "Content-Length: 5", "Transfer-Encoding: chunked"],
-    "both, the other way round": ["POST /login HTTP/1.1", "Transfer-Encoding: chunked", "Content-Length: 5"],
-    "chunked in HTTP/1.0": ["POST /login HTTP/1.0", "Transfer-Encoding: chunked", "Content-Length: 5"],
+    "both, the other way round": [
+        "POST /login HTTP/1.1",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 5",
+    ],
+    "chunked in HTTP/1.0": [
+        "POST /login HTTP/1.0",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 5",
+    ],
     "two lengths": ["POST /login HTTP/1.1", "Content-Length: 5", "Content-Length: 6"],
 }
 

@@ -1,4 +1,6 @@
-"""Both real servers with the schedule inside: every account is asked once, whoever is killed, and a stop loses nothing."""
+"""Both real servers with the schedule inside: every account is asked once, whoever is killed, and a
+stop loses nothing.
+"""
 
 import collections
 import contextlib
@@ -32,7 +34,9 @@ def counts(codex) -> dict[str, int]:
 
 
 def stored(server: Server) -> set[str]:
-    return {str(name) for (name,) in server.rows("SELECT name FROM account WHERE taken_at IS NOT NULL")}
+    return {
+        str(name) for (name,) in server.rows("SELECT name FROM account WHERE taken_at IS NOT NULL")
+    }
 
 
 def test_the_classic_service_asks_and_answers(tmp_path, codex):
@@ -40,7 +44,10 @@ def test_the_classic_service_asks_and_answers(tmp_path, codex):
         server.wait_for(lambda: len(stored(server)) == 3)
         assert server.get("/healthz") == (200, '{"status":"ok"}\n')
         assert server.get("/readyz") == (200, '{"status":"ok"}\n')
-        assert server.get("/scheduler/jobs")[0] in (404, 302, 401) or "Sign in" in server.get("/scheduler/jobs")[1]
+        assert (
+            server.get("/scheduler/jobs")[0] in (404, 302, 401)
+            or "Sign in" in server.get("/scheduler/jobs")[1]
+        )
         took = server.stop()
 
     assert took < STOP_WITHIN_S
@@ -55,11 +62,15 @@ def test_gunicorn_asks_each_account_once_with_any_number_of_workers(tmp_path, co
     codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.05)
     with Server(tmp_path, codex, 12).gunicorn(*options) as server:
         server.wait_for(lambda: len(stored(server)) == 12)
-        server.wait_for(lambda: server.log().count("the schedule runs in process") == int(options[1]))
+        server.wait_for(
+            lambda: server.log().count("the schedule runs in process") == int(options[1])
+        )
         time.sleep(1)
         assert {server.get("/readyz")[0] for _ in range(8)} == {200}
         if "--preload" in options:
-            open_files = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{server.process.pid}/fd")}
+            open_files = {
+                os.readlink(entry.path) for entry in os.scandir(f"/proc/{server.process.pid}/fd")
+            }
             assert [name for name in open_files if "quota.sqlite" in name] == []
         took = server.stop()
 
@@ -94,7 +105,9 @@ def test_a_stop_stores_what_was_answered_and_drops_the_rest(tmp_path, codex, kin
 
     assert took < STOP_WITHIN_S
     assert stored(server) == {"a2", "a3"}
-    assert server.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL OR failures > 0") == [(0,)]
+    assert server.rows(
+        "SELECT count(*) FROM account WHERE claim_id IS NOT NULL OR failures > 0"
+    ) == [(0,)]
     assert "Traceback" not in server.log()
 
 
@@ -112,7 +125,10 @@ def test_a_request_that_waits_for_results_is_answered_at_the_stop(tmp_path, code
 def test_slow_clients_hold_nobody_up(tmp_path, codex):
     with Server(tmp_path, codex).classic() as server, contextlib.ExitStack() as clients:
         address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        for head in [b"GET / HTTP/1.1\r\nHost: loc", b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"] * 300:
+        for head in [
+            b"GET / HTTP/1.1\r\nHost: loc",
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx",
+        ] * 300:
             client = clients.enter_context(socket.create_connection(address, timeout=10))
             client.sendall(head)
         started = time.monotonic()
@@ -141,7 +157,9 @@ def test_the_service_may_open_as_many_files_as_its_connections_need(tmp_path, co
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
     try:
         with Server(tmp_path, codex).classic() as server:
-            assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)[0] == min(classic_service.MOST_FILES, hard)
+            assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)[0] == min(
+                classic_service.MOST_FILES, hard
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -149,7 +167,9 @@ def test_the_service_may_open_as_many_files_as_its_connections_need(tmp_path, co
 def test_a_database_that_cannot_be_used_stops_gunicorn_with_one_line(tmp_path, codex):
     instance = tmp_path / "instance"
     instance.mkdir()
-    (instance / "quota.sqlite").write_bytes(b"this is no database, but long enough to be looked at as one" * 20)
+    (instance / "quota.sqlite").write_bytes(
+        b"this is no database, but long enough to be looked at as one" * 20
+    )
     server = Server(tmp_path, codex).gunicorn("--workers", "2")
     with pytest.raises(AssertionError), server:
         pass
@@ -176,7 +196,12 @@ def test_log_lines_are_json_where_that_is_wanted(tmp_path, codex):
         lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
 
     [line] = [line for line in lines if line.get("account") == "a0"]
-    assert (line["status"], line["source"], line["level"], line["logger"]) == ("ok", "network", "info", "quota_web.refresh.tick")
+    assert (line["status"], line["source"], line["level"], line["logger"]) == (
+        "ok",
+        "network",
+        "info",
+        "quota_web.refresh.tick",
+    )
 
 
 def test_starting_fails_with_one_line_where_the_instance_folder_cannot_be_made(tmp_path):

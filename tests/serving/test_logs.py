@@ -16,7 +16,17 @@ TOKENS = [
 
 
 @pytest.mark.parametrize("token", TOKENS)
-@pytest.mark.parametrize("around", ["{}", "token={}&x=1", '{{"access_token": "{}"}}', "('{}',)", "Authorization: Bearer {}", "https://x/?t={}#y"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "token={}&x=1",
+        '{{"access_token": "{}"}}',
+        "('{}',)",
+        "Authorization: Bearer {}",
+        "https://x/?t={}#y",
+    ],
+)
 def test_tokens_are_hidden_wherever_they_stand(token, around):
     text = scrubbed(around.format(token))
 
@@ -24,13 +34,30 @@ def test_tokens_are_hidden_wherever_they_stand(token, around):
     assert "***" in text
 
 
-@pytest.mark.parametrize("text", ["Bearer opaque-value-1", "bearer opaque-value-1", "BEARER opaque-value-1", "http://h/login#setup=abc-def"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bearer opaque-value-1",
+        "bearer opaque-value-1",
+        "BEARER opaque-value-1",
+        "http://h/login#setup=abc-def",
+    ],
+)
 def test_values_are_hidden_by_what_stands_before_them(text):
     assert "***" in scrubbed(text)
     assert not any(secret in scrubbed(text) for secret in ("opaque-value-1", "abc-def"))
 
 
-@pytest.mark.parametrize("text", ["start_abcdefghij", "Authorization: Bearer …", "alice: 88 % left", "task-1234567890", "cq_short"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "start_abcdefghij",
+        "Authorization: Bearer …",
+        "alice: 88 % left",
+        "task-1234567890",
+        "cq_short",
+    ],
+)
 def test_plain_words_stay(text):
     assert scrubbed(text) == text
 

@@ -1,4 +1,6 @@
-"""The commands as processes of their own: what is written where, on a terminal and in a pipe, at the end and when ended early."""
+"""The commands as processes of their own: what is written where, on a terminal and in a pipe, at
+the end and when ended early.
+"""
 
 import fcntl
 import json
@@ -23,11 +25,17 @@ FLASK = [sys.executable, "-m", "flask"]
 REFRESH = [*FLASK, "quota", "refresh"]
 CLASSIC = [sys.executable, "codex_quota.py"]
 #: The same where also what a busy machine takes long for counts as quick.
-PATIENT = [sys.executable, "-c", "from quota_web import classic, terminal; terminal.PROGRESS_AFTER = 60.0; classic.command([])"]
+PATIENT = [
+    sys.executable,
+    "-c",
+    "from quota_web import classic, terminal; terminal.PROGRESS_AFTER = 60.0; classic.command([])",
+]
 #: How to go on with one of them in a program that has done something else before.
 ON = {
     "-m": "import runpy; runpy.run_module('flask', run_name='__main__', alter_sys=True)",
-    "codex_quota.py": "import runpy; del sys.argv[1:]; runpy.run_path('codex_quota.py', run_name='__main__')",
+    "codex_quota.py": (
+        "import runpy; del sys.argv[1:]; runpy.run_path('codex_quota.py', run_name='__main__')"
+    ),
 }
 CANARY = "CANARY-e1c07f"
 
@@ -50,7 +58,15 @@ def put(installation, name: str, at: int) -> None:
 
 def run(installation, command, **settings: str):
     environment = installation.process_environment(**settings)
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def on_terminal(installation, command) -> str:
@@ -58,7 +74,9 @@ def on_terminal(installation, command) -> str:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = installation.process_environment(TERM="xterm")
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=slave, stdout=slave, stderr=slave)
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdin=slave, stdout=slave, stderr=slave
+    )
     os.close(slave)
     written = b""
     while True:
@@ -80,7 +98,10 @@ def test_a_command_needs_nothing_but_the_projects_folder(installation, present, 
     ran = run(installation, command)
 
     assert (ran.stderr, ran.returncode) == ("", 0)
-    assert [line.split()[:3] for line in ran.stdout.splitlines()] == [["account", "five_hour%", "weekly%"], ["alice", "88", "60"]]
+    assert [line.split()[:3] for line in ran.stdout.splitlines()] == [
+        ["account", "five_hour%", "weekly%"],
+        ["alice", "88", "60"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +139,9 @@ def test_no_bar_appears_when_it_is_quick_or_goes_into_a_pipe(installation, prese
 
 
 @pytest.mark.parametrize("command", [REFRESH, CLASSIC])
-def test_a_command_that_comes_late_asks_for_nobody_who_was_asked_since(installation, present, at, command):
+def test_a_command_that_comes_late_asks_for_nobody_who_was_asked_since(
+    installation, present, at, command
+):
     put(installation, "alice", at)
     file, given_at = installation.folder / "go", int(time.time())
     wait = f"while not pathlib.Path({str(file)!r}).exists(): time.sleep(0.05)"
@@ -143,7 +166,13 @@ def test_a_command_that_comes_late_asks_for_nobody_who_was_asked_since(installat
 def test_a_reader_that_goes_away_is_no_trouble(installation, present, at):
     put(installation, "alice", at)
     for command in (CLASSIC, [*FLASK, "quota", "status", "--json"]):
-        process = subprocess.Popen(command, cwd=PROJECT, env=installation.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=installation.process_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
@@ -170,11 +199,19 @@ def test_names_that_a_terminal_cannot_write_are_spelled_out(installation, presen
         (signal.SIGINT, CLASSIC, 130),
     ],
 )
-def test_a_command_that_is_ended_gives_its_claims_back(installation, present, at, number, command, code):
+def test_a_command_that_is_ended_gives_its_claims_back(
+    installation, present, at, number, command, code
+):
     put(installation, "alice", at)
     put(installation, "bob", at)
     present.answers("acct-alice", FakeResponse(body=usage_body(at=at), delay=60))
-    process = subprocess.Popen(command, cwd=PROJECT, env=installation.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=installation.process_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     wait_until(lambda: installation.rows("SELECT count(*) FROM reading") == [(2,)])
     wait_until(lambda: bool(present.requests_of("acct-alice")))
     process.send_signal(number)
@@ -193,17 +230,32 @@ def everything_in(folder: Path) -> bytes:
 
 
 def secret_files(installation, at: int) -> tuple[str, str]:
-    """Plant tokens that can be recognised in every field of files that work, fail and break; the access token and what echoes it."""
+    """Plant tokens that can be recognised in every field of files that work, fail and break; the
+    access token and what echoes it.
+    """
     auth = {"chatgpt_account_id": "acct-alice", "chatgpt_user_id": "user-acct-alice"}
-    access = make_jwt("acct-alice", exp=at + 864_000, canary=CANARY, auth=auth).rsplit(".", 1)[0] + f".{CANARY}-access"
-    tokens = {"access_token": access, "refresh_token": f"rt_{CANARY}-refresh", "id_token": f"a.b.{CANARY}-id", "account_id": "acct-alice"}
+    access = (
+        make_jwt("acct-alice", exp=at + 864_000, canary=CANARY, auth=auth).rsplit(".", 1)[0]
+        + f".{CANARY}-access"
+    )
+    tokens = {
+        "access_token": access,
+        "refresh_token": f"rt_{CANARY}-refresh",
+        "id_token": f"a.b.{CANARY}-id",
+        "account_id": "acct-alice",
+    }
     document = json.dumps({"tokens": tokens})
     for name in ("alice", "bob", "carol", "dave"):
         installation.raw_file(name, document.replace("acct-alice", f"acct-{name}").encode())
     (installation.folder / "eve.json").write_text(document.replace("acct-alice", "acct-eve"))
     installation.raw_file("broken", document.encode()[:-30])
-    installation.raw_file("session", json.dumps({"tokens": {"access_token": f"sess-{CANARY}", "account_id": "x"}}).encode())
-    return access, json.dumps({"error": {"message": f"bad token {access} (Bearer {access})", "code": access[:80]}})
+    installation.raw_file(
+        "session",
+        json.dumps({"tokens": {"access_token": f"sess-{CANARY}", "account_id": "x"}}).encode(),
+    )
+    return access, json.dumps(
+        {"error": {"message": f"bad token {access} (Bearer {access})", "code": access[:80]}}
+    )
 
 
 def test_tokens_are_found_nowhere_in_the_clear(installation, present, at, tmp_path, caplog):

@@ -24,9 +24,15 @@ def tx(installation):
 
 def test_a_fixed_query_gives_the_same_rows(tx):
     store.accounts.add(tx, "alice", MANAGED, NOW)
-    query = select(store.models.account.c.name, store.models.account.c.created_at, store.models.account.c.paused_at)
+    query = select(
+        store.models.account.c.name,
+        store.models.account.c.created_at,
+        store.models.account.c.paused_at,
+    )
 
-    assert Fixed(query).all(tx) == [tuple(row) for row in tx.execute(query)] == [("alice", NOW, None)]
+    assert (
+        Fixed(query).all(tx) == [tuple(row) for row in tx.execute(query)] == [("alice", NOW, None)]
+    )
 
 
 def test_many_rows_are_written_with_the_statements_own_values(tx):
@@ -53,21 +59,39 @@ def test_no_rows_are_no_statement(tx):
 
 def test_a_second_row_takes_the_place_of_the_first(tx):
     new = insert_of(tx.dialect.name)(store.models.setting)
-    put = Many(new.on_conflict_do_update(index_elements=["key"], set_={"value": new.excluded.value}))
+    put = Many(
+        new.on_conflict_do_update(index_elements=["key"], set_={"value": new.excluded.value})
+    )
     put.run(tx, [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
     put.run(tx, [{"key": "a", "value": "3"}])
 
-    assert dict(tx.execute(select(store.models.setting.c.key, store.models.setting.c.value)).all()) == {"a": "3", "b": "2"}
+    assert dict(
+        tx.execute(select(store.models.setting.c.key, store.models.setting.c.value)).all()
+    ) == {"a": "3", "b": "2"}
 
 
 def test_flags_read_for_everybody_are_truth_values(tx):
     account_id = store.accounts.add(tx, "alice", MANAGED, NOW)
-    row = {"account_id": account_id, "since": NOW, "plan": "plus", "allowed": False, "limit_reached": None, "spend_reached": True}
+    row = {
+        "account_id": account_id,
+        "since": NOW,
+        "plan": "plus",
+        "allowed": False,
+        "limit_reached": None,
+        "spend_reached": True,
+    }
     tx.execute(insert(store.models.account_fact).values(**row))
 
-    one, everybody = store.windows.facts(tx, [account_id])[account_id], store.windows.facts(tx)[account_id]
+    one, everybody = (
+        store.windows.facts(tx, [account_id])[account_id],
+        store.windows.facts(tx)[account_id],
+    )
     assert one == everybody
-    assert (everybody.allowed, everybody.limit_reached, everybody.spend_reached) == (False, None, True)
+    assert (everybody.allowed, everybody.limit_reached, everybody.spend_reached) == (
+        False,
+        None,
+        True,
+    )
     assert (type(everybody.allowed), type(everybody.spend_reached)) == (bool, bool)
 
 
@@ -85,7 +109,11 @@ def test_what_is_kept_of_a_row_follows_every_write(tx):
 
 
 def test_the_other_databases_dialect_is_not_loaded_for_a_command():
-    code = "import sys, quota_web.refresh.context; print([m for m in ('sqlalchemy.dialects.postgresql', 'urllib3', 'requests', 'alembic') if m in sys.modules])"
+    code = (
+        "import sys, quota_web.refresh.context; print([m for m in "
+        "('sqlalchemy.dialects.postgresql', 'urllib3', 'requests', 'alembic') if m in "
+        "sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

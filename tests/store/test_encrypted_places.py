@@ -1,4 +1,6 @@
-"""Each sealed token belongs to one account and is of one kind; databases from before that come to it at a service's first start."""
+"""Each sealed token belongs to one account and is of one kind; databases from before that come to
+it at a service's first start.
+"""
 
 import threading
 
@@ -48,11 +50,17 @@ def as_before():
     clear, cipher = tokens(services().cipher), services().cipher
     with store.database.transaction() as tx:
         for sealed in store.accounts.all_credentials(tx):
-            old = {c: alone(cipher, clear[sealed.account_id, kind]) for c, kind in KINDS.items() if getattr(sealed, c) is not None}
+            old = {
+                c: alone(cipher, clear[sealed.account_id, kind])
+                for c, kind in KINDS.items()
+                if getattr(sealed, c) is not None
+            }
             store.accounts.reencrypt(
                 tx,
                 store.accounts.EncryptedCredential(
-                    **{f: getattr(sealed, f) for f in store.accounts.EncryptedCredential.__slots__} | old | {"key_id": "of before"}
+                    **{f: getattr(sealed, f) for f in store.accounts.EncryptedCredential.__slots__}
+                    | old
+                    | {"key_id": "of before"}
                 ),
             )
         store.auth.drop_setting(tx, BOUND)
@@ -71,7 +79,12 @@ def is_marked():
 def are_all_bound(cipher):
     only = TokenCipher(cipher.file.parent)
     only.only_bound = True
-    return all(only.opens(getattr(s, c), s.account_id, kind) for s in everything() for c, kind in KINDS.items() if getattr(s, c))
+    return all(
+        only.opens(getattr(s, c), s.account_id, kind)
+        for s in everything()
+        for c, kind in KINDS.items()
+        if getattr(s, c)
+    )
 
 
 def test_a_services_first_start_seals_all_tokens_anew(app, instance_dir, database):
@@ -159,7 +172,8 @@ def test_a_token_that_no_key_opens_keeps_the_older_ones_accepted(app):
         store.accounts.put_credentials(
             tx,
             store.accounts.EncryptedCredential(
-                **{f: getattr(first, f) for f in store.accounts.EncryptedCredential.__slots__} | {"access_sealed": b"of a lost key"}
+                **{f: getattr(first, f) for f in store.accounts.EncryptedCredential.__slots__}
+                | {"access_sealed": b"of a lost key"}
             ),
         )
 
@@ -220,7 +234,13 @@ def test_a_backup_from_before_is_bound_when_it_comes_back(app, tmp_path):
     assert tokens(services().cipher) == before
 
 
-@pytest.mark.parametrize("statement", ["UPDATE credential SET access_sealed = refresh_sealed", "UPDATE credential SET access_sealed = :other"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE credential SET access_sealed = refresh_sealed",
+        "UPDATE credential SET access_sealed = :other",
+    ],
+)
 @pytest.mark.usefixtures("database")
 def test_a_token_in_another_place_is_never_sent(installation, codex, statement):
     for name in ("alice", "bob"):

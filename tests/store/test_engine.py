@@ -1,4 +1,6 @@
-"""How SQLite is opened and written: pragmas, transactions that take their lock at once, and errors made plain."""
+"""How SQLite is opened and written: pragmas, transactions that take their lock at once, and errors
+made plain.
+"""
 
 import sqlite3
 import subprocess
@@ -17,13 +19,21 @@ from quota_web.store.models import account
 from tests.fakes import NOW
 from tests.installation import OtherProcess
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000, "journal_size_limit": 16_777_216}
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "busy_timeout": 5000,
+    "journal_size_limit": 16_777_216,
+}
 
 
 def test_every_connection_has_our_pragmas(installation):
     with db.engine.connect() as one, db.engine.connect() as two, db.engine.connect() as three:
         for conn in (one, two, three):
-            assert {name: conn.execute(text(f"PRAGMA {name}")).scalar() for name in PRAGMAS} == PRAGMAS
+            assert {
+                name: conn.execute(text(f"PRAGMA {name}")).scalar() for name in PRAGMAS
+            } == PRAGMAS
 
 
 def test_a_transaction_takes_the_write_lock_before_its_first_statement(installation):
@@ -50,9 +60,14 @@ def test_two_writers_that_read_first_lose_nothing(installation):
     def count_up() -> None:
         for _ in range(60):
             with store.database.transaction() as tx:
-                value = int(tx.execute(text("SELECT coalesce(max(value), '0') FROM setting")).scalar_one())
+                value = int(
+                    tx.execute(text("SELECT coalesce(max(value), '0') FROM setting")).scalar_one()
+                )
                 tx.execute(text("DELETE FROM setting"))
-                tx.execute(text("INSERT INTO setting (key, value) VALUES ('n', :value)"), {"value": str(value + 1)})
+                tx.execute(
+                    text("INSERT INTO setting (key, value) VALUES ('n', :value)"),
+                    {"value": str(value + 1)},
+                )
 
     with OtherProcess(installation, count_up), OtherProcess(installation, count_up):
         count_up()
@@ -119,7 +134,9 @@ def test_a_mistake_in_a_statement_stays_what_it_is(installation):
 
 def test_an_error_shows_no_values(installation):
     with pytest.raises(IntegrityError) as raised, store.database.transaction() as tx:
-        tx.execute(account.insert().values(name="CANARY", origin="managed", created_at=1, status=None))
+        tx.execute(
+            account.insert().values(name="CANARY", origin="managed", created_at=1, status=None)
+        )
 
     assert "CANARY" not in str(raised.value)
 
@@ -135,9 +152,20 @@ def test_an_operational_error_without_a_cause_of_ours_passes():
     assert store.database.plain_error(error) is error
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:CANARY@h:abc/x", "postgresql://[::1/x", "postgresql://u:CANARY@h:99999999/x?a=b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:CANARY@h:abc/x",
+        "postgresql://[::1/x",
+        "postgresql://u:CANARY@h:99999999/x?a=b",
+    ],
+)
 def test_an_address_that_no_driver_takes_is_a_bad_setting_or_a_bad_database(installation, url):
-    with pytest.raises((BadSetting, BadDatabase)) as refused, installation.another(QUOTA_DATABASE_URL=url).app_context(), store.database.reading():
+    with (
+        pytest.raises((BadSetting, BadDatabase)) as refused,
+        installation.another(QUOTA_DATABASE_URL=url).app_context(),
+        store.database.reading(),
+    ):
         pass
 
     assert "CANARY" not in str(refused.value)
@@ -172,7 +200,12 @@ with app.app_context():
 
 
 def test_no_connection_crosses_a_fork(installation):
-    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], env=installation.process_environment(), capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS],
+        env=installation.process_environment(),
+        capture_output=True,
+        text=True,
+    )
 
     assert (ran.stdout, ran.stderr) == ("2\n", "")
 

@@ -1,4 +1,6 @@
-"""What the file system does to a database: rights, networks, full disks and damage, each told apart and none mistaken for another."""
+"""What the file system does to a database: rights, networks, full disks and damage, each told apart
+and none mistaken for another.
+"""
 
 import os
 import resource
@@ -14,7 +16,14 @@ from sqlalchemy import event
 from quota_web import store
 from quota_web.config import PROJECT
 from quota_web.core import clock
-from quota_web.core.errors import BadDatabase, BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull, QuotaError
+from quota_web.core.errors import (
+    BadDatabase,
+    BadSetting,
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseFull,
+    QuotaError,
+)
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.store.extension import db
@@ -48,7 +57,15 @@ def mounted(monkeypatch, tmp_path, place, kind="nfs4"):
 
 @pytest.mark.parametrize(
     ("kind", "found"),
-    [("nfs4", "nfs4"), ("cifs", "cifs"), ("9p", "9p"), ("fuse.sshfs", "fuse.sshfs"), ("fuse.mergerfs", None), ("ext4", None), ("overlay", None)],
+    [
+        ("nfs4", "nfs4"),
+        ("cifs", "cifs"),
+        ("9p", "9p"),
+        ("fuse.sshfs", "fuse.sshfs"),
+        ("fuse.mergerfs", None),
+        ("ext4", None),
+        ("overlay", None),
+    ],
 )
 def test_a_network_is_known_by_its_mount(monkeypatch, tmp_path, kind, found):
     (tmp_path / "a b" / "inner").mkdir(parents=True)
@@ -64,7 +81,9 @@ def test_without_a_list_of_mounts_nothing_is_claimed(monkeypatch, tmp_path):
     assert store.filesystem.network_type(tmp_path) is None
 
 
-def test_on_a_network_the_log_is_a_journal_and_the_second_process_is_refused(monkeypatch, tmp_path, instance_dir, caplog):
+def test_on_a_network_the_log_is_a_journal_and_the_second_process_is_refused(
+    monkeypatch, tmp_path, instance_dir, caplog
+):
     mounted(monkeypatch, tmp_path, instance_dir)
     app = make_app(instance_dir)
     with app.app_context():
@@ -83,14 +102,22 @@ def test_on_a_network_the_log_is_a_journal_and_the_second_process_is_refused(mon
 
 def test_two_starts_on_a_network_end_with_one_line(monkeypatch, tmp_path, instance_dir):
     mounted(monkeypatch, tmp_path, instance_dir)
-    program = f"from pathlib import Path; from quota_web.store import files; files.MOUNTINFO = Path({str(store.filesystem.MOUNTINFO)!r}); "
+    program = (
+        f"from pathlib import Path; from quota_web.store import files; files.MOUNTINFO = "
+        f"Path({str(store.filesystem.MOUNTINFO)!r}); "
+    )
     program += "from wsgi import app; app.cli(['quota', 'status'])"
     env = environment(instance_dir)
     app = make_app(instance_dir)
     with app.app_context():
         services().ready()
         done = subprocess.run(
-            [sys.executable, "-c", program], env={**env, "FLASK_APP": "wsgi"}, cwd=PROJECT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", program],
+            env={**env, "FLASK_APP": "wsgi"},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         store.database.forget_troubles()
 
@@ -126,7 +153,9 @@ def open_folder():
 
 
 def complaint_of_nobody(instance):
-    """What the start says to another user, in a process of its own: there is no way back from being nobody."""
+    """What the start says to another user, in a process of its own: there is no way back from being
+    nobody.
+    """
     into, out = os.pipe()
     child = os.fork()
     if child == 0:
@@ -152,7 +181,17 @@ def complaint_of_nobody(instance):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-@pytest.mark.parametrize("case", ["none", "foreign folder", "folder without w", "foreign database", "read-only database", "foreign log"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "none",
+        "foreign folder",
+        "folder without w",
+        "foreign database",
+        "read-only database",
+        "foreign log",
+    ],
+)
 def test_rights_are_told_in_one_line_with_the_command_that_mends_them(open_folder, case):
     instance = open_folder / "instance"
     (open_folder / "account").mkdir()
@@ -192,7 +231,9 @@ def test_a_read_only_file_system_is_named():
 
 def test_a_folder_that_cannot_be_made_is_one_line(instance_dir):
     (instance_dir / "file").write_text("")
-    app = make_app(instance_dir, QUOTA_DATABASE_URL=f"sqlite:///{instance_dir}/file/below/quota.sqlite")
+    app = make_app(
+        instance_dir, QUOTA_DATABASE_URL=f"sqlite:///{instance_dir}/file/below/quota.sqlite"
+    )
     with app.app_context(), pytest.raises(BadSetting):
         services().ready()
 
@@ -264,11 +305,19 @@ def test_pages_and_readyz_say_that_nothing_can_be_stored(instance_dir):
     browser = Browser(app).signed_in()
     assert browser.get("/readyz").status_code in (200, 503)
     with app.app_context():
-        store.database._troubles[db.engine] = DatabaseFull("the disk is full: nothing can be stored until there is room")
+        store.database._troubles[db.engine] = DatabaseFull(
+            "the disk is full: nothing can be stored until there is room"
+        )
 
         answer = browser.get("/readyz")
-        assert (answer.status_code, "nothing can be stored (DatabaseFull)" in answer.text) == (503, True)
-        assert app.test_client().get("/readyz").json == {"status": "unavailable", "reason": "storing"}
+        assert (answer.status_code, "nothing can be stored (DatabaseFull)" in answer.text) == (
+            503,
+            True,
+        )
+        assert app.test_client().get("/readyz").json == {
+            "status": "unavailable",
+            "reason": "storing",
+        }
         assert "the disk is full" in browser.get("/").text
         assert "the disk is full" not in app.test_client().get("/login").text
         store.database.forget_troubles()

@@ -1,4 +1,6 @@
-"""What charts read of the series: the same from rollups as from readings, from as few rows as say it."""
+"""What charts read of the series: the same from rollups as from readings, from as few rows as say
+it.
+"""
 
 import pytest
 from sqlalchemy import delete
@@ -22,7 +24,11 @@ ERA = Era(NOW - DAYS * DAY, NOW)
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, module_database):
     folder = tmp_path_factory.mktemp("history")
-    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder), **module_database}))
+    app = create_app(
+        config.load(
+            {"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder), **module_database}
+        )
+    )
     with app.app_context(), clock.frozen(NOW):
         services().ready()
         with store.database.transaction() as tx:
@@ -32,7 +38,9 @@ def app(tmp_path_factory, module_database):
 
 
 def stories() -> list[Invented]:
-    """Two windows, one of them gone on the way; two everyday ones; and the same with a reading every minute."""
+    """Two windows, one of them gone on the way; two everyday ones; and the same with a reading
+    every minute.
+    """
     gone = Persona("prolite", lost="five_hour")
     return [
         generate.invent(0, ERA, persona=gone),
@@ -53,7 +61,10 @@ def ids(conn) -> list[int]:
 
 
 def test_series_are_named_by_account_and_key(conn):
-    assert [(s.account_id, s.key) for s in store.history.series(conn, [1, 2], ["weekly"])] == [(1, "weekly"), (2, "weekly")]
+    assert [(s.account_id, s.key) for s in store.history.series(conn, [1, 2], ["weekly"])] == [
+        (1, "weekly"),
+        (2, "weekly"),
+    ]
     assert len(store.history.series(conn, [1], None)) == 2
     assert store.history.series(conn, [], None) == []
     assert store.history.series(conn, [99], ["weekly"]) == []
@@ -86,14 +97,24 @@ def test_points_have_their_slots_extremes_and_last_reading(conn, ids):
     window_id, start = ids[2], (NOW - DAY) // 3_600 * 3_600
     r = store.models.reading.c
     rows = conn.execute(
-        store.models.reading.select().where(r.window_id == window_id, r.taken_at >= start, r.taken_at < start + 21_600).order_by(r.taken_at)
+        store.models.reading.select()
+        .where(r.window_id == window_id, r.taken_at >= start, r.taken_at < start + 21_600)
+        .order_by(r.taken_at)
     ).all()
-    [point] = store.history.points(conn, [window_id], start, start + 21_600, 10**6, RAW)[window_id][-1:]
+    [point] = store.history.points(conn, [window_id], start, start + 21_600, 10**6, RAW)[window_id][
+        -1:
+    ]
     inside = [row for row in rows if row.taken_at // 10**6 == point.at // 10**6]
 
     assert point.last_at == point.at == inside[-1].taken_at
-    assert (point.last_used, point.last_resets_at) == (inside[-1].used_percent, inside[-1].resets_at)
-    assert (point.min_used, point.max_used) == (min(x.used_percent for x in inside), max(x.used_percent for x in inside))
+    assert (point.last_used, point.last_resets_at) == (
+        inside[-1].used_percent,
+        inside[-1].resets_at,
+    )
+    assert (point.min_used, point.max_used) == (
+        min(x.used_percent for x in inside),
+        max(x.used_percent for x in inside),
+    )
 
 
 def test_no_windows_have_no_points(conn):
@@ -108,9 +129,16 @@ def test_the_last_reading_before_is_the_nearest_one(conn, ids):
     for window_id, point in found.items():
         r = store.models.reading.c
         rows = conn.execute(
-            store.models.reading.select().where(r.window_id == window_id, r.taken_at < NOW - DAY).order_by(r.taken_at.desc()).limit(1)
+            store.models.reading.select()
+            .where(r.window_id == window_id, r.taken_at < NOW - DAY)
+            .order_by(r.taken_at.desc())
+            .limit(1)
         ).one()
-        assert (point.at, point.last_used, point.last_resets_at) == (rows.taken_at, rows.used_percent, rows.resets_at)
+        assert (point.at, point.last_used, point.last_resets_at) == (
+            rows.taken_at,
+            rows.used_percent,
+            rows.resets_at,
+        )
     assert store.history.last_before(conn, ids, NOW - 2 * DAYS * DAY) == {}
 
 
@@ -136,7 +164,15 @@ def test_a_day_of_very_many_readings_is_read_from_hours(conn, ids, monkeypatch):
 
 @pytest.mark.parametrize(
     ("windows", "days", "span"),
-    [(2, 30, HOUR), (40, 30, 21_600), (1, 365, HOUR), (2, 365, 21_600), (40, 90, 86_400), (120, 90, 86_400), (2, 20 * 365, 86_400)],
+    [
+        (2, 30, HOUR),
+        (40, 30, 21_600),
+        (1, 365, HOUR),
+        (2, 365, 21_600),
+        (40, 90, 86_400),
+        (120, 90, 86_400),
+        (2, 20 * 365, 86_400),
+    ],
 )
 def test_the_longer_and_the_more_the_coarser(conn, windows, days, span):
     assert store.history.span_for(conn, list(range(windows)), NOW - days * DAY, NOW) == span
@@ -144,7 +180,14 @@ def test_the_longer_and_the_more_the_coarser(conn, windows, days, span):
 
 @pytest.mark.parametrize(
     ("step", "span", "best"),
-    [(DAY, HOUR, DAY), (21_600, HOUR, 21_600), (7_200, HOUR, HOUR), (43_200, HOUR, 21_600), (300, RAW, RAW), (HOUR, RAW, HOUR)],
+    [
+        (DAY, HOUR, DAY),
+        (21_600, HOUR, 21_600),
+        (7_200, HOUR, HOUR),
+        (43_200, HOUR, 21_600),
+        (300, RAW, RAW),
+        (HOUR, RAW, HOUR),
+    ],
 )
 def test_what_the_step_hides_is_not_read(step, span, best):
     assert store.history.coarsest(step, span) == best
@@ -154,7 +197,12 @@ def test_pruned_readings_leave_their_rollups_to_the_charts(app):
     with store.database.transaction() as tx:
         savepoint = tx.begin_nested()
         ids = [s.window_id for s in store.history.series(tx, [2], None)]
-        tx.execute(delete(store.models.reading).where(store.models.reading.c.window_id.in_(ids), store.models.reading.c.taken_at < NOW - 10 * DAY))
+        tx.execute(
+            delete(store.models.reading).where(
+                store.models.reading.c.window_id.in_(ids),
+                store.models.reading.c.taken_at < NOW - 10 * DAY,
+            )
+        )
         assert store.history.span_for(tx, ids, NOW - DAY, NOW) == RAW
         assert store.history.span_for(tx, ids, NOW - 12 * DAY, NOW - 11 * DAY) == HOUR
         assert store.history.span_for(tx, ids, NOW - 11 * DAY, NOW - 9 * DAY) == HOUR

@@ -1,4 +1,6 @@
-"""The plan of every query on a series table: by its key, no scan, and no sorting of raw readings but for a chart of a few days."""
+"""The plan of every query on a series table: by its key, no scan, and no sorting of raw readings
+but for a chart of a few days.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,14 +24,23 @@ from tests.fakes import NOW
 DAY = 86_400
 SERIES = ("reading", "rollup", "account_fact", "attempt")
 #: Names under which a query may speak of a series table.
-ALIASES = {"earlier": "reading", "found": "reading", "last": "reading", "first": "reading", "earliest": "reading", "hour": "rollup"}
+ALIASES = {
+    "earlier": "reading",
+    "found": "reading",
+    "last": "reading",
+    "first": "reading",
+    "earliest": "reading",
+    "hour": "rollup",
+}
 IDS = [1, 2, 3]
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
-    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)}))
+    app = create_app(
+        config.load({"QUOTA_INSTANCE_DIR": str(folder), "QUOTA_ACCOUNT_DIR": str(folder)})
+    )
     with app.app_context(), clock.frozen(NOW):
         services().ready()
         fill.fill(4, 20, NOW)
@@ -52,12 +63,21 @@ def noted() -> Iterator[list[tuple[str, object]]]:
         event.remove(bound, "before_cursor_execute", note)
 
 
-def plans_of(act: Callable[[Connection], object], *, write: bool = False) -> list[tuple[str, list[str]]]:
+def plans_of(
+    act: Callable[[Connection], object], *, write: bool = False
+) -> list[tuple[str, list[str]]]:
     """Each statement on a series table that *act* sends, with the lines of its plan."""
-    with noted() as sent, store.database.transaction() if write else store.database.reading() as conn:
+    with (
+        noted() as sent,
+        store.database.transaction() if write else store.database.reading() as conn,
+    ):
         act(conn)
     with store.database.reading() as conn:
-        return [(sql, plan(conn, sql, parameters)) for sql, parameters in sent if re.search(rf"\b({'|'.join(SERIES)})\b", sql)]
+        return [
+            (sql, plan(conn, sql, parameters))
+            for sql, parameters in sent
+            if re.search(rf"\b({'|'.join(SERIES)})\b", sql)
+        ]
 
 
 def plan(conn: Connection, sql: str, parameters: object) -> list[str]:
@@ -67,7 +87,11 @@ def plan(conn: Connection, sql: str, parameters: object) -> list[str]:
 def scans_of_series(lines: list[str]) -> list[str]:
     """The lines of a plan that walk through a whole series table or make an index of their own."""
     named = rf"\b({'|'.join([*SERIES, *ALIASES])})\b"
-    return [line for line in lines if "AUTOMATIC" in line or (line.startswith("SCAN") and re.search(named, line))]
+    return [
+        line
+        for line in lines
+        if "AUTOMATIC" in line or (line.startswith("SCAN") and re.search(named, line))
+    ]
 
 
 QUERIES: dict[str, Callable[[Connection], object]] = {
@@ -130,7 +154,11 @@ def test_no_page_scans_a_series(app, name):
         DOORS[name]()
     with store.database.reading() as conn:
         scans = [
-            (sql, lines) for sql, parameters in sent if sql.startswith("SELECT") for lines in [scans_of_series(plan(conn, sql, parameters))] if lines
+            (sql, lines)
+            for sql, parameters in sent
+            if sql.startswith("SELECT")
+            for lines in [scans_of_series(plan(conn, sql, parameters))]
+            if lines
         ]
 
     assert scans == []
@@ -158,7 +186,15 @@ def test_remaking_rollups_seeks_its_days(app):
         assert scans_of_series(lines) == [], sql
 
 
-@pytest.mark.parametrize("statement", [store.history._RAW, store.history._ROLLED_UP, store.history._LAST_BEFORE, store.history._EXTENT])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        store.history._RAW,
+        store.history._ROLLED_UP,
+        store.history._LAST_BEFORE,
+        store.history._EXTENT,
+    ],
+)
 def test_queries_are_postgresql_too(statement):
     sql = str(statement.compile(dialect=postgresql.dialect()))
 

@@ -1,4 +1,6 @@
-"""Files that were being written when their process was killed go; those of living processes and of others stay."""
+"""Files that were being written when their process was killed go; those of living processes and of
+others stay.
+"""
 
 import os
 import subprocess
@@ -43,7 +45,14 @@ def hidden(folder):
 
 def killed(instance_dir, target):
     variables = {**environment(instance_dir), "PYTHONPATH": os.getcwd()}
-    done = subprocess.run([sys.executable, "-c", DYING, target], env=variables, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, target],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (9, "")
 
 
@@ -63,7 +72,11 @@ def test_a_restore_and_the_hourly_chores_do_so_in_the_instance_folder(app, insta
     parts = [instance_dir / f".quota.sqlite.0000000{number}.part" for number in range(2)]
     backup.backup(instance_dir.parent / "backup.sqlite")
     leave()
-    for part, act in zip(parts, (lambda: restored(instance_dir.parent / "backup.sqlite"), chores(instance_dir)), strict=True):
+    for part, act in zip(
+        parts,
+        (lambda: restored(instance_dir.parent / "backup.sqlite"), chores(instance_dir)),
+        strict=True,
+    ):
         part.write_bytes(b"")
         act()
         assert not part.exists()
@@ -97,13 +110,23 @@ def test_what_is_no_copy_of_a_database_is_left_alone(app, tmp_path):
 
     backup.backup(tmp_path / "b.sqlite")
 
-    assert set(others) | {"precious", ".link.0123abcd.part", ".folder.0123abcd.part"} <= {path.name for path in tmp_path.iterdir()}
+    assert set(others) | {"precious", ".link.0123abcd.part", ".folder.0123abcd.part"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
 
 
 def test_small_files_go_when_they_are_old(app, instance_dir, tmp_path):
     state = tmp_path / "somebodys" / "state.json"
     state.parent.mkdir()
-    old = [instance_dir / f".{name}" for name in ("secret.key.77.0123abcd", "setup-link.0123abcd", "probe.77.0123abcd", "probe.77.0123abcd.moved")]
+    old = [
+        instance_dir / f".{name}"
+        for name in (
+            "secret.key.77.0123abcd",
+            "setup-link.0123abcd",
+            "probe.77.0123abcd",
+            "probe.77.0123abcd.moved",
+        )
+    ]
     old.append(state.with_name(".state.json.0123abcd"))
     new, other = instance_dir / ".secret.key.78.0123abcd", state.with_name(".cache.0123abcd")
     for path in (*old, new, other):

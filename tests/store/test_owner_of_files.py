@@ -1,4 +1,6 @@
-"""What root makes in somebody's folder belongs to that folder's owner: a service that runs as that user goes on with it."""
+"""What root makes in somebody's folder belongs to that folder's owner: a service that runs as that
+user goes on with it.
+"""
 
 import os
 import stat
@@ -22,7 +24,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fi
 
 
 def owners(folder):
-    return {path.name: (path.lstat().st_uid, path.lstat().st_gid) for path in [folder, *folder.rglob("*")]}
+    return {
+        path.name: (path.lstat().st_uid, path.lstat().st_gid)
+        for path in [folder, *folder.rglob("*")]
+    }
 
 
 def given(folder):
@@ -45,10 +50,21 @@ def test_all_that_commands_of_root_make_belongs_to_the_folders_owner(instance_di
 
         found = owners(instance_dir)
         holder.leave()
-    made = {".in-use", ".schema.lock", "quota.sqlite", "quota.sqlite-wal", "secret.key", "setup-link", ".asking.7", "backup.sqlite"}
+    made = {
+        ".in-use",
+        ".schema.lock",
+        "quota.sqlite",
+        "quota.sqlite-wal",
+        "secret.key",
+        "setup-link",
+        ".asking.7",
+        "backup.sqlite",
+    }
     assert made <= set(found)
     assert {name: owner for name, owner in found.items() if owner != (SOMEBODY, SOMEBODY + 1)} == {}
-    assert all(path.stat().st_mode & 0o077 == 0 for path in [instance_dir, *instance_dir.rglob("*")])
+    assert all(
+        path.stat().st_mode & 0o077 == 0 for path in [instance_dir, *instance_dir.rglob("*")]
+    )
 
 
 def test_an_auth_file_that_root_writes_stays_its_owners(installation):
@@ -56,7 +72,14 @@ def test_an_auth_file_that_root_writes_stays_its_owners(installation):
     given(installation.accounts)
     installation.follow()
     token = make_jwt("acct-1", user_id="user-1", exp=NOW + 99)
-    account_service.edit(installation.services.cipher, "alice", "alice", auth_file.parse(auth_document("acct-1", access_token=token)), NOW, "root")
+    account_service.edit(
+        installation.services.cipher,
+        "alice",
+        "alice",
+        auth_file.parse(auth_document("acct-1", access_token=token)),
+        NOW,
+        "root",
+    )
 
     assert path.stat().st_uid == SOMEBODY
 

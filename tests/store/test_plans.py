@@ -44,7 +44,9 @@ def plans(installation, act):
 
 def scans(found, tables):
     """The steps that walk through a whole table of the history."""
-    steps = [(step, statement) for statement, plan in found for step in plan if step.startswith("SCAN")]
+    steps = [
+        (step, statement) for statement, plan in found for step in plan if step.startswith("SCAN")
+    ]
     return [(step, statement) for step, statement in steps if step.split()[1] in tables]
 
 
@@ -60,7 +62,9 @@ def test_latest_windows_come_by_their_index(busy_house):
             store.windows.windows(conn, ids)
 
     [(_, plan)] = plans(busy_house, act)
-    assert any("SEARCH limit_window USING INDEX uq_limit_window_account_id_key" in step for step in plan)
+    assert any(
+        "SEARCH limit_window USING INDEX uq_limit_window_account_id_key" in step for step in plan
+    )
     assert not any(step.startswith("SCAN") for step in plan)
 
 
@@ -77,18 +81,24 @@ def test_the_newest_facts_come_by_their_key(busy_house):
 
 
 def test_the_overview_walks_through_no_history(busy_house):
-    found = plans(busy_house, lambda: overview.load_overview(busy_house.scope, busy_house.now, 3_600))
+    found = plans(
+        busy_house, lambda: overview.load_overview(busy_house.scope, busy_house.now, 3_600)
+    )
 
     assert found
     assert scans(found, HISTORY) == []
 
 
 def test_the_overview_needs_the_same_queries_for_three_accounts_and_for_thirty(busy_house):
-    few = len(plans(busy_house, lambda: overview.load_overview(busy_house.scope, busy_house.now, 3_600)))
+    few = len(
+        plans(busy_house, lambda: overview.load_overview(busy_house.scope, busy_house.now, 3_600))
+    )
     with store.database.transaction() as tx:
         for number in range(27):
             store.accounts.add(tx, f"account {number}", store.accounts.MANAGED, NOW)
-    many = len(plans(busy_house, lambda: overview.load_overview(busy_house.scope, busy_house.now, 3_600)))
+    many = len(
+        plans(busy_house, lambda: overview.load_overview(busy_house.scope, busy_house.now, 3_600))
+    )
 
     assert few == many
 
@@ -103,7 +113,10 @@ def test_a_refresh_walks_through_no_history(busy_house):
 def test_a_login_is_found_by_its_index(busy_house):
     def act():
         with store.database.reading() as conn:
-            assert [a.name for a in store.accounts.of_login(conn, Login("acct-bob", "user-acct-bob"), "")] == ["bob"]
+            assert [
+                a.name
+                for a in store.accounts.of_login(conn, Login("acct-bob", "user-acct-bob"), "")
+            ] == ["bob"]
 
     [(_, plan)] = plans(busy_house, act)
     assert any("ix_account_chatgpt_account_id" in step for step in plan)

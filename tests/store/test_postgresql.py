@@ -20,7 +20,14 @@ ACCOUNTS = 24
 
 def start(instance: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
-    return subprocess.Popen(command, env=environment(instance, **settings), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=environment(instance, **settings),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -62,8 +69,20 @@ def test_the_models_are_what_the_migrations_make(instance_dir, database):
 
 
 def test_every_migration_can_be_taken_back(instance_dir, database):
-    for direction, version in (("upgrade", store.schema.HEAD), ("downgrade", None), ("upgrade", store.schema.HEAD)):
-        code, said = finish(start(instance_dir, "db", direction, "base" if direction == "downgrade" else "head", **database))
+    for direction, version in (
+        ("upgrade", store.schema.HEAD),
+        ("downgrade", None),
+        ("upgrade", store.schema.HEAD),
+    ):
+        code, said = finish(
+            start(
+                instance_dir,
+                "db",
+                direction,
+                "base" if direction == "downgrade" else "head",
+                **database,
+            )
+        )
         assert code == 0, said
         with make_app(instance_dir, **database).app_context():
             assert store.schema.version() == version
@@ -73,7 +92,10 @@ def test_every_migration_can_be_taken_back(instance_dir, database):
 def test_four_first_starts_at_once_make_one_schema(instance_dir, postgres):
     url = postgres.new_database()
     try:
-        started = [start(instance_dir, "quota", "accounts", "list", QUOTA_DATABASE_URL=url) for _ in range(4)]
+        started = [
+            start(instance_dir, "quota", "accounts", "list", QUOTA_DATABASE_URL=url)
+            for _ in range(4)
+        ]
         assert [finish(process)[0] for process in started] == [0] * 4
     finally:
         postgres.drop(url)
@@ -84,13 +106,20 @@ def test_a_hurried_person_on_each_of_two_machines_asks_nobody_twice(tmp_path, ur
     for machine in machines:
         machine.mkdir()
     add_accounts(machines[0] / "instance", url)
-    settings = {"QUOTA_DATABASE_URL": url, "QUOTA_SECRET_KEY": KEY, "QUOTA_USAGE_URL": codex.url, "QUOTA_CONCURRENCY": "4"}
+    settings = {
+        "QUOTA_DATABASE_URL": url,
+        "QUOTA_SECRET_KEY": KEY,
+        "QUOTA_USAGE_URL": codex.url,
+        "QUOTA_CONCURRENCY": "4",
+    }
 
     started = [start(machine / "instance", "quota", "refresh", **settings) for machine in machines]
     ended = [finish(process) for process in started]
 
     assert [code for code, _ in ended] == [0, 0], ended
-    assert Counter(seen.account_id for seen in codex.seen) == {f"acct-{number}": 1 for number in range(ACCOUNTS)}
+    assert Counter(seen.account_id for seen in codex.seen) == {
+        f"acct-{number}": 1 for number in range(ACCOUNTS)
+    }
 
 
 def test_the_schedules_of_two_machines_share_the_work(tmp_path, url, codex):
@@ -99,10 +128,15 @@ def test_the_schedules_of_two_machines_share_the_work(tmp_path, url, codex):
     add_accounts(tmp_path / "one" / "instance", url)
     settings = {"QUOTA_DATABASE_URL": url, "QUOTA_SECRET_KEY": KEY}
 
-    with Server(tmp_path / "one", codex, **settings).classic() as one, Server(tmp_path / "two", codex, **settings).classic() as two:
+    with (
+        Server(tmp_path / "one", codex, **settings).classic() as one,
+        Server(tmp_path / "two", codex, **settings).classic() as two,
+    ):
         one.wait_for(lambda: len(codex.seen) >= ACCOUNTS, 60)
         assert two.get("/healthz")[0] == 200
         # The schedules of all hosts together never have more than four requests under way.
         assert codex.max_in_flight <= 4
 
-    assert Counter(seen.account_id for seen in codex.seen) == {f"acct-{number}": 1 for number in range(ACCOUNTS)}
+    assert Counter(seen.account_id for seen in codex.seen) == {
+        f"acct-{number}": 1 for number in range(ACCOUNTS)
+    }

@@ -1,4 +1,6 @@
-"""A database that accepts no writes any more, such as a standby: every page reads, what would be stored is refused in plain words."""
+"""A database that accepts no writes any more, such as a standby: every page reads, what would be
+stored is refused in plain words.
+"""
 
 import pytest
 from sqlalchemy import event
@@ -15,7 +17,16 @@ from tests.browser import Browser, make_app
 from tests.fakes import NOW
 from tests.operations import fill_history
 
-PAGES = ("/", "/accounts/alice", "/accounts/alice/chart.svg", "/settings", "/auth", "/auth/new", "/auth/edit?name=alice", "/auth/delete?name=alice")
+PAGES = (
+    "/",
+    "/accounts/alice",
+    "/accounts/alice/chart.svg",
+    "/settings",
+    "/auth",
+    "/auth/new",
+    "/auth/edit?name=alice",
+    "/auth/delete?name=alice",
+)
 READ_BY_TOKEN = ("/api/results", "/api/history?account=alice", "/metrics", "/", "/accounts/alice")
 WRITES: tuple[tuple[str, dict[str, str]], ...] = (
     ("/refresh", {}),
@@ -35,7 +46,10 @@ class Switch:
     def read_only(self, wanted: bool) -> None:
         self.is_on = wanted
         if self._server is not None:
-            self._server.execute(f"ALTER DATABASE {db.engine.url.database} SET default_transaction_read_only = {'on' if wanted else 'off'}")
+            self._server.execute(
+                f"ALTER DATABASE {db.engine.url.database} SET default_transaction_read_only = "
+                f"{'on' if wanted else 'off'}"
+            )
         elif wanted:
             event.listen(db.engine, "connect", _query_only)
         else:
@@ -68,7 +82,9 @@ def browser(app):
 
 @pytest.fixture
 def switch(request, app, database, browser, token):
-    """The database is read-only from here on; accounts, a session and a token that was never used are in it."""
+    """The database is read-only from here on; accounts, a session and a token that was never used
+    are in it.
+    """
     switch = Switch(request.getfixturevalue("postgres") if database else None)
     switch.read_only(True)
     store.database.forget_troubles()
@@ -96,7 +112,11 @@ def test_what_would_be_stored_is_refused_in_plain_words(switch, browser, caplog,
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert "Nothing can be stored: the database is read-only" in answer.text
-    assert [record.exc_info for record in caplog.records if record.levelname == "ERROR" and record.exc_info] == []
+    assert [
+        record.exc_info
+        for record in caplog.records
+        if record.levelname == "ERROR" and record.exc_info
+    ] == []
     assert "until" in caplog.text
 
 

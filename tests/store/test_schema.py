@@ -1,4 +1,6 @@
-"""The schema: made at first use, brought up to date without losing a row, equal to its models, and refused where it cannot be used."""
+"""The schema: made at first use, brought up to date without losing a row, equal to its models, and
+refused where it cannot be used.
+"""
 
 import ast
 import shutil
@@ -30,13 +32,16 @@ def migrate(installation: Installation, *arguments: str) -> str:
 
 
 def fill(installation: Installation) -> None:
-    """Three rows in each table that the present revision has, parents before children; sealed ones with their key.
+    """Three rows in each table that the present revision has, parents before children; sealed ones
+    with their key.
 
     Columns of later revisions are left out.
     """
     assert installation.services.cipher.key_id
     with store.database.transaction() as tx:
-        there = set(tx.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars())
+        there = set(
+            tx.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars()
+        )
         for table in db.metadata.sorted_tables:
             if table.name not in there or table.name == "site_state":
                 continue
@@ -57,12 +62,20 @@ def value_for(column, number):
 
 
 def counts(installation: Installation) -> dict[str, int]:
-    names = [name for (name,) in installation.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {name: installation.rows(f'SELECT count(*) FROM "{name}"')[0][0] for name in names if name != "alembic_version"}
+    names = [
+        name for (name,) in installation.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+    ]
+    return {
+        name: installation.rows(f'SELECT count(*) FROM "{name}"')[0][0]
+        for name in names
+        if name != "alembic_version"
+    }
 
 
 def digest(installation: Installation) -> list[tuple[str, str]]:
-    rows = installation.rows("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+    rows = installation.rows(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    )
     return [(name, " ".join(sql.split())) for name, sql in rows]
 
 
@@ -86,7 +99,9 @@ def test_every_migration_has_a_slug_and_a_way_back():
 
 def test_no_series_table_is_deleted_along_with_its_account():
     # A migration that rebuilds `account` drops it on the way; a cascade would empty the history.
-    assert [fk for table in db.metadata.tables.values() for fk in table.foreign_keys if fk.ondelete] == []
+    assert [
+        fk for table in db.metadata.tables.values() for fk in table.foreign_keys if fk.ondelete
+    ] == []
 
 
 def test_the_models_and_the_migrations_agree(installation):
@@ -100,7 +115,10 @@ def test_an_empty_folder_becomes_a_database_that_only_its_owner_reads(tmp_path):
         installation.file("alice")
         installation.follow()
         assert store.schema.version() == store.schema.HEAD
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [installation.instance, *installation.instance.iterdir()]}
+        modes = {
+            path.name: stat.S_IMODE(path.stat().st_mode)
+            for path in [installation.instance, *installation.instance.iterdir()]
+        }
 
     assert modes.pop("instance") == 0o700
     assert {"quota.sqlite", "secret.key"} <= modes.keys()
@@ -117,26 +135,42 @@ def test_an_empty_file_becomes_a_database(tmp_path):
 def test_the_tables_are_what_sqlite_was_told(installation):
     made = dict(digest(installation))
 
-    assert {name for name in made if made[name].startswith("CREATE TABLE") and made[name].endswith("WITHOUT ROWID")} == SERIES
+    assert {
+        name
+        for name in made
+        if made[name].startswith("CREATE TABLE") and made[name].endswith("WITHOUT ROWID")
+    } == SERIES
     assert "PRIMARY KEY (window_id, taken_at)" in made["reading"]
     assert "PRIMARY KEY (span, window_id, slot)" in made["rollup"]
     assert "UNIQUE" in made["uq_limit_window_account_id_key"]
     assert "UNIQUE (name_key)" in made["account"]
-    assert {"ix_account_next_due_at", "ix_account_chatgpt_account_id", "ix_credential_refresh_fp"} <= made.keys()
+    assert {
+        "ix_account_next_due_at",
+        "ix_account_chatgpt_account_id",
+        "ix_credential_refresh_fp",
+    } <= made.keys()
     assert not any("CASCADE" in sql.upper() for sql in made.values())
     assert made["snapshot"] == " ".join(store.models.SNAPSHOT_VIEW.split())
 
 
 def test_widths_are_those_of_the_models(installation):
     with store.database.reading() as conn:
-        made = {t: {c["name"]: str(c["type"]) for c in inspect(conn).get_columns(t)} for t in db.metadata.tables}
+        made = {
+            t: {c["name"]: str(c["type"]) for c in inspect(conn).get_columns(t)}
+            for t in db.metadata.tables
+        }
 
-    wanted = {t.name: {c.name: str(c.type.compile(db.engine.dialect)) for c in t.columns} for t in db.metadata.sorted_tables}
+    wanted = {
+        t.name: {c.name: str(c.type.compile(db.engine.dialect)) for c in t.columns}
+        for t in db.metadata.sorted_tables
+    }
     assert made == wanted
 
 
 @pytest.mark.parametrize("revision", store.schema.KNOWN[:-1])
-def test_a_filled_database_of_every_older_revision_comes_up_with_all_its_rows(tmp_path, made_instance, revision):
+def test_a_filled_database_of_every_older_revision_comes_up_with_all_its_rows(
+    tmp_path, made_instance, revision
+):
     with open_installation(tmp_path, template=made_instance) as installation:
         fresh = digest(installation)
         migrate(installation, "downgrade", revision)
@@ -147,7 +181,9 @@ def test_a_filled_database_of_every_older_revision_comes_up_with_all_its_rows(tm
         Services(installation.services.settings).ready()
 
         assert store.schema.version() == store.schema.HEAD
-        assert {name: number for name, number in counts(installation).items() if name in before} == before
+        assert {
+            name: number for name, number in counts(installation).items() if name in before
+        } == before
         assert digest(installation) == fresh
         assert installation.rows("PRAGMA foreign_key_check") == []
         assert installation.rows("PRAGMA integrity_check") == [("ok",)]
@@ -191,7 +227,10 @@ def test_the_schema_goes_down_and_up_again_to_the_same(tmp_path, made_instance):
 
 
 def test_flask_db_migrates_with_foreign_keys_off(tmp_path, made_instance):
-    with open_installation(tmp_path, template=made_instance) as installation, store.schema.migrating() as conn:
+    with (
+        open_installation(tmp_path, template=made_instance) as installation,
+        store.schema.migrating() as conn,
+    ):
         assert conn.execute(text("PRAGMA foreign_keys")).scalar() == 0
         assert installation.rows("PRAGMA foreign_keys") == [(1,)]
 
@@ -200,7 +239,9 @@ def test_a_migration_that_breaks_a_reference_is_refused(installation):
     def break_one() -> None:
         with store.schema.migrating() as conn, conn.begin():
             columns = "account_id, access_sealed, access_fp, fedramp, key_id, version, updated_at"
-            conn.execute(text(f"INSERT INTO credential ({columns}) VALUES (404, x'00', 'f', 0, 'k', 1, 1)"))
+            conn.execute(
+                text(f"INSERT INTO credential ({columns}) VALUES (404, x'00', 'f', 0, 'k', 1, 1)")
+            )
             store.schema.check_references(conn)
 
     with pytest.raises(BadDatabase, match="would break a reference in table credential"):
@@ -285,7 +326,12 @@ def test_four_processes_may_start_at_once(tmp_path, made_instance, start):
             migrate(installation, "downgrade", "0001")
     installation = Installation(tmp_path)
     starting = [
-        subprocess.Popen([sys.executable, "-c", FIRST_USE], env=installation.process_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST_USE],
+            env=installation.process_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         for _ in range(4)
     ]
     outputs = [process.communicate(timeout=60)[0].decode() for process in starting]

@@ -1,4 +1,6 @@
-"""Tokens at rest: sealed with a key that is made once, kept private, and never guessed or replaced."""
+"""Tokens at rest: sealed with a key that is made once, kept private, and never guessed or
+replaced.
+"""
 
 import stat
 import threading
@@ -60,11 +62,21 @@ def test_a_given_key_makes_no_file(tmp_path):
     sealed = cipher.seal(TOKEN, 1, ACCESS)
 
     assert not (tmp_path / "instance").exists()
-    assert TokenCipher(tmp_path / "elsewhere", Secret("a key of more than 16")).open(sealed, 1, ACCESS) == TOKEN
+    assert (
+        TokenCipher(tmp_path / "elsewhere", Secret("a key of more than 16")).open(sealed, 1, ACCESS)
+        == TOKEN
+    )
 
 
 @pytest.mark.parametrize(
-    "change", [b"", b"not sealed", b"gAAAAA", lambda sealed: sealed[:-1], lambda sealed: sealed[:20] + bytes([sealed[20] ^ 1]) + sealed[21:]]
+    "change",
+    [
+        b"",
+        b"not sealed",
+        b"gAAAAA",
+        lambda sealed: sealed[:-1],
+        lambda sealed: sealed[:20] + bytes([sealed[20] ^ 1]) + sealed[21:],
+    ],
 )
 def test_changed_bytes_do_not_open(cipher, change):
     sealed = cipher.seal(TOKEN, 1, ACCESS)
@@ -73,7 +85,9 @@ def test_changed_bytes_do_not_open(cipher, change):
         cipher.open(change(sealed) if callable(change) else change, 1, ACCESS)
 
 
-@pytest.mark.parametrize(("owner", "kind"), [(2, ACCESS), (11, ACCESS), (1, REFRESH), (1, IDENTITY)])
+@pytest.mark.parametrize(
+    ("owner", "kind"), [(2, ACCESS), (11, ACCESS), (1, REFRESH), (1, IDENTITY)]
+)
 def test_a_token_opens_in_its_own_place_alone(cipher, owner, kind):
     sealed = cipher.seal(TOKEN, 1, ACCESS)
 
@@ -117,7 +131,9 @@ def test_cookies_and_tokens_have_keys_of_their_own(cipher):
     assert cipher.key_id not in cookie.hex()
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"too short\n", b"long enough to be a key\nshort\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"too short\n", b"long enough to be a key\nshort\n"]
+)
 def test_a_key_file_without_a_key_is_refused_and_kept(tmp_path, content):
     file = tmp_path / "secret.key"
     file.write_bytes(content)

@@ -85,7 +85,10 @@ def test_failures_are_counted_by_address_newest_first(conn):
 
 
 def test_a_failure_can_be_taken_back(conn):
-    kept, wrong = store.auth.add_failure(conn, "192.0.2.1", NOW - 1), store.auth.add_failure(conn, "192.0.2.1", NOW)
+    kept, wrong = (
+        store.auth.add_failure(conn, "192.0.2.1", NOW - 1),
+        store.auth.add_failure(conn, "192.0.2.1", NOW),
+    )
 
     store.auth.forgive_failure(conn, wrong)
 

@@ -1,4 +1,6 @@
-"""A PostgreSQL that goes silent without a word: nobody waits for it for long, and what comes after works."""
+"""A PostgreSQL that goes silent without a word: nobody waits for it for long, and what comes after
+works.
+"""
 
 import threading
 import time
@@ -66,13 +68,25 @@ def test_a_commit_that_is_never_answered_ends_too(app, relay):
 
 
 def test_one_silent_connection_is_enough_to_leave_all_that_are_as_old(app, relay):
-    with store.database.bound().connect(), store.database.bound().connect(), store.database.bound().connect():
+    with (
+        store.database.bound().connect(),
+        store.database.bound().connect(),
+        store.database.bound().connect(),
+    ):
         pass
     relay.silence()
     before, started = relay.connections, time.monotonic()
 
-    with store.database.bound().connect() as first, store.database.bound().connect() as second, store.database.bound().connect() as third:
-        assert [conn.execute(text("SELECT 1")).scalar() for conn in (first, second, third)] == [1, 1, 1]
+    with (
+        store.database.bound().connect() as first,
+        store.database.bound().connect() as second,
+        store.database.bound().connect() as third,
+    ):
+        assert [conn.execute(text("SELECT 1")).scalar() for conn in (first, second, third)] == [
+            1,
+            1,
+            1,
+        ]
 
     # Each of the three asked whether it works would have been three times that wait.
     assert relay.connections - before == 3
@@ -99,20 +113,31 @@ def test_a_statement_that_takes_long_in_the_server_ends_there(app, monkeypatch):
 def test_what_a_migration_or_a_copy_does_may_take_longer(app, relay):
     with store.database.elsewhere(relay.url, write=False) as conn:
         assert conn.execute(text("SHOW statement_timeout")).scalar() == "0"
-        assert conn.execute(text("SELECT count(*) FROM pg_sleep(:seconds)"), {"seconds": STATEMENT_S + 0.2}).scalar() == 1
+        assert (
+            conn.execute(
+                text("SELECT count(*) FROM pg_sleep(:seconds)"), {"seconds": STATEMENT_S + 0.2}
+            ).scalar()
+            == 1
+        )
 
 
 def test_what_an_address_says_of_tcp_wins(relay):
     told = store.database.connect_args(f"{relay.url}?connect_timeout=9&keepalives_idle=40")
 
-    assert ("connect_timeout" in told, "keepalives_idle" in told, told["keepalives"]) == (False, False, 1)
+    assert ("connect_timeout" in told, "keepalives_idle" in told, told["keepalives"]) == (
+        False,
+        False,
+        1,
+    )
 
 
 def test_nothing_is_watched_when_nothing_is_under_way(app):
     one()
 
     # One thread for all connections, and none of ours beside it.
-    assert [t.name for t in threading.enumerate() if t.name == "database-deadlines"] == ["database-deadlines"]
+    assert [t.name for t in threading.enumerate() if t.name == "database-deadlines"] == [
+        "database-deadlines"
+    ]
 
 
 def test_readyz_does_not_wait_for_a_database_that_says_nothing(app, relay, monkeypatch):
@@ -126,7 +151,9 @@ def test_readyz_does_not_wait_for_a_database_that_says_nothing(app, relay, monke
 
     assert time.monotonic() - started < 5
     assert [answer.status_code for answer in answers] == [503] * 3
-    assert [answer.get_json() for answer in answers] == [{"status": "unavailable", "reason": "database"}] * 3
+    assert [answer.get_json() for answer in answers] == [
+        {"status": "unavailable", "reason": "database"}
+    ] * 3
     relay.end()
 
 

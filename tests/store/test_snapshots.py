@@ -1,4 +1,6 @@
-"""What an answer leaves behind: readings with their rollups, latest values, facts, attempts as runs, and the account's row."""
+"""What an answer leaves behind: readings with their rollups, latest values, facts, attempts as
+runs, and the account's row.
+"""
 
 import random
 from dataclasses import replace
@@ -35,9 +37,15 @@ def record(account_id, at, *readings, facts=FACTS, fault=None, claim=CLAIM, ms=1
     with store.database.transaction() as tx:
         store.accounts.claim(tx, [account_id], CLAIM, at, 150)
         found = store.accounts.get_by_id(tx, account_id)
-        snapshot = Snapshot(readings, facts, Identity(email="alice@example.com")) if fault is None else None
+        snapshot = (
+            Snapshot(readings, facts, Identity(email="alice@example.com"))
+            if fault is None
+            else None
+        )
         known = store.windows.windows(tx, [account_id]), store.windows.facts(tx, [account_id])
-        return bool(store.recording.record(tx, [outcome_of(found, at, snapshot, fault, ms)], claim, *known))
+        return bool(
+            store.recording.record(tx, [outcome_of(found, at, snapshot, fault, ms)], claim, *known)
+        )
 
 
 def five(used, resets_at=NOW + 7_200, **more):
@@ -49,23 +57,34 @@ def week(used, resets_at=NOW + 300_000):
 
 
 def series(installation, key="five_hour"):
-    sql = "SELECT r.taken_at, r.used_percent FROM reading r JOIN limit_window w ON w.id = r.window_id WHERE w.key = :key ORDER BY 1"
+    sql = (
+        "SELECT r.taken_at, r.used_percent FROM reading r JOIN limit_window w ON w.id = "
+        "r.window_id WHERE w.key = :key ORDER BY 1"
+    )
     return installation.rows(sql, key=key)
 
 
 def stored_rollups(window_id):
     columns = [c for c in rollup.c if c.name != "window_id"]
     with store.database.reading() as conn:
-        return {(row.span, row.slot): row._asdict() for row in conn.execute(select(*columns).where(rollup.c.window_id == window_id))}
+        return {
+            (row.span, row.slot): row._asdict()
+            for row in conn.execute(select(*columns).where(rollup.c.window_id == window_id))
+        }
 
 
 def made_anew(window_id):
     """The rollups that follow from the raw readings alone."""
     with store.database.reading() as conn:
-        query = select(reading.c.taken_at, reading.c.used_percent, reading.c.resets_at).where(reading.c.window_id == window_id)
+        query = select(reading.c.taken_at, reading.c.used_percent, reading.c.resets_at).where(
+            reading.c.window_id == window_id
+        )
         rows = conn.execute(query.order_by(reading.c.taken_at)).all()
     made = store.rollups.folded(window_id, rows, None)
-    return {(row["span"], row["slot"]): {k: v for k, v in row.items() if k != "window_id"} for row in made}
+    return {
+        (row["span"], row["slot"]): {k: v for k, v in row.items() if k != "window_id"}
+        for row in made
+    }
 
 
 def assert_rollups_follow_from_readings():
@@ -81,12 +100,24 @@ def test_an_answer_leaves_readings_latest_values_facts_and_an_attempt(installati
     assert record(account_id, NOW, five(12), week(40))
 
     found = installation.account("alice")
-    assert (found.status, found.taken_at, found.attempted_at, found.http_status) == (Status.OK, NOW, NOW, 200)
-    assert (found.email, found.next_due_at, found.claim_id, found.failures) == ("alice@example.com", NOW + 3_600, None, 0)
+    assert (found.status, found.taken_at, found.attempted_at, found.http_status) == (
+        Status.OK,
+        NOW,
+        NOW,
+        200,
+    )
+    assert (found.email, found.next_due_at, found.claim_id, found.failures) == (
+        "alice@example.com",
+        NOW + 3_600,
+        None,
+        0,
+    )
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
     assert series(installation) == [(NOW, 12)]
     assert installation.report("alice").facts == FACTS
-    assert installation.rows("SELECT status, count, ms_sum, ms_max, first_at, last_at FROM attempt") == [("ok", 1, 120, 120, NOW, NOW)]
+    assert installation.rows(
+        "SELECT status, count, ms_sum, ms_max, first_at, last_at FROM attempt"
+    ) == [("ok", 1, 120, 120, NOW, NOW)]
 
 
 def test_the_newest_answer_is_the_latest_value(installation, account_id):
@@ -102,7 +133,12 @@ def test_a_failure_keeps_the_last_reading_and_its_age(installation, account_id):
     record(account_id, NOW + 60, fault=Fault("unreachable", {"reason": "connection refused"}))
 
     found = installation.account("alice")
-    assert (found.status, found.taken_at, found.attempted_at, found.failures) == (Status.UNREACHABLE, NOW, NOW + 60, 1)
+    assert (found.status, found.taken_at, found.attempted_at, found.failures) == (
+        Status.UNREACHABLE,
+        NOW,
+        NOW + 60,
+        1,
+    )
     assert installation.used("alice") == {"five_hour": 12}
     assert series(installation) == [(NOW, 12)]
 
@@ -112,25 +148,38 @@ def test_equal_attempts_are_one_run_and_a_change_starts_the_next(installation, a
     record(account_id, NOW, five(1), ms=100)
     record(account_id, NOW + 1, five(2), ms=300)
     record(account_id, NOW + 2, fault=down)
-    record(account_id, NOW + 3, fault=replace(down, data={"http_status": 503, "reason": ": second"}))
+    record(
+        account_id, NOW + 3, fault=replace(down, data={"http_status": 503, "reason": ": second"})
+    )
     record(account_id, NOW + 4, fault=Fault("http", {"http_status": 502, "reason": ""}))
     record(account_id, NOW + 5, five(2))
 
-    rows = installation.rows("SELECT first_at, last_at, status, http_status, count, ms_sum, ms_max FROM attempt ORDER BY first_at")
+    rows = installation.rows(
+        "SELECT first_at, last_at, status, http_status, count, ms_sum, ms_max FROM attempt ORDER "
+        "BY first_at"
+    )
     assert rows == [
         (NOW, NOW + 1, "ok", 200, 2, 400, 300),
         (NOW + 2, NOW + 3, "upstream_error", 503, 2, 240, 120),
         (NOW + 4, NOW + 4, "upstream_error", 502, 1, 120, 120),
         (NOW + 5, NOW + 5, "ok", 200, 1, 120, 120),
     ]
-    assert installation.rows("SELECT fault_data FROM attempt WHERE http_status = 503") == [('{"http_status":503,"reason":": second"}',)]
+    assert installation.rows("SELECT fault_data FROM attempt WHERE http_status = 503") == [
+        ('{"http_status":503,"reason":": second"}',)
+    ]
 
 
 def test_facts_are_kept_again_only_when_they_change(installation, account_id):
-    for second, facts in enumerate([FACTS, FACTS, replace(FACTS, plan="pro"), replace(FACTS, plan="pro"), FACTS]):
+    for second, facts in enumerate(
+        [FACTS, FACTS, replace(FACTS, plan="pro"), replace(FACTS, plan="pro"), FACTS]
+    ):
         record(account_id, NOW + second, five(1), facts=facts)
 
-    assert installation.rows("SELECT since, plan FROM account_fact ORDER BY since") == [(NOW, "plus"), (NOW + 2, "pro"), (NOW + 4, "plus")]
+    assert installation.rows("SELECT since, plan FROM account_fact ORDER BY since") == [
+        (NOW, "plus"),
+        (NOW + 2, "pro"),
+        (NOW + 4, "plus"),
+    ]
     assert installation.report("alice").facts == FACTS
 
 
@@ -169,7 +218,9 @@ def test_a_failed_attempt_makes_no_window_gone(installation, account_id):
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
 
 
-def test_a_second_answer_within_the_same_second_takes_the_place_of_the_first(installation, account_id):
+def test_a_second_answer_within_the_same_second_takes_the_place_of_the_first(
+    installation, account_id
+):
     record(account_id, NOW - 60, five(5))
     record(account_id, NOW, five(12))
     record(account_id, NOW, five(30), facts=replace(FACTS, plan="pro"))
@@ -207,7 +258,10 @@ def test_rollups_keep_first_lowest_highest_last_rise_and_count(installation, acc
     for minute, used in enumerate([10, 14, 14, 90, 2, 5]):
         record(account_id, hour + 60 * minute, five(used, hour + 9_000))
 
-    rows = installation.rows("SELECT span, slot, first_used, min_used, max_used, last_used, last_at, last_resets_at, rise, count FROM rollup")
+    rows = installation.rows(
+        "SELECT span, slot, first_used, min_used, max_used, last_used, last_at, last_resets_at, "
+        "rise, count FROM rollup"
+    )
     values = (10, 2, 90, 5, hour + 300, hour + 9_000, 83, 6)
     assert rows == [(span, hour - hour % span, *values) for span in (3_600, 21_600, 86_400)]
 
@@ -217,9 +271,15 @@ def test_merged_rollups_equal_those_made_anew_from_the_readings(installation, ac
     numbers = random.Random(seed)
     at = NOW - 40 * 3_600
     for _ in range(120):
-        at += numbers.choice([0, 1, 60, 300, 3_600, 7_000, -5, -4_000] if seed % 2 else [1, 60, 300, 1_000, 3_600, 30_000])
+        at += numbers.choice(
+            [0, 1, 60, 300, 3_600, 7_000, -5, -4_000]
+            if seed % 2
+            else [1, 60, 300, 1_000, 3_600, 30_000]
+        )
         readings = [
-            Reading(key, numbers.choice([0.0, 1.5, numbers.uniform(0, 110)]), at + 500) for key in ("five_hour", "weekly") if numbers.random() < 0.8
+            Reading(key, numbers.choice([0.0, 1.5, numbers.uniform(0, 110)]), at + 500)
+            for key in ("five_hour", "weekly")
+            if numbers.random() < 0.8
         ]
         record(account_id, at, *readings)
 
@@ -244,7 +304,9 @@ def test_a_deleted_account_takes_no_result(installation, account_id):
         store.accounts.claim(tx, [account_id], CLAIM, NOW, 150)
         found = store.accounts.get_by_id(tx, account_id)
         store.accounts.mark_deleted(tx, account_id, NOW)
-        stored = store.recording.record(tx, [outcome_of(found, NOW, Snapshot((five(1),), FACTS))], CLAIM, {}, {})
+        stored = store.recording.record(
+            tx, [outcome_of(found, NOW, Snapshot((five(1),), FACTS))], CLAIM, {}, {}
+        )
 
     assert stored == set()
     assert installation.rows("SELECT count(*) FROM reading") == [(0,)]
@@ -276,11 +338,17 @@ def test_the_snapshot_view_shows_every_snapshot_in_plain_words(installation, acc
 
 def test_many_outcomes_share_a_transaction(installation):
     with store.database.transaction() as tx:
-        ids = [store.accounts.add(tx, f"account {n}", store.accounts.MANAGED, NOW) for n in range(70)]
+        ids = [
+            store.accounts.add(tx, f"account {n}", store.accounts.MANAGED, NOW) for n in range(70)
+        ]
         store.accounts.claim(tx, ids, CLAIM, NOW, 150)
         found = store.accounts.get_by_ids(tx, ids)
-        outcomes = [outcome_of(found[i], NOW, Snapshot((five(i % 100), week(1)), FACTS)) for i in ids]
+        outcomes = [
+            outcome_of(found[i], NOW, Snapshot((five(i % 100), week(1)), FACTS)) for i in ids
+        ]
         assert store.recording.record(tx, outcomes, CLAIM, {}, {}) == set(ids)
 
-    assert installation.rows("SELECT count(*), count(DISTINCT window_id) FROM reading") == [(140, 140)]
+    assert installation.rows("SELECT count(*), count(DISTINCT window_id) FROM reading") == [
+        (140, 140)
+    ]
     assert installation.used("account 42") == {"five_hour": ids[42] % 100, "weekly": 1}

@@ -46,22 +46,39 @@ def test_everything_that_is_known_stands_on_the_page(alice, browser):
         "2 readings",
     ):
         assert told in text, told
-    for told in ("State works", "Access token expires Tue 1 Dec, 20:00 CST", "Refresh token stays in its file", str(alice.accounts), "Answered 1"):
+    for told in (
+        "State works",
+        "Access token expires Tue 1 Dec, 20:00 CST",
+        "Refresh token stays in its file",
+        str(alice.accounts),
+        "Answered 1",
+    ):
         assert told in text, told
 
 
 @pytest.mark.parametrize(
     ("credits", "told"),
     [
-        ({"has_credits": True, "unlimited": False, "balance": "1348.7450000000"}, "Credits 1,348.75"),
+        (
+            {"has_credits": True, "unlimited": False, "balance": "1348.7450000000"},
+            "Credits 1,348.75",
+        ),
         ({"has_credits": True, "unlimited": True, "balance": None}, "Credits unlimited"),
-        ({"has_credits": True, "unlimited": False, "balance": None}, "Credits a shared pool, amount not told"),
+        (
+            {"has_credits": True, "unlimited": False, "balance": None},
+            "Credits a shared pool, amount not told",
+        ),
         ({"has_credits": False, "unlimited": False, "balance": "0"}, "Credits none"),
     ],
 )
 def test_credits_are_told_as_they_are(installation, browser, codex, credits, told):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body(credits=credits, rate_limit_reset_credits={"available_count": 3})))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(
+            body=usage_body(credits=credits, rate_limit_reset_credits={"available_count": 3})
+        ),
+    )
     installation.refresh()
     text = words(browser.get("/accounts/alice").text)
 
@@ -91,10 +108,27 @@ def test_a_model_that_may_not_be_used_is_named(installation, browser, codex, usa
 
 
 def test_every_window_has_its_place_and_a_spend_limit_its_amounts(installation, browser, codex):
-    spend = {"individual_limit": {"limit": "15000", "used": "3831.75", "used_percent": 26, "reset_at": NOW + 864_000, "unit": "credits"}}
-    extra = [{"limit_name": "Spark", "metered_feature": "x", "rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000}}}]
+    spend = {
+        "individual_limit": {
+            "limit": "15000",
+            "used": "3831.75",
+            "used_percent": 26,
+            "reset_at": NOW + 864_000,
+            "unit": "credits",
+        }
+    }
+    extra = [
+        {
+            "limit_name": "Spark",
+            "metered_feature": "x",
+            "rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000}},
+        }
+    ]
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(body=usage_body(spend_control=spend, additional_rate_limits=extra)))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(body=usage_body(spend_control=spend, additional_rate_limits=extra)),
+    )
     installation.refresh()
     text = words(browser.get("/accounts/alice").text)
 
@@ -131,7 +165,9 @@ def test_a_fault_is_told_with_its_time_and_what_to_do(installation, browser):
 
 def test_what_the_upstream_said_stands_once_on_a_page(installation, browser, codex):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(401, body={"detail": "Your session was revoked by a robot"}))
+    codex.answers(
+        "acct-alice", FakeResponse(401, body={"detail": "Your session was revoked by a robot"})
+    )
     installation.refresh()
 
     assert browser.get("/accounts/alice").text.count("revoked by a robot") == 1
@@ -147,7 +183,9 @@ def test_attempts_stand_with_status_and_duration(alice, browser, codex):
         text = words(browser.get("/accounts/alice").text)
 
     attempts = text[text.index("Last attempts") :]
-    assert re.search(r"22:00 CST since 21:00 CST ChatGPT has a fault 2 \d+ ms at most \d+ ms HTTP 503", attempts)
+    assert re.search(
+        r"22:00 CST since 21:00 CST ChatGPT has a fault 2 \d+ ms at most \d+ ms HTTP 503", attempts
+    )
     assert re.search(r"20:00 CST Answered 1 \d+ ms HTTP 200", attempts)
 
 
@@ -172,7 +210,10 @@ def test_what_acts_can_be_done_depends_on_the_state(alice, browser):
 
 def test_nobody_but_a_person_who_signed_in_sees_the_state_of_credentials(alice, browser):
     with visiting(alice, QUOTA_AUTH="off") as visitor:
-        for page in (visitor.get("/accounts/alice").text, Script(browser).get("/accounts/alice").text):
+        for page in (
+            visitor.get("/accounts/alice").text,
+            Script(browser).get("/accounts/alice").text,
+        ):
             assert "88\u202f%" in page
             assert "Credentials" not in page
             assert str(alice.accounts) not in page
@@ -201,7 +242,17 @@ def test_views_of_an_account_are_for_those_who_signed_in_and_only_looked_at(alic
 
 @pytest.mark.parametrize("tail", ["", "/chart.svg"])
 def test_an_account_that_is_not_there_is_404(alice, browser, tail):
-    for name in ("nobody", "..%2Falice", "%00", "a%0Ab", "%ff", "..", "alice%20", "x" * 3_000, "%E2%80%AEalice"):
+    for name in (
+        "nobody",
+        "..%2Falice",
+        "%00",
+        "a%0Ab",
+        "%ff",
+        "..",
+        "alice%20",
+        "x" * 3_000,
+        "%E2%80%AEalice",
+    ):
         answer = browser.get(f"/accounts/{name}{tail}")
         assert answer.status_code == 404, name
         assert read(answer.text).dangers == []
@@ -211,19 +262,38 @@ def test_a_name_is_found_whatever_its_case(alice, browser):
     assert browser.get("/accounts/ALICE").status_code == 200
 
 
-@pytest.mark.parametrize("name", [*(h.replace("/", "|") for h in HOSTILE), "zoë & söhne", "50%", "a?b#c", "100% +x", "名前", "; DROP TABLE account"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(h.replace("/", "|") for h in HOSTILE),
+        "zoë & söhne",
+        "50%",
+        "a?b#c",
+        "100% +x",
+        "名前",
+        "; DROP TABLE account",
+    ],
+)
 def test_any_name_has_its_page_and_its_links(installation, browser, codex, name):
-    account_service.add(installation.services.cipher, name, auth_file.parse(auth_document("acct-1")), NOW, "test")
+    account_service.add(
+        installation.services.cipher, name, auth_file.parse(auth_document("acct-1")), NOW, "test"
+    )
     installation.ask()
 
     for path in ("/", "/auth"):
         page = read(browser.get(path).text)
         assert page.dangers == []
-        for link in {link for link in page.links if link.startswith("/accounts/") and "chart.svg" not in link}:
+        for link in {
+            link for link in page.links if link.startswith("/accounts/") and "chart.svg" not in link
+        }:
             shown = browser.get(link)
             assert shown.status_code == 200
             assert read(shown.text).dangers == []
-    links = {link for link in read(shown.text).links if "/auth/edit?" in link or "/auth/delete?" in link or "chart.svg" in link}
+    links = {
+        link
+        for link in read(shown.text).links
+        if "/auth/edit?" in link or "/auth/delete?" in link or "chart.svg" in link
+    }
     assert len(links) >= 3
     for link in links:
         assert browser.get(link).status_code == 200
@@ -231,15 +301,35 @@ def test_any_name_has_its_page_and_its_links(installation, browser, codex, name)
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_what_the_upstream_says_stays_text(installation, browser, codex, hostile):
-    spark = {"limit_name": hostile, "metered_feature": hostile, "rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000}}}
+    spark = {
+        "limit_name": hostile,
+        "metered_feature": hostile,
+        "rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000}},
+    }
     spend = {"individual_limit": {"limit": "10", "used": "1", "unit": hostile}}
-    said = usage_body(plan=hostile, additional_rate_limits=[spark], spend_control=spend, rate_limit_reached_type={"type": hostile})
+    said = usage_body(
+        plan=hostile,
+        additional_rate_limits=[spark],
+        spend_control=spend,
+        rate_limit_reached_type={"type": hostile},
+    )
     installation.file("alice", email=hostile)
-    codex.answers("acct-alice", FakeResponse(body=said | {"email": hostile, "credits": {"has_credits": True, "balance": hostile}}))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(
+            body=said | {"email": hostile, "credits": {"has_credits": True, "balance": hostile}}
+        ),
+    )
     installation.refresh()
 
     script = Script(browser)
-    for path in ("/", "/accounts/alice", "/auth", "/auth/edit?name=alice", "/auth/delete?name=alice"):
+    for path in (
+        "/",
+        "/accounts/alice",
+        "/auth",
+        "/auth/edit?name=alice",
+        "/auth/delete?name=alice",
+    ):
         answer = browser.get(path)
         assert (answer.status_code, read(answer.text).dangers) == (200, []), path
     assert ET.fromstring(browser.get("/accounts/alice/chart.svg").text).tag == f"{SVG}svg"
@@ -249,7 +339,10 @@ def test_what_the_upstream_says_stays_text(installation, browser, codex, hostile
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_what_a_failure_says_stays_text(installation, browser, codex, hostile):
     installation.file("alice")
-    codex.answers("acct-alice", FakeResponse(403, body={"detail": hostile, "error": {"message": hostile, "code": hostile}}))
+    codex.answers(
+        "acct-alice",
+        FakeResponse(403, body={"detail": hostile, "error": {"message": hostile, "code": hostile}}),
+    )
     installation.refresh()
 
     for path in ("/", "/accounts/alice", "/auth"):
@@ -268,8 +361,13 @@ def test_a_chart_shows_both_windows(alice, browser):
     assert picture.findtext(f"{SVG}desc") == "Five-hour: no readings; Weekly: no readings"
     with clock.frozen(NOW + HOUR):
         later = ET.fromstring(browser.get("/accounts/alice/chart.svg").text)
-    assert later.findtext(f"{SVG}desc") == "Five-hour: lowest 88 %, last 88 %; Weekly: lowest 60 %, last 60 %"
-    assert len([path for path in later.iter(f"{SVG}path") if path.get("stroke-width") == "1.5"]) == 2
+    assert (
+        later.findtext(f"{SVG}desc")
+        == "Five-hour: lowest 88 %, last 88 %; Weekly: lowest 60 %, last 60 %"
+    )
+    assert (
+        len([path for path in later.iter(f"{SVG}path") if path.get("stroke-width") == "1.5"]) == 2
+    )
 
 
 def test_without_data_a_chart_says_so(installation, browser):

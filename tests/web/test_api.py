@@ -42,7 +42,9 @@ def test_the_results_are_the_document(alice, browser, script):
     answer = browser.get("/api/results")
 
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert answer.get_json() == results_json.document(overview.load_overview(alice.scope, NOW, HOUR))
+    assert answer.get_json() == results_json.document(
+        overview.load_overview(alice.scope, NOW, HOUR)
+    )
     assert script.get("/api/results").data == answer.data
 
 
@@ -74,7 +76,12 @@ def test_a_head_tells_the_tag(alice, script, browser):
 
     assert (head.status_code, head.data) == (200, b"")
     assert head.headers["ETag"] == script.get("/api/results").headers["ETag"]
-    assert browser.client.head("/api/results", headers={"If-None-Match": head.headers["ETag"]}).status_code == 304
+    assert (
+        browser.client.head(
+            "/api/results", headers={"If-None-Match": head.headers["ETag"]}
+        ).status_code
+        == 304
+    )
 
 
 def test_every_write_of_any_process_changes_the_tag(alice, codex, script):
@@ -95,7 +102,9 @@ def test_every_write_of_any_process_changes_the_tag(alice, codex, script):
         write()
         answer = script.get("/api/results", **{"If-None-Match": seen[-1]})
         assert answer.status_code == 200
-        assert answer.get_json() == results_json.document(overview.load_overview(alice.scope, NOW, HOUR))
+        assert answer.get_json() == results_json.document(
+            overview.load_overview(alice.scope, NOW, HOUR)
+        )
         seen.append(answer.headers["ETag"])
 
     assert len(set(seen)) == len(writes) + 1
@@ -114,14 +123,17 @@ def test_what_changed_nothing_leaves_the_tag(alice, script):
 @pytest.mark.parametrize(
     ("used", "moments", "flips"),
     [
-        # A reset that has passed makes stale, whatever the age; the age alone does it after two intervals.
+        # A reset that has passed makes stale, whatever the age; the age alone does it after two
+        # intervals.
         ((12, 40), [NOW + 7_199, NOW + 7_200], ("stale", False, True)),
         ((None, 40), [NOW + 7_200, NOW + 7_201], ("stale", False, True)),
         ((None, 100), [NOW + 299_999, NOW + 300_000], ("blocked", True, False)),
         ((100, 40), [NOW + 7_199, NOW + 7_200], ("blocked", True, False)),
     ],
 )
-def test_the_tag_changes_when_something_flips_by_itself(installation, codex, script, used, moments, flips):
+def test_the_tag_changes_when_something_flips_by_itself(
+    installation, codex, script, used, moments, flips
+):
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=usage_body(*used)))
     installation.refresh()
@@ -131,7 +143,10 @@ def test_the_tag_changes_when_something_flips_by_itself(installation, codex, scr
     with clock.frozen(moments[0]):
         answer = script.get("/api/results")
         assert answer.get_json()["results"][0][key] is before
-        assert script.get("/api/results", **{"If-None-Match": answer.headers["ETag"]}).status_code == 304
+        assert (
+            script.get("/api/results", **{"If-None-Match": answer.headers["ETag"]}).status_code
+            == 304
+        )
     with clock.frozen(moments[1]):
         flipped = script.get("/api/results", **{"If-None-Match": answer.headers["ETag"]})
         assert flipped.status_code == 200
@@ -148,7 +163,10 @@ def test_a_clock_that_is_put_back_gets_no_stale_body(alice, script):
 
 def test_two_processes_answer_with_the_same_tag(alice, script):
     with visiting(alice) as other:
-        assert Script(other, write=True).get("/api/results").headers["ETag"] == script.get("/api/results").headers["ETag"]
+        assert (
+            Script(other, write=True).get("/api/results").headers["ETag"]
+            == script.get("/api/results").headers["ETag"]
+        )
 
 
 def test_the_same_data_seen_with_other_settings_have_another_tag(alice, script):
@@ -161,7 +179,9 @@ def test_the_same_data_seen_with_other_settings_have_another_tag(alice, script):
 
 def test_who_may_only_look_sees_the_results(alice):
     with visiting(alice, QUOTA_AUTH="off") as visitor:
-        assert [r["account"] for r in visitor.get("/api/results").get_json()["results"]] == ["alice"]
+        assert [r["account"] for r in visitor.get("/api/results").get_json()["results"]] == [
+            "alice"
+        ]
 
 
 # /api/history
@@ -169,10 +189,20 @@ def test_who_may_only_look_sees_the_results(alice):
 
 @pytest.fixture
 def filled(installation, codex):
-    """Two accounts; alice was asked four times within the last hours, with a gap of three hours and a reset in between."""
+    """Two accounts; alice was asked four times within the last hours, with a gap of three hours and
+    a reset in between.
+    """
     installation.file("alice")
     installation.file("bob")
-    reset = {"rate_limit": {"primary_window": {"used_percent": 5, "limit_window_seconds": 18_000, "reset_at": NOW + 4 * HOUR}}}
+    reset = {
+        "rate_limit": {
+            "primary_window": {
+                "used_percent": 5,
+                "limit_window_seconds": 18_000,
+                "reset_at": NOW + 4 * HOUR,
+            }
+        }
+    }
     ask(installation, codex, NOW - 6 * HOUR, 20, 40)
     ask(installation, codex, NOW - 6 * HOUR + 120, 31.5, 41)
     ask(installation, codex, NOW - HOUR, 90, 50)
@@ -200,9 +230,15 @@ def test_without_words_it_is_the_usual_windows_of_all_accounts_over_a_day(filled
     document = history(script)
 
     assert list(document) == ["from", "to", "step_seconds", "t", "series"]
-    assert (document["from"], document["to"], document["step_seconds"]) == ("2026-11-20T12:00:00Z", "2026-11-21T12:00:00Z", 300)
+    assert (document["from"], document["to"], document["step_seconds"]) == (
+        "2026-11-20T12:00:00Z",
+        "2026-11-21T12:00:00Z",
+        300,
+    )
     assert (document["t"][0], document["t"][-1], len(document["t"])) == (NOW - DAY, NOW - 300, 288)
-    assert [list(s) for s in document["series"]] == [["account", "window", "remaining", "min", "max"]] * 4
+    assert [list(s) for s in document["series"]] == [
+        ["account", "window", "remaining", "min", "max"]
+    ] * 4
     assert [(s["account"], s["window"]) for s in document["series"]] == [
         ("alice", "five_hour"),
         ("alice", "weekly"),
@@ -226,7 +262,8 @@ def test_a_value_is_carried_for_two_intervals_then_there_is_a_gap(filled, script
 
     assert found[slots[0]] == 68.5
     assert slots[0] == -6 * HOUR
-    # Two hours after the reading at minus six hours and two minutes, which is also the window's reset.
+    # Two hours after the reading at minus six hours and two minutes, which is also the window's
+    # reset.
     assert slots[-1] == -4 * HOUR
     assert [at for at in found if -4 * HOUR < at < -HOUR] == []
     assert (found[-HOUR], found[-600]) == (10, 95)
@@ -248,7 +285,9 @@ def test_an_exhausted_window_is_carried_until_its_reset(installation, codex, scr
 
 
 def test_accounts_and_windows_may_repeat_and_come_as_asked(filled, script):
-    document = history(script, "account=bob&account=alice&account=BOB&window=weekly&window=five_hour&window=weekly")
+    document = history(
+        script, "account=bob&account=alice&account=BOB&window=weekly&window=five_hour&window=weekly"
+    )
 
     assert [(s["account"], s["window"]) for s in document["series"]] == [
         ("bob", "weekly"),
@@ -267,9 +306,15 @@ def test_other_windows_are_asked_for_by_their_keys(installation, codex, script):
     spend = {"individual_limit": {"limit": "10", "used": "12", "reset_at": NOW + DAY}}
     installation.file("alice")
     ask(installation, codex, NOW - 60, 1, 2, additional_rate_limits=[extra], spend_control=spend)
-    document = history(script, "account=alice&window=model:codex_x:five_hour&window=spend&window=monthly&window=window:7200")
+    document = history(
+        script,
+        "account=alice&window=model:codex_x:five_hour&window=spend&window=monthly&window=window:7200",
+    )
 
-    assert [(s["window"], s["remaining"][-1]) for s in document["series"]] == [("model:codex_x:five_hour", 95), ("spend", 0)]
+    assert [(s["window"], s["remaining"][-1]) for s in document["series"]] == [
+        ("model:codex_x:five_hour", 95),
+        ("spend", 0),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +329,12 @@ def test_other_windows_are_asked_for_by_their_keys(installation, codex, script):
         (f"from={NOW - 100}&to={NOW}", NOW - 100, NOW, 60),
         ("from=2026-11-20T12:00:07Z&to=2026-11-20T13:00:00Z", NOW - DAY, NOW - 23 * HOUR, 60),
         ("from=2026-11-20T20:00:00+08:00&to=2026-11-20T13:00:00", NOW - DAY, NOW - 23 * HOUR, 60),
-        ("from=2026-11-20T20:00:00%2B08:00&to=2026-11-20T13:00:00Z", NOW - DAY, NOW - 23 * HOUR, 60),
+        (
+            "from=2026-11-20T20:00:00%2B08:00&to=2026-11-20T13:00:00Z",
+            NOW - DAY,
+            NOW - 23 * HOUR,
+            60,
+        ),
     ],
 )
 def test_the_axis_lies_on_step_boundaries(alice, script, query, start, end, step):
@@ -295,7 +345,11 @@ def test_the_axis_lies_on_step_boundaries(alice, script, query, start, end, step
     assert times == list(range(start - start % step, end, step))
     assert document["from"] == iso(times[0])
     assert document["to"] == iso(end)
-    assert all(len(s[column]) == len(times) for s in document["series"] for column in ("remaining", "min", "max"))
+    assert all(
+        len(s[column]) == len(times)
+        for s in document["series"]
+        for column in ("remaining", "min", "max")
+    )
 
 
 @pytest.mark.parametrize(
@@ -315,7 +369,15 @@ def test_what_makes_no_sense_is_400(script, query):
 
 
 @pytest.mark.parametrize(
-    "query", ["account=nobody", "account=alice&account=nobody", "account=", "account=a%00b", "account=..%2F..%2Fetc", "account=%ff"]
+    "query",
+    [
+        "account=nobody",
+        "account=alice&account=nobody",
+        "account=",
+        "account=a%00b",
+        "account=..%2F..%2Fetc",
+        "account=%ff",
+    ],
 )
 def test_an_unknown_account_is_404(alice, script, query):
     assert history(script, query, 404)["error"]["code"] == "unknown_account"
@@ -343,7 +405,10 @@ def test_numbers_are_json_numbers_and_no_nan(filled, script):
 
 def test_history_is_what_two_processes_agree_on(filled, script):
     with visiting(filled) as other:
-        assert other.get("/api/history?range=7d", **JSON).data == script.get("/api/history?range=7d").data
+        assert (
+            other.get("/api/history?range=7d", **JSON).data
+            == script.get("/api/history?range=7d").data
+        )
 
 
 def test_errors_inside_are_json_too(filled, browser, script):

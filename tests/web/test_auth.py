@@ -37,9 +37,22 @@ def test_the_list_shows_where_credentials_are_and_how_they_do(alice, browser):
     alice.file("bob", exp=NOW - 9)
     alice.refresh()
     page = browser.get("/auth").text
-    rows = {name: re.sub(r"<[^>]+>", " ", row) for name, row in zip(["alice", "bob"], page.split("<tr role")[2:], strict=True)}
+    rows = {
+        name: re.sub(r"<[^>]+>", " ", row)
+        for name, row in zip(["alice", "bob"], page.split("<tr role")[2:], strict=True)
+    }
 
-    assert all(words in rows["alice"] for words in ("a@example.com", "Plus", "Works", "token expires", "kept here, sealed", "Pause"))
+    assert all(
+        words in rows["alice"]
+        for words in (
+            "a@example.com",
+            "Plus",
+            "Works",
+            "token expires",
+            "kept here, sealed",
+            "Pause",
+        )
+    )
     assert all(words in rows["bob"] for words in ("Needs sign-in", "bob.auth.json"))
     assert read(page).dangers == []
 
@@ -56,32 +69,54 @@ def test_files_that_are_followed_by_no_account_are_named(alice, browser):
     alice.raw_file("a\u202eb", b"{}")
     page = browser.get("/auth").text
 
-    assert any("alice.auth.json: the name is already taken by a managed account; rename the file" in words for words in said(page))
+    assert any(
+        "alice.auth.json: the name is already taken by a managed account; rename the file" in words
+        for words in said(page)
+    )
     assert any("a\\u202eb.auth.json" in words for words in said(page))
 
 
 def test_a_folder_that_cannot_be_read_is_said(installation):
     with visiting(installation, QUOTA_ACCOUNT_DIR=str(installation.folder / "nowhere")) as browser:
-        assert any("No such file or directory" in words for words in said(browser.get("/auth").text))
+        assert any(
+            "No such file or directory" in words for words in said(browser.get("/auth").text)
+        )
 
 
 def test_the_forms_are_blank_but_for_the_name_and_the_account_id(alice, browser):
     new, edit = browser.get("/auth/new").text, browser.get("/auth/edit?name=ALICE").text
 
-    assert (value_of(new, "name"), value_of(new, "account_id"), value_of(new, "access_token")) == ("", "", "")
-    assert (value_of(edit, "name"), value_of(edit, "account_id"), value_of(edit, "access_token")) == ("alice", "acct-1", "")
+    assert (value_of(new, "name"), value_of(new, "account_id"), value_of(new, "access_token")) == (
+        "",
+        "",
+        "",
+    )
+    assert (
+        value_of(edit, "name"),
+        value_of(edit, "account_id"),
+        value_of(edit, "access_token"),
+    ) == ("alice", "acct-1", "")
     assert '<input type="hidden" name="original_name" value="alice">' in edit
     assert "original_name" not in new
-    assert all("</textarea>" in page and re.search(r"<textarea[^>]*></textarea>", page) for page in (new, edit))
+    assert all(
+        "</textarea>" in page and re.search(r"<textarea[^>]*></textarea>", page)
+        for page in (new, edit)
+    )
 
 
 def test_editing_says_which_file_is_written(installation, browser, monkeypatch):
     path = installation.file("alice")
     installation.follow()
-    assert f"This account follows <code>{path}</code>. Saving writes that file" in browser.get("/auth/edit?name=alice").text
+    assert (
+        f"This account follows <code>{path}</code>. Saving writes that file"
+        in browser.get("/auth/edit?name=alice").text
+    )
 
     monkeypatch.setattr(os, "access", lambda folder, mode: folder != installation.accounts)
-    assert "cannot be written from here: change it where it lies" in browser.get("/auth/edit?name=alice").text
+    assert (
+        "cannot be written from here: change it where it lies"
+        in browser.get("/auth/edit?name=alice").text
+    )
     assert "read-only: change it where it lies" in browser.get("/auth").text
     assert "remove it where it lies first" in browser.get("/auth/delete?name=alice").text
 
@@ -106,16 +141,30 @@ def test_acting_is_for_people_who_signed_in_and_tokens_that_may_write(alice, bro
     assert reader.post(path, name="alice").status_code == 403
     with visiting(alice, QUOTA_AUTH="off") as visitor:
         assert visitor.post(path, name="alice").status_code == 403
-    assert browser.post(path, headers={"Sec-Fetch-Site": "cross-site"}, name="alice").status_code == 403
+    assert (
+        browser.post(path, headers={"Sec-Fetch-Site": "cross-site"}, name="alice").status_code
+        == 403
+    )
     assert browser.post(path, csrf_token="nonsense", name="alice").status_code == 400
     assert (alice.names(), alice.account("alice").paused_at) == (["alice"], None)
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [*(("POST", v) for v in VIEWS[:3]), ("GET", ACTS[0]), ("GET", ACTS[2]), ("GET", ACTS[3]), ("DELETE", ACTS[1])]
+    ("method", "path"),
+    [
+        *(("POST", v) for v in VIEWS[:3]),
+        ("GET", ACTS[0]),
+        ("GET", ACTS[2]),
+        ("GET", ACTS[3]),
+        ("DELETE", ACTS[1]),
+    ],
 )
 def test_wrong_methods_are_refused(alice, browser, script, method, path):
-    answer = browser.post(path) if method == "POST" else browser.client.open(path, method=method, headers=script._headers)
+    answer = (
+        browser.post(path)
+        if method == "POST"
+        else browser.client.open(path, method=method, headers=script._headers)
+    )
 
     assert answer.status_code == 405
 
@@ -123,7 +172,16 @@ def test_wrong_methods_are_refused(alice, browser, script, method, path):
 @pytest.mark.parametrize("path", ["/auth/edit", "/auth/delete"])
 def test_who_is_not_there_is_404(alice, browser, path):
     assert browser.get(path).status_code == 404
-    for name in ("nobody", "", "..%2f..%2fetc%2fpasswd", "%00", "alice%00", "%ff", "%E2%80%AEalice", "x" * 3_000):
+    for name in (
+        "nobody",
+        "",
+        "..%2f..%2fetc%2fpasswd",
+        "%00",
+        "alice%00",
+        "%ff",
+        "%E2%80%AEalice",
+        "x" * 3_000,
+    ):
         answer = browser.get(f"{path}?name={name}")
         assert answer.status_code == 404, name
         assert read(answer.text).dangers == []
@@ -157,7 +215,10 @@ def test_deleting_takes_account_credentials_and_history(alice, browser):
 def test_deleting_a_followed_account_takes_its_file(installation, browser):
     path = installation.file("alice")
     installation.follow()
-    assert f"the file <code>{path}</code> with its tokens" in browser.get("/auth/delete?name=alice").text
+    assert (
+        f"the file <code>{path}</code> with its tokens"
+        in browser.get("/auth/delete?name=alice").text
+    )
 
     assert browser.post("/auth/delete", name="alice").status_code == 303
     assert not path.exists()
@@ -187,14 +248,22 @@ def test_pausing_stops_asking_until_resumed(alice, browser, codex):
     assert codex.seen == []
 
     woken = []
-    world_of(browser.client.application).wake = lambda: woken.append(alice.account("alice").next_due_at)
+    world_of(browser.client.application).wake = lambda: woken.append(
+        alice.account("alice").next_due_at
+    )
     assert browser.post("/auth/resume", name="alice").location == "/auth"
     assert (alice.report("alice").status, woken) == ("ok", [NOW])
 
 
 @pytest.mark.parametrize("path", ACTS[1:])
 def test_an_act_on_nobody_is_refused(alice, browser, path):
-    for name, status in [("nobody", 404), ("../alice", 404), ("a\x00", 404), ("x" * 3_000, 404), ("", 422)]:
+    for name, status in [
+        ("nobody", 404),
+        ("../alice", 404),
+        ("a\x00", 404),
+        ("x" * 3_000, 404),
+        ("", 422),
+    ]:
         assert browser.post(path, name=name).status_code == status, name
     assert (alice.names(), alice.account("alice").paused_at) == (["alice"], None)
 
@@ -230,7 +299,16 @@ def test_the_way_back_is_a_page_of_ours(alice, browser, target, place):
 
 def looked(browser) -> list[TestResponse]:
     """All that tells of the accounts."""
-    others = ("/", "/accounts/alice", "/accounts/followed", "/auth/edit?name=followed", "/api/results", "/api/history", "/metrics", "/settings")
+    others = (
+        "/",
+        "/accounts/alice",
+        "/accounts/followed",
+        "/auth/edit?name=followed",
+        "/api/results",
+        "/api/history",
+        "/metrics",
+        "/settings",
+    )
     return [*(browser.get(path) for path in (*VIEWS, *others)), browser.get("/refresh", **JSON)]
 
 
@@ -246,7 +324,12 @@ def useless_forms(access: str, whole: str) -> list[dict[str, Any]]:
         {"original_name": "nobody", "name": "alice", "auth_json": whole},
         {"name": "followed", "auth_json": whole},
         {"original_name": "followed", "name": "alice", "auth_json": whole},
-        {"original_name": "followed", "name": "followed", "access_token": access, "account_id": "acct-2"},
+        {
+            "original_name": "followed",
+            "name": "followed",
+            "access_token": access,
+            "account_id": "acct-2",
+        },
     ]
 
 
@@ -258,19 +341,34 @@ def failures(secret: str) -> list[FakeResponse]:
         FakeResponse(500, raw=secret.encode()),
         FakeResponse(raw=secret.encode()),
     ]
-    return [FakeResponse(body=usage_body()), *said, FakeResponse(body={"email": secret}), FakeResponse(body=usage_body(plan=secret))]
+    return [
+        FakeResponse(body=usage_body()),
+        *said,
+        FakeResponse(body={"email": secret}),
+        FakeResponse(body=usage_body(plan=secret)),
+    ]
 
 
 def test_tokens_appear_nowhere(installation, browser, codex, caplog):
     """Planted in every token field, through every page, act, answer and failure."""
-    canaries = {"access": "CANARY" + "a" * 40, "refresh": "rt_CANARY" + "r" * 40, "id": "CANARY" + "i" * 40}
+    canaries = {
+        "access": "CANARY" + "a" * 40,
+        "refresh": "rt_CANARY" + "r" * 40,
+        "id": "CANARY" + "i" * 40,
+    }
     access = make_jwt("acct-1", user_id="user-1") + canaries["access"]
-    tokens = {"access_token": access, "refresh_token": canaries["refresh"], "id_token": make_jwt("acct-1", email="a@example.com") + canaries["id"]}
+    tokens = {
+        "access_token": access,
+        "refresh_token": canaries["refresh"],
+        "id_token": make_jwt("acct-1", email="a@example.com") + canaries["id"],
+    }
     whole, script, shown = json.dumps(document("acct-1", **tokens)), Script(browser, write=True), []
     installation.raw_file("followed", json.dumps(document("acct-2", **tokens)).encode())
 
     with caplog.at_level(logging.DEBUG):
-        shown += [who.post("/auth/save", name="alice", auth_json=whole) for who in (browser, script)]
+        shown += [
+            who.post("/auth/save", name="alice", auth_json=whole) for who in (browser, script)
+        ]
         installation.follow()
         for step, scene in enumerate(failures(access)):
             codex.answers("acct-1", scene)
@@ -279,12 +377,18 @@ def test_tokens_appear_nowhere(installation, browser, codex, caplog):
             installation.ask("alice", "followed", force=True)
             with clock.frozen(installation.now):
                 shown += looked(browser)
-        shown += [who.post("/auth/save", **form) for form in useless_forms(access, whole) for who in (browser, script)]
+        shown += [
+            who.post("/auth/save", **form)
+            for form in useless_forms(access, whole)
+            for who in (browser, script)
+        ]
         shown += looked(browser)
 
     texts = [answer.text + str(answer.headers) for answer in shown]
     log = "\n".join(TextLines(None).format(record) for record in caplog.records)
     assert len(texts) > 100
-    assert [text[:200] for text in texts if any(canary in text for canary in canaries.values())] == []
+    assert [
+        text[:200] for text in texts if any(canary in text for canary in canaries.values())
+    ] == []
     assert not any(canary in log for canary in canaries.values())
     assert installation.names() == ["alice", "followed"]

@@ -1,4 +1,6 @@
-"""The page between a pasted or uploaded file and its accounts: it shows what was found, keeps it encrypted, and saves what is chosen."""
+"""The page between a pasted or uploaded file and its accounts: it shows what was found, keeps it
+encrypted, and saves what is chosen.
+"""
 
 import html
 import json
@@ -28,23 +30,34 @@ def kept(page):
 
 def rows(page):
     """The name that each account found gets."""
-    return {int(n): html.unescape(name) for n, name in re.findall(r'name="name-(\d+)" value="([^"]*)"', page)}
+    return {
+        int(n): html.unescape(name)
+        for n, name in re.findall(r'name="name-(\d+)" value="([^"]*)"', page)
+    }
 
 
 def save(browser, page, *places, **changed):
     """Send the page's form, with these rows ticked, or all."""
-    fields = {f"name-{n}": name for n, name in rows(page).items()} | {key.replace("_", "-"): v for key, v in changed.items()}
+    fields = {f"name-{n}": name for n, name in rows(page).items()} | {
+        key.replace("_", "-"): v for key, v in changed.items()
+    }
     ticked = [str(n) for n in places or rows(page)]
     return browser.post("/auth/save", kept=kept(page), take=ticked, **fields)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_found_is_shown_before_it_is_saved_and_the_rest_is_said(installation, browser, shape):
+def test_what_is_found_is_shown_before_it_is_saved_and_the_rest_is_said(
+    installation, browser, shape
+):
     document, expected = SHAPES[shape]
-    answer = browser.post("/auth/preview", name="", auth_json=json.dumps(document).replace("export", "pasted"))
+    answer = browser.post(
+        "/auth/preview", name="", auth_json=json.dumps(document).replace("export", "pasted")
+    )
 
     usable = [name for name, fault in expected.items() if fault is None]
-    refused = [name.replace("export", "pasted") for name, fault in expected.items() if fault is not None]
+    refused = [
+        name.replace("export", "pasted") for name, fault in expected.items() if fault is not None
+    ]
     assert installation.names() == []
     if not usable:
         assert answer.status_code == 422
@@ -78,7 +91,10 @@ def test_it_says_whose_it_is_and_what_will_become_of_it(installation, browser, c
 
 
 def test_only_what_is_ticked_is_saved_under_the_name_given_there(installation, browser):
-    files = [upload("bob.json", "b", "user-b", email=None), upload("carol.json", "c", "user-c", email=None)]
+    files = [
+        upload("bob.json", "b", "user-b", email=None),
+        upload("carol.json", "c", "user-c", email=None),
+    ]
     page = browser.post("/auth/preview", name="", auth_json=files).text
 
     assert rows(page) == {0: "bob", 1: "carol"}
@@ -99,13 +115,18 @@ def test_where_nothing_is_ticked_nothing_is_saved(installation, browser):
 
 def test_a_name_that_cannot_be_used_costs_no_second_paste(installation, browser):
     managed(installation)
-    both = f"{text('acct-2', 'user-2', email=None)}\n{text('acct-3', 'user-3', 'carol@example.com')}"
+    both = (
+        f"{text('acct-2', 'user-2', email=None)}\n{text('acct-3', 'user-3', 'carol@example.com')}"
+    )
     page = browser.post("/auth/preview", name="", auth_json=both).text
     answer = save(browser, page, name_0="alice")
 
     assert answer.status_code == 422
     assert said(answer.text) == ["Saved carol@example.com; the rest needs another name."]
-    assert (rows(answer.text), installation.names()) == ({0: "alice"}, ["alice", "carol@example.com"])
+    assert (rows(answer.text), installation.names()) == (
+        {0: "alice"},
+        ["alice", "carol@example.com"],
+    )
     assert "alice: name already taken by another login" in words(answer.text)
     assert save(browser, answer.text, name_0="bob").status_code == 303
     assert stored(installation, "bob").account_id == "acct-2"
@@ -123,7 +144,9 @@ def test_what_names_nobody_is_given_a_name_there(installation, browser):
 
 
 def test_a_typed_token_is_shown_first_as_well(installation, browser):
-    page = browser.post("/auth/preview", name="mine", access_token="opaque-token", account_id="acct-1", auth_json="").text
+    page = browser.post(
+        "/auth/preview", name="mine", access_token="opaque-token", account_id="acct-1", auth_json=""
+    ).text
 
     assert rows(page) == {0: "mine"}
     assert save(browser, page).status_code == 303
@@ -138,12 +161,22 @@ def test_a_typed_token_is_shown_first_as_well(installation, browser):
             "auth_json",
             "the token names no account either; copy the whole auth.json",
         ),
-        ({"auth_json": '{"hello": "canary"}'}, "auth_json", "missing access_token: copy the whole auth.json"),
-        ({"access_token": "opaque-canary"}, "account_id", "or give the account id beside the token"),
+        (
+            {"auth_json": '{"hello": "canary"}'},
+            "auth_json",
+            "missing access_token: copy the whole auth.json",
+        ),
+        (
+            {"access_token": "opaque-canary"},
+            "account_id",
+            "or give the account id beside the token",
+        ),
         ({"auth_json": ""}, "auth_json", "give an auth.json, or a token and an account id"),
     ],
 )
-def test_what_cannot_be_used_is_told_with_what_to_do_and_the_rest_of_the_form_stays(browser, typed, field, told):
+def test_what_cannot_be_used_is_told_with_what_to_do_and_the_rest_of_the_form_stays(
+    browser, typed, field, told
+):
     answer = browser.post("/auth/preview", **{"name": "mine", "account_id": "", **typed})
 
     assert answer.status_code == 422
@@ -169,7 +202,9 @@ def test_what_was_read_is_kept_for_an_hour_and_one_session(installation, browser
 
 def test_more_than_a_form_holds_is_refused_in_words(installation, browser, monkeypatch):
     monkeypatch.setattr(stash, "MAX_STASH", 100)
-    answer = browser.post("/auth/preview", name="", auth_json=f"{text()}\n{text('acct-2', 'user-2')}")
+    answer = browser.post(
+        "/auth/preview", name="", auth_json=f"{text()}\n{text('acct-2', 'user-2')}"
+    )
 
     assert answer.status_code == 422
     assert (error_at(answer.text, "auth_json") or "").startswith("2 accounts are too many at once")
@@ -202,13 +237,18 @@ def test_a_paste_of_a_login_that_is_here_says_under_which_name(installation, bro
     managed(installation)
     assert browser.post("/auth/save", name="work", auth_json=text()).status_code == 303
 
-    assert "work is the same login as alice: credentials replaced." in said(browser.get("/auth").text)
+    assert "work is the same login as alice: credentials replaced." in said(
+        browser.get("/auth").text
+    )
     assert installation.names() == ["alice"]
 
 
 def test_workspaces_of_one_address_are_told_apart_before_and_after(browser):
     auth = {"chatgpt_plan_type": "team"}
-    tokens = [make_jwt(f"{n}a2b3c4d-0000", user_id=f"user-{n}", email="w@example.com", auth=auth) for n in (1, 2)]
+    tokens = [
+        make_jwt(f"{n}a2b3c4d-0000", user_id=f"user-{n}", email="w@example.com", auth=auth)
+        for n in (1, 2)
+    ]
     page = browser.post("/auth/preview", name="", auth_json="\n".join(tokens)).text
     save(browser, page)
 

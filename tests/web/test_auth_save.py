@@ -1,4 +1,6 @@
-"""The account form, saved by people and by programs: what it takes, what it says, and what it keeps of what was typed."""
+"""The account form, saved by people and by programs: what it takes, what it says, and what it keeps
+of what was typed.
+"""
 
 import io
 import re
@@ -26,7 +28,9 @@ def alice(installation, codex):
 
 def test_a_pasted_account_is_saved_and_asked_soon(installation, browser, codex):
     woken = []
-    world_of(browser.client.application).wake = lambda: woken.append(installation.account("alice").next_due_at)
+    world_of(browser.client.application).wake = lambda: woken.append(
+        installation.account("alice").next_due_at
+    )
     answer = browser.post("/auth/save", name="  alice ", auth_json=text())
 
     assert (answer.status_code, answer.location) == (303, "/auth")
@@ -39,7 +43,10 @@ def test_a_pasted_account_is_saved_and_asked_soon(installation, browser, codex):
 def test_uploaded_files_are_saved_one_or_several(installation, browser):
     assert browser.post("/auth/save", name="alice", auth_json=upload("x.json")).status_code == 303
     assert said(browser.get("/auth").text) == ["Saved alice. A refresh follows at once."]
-    files = [upload("bob.auth.json", "b", "user-b", email=None), upload("carol.json", "c", "user-c", email=None)]
+    files = [
+        upload("bob.auth.json", "b", "user-b", email=None),
+        upload("carol.json", "c", "user-c", email=None),
+    ]
     assert browser.post("/auth/save", name="", auth_json=files).status_code == 303
 
     assert installation.names() == ["alice", "bob", "carol"]
@@ -47,7 +54,13 @@ def test_uploaded_files_are_saved_one_or_several(installation, browser):
 
 
 def test_token_and_account_id_are_enough(installation, browser):
-    answer = browser.post("/auth/save", name="alice", access_token=" opaque-token ", account_id=" acct-1 ", auth_json="")
+    answer = browser.post(
+        "/auth/save",
+        name="alice",
+        access_token=" opaque-token ",
+        account_id=" acct-1 ",
+        auth_json="",
+    )
 
     assert answer.status_code == 303
     assert installation.account("alice").chatgpt_account_id == "acct-1"
@@ -65,12 +78,22 @@ def test_a_file_field_without_a_file_is_no_file(installation, browser):
     [
         ({"name": "a/b", "auth_json": text()}, "name", "a name has no / and no \\"),
         ({"name": "alice", "auth_json": "{"}, "auth_json", "auth file not found or invalid: "),
-        ({"name": "alice", "access_token": "sess-x", "account_id": "a"}, "access_token", "looks like a session token"),
-        ({"name": "alice", "access_token": "opaque", "account_id": "a b"}, "account_id", "account_id may hold"),
+        (
+            {"name": "alice", "access_token": "sess-x", "account_id": "a"},
+            "access_token",
+            "looks like a session token",
+        ),
+        (
+            {"name": "alice", "access_token": "opaque", "account_id": "a b"},
+            "account_id",
+            "account_id may hold",
+        ),
         ({"name": "alice", "access_token": "opaque"}, "account_id", "missing account_id"),
     ],
 )
-def test_errors_stand_at_their_field_and_what_was_typed_is_kept_but_tokens(installation, browser, typed, field, told):
+def test_errors_stand_at_their_field_and_what_was_typed_is_kept_but_tokens(
+    installation, browser, typed, field, told
+):
     answer = browser.post("/auth/save", **typed)
     page = answer.text
 
@@ -88,16 +111,28 @@ def test_errors_stand_at_their_field_and_what_was_typed_is_kept_but_tokens(insta
 def test_what_was_saved_beside_errors_is_said_and_asked_soon(installation, browser):
     woken = []
     world_of(browser.client.application).wake = lambda: woken.append(installation.names())
-    answer = browser.post("/auth/save", name="", auth_json=[upload("good.json", email=None), (io.BytesIO(b"{"), "bad.json")])
+    answer = browser.post(
+        "/auth/save",
+        name="",
+        auth_json=[upload("good.json", email=None), (io.BytesIO(b"{"), "bad.json")],
+    )
 
     assert answer.status_code == 422
     assert said(answer.text)[0].startswith("Saved good; the rest was not.")
-    assert (error_at(answer.text, "auth_json") or "").startswith("bad: auth file not found or invalid")
+    assert (error_at(answer.text, "auth_json") or "").startswith(
+        "bad: auth file not found or invalid"
+    )
     assert woken == [["good"]]
 
 
 def test_editing_keeps_a_typed_name_and_the_account_that_is_meant(alice, browser):
-    answer = browser.post("/auth/save", original_name="alice", name="a/b", account_id="other", access_token="sess-secret")
+    answer = browser.post(
+        "/auth/save",
+        original_name="alice",
+        name="a/b",
+        account_id="other",
+        access_token="sess-secret",
+    )
 
     assert answer.status_code == 422
     assert '<input type="hidden" name="original_name" value="alice">' in answer.text
@@ -106,7 +141,14 @@ def test_editing_keeps_a_typed_name_and_the_account_that_is_meant(alice, browser
 
 
 def test_a_rename_keeps_the_history(alice, browser):
-    answer = browser.post("/auth/save", original_name="alice", name="bob", account_id="acct-1", auth_json="", access_token="")
+    answer = browser.post(
+        "/auth/save",
+        original_name="alice",
+        name="bob",
+        account_id="acct-1",
+        auth_json="",
+        access_token="",
+    )
 
     assert answer.status_code == 303
     assert alice.used("bob") == {"five_hour": 12, "weekly": 40}
@@ -115,17 +157,24 @@ def test_a_rename_keeps_the_history(alice, browser):
 
 
 def test_another_login_under_the_same_name_is_said(alice, browser):
-    browser.post("/auth/save", original_name="alice", name="alice", auth_json=text("acct-2", "user-2"))
+    browser.post(
+        "/auth/save", original_name="alice", name="alice", auth_json=text("acct-2", "user-2")
+    )
     page = browser.get("/auth").text
 
-    assert "That was another login: the history of before is kept as alice (until 2026-11-21)." in said(page)
+    assert (
+        "That was another login: the history of before is kept as alice (until 2026-11-21)."
+        in said(page)
+    )
     assert alice.names() == ["alice", "alice (until 2026-11-21)"]
 
 
 def test_a_file_that_cannot_be_written_is_said_on_the_form(installation, browser):
     (installation.accounts / "alice.auth.json").mkdir()
     installation.follow()
-    answer = browser.post("/auth/save", original_name="alice", name="alice", auth_json=text("acct-1"))
+    answer = browser.post(
+        "/auth/save", original_name="alice", name="alice", auth_json=text("acct-1")
+    )
 
     assert answer.status_code == 422
     assert "not a regular file" in answer.text
@@ -142,7 +191,13 @@ def test_who_is_not_there_cannot_be_edited(alice, browser, name):
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("original", ["", "alice"])
 def test_hostile_words_are_shown_back_as_text(alice, browser, hostile, original):
-    answer = browser.post("/auth/save", original_name=original, name=hostile + "/", account_id=hostile, access_token="token")
+    answer = browser.post(
+        "/auth/save",
+        original_name=original,
+        name=hostile + "/",
+        account_id=hostile,
+        access_token="token",
+    )
 
     assert answer.status_code == 422
     assert read(answer.text).dangers == []
@@ -162,13 +217,20 @@ def test_hostile_names_stay_text_in_what_is_said(alice, browser, hostile):
 
 
 def send(browser, *parts):
-    """Post a form in parts of (field, file name or None, content), made by hand: the client's own would go through a temporary file."""
+    """Post a form in parts of (field, file name or None, content), made by hand: the client's own
+    would go through a temporary file.
+    """
     body = b""
     for field, name, content in (("csrf_token", None, browser.csrf_token().encode()), *parts):
         disposition = f'form-data; name="{field}"' + (f'; filename="{name}"' if name else "")
         body += f"--cut\r\nContent-Disposition: {disposition}\r\n\r\n".encode() + content + b"\r\n"
     headers = {"Origin": browser.base}
-    return browser.client.post("/auth/save", data=body + b"--cut--\r\n", content_type="multipart/form-data; boundary=cut", headers=headers)
+    return browser.client.post(
+        "/auth/save",
+        data=body + b"--cut--\r\n",
+        content_type="multipart/form-data; boundary=cut",
+        headers=headers,
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,7 +254,14 @@ def test_too_much_in_a_plain_form_is_413(installation, browser, size):
 
 
 def test_a_file_of_the_full_size_is_read(installation, browser):
-    assert send(browser, ("name", None, b"alice"), ("auth_json", "auth.json", text().encode().ljust(2 * MIB))).status_code == 303
+    assert (
+        send(
+            browser,
+            ("name", None, b"alice"),
+            ("auth_json", "auth.json", text().encode().ljust(2 * MIB)),
+        ).status_code
+        == 303
+    )
     assert installation.names() == ["alice"]
 
 
@@ -201,7 +270,11 @@ def test_a_file_of_the_full_size_is_read(installation, browser):
 
 def test_a_token_that_may_write_saves_and_deletes(installation, script, codex):
     answer = script.post("/auth/save", name="alice", auth_json=text())
-    assert (answer.status_code, answer.location, "Set-Cookie" in answer.headers) == (303, "/auth", False)
+    assert (answer.status_code, answer.location, "Set-Cookie" in answer.headers) == (
+        303,
+        "/auth",
+        False,
+    )
     assert installation.names() == ["alice"]
 
     assert script.post("/auth/pause", name="alice").status_code == 303
@@ -209,13 +282,31 @@ def test_a_token_that_may_write_saves_and_deletes(installation, script, codex):
     assert script.post("/auth/delete", name="alice").status_code == 303
     assert installation.names() == []
     with store.database.reading() as conn:
-        found = [(e.kind, e.actor) for e in reversed(store.events.newest(conn)) if e.kind.startswith("account")]
-    assert found == [(kind, "token script True") for kind in ("account_added", "account_paused", "account_resumed", "account_deleted")]
+        found = [
+            (e.kind, e.actor)
+            for e in reversed(store.events.newest(conn))
+            if e.kind.startswith("account")
+        ]
+    assert found == [
+        (kind, "token script True")
+        for kind in ("account_added", "account_paused", "account_resumed", "account_deleted")
+    ]
 
 
 def test_a_programs_errors_are_json(alice, script):
     refused = script.post("/auth/save", name="a/b", auth_json=text())
-    assert (refused.status_code, refused.get_json()) == (422, {"error": {"code": "bad_input", "message": "a name has no / and no \\"}})
-    assert script.post("/auth/save", original_name="nobody").get_json()["error"]["code"] == "unknown_account"
-    assert script.post("/auth/delete", name="nobody").get_json()["error"]["code"] == "unknown_account"
-    assert script.post("/auth/delete").get_json()["error"] == {"code": "bad_input", "message": "no account is named"}
+    assert (refused.status_code, refused.get_json()) == (
+        422,
+        {"error": {"code": "bad_input", "message": "a name has no / and no \\"}},
+    )
+    assert (
+        script.post("/auth/save", original_name="nobody").get_json()["error"]["code"]
+        == "unknown_account"
+    )
+    assert (
+        script.post("/auth/delete", name="nobody").get_json()["error"]["code"] == "unknown_account"
+    )
+    assert script.post("/auth/delete").get_json()["error"] == {
+        "code": "bad_input",
+        "message": "no account is named",
+    }

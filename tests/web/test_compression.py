@@ -1,4 +1,6 @@
-"""Answers in gzip: the same content for who takes it, the plain one for who does not, and one ETag's promise for both."""
+"""Answers in gzip: the same content for who takes it, the plain one for who does not, and one
+ETag's promise for both.
+"""
 
 import gzip
 
@@ -27,7 +29,16 @@ def unpacked(answer):
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/results", "/api/history", "/accounts/a0/chart.svg", "/static/css/app.css", "/static/js/live.js", "/login", "/nowhere"]
+    "path",
+    [
+        "/api/results",
+        "/api/history",
+        "/accounts/a0/chart.svg",
+        "/static/css/app.css",
+        "/static/js/live.js",
+        "/login",
+        "/nowhere",
+    ],
 )
 def test_who_takes_gzip_gets_the_same_in_gzip(browser, path):
     plain, packed = browser.get(path), browser.get(path, Accept_Encoding="gzip")
@@ -42,13 +53,29 @@ def test_who_takes_gzip_gets_the_same_in_gzip(browser, path):
     assert packed.mimetype == plain.mimetype
 
 
-@pytest.mark.parametrize("path", ["/", "/api/results", "/static/css/app.css", "/static/js/live.js", "/login", "/nowhere", "/refresh"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api/results",
+        "/static/css/app.css",
+        "/static/js/live.js",
+        "/login",
+        "/nowhere",
+        "/refresh",
+    ],
+)
 def test_caches_are_told_that_it_depends_on_what_is_taken(browser, path):
-    for answer in (browser.get(path, Sec_Fetch_Site="cross-site"), browser.get(path, Sec_Fetch_Site="cross-site", **GZIP)):
+    for answer in (
+        browser.get(path, Sec_Fetch_Site="cross-site"),
+        browser.get(path, Sec_Fetch_Site="cross-site", **GZIP),
+    ):
         assert "Accept-Encoding" in answer.vary
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "br, deflate", "gzip;q=0", "gzip;q=0, *;q=0", "x-gzip2"])
+@pytest.mark.parametrize(
+    "accepted", ["", "identity", "br, deflate", "gzip;q=0", "gzip;q=0, *;q=0", "x-gzip2"]
+)
 def test_who_does_not_take_gzip_gets_it_plain(browser, accepted):
     answer = browser.get("/api/results", Accept_Encoding=accepted)
 
@@ -58,7 +85,9 @@ def test_who_does_not_take_gzip_gets_it_plain(browser, accepted):
 
 @pytest.mark.parametrize("accepted", ["gzip", "GZIP", "br;q=1.0, gzip;q=0.1", "*"])
 def test_gzip_may_be_asked_for_in_any_way(browser, accepted):
-    assert unpacked(browser.get("/api/results", Accept_Encoding=accepted)).startswith(b'{"updated_at"')
+    assert unpacked(browser.get("/api/results", Accept_Encoding=accepted)).startswith(
+        b'{"updated_at"'
+    )
 
 
 def test_a_tag_is_weak_in_gzip_and_serves_for_both(browser):
@@ -79,11 +108,18 @@ def test_a_static_file_keeps_its_tag_and_its_304(browser):
     tag = packed.headers["ETag"]
 
     assert tag.startswith('W/"')
-    assert browser.client.get("/static/css/app.css", headers={**GZIP, "If-None-Match": tag}, buffered=True).status_code == 304
+    assert (
+        browser.client.get(
+            "/static/css/app.css", headers={**GZIP, "If-None-Match": tag}, buffered=True
+        ).status_code
+        == 304
+    )
 
 
 def test_a_part_of_a_file_stays_as_it_is(browser):
-    answer = browser.client.get("/static/css/app.css", headers={**GZIP, "Range": "bytes=0-9"}, buffered=True)
+    answer = browser.client.get(
+        "/static/css/app.css", headers={**GZIP, "Range": "bytes=0-9"}, buffered=True
+    )
 
     assert "Content-Encoding" not in answer.headers
     if answer.status_code == 206:
@@ -98,12 +134,23 @@ def test_a_head_is_never_packed(browser, path):
     assert "Content-Encoding" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/api/history?account=nobody", "/static/icons/touch.png", "/static/icons/favicon.ico"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz",
+        "/api/history?account=nobody",
+        "/static/icons/touch.png",
+        "/static/icons/favicon.ico",
+    ],
+)
 def test_what_is_small_or_packed_already_stays_plain(browser, path):
     assert "Content-Encoding" not in browser.client.get(path, headers=GZIP, buffered=True).headers
 
 
-@pytest.mark.parametrize(("length", "is_packed"), [(compression.LEAST_BYTES - 1, False), (compression.LEAST_BYTES, True), (200_000, True)])
+@pytest.mark.parametrize(
+    ("length", "is_packed"),
+    [(compression.LEAST_BYTES - 1, False), (compression.LEAST_BYTES, True), (200_000, True)],
+)
 def test_the_size_decides(installation, length, is_packed):
     app = installation.another()
     app.add_url_rule("/long", "test.long", lambda: Response("x" * length, mimetype="text/plain"))

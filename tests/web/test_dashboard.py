@@ -16,7 +16,9 @@ MINUTE = 60
 
 @pytest.fixture
 def filled(installation, codex):
-    """A house with three accounts: alice has most left, bob is exhausted, carol's token has expired."""
+    """A house with three accounts: alice has most left, bob is exhausted, carol's token has
+    expired.
+    """
     installation.file("alice")
     installation.file("bob")
     installation.file("carol", exp=NOW - 9)
@@ -46,9 +48,23 @@ def test_every_account_stands_with_what_is_left_and_what_to_do(filled, browser):
     assert "<title>1 of 3 can be used · Codex Quota</title>" in answer.text
     assert order(answer.text) == ["alice", "bob", "carol"]
     alice, bob, carol = (row_of(answer.text, name) for name in ("alice", "bob", "carol"))
-    assert all(words in alice for words in ("Plus", "88\u202f%", "60\u202f%", "<b>Can be used</b>", 'datetime="2026-11-21T14:00:00Z"'))
-    assert all(words in bob for words in ("Pro", "0\u202f%", "30\u202f%", "<b>Used up</b>", "until"))
-    assert all(words in carol for words in ("<b>Needs sign-in</b>", "/auth/edit?name=carol", "not read yet"))
+    assert all(
+        words in alice
+        for words in (
+            "Plus",
+            "88\u202f%",
+            "60\u202f%",
+            "<b>Can be used</b>",
+            'datetime="2026-11-21T14:00:00Z"',
+        )
+    )
+    assert all(
+        words in bob for words in ("Pro", "0\u202f%", "30\u202f%", "<b>Used up</b>", "until")
+    )
+    assert all(
+        words in carol
+        for words in ("<b>Needs sign-in</b>", "/auth/edit?name=carol", "not read yet")
+    )
     assert "1 used up" in answer.text
     assert "carol needs a sign-in" in re.sub(r"<[^>]+>", "", answer.text)
 
@@ -139,7 +155,13 @@ def test_demo_data_are_called_so_on_every_page(installation, browser):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_accounts(installation, browser):
-    paths = ["/", "/api/results", "/api/history", "/auth", *(f"{p}a0" for p in ("/accounts/", "/auth/edit?name=", "/auth/delete?name="))]
+    paths = [
+        "/",
+        "/api/results",
+        "/api/history",
+        "/auth",
+        *(f"{p}a0" for p in ("/accounts/", "/auth/edit?name=", "/auth/delete?name=")),
+    ]
 
     def queries(count: int) -> dict[str, int]:
         for number in range(count):
@@ -161,7 +183,12 @@ def test_every_link_of_every_page_lies_under_the_prefix(installation, codex):
     installation.file("alice")
     installation.file("zoë & <co>")
     installation.refresh()
-    with visiting(installation, QUOTA_URL_PREFIX="/quota", QUOTA_AUTH="proxy", QUOTA_TRUSTED_PROXIES="127.0.0.1") as browser:
+    with visiting(
+        installation,
+        QUOTA_URL_PREFIX="/quota",
+        QUOTA_AUTH="proxy",
+        QUOTA_TRUSTED_PROXIES="127.0.0.1",
+    ) as browser:
         browser.environ = {"HTTP_REMOTE_USER": "maria", "REMOTE_ADDR": "127.0.0.1"}
         seen: dict[str, int] = {}
         ahead = ["/quota/"]
@@ -174,12 +201,25 @@ def test_every_link_of_every_page_lies_under_the_prefix(installation, codex):
             if answer.mimetype == "text/html":
                 found = read(answer.text)
                 assert found.dangers == []
-                ahead += [link.replace("&amp;", "&") for link in found.links if link and not link.startswith("#")]
+                ahead += [
+                    link.replace("&amp;", "&")
+                    for link in found.links
+                    if link and not link.startswith("#")
+                ]
 
     assert [path for path in seen if not path.startswith("/quota/")] == []
     # Forms are followed here like links: what takes a POST alone says so.
-    assert {status for path, status in seen.items() if not re.search(r"/(save|delete|pause|resume|tokens|password|vendor/.*)$", path)} <= {200, 303}
-    assert {"/quota/auth/edit?name=alice", "/quota/accounts/zo%C3%AB%20%26%20%3Cco%3E", "/quota/settings", "/quota/api/results"} <= set(seen)
+    assert {
+        status
+        for path, status in seen.items()
+        if not re.search(r"/(save|delete|pause|resume|tokens|password|vendor/.*)$", path)
+    } <= {200, 303}
+    assert {
+        "/quota/auth/edit?name=alice",
+        "/quota/accounts/zo%C3%AB%20%26%20%3Cco%3E",
+        "/quota/settings",
+        "/quota/api/results",
+    } <= set(seen)
 
 
 # Refreshing
@@ -196,13 +236,21 @@ def test_a_refresh_leads_back_to_the_dashboard(installation, browser, codex, met
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_refresh_that_is_to_answer_json_waits_for_the_results(installation, browser, codex, method):
+def test_a_refresh_that_is_to_answer_json_waits_for_the_results(
+    installation, browser, codex, method
+):
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=usage_body(), delay=0.2))
-    answer = browser.get("/refresh", **JSON) if method == "GET" else browser.post("/refresh", headers=JSON)
+    answer = (
+        browser.get("/refresh", **JSON)
+        if method == "GET"
+        else browser.post("/refresh", headers=JSON)
+    )
 
     assert answer.status_code == 200
-    assert [(r["account"], r["status"], r["five_hour_percent"]) for r in answer.get_json()["results"]] == [("alice", "ok", 88)]
+    assert [
+        (r["account"], r["status"], r["five_hour_percent"]) for r in answer.get_json()["results"]
+    ] == [("alice", "ok", 88)]
     assert answer.get_json() == browser.get("/api/results").get_json()
 
 
@@ -224,7 +272,9 @@ def test_a_refresh_joins_one_that_is_under_way(installation, browser, codex):
         wait_until(lambda: len(codex.seen) == 1)
         answer = browser.post("/refresh", headers=JSON)
 
-    assert [(r["status"], r["five_hour_percent"]) for r in answer.get_json()["results"]] == [("ok", 88)]
+    assert [(r["status"], r["five_hour_percent"]) for r in answer.get_json()["results"]] == [
+        ("ok", 88)
+    ]
     assert len(codex.seen) == 1
 
 
@@ -232,27 +282,41 @@ def test_who_is_exhausted_is_answered_from_the_cache(filled, browser, codex):
     with clock.frozen(NOW + 40):
         results = browser.post("/refresh", headers=JSON).get_json()["results"]
 
-    assert {r["account"]: r["source"] for r in results} == {"alice": "network", "bob": "cache", "carol": None}
+    assert {r["account"]: r["source"] for r in results} == {
+        "alice": "network",
+        "bob": "cache",
+        "carol": None,
+    }
     assert [seen.account_id for seen in codex.seen] == ["acct-alice"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_minute_later_a_pressed_button_shows_that_a_limit_was_lifted(filled, browser, codex, method):
+def test_a_minute_later_a_pressed_button_shows_that_a_limit_was_lifted(
+    filled, browser, codex, method
+):
     codex.answers("acct-bob", FakeResponse(body=usage_body(0, 0, plan="pro")))
     with clock.frozen(NOW + 60):
         is_post = method == "POST"
-        answer = browser.post("/refresh", headers=JSON) if is_post else browser.get("/refresh", **JSON)
+        answer = (
+            browser.post("/refresh", headers=JSON) if is_post else browser.get("/refresh", **JSON)
+        )
 
     bob = next(r for r in answer.get_json()["results"] if r["account"] == "bob")
     assert (bob["source"], bob["five_hour_percent"], bob["blocked"]) == ("network", 100, False)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize(("name", "where"), [("alice", "/accounts/alice"), ("ALICE", "/accounts/alice")])
+@pytest.mark.parametrize(
+    ("name", "where"), [("alice", "/accounts/alice"), ("ALICE", "/accounts/alice")]
+)
 def test_one_account_can_be_refreshed_alone(filled, browser, codex, method, name, where):
     filled.file("dave")
     with clock.frozen(NOW + 40):
-        answer = browser.get(f"/refresh?account={name}") if method == "GET" else browser.post("/refresh", account=name)
+        answer = (
+            browser.get(f"/refresh?account={name}")
+            if method == "GET"
+            else browser.post("/refresh", account=name)
+        )
 
     assert (answer.status_code, answer.location.lower()) == (303, where)
     assert [seen.account_id for seen in codex.seen] == ["acct-alice"]
@@ -260,7 +324,10 @@ def test_one_account_can_be_refreshed_alone(filled, browser, codex, method, name
 
 @pytest.mark.parametrize("name", ["nobody", "../alice", "a\x00b", "x" * 5_000])
 def test_an_unknown_account_is_404(filled, browser, codex, name):
-    page, api = browser.post("/refresh", account=name), browser.post("/refresh", headers=JSON, account=name)
+    page, api = (
+        browser.post("/refresh", account=name),
+        browser.post("/refresh", headers=JSON, account=name),
+    )
 
     assert (page.status_code, api.status_code) == (404, 404)
     assert api.get_json()["error"]["code"] == "unknown_account"
@@ -284,7 +351,9 @@ def test_the_button_asks_for_the_account_that_the_link_named(filled, browser, co
     assert "Refresh alice?" in page
     assert '<input type="hidden" name="account" value="alice">' in page
 
-    hostile = browser.client.get("/refresh", query_string={"account": HOSTILE[1]}, headers={"Sec-Fetch-Site": "cross-site"})
+    hostile = browser.client.get(
+        "/refresh", query_string={"account": HOSTILE[1]}, headers={"Sec-Fetch-Site": "cross-site"}
+    )
     assert read(hostile.text).dangers == []
     assert codex.seen == []
 
@@ -309,12 +378,23 @@ def test_whoever_only_looks_ahead_starts_nothing(filled, browser, codex, method,
     assert filled.rows("SELECT count(*) FROM account WHERE requested_at IS NOT NULL") == [(0,)]
 
 
-@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Origin": "https://elsewhere.example"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "https://elsewhere.example"},
+    ],
+)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_program_with_a_token_is_never_asked_back(filled, browser, codex, headers, method):
     with clock.frozen(NOW + 40):
         script = Script(browser)
-        answer = script.post("/refresh", headers=headers) if method == "post" else script.get("/refresh", **headers)
+        answer = (
+            script.post("/refresh", headers=headers)
+            if method == "post"
+            else script.get("/refresh", **headers)
+        )
 
     assert (answer.status_code, answer.location) == (303, "/")
     assert [seen.account_id for seen in codex.seen] == ["acct-alice"]
@@ -338,7 +418,12 @@ def test_a_stranger_refreshes_nothing(filled, browser, codex, method):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_other_methods_are_refused(filled, browser, method):
-    assert Script(browser)._client.open("/refresh", method=method, headers=Script(browser, write=True)._headers).status_code == 405
+    assert (
+        Script(browser)
+        ._client.open("/refresh", method=method, headers=Script(browser, write=True)._headers)
+        .status_code
+        == 405
+    )
 
 
 def test_beside_a_schedule_the_refresh_is_left_to_it(filled, browser, codex):
@@ -350,7 +435,9 @@ def test_beside_a_schedule_the_refresh_is_left_to_it(filled, browser, codex):
     assert (answer.status_code, answer.location) == (303, "/accounts/alice")
     assert woken.is_set()
     assert codex.seen == []
-    assert filled.rows("SELECT name FROM account WHERE requested_at = :at", at=NOW + 40) == [("alice",)]
+    assert filled.rows("SELECT name FROM account WHERE requested_at = :at", at=NOW + 40) == [
+        ("alice",)
+    ]
 
 
 def test_a_refresh_leaves_the_state_file_behind(installation, codex, tmp_path):
@@ -363,13 +450,38 @@ def test_a_refresh_leaves_the_state_file_behind(installation, codex, tmp_path):
 
 def test_looking_changes_nothing(filled, browser, codex):
     def state():
-        tables = ("account", "credential", "limit_window", "reading", "attempt", "snapshot", "event", "site_state")
+        tables = (
+            "account",
+            "credential",
+            "limit_window",
+            "reading",
+            "attempt",
+            "snapshot",
+            "event",
+            "site_state",
+        )
         return [filled.rows(f"SELECT * FROM {table}") for table in tables]
 
     filled.file("new")
     before = state()
-    paths = ["/", "/?q=x", "/accounts/alice", "/accounts/alice/chart.svg", "/api/results", "/api/history", "/auth", "/auth/new"]
-    for path in [*paths, "/auth/edit?name=alice", "/auth/delete?name=alice", "/settings", "/login", "/healthz"]:
+    paths = [
+        "/",
+        "/?q=x",
+        "/accounts/alice",
+        "/accounts/alice/chart.svg",
+        "/api/results",
+        "/api/history",
+        "/auth",
+        "/auth/new",
+    ]
+    for path in [
+        *paths,
+        "/auth/edit?name=alice",
+        "/auth/delete?name=alice",
+        "/settings",
+        "/login",
+        "/healthz",
+    ]:
         for method in ("GET", "HEAD", "GET"):
             assert browser.client.open(path, method=method).status_code in (200, 303), path
 

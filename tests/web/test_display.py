@@ -21,8 +21,20 @@ CHINA = timezone(timedelta(hours=8), "CST")
 
 def row(**changes):
     """An entry of /api/results about a healthy account."""
-    healthy: dict[str, Any] = {"account": "alice", "status": "ok", "message": None, "blocked": False, "blocked_until": None, "reached_type": None}
-    healthy |= {"spend_reached": False, "stale": False, "taken_at": "2026-11-21T12:00:00Z", "windows": [window(88)]}
+    healthy: dict[str, Any] = {
+        "account": "alice",
+        "status": "ok",
+        "message": None,
+        "blocked": False,
+        "blocked_until": None,
+        "reached_type": None,
+    }
+    healthy |= {
+        "spend_reached": False,
+        "stale": False,
+        "taken_at": "2026-11-21T12:00:00Z",
+        "windows": [window(88)],
+    }
     healthy |= {"group": "usable", "failing_since": None, "credits": None}
     return healthy | changes
 
@@ -40,7 +52,14 @@ def app():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0, "0\u202f%"), (88, "88\u202f%"), (42.5, "42.5\u202f%"), (33.333, "33.3\u202f%"), (100, "100\u202f%")],
+    [
+        (None, "–"),
+        (0, "0\u202f%"),
+        (88, "88\u202f%"),
+        (42.5, "42.5\u202f%"),
+        (33.333, "33.3\u202f%"),
+        (100, "100\u202f%"),
+    ],
 )
 def test_percent_has_at_most_one_decimal(value, text):
     assert filters.percent(value) == text
@@ -51,25 +70,42 @@ def test_percent_is_never_rounded_to_empty_or_full(value, text):
     assert filters.percent(value) == text
 
 
-@pytest.mark.parametrize(("value", "word"), [(None, "none"), (0, "empty"), (14.9, "low"), (15, "fine"), (100, "fine")])
+@pytest.mark.parametrize(
+    ("value", "word"), [(None, "none"), (0, "empty"), (14.9, "low"), (15, "fine"), (100, "fine")]
+)
 def test_level_says_how_full_a_window_is(value, word):
     assert filters.level(value) == word
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "<1 m"), (59, "<1 m"), (60, "1 m"), (4320, "1 h 12 m"), (7200, "2 h"), (284_400, "3 d 7 h"), (86_400, "1 d"), (40 * 86_400 + 7200, "40 d")],
+    [
+        (0, "<1 m"),
+        (59, "<1 m"),
+        (60, "1 m"),
+        (4320, "1 h 12 m"),
+        (7200, "2 h"),
+        (284_400, "3 d 7 h"),
+        (86_400, "1 d"),
+        (40 * 86_400 + 7200, "40 d"),
+    ],
 )
 def test_span_names_its_two_largest_units(seconds, text):
     assert filters.span(seconds) == text
 
 
-@pytest.mark.parametrize(("at", "text"), [(None, "–"), (NOW + 4320, "in 1 h 12 m"), ("2026-11-21T12:05:00Z", "due"), (NOW - 5, "due")])
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [(None, "–"), (NOW + 4320, "in 1 h 12 m"), ("2026-11-21T12:05:00Z", "due"), (NOW - 5, "due")],
+)
 def test_countdown_runs_until_the_moment_and_is_due_after_it(at, text):
     assert filters.countdown(at, NOW) == text
 
 
-@pytest.mark.parametrize(("at", "text"), [(None, "never"), (NOW - 20, "just now"), (NOW + 20, "just now"), (NOW - 10_800, "3 h ago")])
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [(None, "never"), (NOW - 20, "just now"), (NOW + 20, "just now"), (NOW - 10_800, "3 h ago")],
+)
 def test_ago_looks_back(at, text):
     assert filters.ago(at, NOW) == text
 
@@ -96,13 +132,25 @@ def test_clock_time_reaches_the_end_of_the_calendar():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), ("", "–"), ("0", "0"), ("0E-10", "0"), ("1348.7450000000", "1,348.75"), ("62500", "62,500"), ("about 5", "About 5"), ("NaN", "–")],
+    [
+        (None, "–"),
+        ("", "–"),
+        ("0", "0"),
+        ("0E-10", "0"),
+        ("1348.7450000000", "1,348.75"),
+        ("62500", "62,500"),
+        ("about 5", "About 5"),
+        ("NaN", "–"),
+    ],
 )
 def test_amounts_read_as_numbers_where_they_are_numbers(value, text):
     assert filters.amount(value) == text
 
 
-@pytest.mark.parametrize(("plan", "label"), [(None, "–"), ("", "–"), ("plus", "Plus"), ("some_new_plan", "Some new plan")])
+@pytest.mark.parametrize(
+    ("plan", "label"),
+    [(None, "–"), ("", "–"), ("plus", "Plus"), ("some_new_plan", "Some new plan")],
+)
 def test_a_plan_has_a_name_or_a_dash(plan, label):
     assert filters.plan_label(plan) == label
 
@@ -129,7 +177,11 @@ UNLIMITED = {"has_credits": False, "unlimited": True, "balance": None}
         ({"group": "attention", "status": "deactivated"}, "Deactivated", False),
         ({"group": "unknown", "stale": True}, "Not known", False),
         ({"group": "unknown", "status": "unreachable", "stale": True}, "Unreachable", True),
-        ({"group": "unknown", "status": "upstream_error", "taken_at": None}, "ChatGPT has a fault", True),
+        (
+            {"group": "unknown", "status": "upstream_error", "taken_at": None},
+            "ChatGPT has a fault",
+            True,
+        ),
         ({"group": "unknown", "status": "pending", "taken_at": None}, "Not read yet", False),
         ({"group": "paused", "status": "paused"}, "Paused", False),
         ({"group": "unknown", "status": "something_new"}, "Something new", True),
@@ -138,10 +190,24 @@ UNLIMITED = {"has_credits": False, "unlimited": True, "balance": None}
 def test_state_says_what_to_make_of_an_account(changes, word, is_failing):
     found = filters.state(row(**changes))
 
-    assert (found.group, found.word, found.is_failing) == (changes.get("group", "usable"), word, is_failing)
+    assert (found.group, found.word, found.is_failing) == (
+        changes.get("group", "usable"),
+        word,
+        is_failing,
+    )
 
 
-@pytest.mark.parametrize("status", ["rate_limited", "bad_response", "unreachable", "forbidden", "address_blocked", "upstream_error"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        "rate_limited",
+        "bad_response",
+        "unreachable",
+        "forbidden",
+        "address_blocked",
+        "upstream_error",
+    ],
+)
 def test_a_failed_last_answer_shows_at_once_also_beside_a_fresh_reading(status):
     found = filters.state(row(status=status))
 
@@ -159,7 +225,10 @@ def test_every_group_has_its_word_and_each_state_that_is_not_ok_says_what_to_do(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"windows": [window(88), window(60, "weekly"), window(0, "model:x:weekly")]}, "88\u202f% / 60\u202f%"),
+        (
+            {"windows": [window(88), window(60, "weekly"), window(0, "model:x:weekly")]},
+            "88\u202f% / 60\u202f%",
+        ),
         ({"windows": [window(39, "monthly")]}, "39\u202f%"),
         ({"windows": [], "credits": UNLIMITED}, "no limit"),
         ({"windows": [], "credits": CREDITS}, "on credits"),
@@ -176,27 +245,44 @@ def test_a_block_without_an_end_says_what_to_do():
 
 
 def test_a_reached_spend_limit_names_who_can_help():
-    assert "owner" in (filters.state(row(group="blocked", blocked=True, spend_reached=True)).advice or "")
+    assert "owner" in (
+        filters.state(row(group="blocked", blocked=True, spend_reached=True)).advice or ""
+    )
 
 
 def test_times_on_a_page_carry_the_moment_for_the_script(app):
     with app.test_request_context():
-        page = render_template_string("{{ at|clock(n) }} {{ at|countdown(n) }} {{ none|ago(n) }}", at="2026-11-21T14:00:00Z", n=NOW, none=None)
+        page = render_template_string(
+            "{{ at|clock(n) }} {{ at|countdown(n) }} {{ none|ago(n) }}",
+            at="2026-11-21T14:00:00Z",
+            n=NOW,
+            none=None,
+        )
 
     moment = '<time datetime="2026-11-21T14:00:00Z"'
-    assert page == f'{moment} data-t="clock">14:00 UTC</time> {moment} data-t="countdown">in 1 h 55 m</time> never'
+    assert (
+        page == f'{moment} data-t="clock">14:00 UTC</time> {moment} data-t="countdown">in 1 h 55 '
+        f"m</time> never"
+    )
 
 
 def test_a_message_keeps_its_words_and_gets_times_for_the_reader(app):
     with app.test_request_context():
-        page = render_template_string("{{ m|with_times(n) }}", m="<b> expired at 2026-11-21T10:00:00Z; sign in", n=NOW)
+        page = render_template_string(
+            "{{ m|with_times(n) }}", m="<b> expired at 2026-11-21T10:00:00Z; sign in", n=NOW
+        )
 
-    assert page == '&lt;b&gt; expired at <time datetime="2026-11-21T10:00:00Z" data-t="clock">10:00 UTC</time>; sign in'
+    assert (
+        page == '&lt;b&gt; expired at <time datetime="2026-11-21T10:00:00Z" data-t="clock">10:00 '
+        "UTC</time>; sign in"
+    )
 
 
 def test_a_time_that_smuggles_markup_in_is_written_anew(app):
     with app.test_request_context():
-        assert render_template_string("{{ t|clock(n) }}", t="2026-11-21<14:00:00+00:00", n=NOW).startswith('<time datetime="2026-11-21T14:00:00Z"')
+        assert render_template_string(
+            "{{ t|clock(n) }}", t="2026-11-21<14:00:00+00:00", n=NOW
+        ).startswith('<time datetime="2026-11-21T14:00:00Z"')
 
 
 def test_addresses_of_static_files_change_with_their_content(tmp_path):
@@ -258,4 +344,8 @@ def test_only_a_few_parts_are_kept():
 def test_words_for_counts_and_durations():
     assert filters.plural(1, "account") == "1 account"
     assert filters.plural(12_060, "refresh", "refreshes") == "12,060 refreshes"
-    assert [filters.milliseconds(v) for v in (None, 412.3, 30_012)] == ["–", "412\u202fms", "30.0\u202fs"]
+    assert [filters.milliseconds(v) for v in (None, 412.3, 30_012)] == [
+        "–",
+        "412\u202fms",
+        "30.0\u202fs",
+    ]

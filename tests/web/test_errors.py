@@ -1,4 +1,6 @@
-"""Errors as answers: pages in the app's own style, JSON for programs, and nothing of the inside in either."""
+"""Errors as answers: pages in the app's own style, JSON for programs, and nothing of the inside in
+either.
+"""
 
 import io
 import logging
@@ -112,7 +114,11 @@ def test_the_apps_own_errors_have_their_codes_and_words(app, what, status, code,
     assert told in page.text
     assert api.get_json()["error"]["code"] == code
     assert told in api.get_json()["error"]["message"]
-    assert not any(secret in answer.text for answer in (page, api) for secret in (CANARY, "/secret/path", "Traceback"))
+    assert not any(
+        secret in answer.text
+        for answer in (page, api)
+        for secret in (CANARY, "/secret/path", "Traceback")
+    )
 
 
 @pytest.mark.parametrize(("what", "seconds"), [("busy", "2"), ("broken", "30"), ("guesses", "42")])
@@ -141,7 +147,16 @@ def test_nobody_writes_lines_into_the_log_by_an_address(app, caplog):
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/api/nowhere", "/accounts/", "/static/../../etc/passwd", "/static/nowhere.css", "/%00", "/accounts/%ff"]
+    "path",
+    [
+        "/nowhere",
+        "/api/nowhere",
+        "/accounts/",
+        "/static/../../etc/passwd",
+        "/static/nowhere.css",
+        "/%00",
+        "/accounts/%ff",
+    ],
 )
 def test_what_is_not_there_is_404(app, path):
     assert Browser(app).signed_in().get(path).status_code == 404
@@ -170,7 +185,13 @@ def test_hostile_addresses_are_not_repeated_as_code(app):
 
 @pytest.mark.parametrize(
     ("accept", "is_json"),
-    [("application/json", True), ("text/html", False), ("*/*", False), ("", False), ("text/html,application/xhtml+xml,*/*;q=0.8", False)],
+    [
+        ("application/json", True),
+        ("text/html", False),
+        ("*/*", False),
+        ("", False),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", False),
+    ],
 )
 def test_who_asks_for_json_gets_it(app, accept, is_json):
     assert Browser(app).get("/fail/404", Accept=accept).is_json is is_json
@@ -193,14 +214,24 @@ FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundar
 
 
 def part(name: str, content: bytes, file: bool = False) -> bytes:
-    """One part of a form, made by hand: Werkzeug's own would put large ones into files that stay open."""
-    return b'--cut\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n' % (name.encode(), b'; filename="f.json"' if file else b"", content)
+    """One part of a form, made by hand: Werkzeug's own would put large ones into files that stay
+    open.
+    """
+    return b'--cut\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n' % (
+        name.encode(),
+        b'; filename="f.json"' if file else b"",
+        content,
+    )
 
 
 def post(app, body: bytes, content_type: str, length: int | None = None, **environ):
     environ |= {"CONTENT_LENGTH": str(len(body) if length is None else length)}
     return app.test_client().post(
-        "/form", input_stream=io.BytesIO(body), content_type=content_type, headers=make_token(app), environ_overrides=environ
+        "/form",
+        input_stream=io.BytesIO(body),
+        content_type=content_type,
+        headers=make_token(app),
+        environ_overrides=environ,
     )
 
 
@@ -264,7 +295,13 @@ def make_app_on_broken_database(instance_dir):
     broken = instance_dir / "broken.sqlite"
     broken.write_bytes(b"this is no database" * 100)
     return create_app(
-        config.load({"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(instance_dir), "QUOTA_DATABASE_URL": f"sqlite:///{broken}"})
+        config.load(
+            {
+                "QUOTA_INSTANCE_DIR": str(instance_dir),
+                "QUOTA_ACCOUNT_DIR": str(instance_dir),
+                "QUOTA_DATABASE_URL": f"sqlite:///{broken}",
+            }
+        )
     )
 
 
@@ -279,7 +316,9 @@ def test_strangers_learn_the_kind_of_trouble_and_the_log_its_words_once(instance
     assert "broken.sqlite" in said[0]
 
 
-@pytest.mark.parametrize(("who", "is_told"), [("stranger", False), ("session", True), ("token", True)])
+@pytest.mark.parametrize(
+    ("who", "is_told"), [("stranger", False), ("session", True), ("token", True)]
+)
 def test_who_is_signed_in_is_told_what_is_wrong_with_the_schedule(instance_dir, who, is_told):
     app = make_app(instance_dir)
     browser, headers = Browser(app), make_token(app) if who == "token" else {}
@@ -289,7 +328,9 @@ def test_who_is_signed_in_is_told_what_is_wrong_with_the_schedule(instance_dir, 
     answer = browser.client.get("/readyz", headers=headers)
 
     assert (answer.status_code, answer.get_json()["reason"]) == (503, "schedule")
-    assert answer.get_json().get("message") == ("the schedule does not run here" if is_told else None)
+    assert answer.get_json().get("message") == (
+        "the schedule does not run here" if is_told else None
+    )
 
 
 def test_a_key_that_cannot_be_read_is_503_and_health_answers(instance_dir):
@@ -306,7 +347,9 @@ def test_a_page_that_cannot_be_drawn_does_not_hide_the_error(app):
     app.jinja_env.globals["version"] = property()
     app.jinja_env.filters.clear()
     del app.view_functions["dashboard.index"]
-    app.url_map = type(app.url_map)([rule.empty() for rule in app.url_map.iter_rules() if rule.endpoint != "dashboard.index"])
+    app.url_map = type(app.url_map)(
+        [rule.empty() for rule in app.url_map.iter_rules() if rule.endpoint != "dashboard.index"]
+    )
 
     answer = Browser(app).get("/fail/403")
 
@@ -315,7 +358,10 @@ def test_a_page_that_cannot_be_drawn_does_not_hide_the_error(app):
 
 
 def test_a_mistyped_address_is_not_taken_for_an_account(app):
-    nowhere, account = Browser(app).signed_in().get("/acounts/alice"), Browser(app).get("/fail/missing")
+    nowhere, account = (
+        Browser(app).signed_in().get("/acounts/alice"),
+        Browser(app).get("/fail/missing"),
+    )
 
     assert "Check the address" in nowhere.text
     assert "renamed or deleted" not in nowhere.text

@@ -13,7 +13,17 @@ def pages(app: Flask):
     browser = Browser(app).signed_in()
     yield from (
         browser.get(path)
-        for path in ("/", "/settings", "/auth", "/login", "/nowhere", "/accounts/nobody", "/api/results", "/api/history?range=x", "/refresh")
+        for path in (
+            "/",
+            "/settings",
+            "/auth",
+            "/login",
+            "/nowhere",
+            "/accounts/nobody",
+            "/api/results",
+            "/api/history?range=x",
+            "/refresh",
+        )
     )
     yield browser.client.put("/")
     yield browser.client.options("/")
@@ -54,7 +64,10 @@ def test_a_bugs_answer_has_the_headers_too(instance_dir):
 def test_static_files_may_be_kept_and_for_good_where_their_address_says_so(instance_dir):
     client = make_app(instance_dir).test_client()
 
-    plain, versioned = client.get("/static/css/app.css", buffered=True), client.get("/static/css/app.css?v=1", buffered=True)
+    plain, versioned = (
+        client.get("/static/css/app.css", buffered=True),
+        client.get("/static/css/app.css?v=1", buffered=True),
+    )
 
     assert plain.headers["Cache-Control"] == "no-cache"
     assert versioned.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -66,4 +79,6 @@ def test_static_files_may_be_kept_and_for_good_where_their_address_says_so(insta
 def test_no_page_has_inline_code_or_styles(instance_dir):
     for answer in pages(make_app(instance_dir)):
         if "html" in (answer.content_type or ""):
-            assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*(src=|application/json))", answer.text), answer.request.path
+            assert not re.search(
+                r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*(src=|application/json))", answer.text
+            ), answer.request.path

@@ -52,9 +52,15 @@ def test_a_malformed_name_is_refused_and_not_repeated(client, host):
 
 
 @pytest.mark.parametrize("settings", [{"QUOTA_AUTH": "off"}, {}, PROXY])
-@pytest.mark.parametrize("path", ["/", "/api/results", "/healthz", "/static/css/app.css", "/nowhere", "/login"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/results", "/healthz", "/static/css/app.css", "/nowhere", "/login"]
+)
 def test_foreign_names_are_refused_everywhere_in_every_mode(instance_dir, settings, path):
-    answer = make_app(instance_dir, **settings).test_client().get(path, headers={"Host": "rebound.example"})
+    answer = (
+        make_app(instance_dir, **settings)
+        .test_client()
+        .get(path, headers={"Host": "rebound.example"})
+    )
 
     assert answer.status_code == 400
 

@@ -1,4 +1,6 @@
-"""What an account has decides what pages show of it: absent, unknown and unlimited are three words."""
+"""What an account has decides what pages show of it: absent, unknown and unlimited are three
+words.
+"""
 
 import re
 import xml.etree.ElementTree as ET
@@ -106,9 +108,21 @@ def test_a_chart_of_no_limit_says_so(kinds, browser):
     ("name", "said", "unsaid"),
     [
         ("frank", ["Monthly", "39 % left"], ["Five-hour", "Weekly", "read yet"]),
-        ("mia", ["No limit: the credits of this plan are unlimited.", "Credits unlimited"], ["read yet", "Five-hour"]),
-        ("olga", ["No window: this plan is paid from credits.", "Credits 62,500"], ["read yet", "Five-hour"]),
-        ("new", ["Not read yet.", "The first line begins with the first answer."], ["No limit", "Five-hour"]),
+        (
+            "mia",
+            ["No limit: the credits of this plan are unlimited.", "Credits unlimited"],
+            ["read yet", "Five-hour"],
+        ),
+        (
+            "olga",
+            ["No window: this plan is paid from credits.", "Credits 62,500"],
+            ["read yet", "Five-hour"],
+        ),
+        (
+            "new",
+            ["Not read yet.", "The first line begins with the first answer."],
+            ["No limit", "Five-hour"],
+        ),
     ],
 )
 def test_an_accounts_page_shows_what_it_has(kinds, browser, name, said, unsaid):
@@ -127,7 +141,10 @@ def test_first_charts_say_when_the_first_line_comes(installation, browser):
 
     page = browser.get("/").text
     assert 'class="plot"' not in page
-    assert "Nothing has been read yet. The first line begins with the first answer, about 20:00 CST" in words(page)
+    assert (
+        "Nothing has been read yet. The first line begins with the first answer, about 20:00 CST"
+        in words(page)
+    )
 
 
 def test_young_charts_say_why_there_is_so_little_on_them(kinds, browser):

@@ -32,7 +32,14 @@ def test_names_that_read_alike_are_marked_both(one, other):
 
 
 @pytest.mark.parametrize(
-    "given", [[LATIN, "alice 2", "al1ce", "Bob"], [CYRILLIC], ["\u043c\u0430\u0440\u0438\u044f", "maria"], ["团队", "团队 2"], []]
+    "given",
+    [
+        [LATIN, "alice 2", "al1ce", "Bob"],
+        [CYRILLIC],
+        ["\u043c\u0430\u0440\u0438\u044f", "maria"],
+        ["团队", "团队 2"],
+        [],
+    ],
 )
 def test_names_that_differ_or_stand_alone_are_not(given):
     assert marks(given) == {}
@@ -53,12 +60,18 @@ def test_a_long_name_is_folded_once_it_is_one(normalised):
 def two(installation):
     for number, name in enumerate((LATIN, CYRILLIC)):
         account_service.add(
-            installation.services.cipher, name, auth_file.parse(document(f"acct-{number}", f"user-{number}")), installation.now, "test"
+            installation.services.cipher,
+            name,
+            auth_file.parse(document(f"acct-{number}", f"user-{number}")),
+            installation.now,
+            "test",
         )
     return installation
 
 
-@pytest.mark.parametrize("path", ["/", "/auth", f"/accounts/{CYRILLIC}", f"/auth/delete?name={CYRILLIC}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/auth", f"/accounts/{CYRILLIC}", f"/auth/delete?name={CYRILLIC}"]
+)
 def test_pages_mark_them(two, browser, path):
     assert MARK in browser.get(path).text
 

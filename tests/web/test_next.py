@@ -42,15 +42,47 @@ def test_anything_else_leads_to_the_dashboard(app, target):
         assert security.safe_next(target) == "/"
 
 
-STARTS = ["", "/", "//", "/\\", "\\", "http://", "https:", "/.", "/..", "/%2f", "/%5c", "\t/", "/\t", "/;", "/@", "/:", " /"]
-ENDS = ["x.example", "/x.example", "\\x.example", "@x.example", "x.example/%2e%2e", ":80@x.example", "%0d%0aA:x", "x.example\r\nA: b", "[x.example]"]
+STARTS = [
+    "",
+    "/",
+    "//",
+    "/\\",
+    "\\",
+    "http://",
+    "https:",
+    "/.",
+    "/..",
+    "/%2f",
+    "/%5c",
+    "\t/",
+    "/\t",
+    "/;",
+    "/@",
+    "/:",
+    " /",
+]
+ENDS = [
+    "x.example",
+    "/x.example",
+    "\\x.example",
+    "@x.example",
+    "x.example/%2e%2e",
+    ":80@x.example",
+    "%0d%0aA:x",
+    "x.example\r\nA: b",
+    "[x.example]",
+]
 
 
 def test_no_spelling_leads_to_another_site(app):
     with app.test_request_context("/login"):
         targets = [security.safe_next(start + end) for start, end in product(STARTS, ENDS)]
 
-    assert [target for target in targets if not re.fullmatch(r"/([^/\\].*)?", target) or urlsplit(target).netloc] == []
+    assert [
+        target
+        for target in targets
+        if not re.fullmatch(r"/([^/\\].*)?", target) or urlsplit(target).netloc
+    ] == []
 
 
 def test_under_a_prefix_one_stays_below_it(app):

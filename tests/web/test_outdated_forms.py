@@ -1,4 +1,6 @@
-"""A page that was left open means what it showed: not another login that has the name by now, and not a state that is over."""
+"""A page that was left open means what it showed: not another login that has the name by now, and
+not a state that is over.
+"""
 
 import re
 from html import unescape
@@ -32,7 +34,10 @@ def alice(installation):
 def forms(browser, path: str) -> dict[str, dict[str, str]]:
     """What each form of a page sends by itself, by where it goes."""
     found = FORM.finditer(browser.get(path).text)
-    return {form[1]: {name: unescape(value) for name, value in HIDDEN.findall(form[0])} for form in found}
+    return {
+        form[1]: {name: unescape(value) for name, value in HIDDEN.findall(form[0])}
+        for form in found
+    }
 
 
 def replace_alice(installation, account_id: str = "acct-new") -> None:
@@ -40,19 +45,31 @@ def replace_alice(installation, account_id: str = "acct-new") -> None:
     account_service.remove("alice", installation.now, "test")
     while prune.purge_deleted():
         pass
-    account_service.add(installation.services.cipher, "alice", auth_file.parse(document(account_id)), installation.now, "test")
+    account_service.add(
+        installation.services.cipher,
+        "alice",
+        auth_file.parse(document(account_id)),
+        installation.now,
+        "test",
+    )
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_form_about_an_account_says_which_it_showed(alice, browser, path):
-    found = {where: fields for where, fields in forms(browser, path).items() if where.startswith("/auth/")}
+    found = {
+        where: fields
+        for where, fields in forms(browser, path).items()
+        if where.startswith("/auth/")
+    }
 
     assert set(found) == PAGES[path]
     assert {fields["id"] for fields in found.values()} == {str(alice.account("alice").id)}
     assert all(("version" in fields) == (where == "/auth/save") for where, fields in found.items())
 
 
-@pytest.mark.parametrize(("path", "act"), [(path, act) for path, acts in PAGES.items() for act in sorted(acts)])
+@pytest.mark.parametrize(
+    ("path", "act"), [(path, act) for path, acts in PAGES.items() for act in sorted(acts)]
+)
 def test_a_page_left_open_does_nothing_to_another_login_of_the_name(alice, browser, path, act):
     fields = forms(browser, path)[act]
     replace_alice(alice)
@@ -62,7 +79,10 @@ def test_a_page_left_open_does_nothing_to_another_login_of_the_name(alice, brows
 
     assert answer.status_code == 409
     assert "alice: has changed since that page was loaded" in answer.text
-    assert alice.rows("SELECT id, name, chatgpt_account_id, paused_at, deleted_at FROM account") == before
+    assert (
+        alice.rows("SELECT id, name, chatgpt_account_id, paused_at, deleted_at FROM account")
+        == before
+    )
 
 
 def test_an_id_is_never_given_twice(alice):
@@ -74,8 +94,12 @@ def test_an_id_is_never_given_twice(alice):
 
 
 def test_a_page_that_still_holds_acts(alice, browser):
-    saved = browser.post("/auth/save", **forms(browser, "/auth/edit?name=alice")["/auth/save"], name="alice 2")
-    deleted = browser.post("/auth/delete", **forms(browser, "/auth/delete?name=alice 2")["/auth/delete"])
+    saved = browser.post(
+        "/auth/save", **forms(browser, "/auth/edit?name=alice")["/auth/save"], name="alice 2"
+    )
+    deleted = browser.post(
+        "/auth/delete", **forms(browser, "/auth/delete?name=alice 2")["/auth/delete"]
+    )
 
     assert (saved.status_code, deleted.status_code) == (303, 303)
     assert alice.names() == []
@@ -91,7 +115,14 @@ def test_a_rename_is_a_change_too(alice, browser):
 
 def test_an_edit_knows_the_tokens_that_it_replaces(alice, browser):
     fields = forms(browser, "/auth/edit?name=alice")["/auth/save"]
-    account_service.edit(alice.services.cipher, "alice", "alice", auth_file.parse(document(user_id="user-1")), NOW, "test")
+    account_service.edit(
+        alice.services.cipher,
+        "alice",
+        "alice",
+        auth_file.parse(document(user_id="user-1")),
+        NOW,
+        "test",
+    )
 
     assert browser.post("/auth/save", **fields, name="alice 2").status_code == 409
     assert alice.names() == ["alice"]
@@ -121,7 +152,11 @@ def test_a_list_of_tokens_left_open_revokes_no_other_token(installation, browser
     browser.post("/settings/tokens", name="nightly")
     fields = forms(browser, "/settings")["/settings/tokens/revoke"]
     browser.post("/settings/tokens/revoke", **fields)
-    installation.execute("INSERT INTO api_token (name, hash, can_write, created_at) VALUES ('nightly', 'x', false, :at)", at=NOW + 60)
+    installation.execute(
+        "INSERT INTO api_token (name, hash, can_write, created_at) VALUES ('nightly', 'x', false, "
+        ":at)",
+        at=NOW + 60,
+    )
 
     assert browser.post("/settings/tokens/revoke", **fields).status_code == 409
     assert installation.rows("SELECT name FROM api_token") == [("nightly",)]

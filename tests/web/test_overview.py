@@ -9,7 +9,13 @@ NOW = 1_795_262_700  # 2026-11-21T12:05:00Z
 
 def row(name, five=None, weekly=None, **changes):
     windows = [
-        {"key": k, "label": k, "remaining_percent": v, "used_percent": 100 - v, "resets_at": f"2026-11-21T{h}:00:00Z"}
+        {
+            "key": k,
+            "label": k,
+            "remaining_percent": v,
+            "used_percent": 100 - v,
+            "resets_at": f"2026-11-21T{h}:00:00Z",
+        }
         for k, v, h in (("five_hour", five, 14), ("weekly", weekly, 20))
         if v is not None
     ]
@@ -115,7 +121,12 @@ def test_each_group_has_its_heading_and_its_rows():
 def test_nonsense_in_the_address_is_the_default(args):
     found = dashboard_table.table(ROWS, args, NOW)
 
-    assert (found["sort"], found["backwards"], found["show"], found["range"]) == ("rank", False, "all", "24h")
+    assert (found["sort"], found["backwards"], found["show"], found["range"]) == (
+        "rank",
+        False,
+        "all",
+        "24h",
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +147,9 @@ def test_filters_let_their_groups_through(show, names):
     assert shown(show=show) == names
 
 
-@pytest.mark.parametrize(("q", "names"), [("ALI", ["alice"]), ("carol@", ["carol"]), ("pro", ["bob"]), ("zz", [])])
+@pytest.mark.parametrize(
+    ("q", "names"), [("ALI", ["alice"]), ("carol@", ["carol"]), ("pro", ["bob"]), ("zz", [])]
+)
 def test_search_finds_names_addresses_and_plans(q, names):
     assert shown(q=q) == names
 
@@ -169,7 +182,13 @@ def test_the_next_reset_is_that_of_a_blocked_account_if_one_waits():
 
 
 def test_a_window_of_any_length_can_be_the_next_reset_and_a_models_cannot():
-    odd = {"key": "window:3600", "label": "1 hour", "remaining_percent": 50, "used_percent": 50, "resets_at": "2026-11-21T12:30:00Z"}
+    odd = {
+        "key": "window:3600",
+        "label": "1 hour",
+        "remaining_percent": 50,
+        "used_percent": 50,
+        "resets_at": "2026-11-21T12:30:00Z",
+    }
     model = odd | {"key": "model:x:weekly", "label": "x", "resets_at": "2026-11-21T12:10:00Z"}
     found = dashboard_table.next_reset([row("alice", windows=[model, odd])], NOW)
 
@@ -188,4 +207,9 @@ def test_otherwise_the_next_reset_is_the_earliest_of_a_window_in_use():
 def test_no_accounts_are_no_fault():
     found = dashboard_table.table([], {}, NOW)
 
-    assert (found["rows"], found["total"], found["best"], found["next_reset"]) == ([], 0, None, None)
+    assert (found["rows"], found["total"], found["best"], found["next_reset"]) == (
+        [],
+        0,
+        None,
+        None,
+    )

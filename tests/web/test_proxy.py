@@ -1,4 +1,6 @@
-"""Behind reverse proxies: whose forwarded headers count, which address a visitor has, and the path that the app lives under."""
+"""Behind reverse proxies: whose forwarded headers count, which address a visitor has, and the path
+that the app lives under.
+"""
 
 import re
 from typing import Any
@@ -16,10 +18,14 @@ TRUSTED = {"QUOTA_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::/32"}
 
 
 def settings(**environ: str) -> Settings:
-    return config.load({"QUOTA_ACCOUNT_DIR": "/tmp/none", "QUOTA_INSTANCE_DIR": "/tmp/none", **environ})
+    return config.load(
+        {"QUOTA_ACCOUNT_DIR": "/tmp/none", "QUOTA_INSTANCE_DIR": "/tmp/none", **environ}
+    )
 
 
-def through(peer: str | None, headers: dict[str, str], path: str = "/", script: str = "", **environ: str) -> dict[str, Any]:
+def through(
+    peer: str | None, headers: dict[str, str], path: str = "/", script: str = "", **environ: str
+) -> dict[str, Any]:
     """What the app below the door sees of a request."""
     seen: dict[str, Any] = {}
     request: dict[str, Any] = {
@@ -129,20 +135,37 @@ def test_from_a_stranger_every_forwarded_and_user_header_is_dropped(peer):
     seen = through(peer, headers, **TRUSTED)
 
     assert {name for name in seen if name.startswith("HTTP_")} == {"HTTP_HOST"}
-    assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"], seen["SCRIPT_NAME"], seen["REMOTE_ADDR"]) == ("direct", "http", "", peer)
+    assert (
+        seen["HTTP_HOST"],
+        seen["wsgi.url_scheme"],
+        seen["SCRIPT_NAME"],
+        seen["REMOTE_ADDR"],
+    ) == ("direct", "http", "", peer)
 
 
 def test_the_user_header_may_have_another_name():
-    for peer, expected in ((PROXY, {"HTTP_X_AUTH_USER": "maria", "HTTP_REMOTE_USER": "eve"}), (STRANGER, {"HTTP_REMOTE_USER": "eve"})):
-        seen = through(peer, {"X-Auth-User": "maria", "Remote-User": "eve"}, QUOTA_PROXY_USER_HEADER="X-Auth-User", **TRUSTED)
+    for peer, expected in (
+        (PROXY, {"HTTP_X_AUTH_USER": "maria", "HTTP_REMOTE_USER": "eve"}),
+        (STRANGER, {"HTTP_REMOTE_USER": "eve"}),
+    ):
+        seen = through(
+            peer,
+            {"X-Auth-User": "maria", "Remote-User": "eve"},
+            QUOTA_PROXY_USER_HEADER="X-Auth-User",
+            **TRUSTED,
+        )
         assert {name: value for name, value in seen.items() if "USER" in name} == expected
 
 
 def test_a_forwarded_user_header_can_be_the_one_that_counts():
     environ = {"QUOTA_PROXY_USER_HEADER": "X-Forwarded-User", **TRUSTED}
 
-    assert through(PROXY, {"X-Forwarded-User": "maria"}, **environ)["HTTP_X_FORWARDED_USER"] == "maria"
-    assert "HTTP_X_FORWARDED_USER" not in through(STRANGER, {"X-Forwarded-User": "maria"}, **environ)
+    assert (
+        through(PROXY, {"X-Forwarded-User": "maria"}, **environ)["HTTP_X_FORWARDED_USER"] == "maria"
+    )
+    assert "HTTP_X_FORWARDED_USER" not in through(
+        STRANGER, {"X-Forwarded-User": "maria"}, **environ
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,13 +185,27 @@ def test_a_forwarded_user_header_can_be_the_one_that_counts():
 )
 def test_what_a_trusted_proxy_says_counts(header, value, key, expected):
     assert through(PROXY, {header: value}, **TRUSTED)[key] == expected
-    assert through(STRANGER, {header: value}, **TRUSTED)[key] != expected or expected in ("http", "")
+    assert through(STRANGER, {header: value}, **TRUSTED)[key] != expected or expected in (
+        "http",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
     ("header", "value"),
     [
-        *(("X-Forwarded-Proto", value) for value in ("", "https,http", "https, https", "ftp", "javascript", "https://", "http s")),
+        *(
+            ("X-Forwarded-Proto", value)
+            for value in (
+                "",
+                "https,http",
+                "https, https",
+                "ftp",
+                "javascript",
+                "https://",
+                "http s",
+            )
+        ),
         *(
             ("X-Forwarded-Host", value)
             for value in (
@@ -187,7 +224,20 @@ def test_what_a_trusted_proxy_says_counts(header, value, key, expected):
         ),
         *(
             ("X-Forwarded-Prefix", value)
-            for value in ("", "quota", "//quota", "/a//b", "/..", "/a/../b", "/a,/b", "/a b", "/\\x", "/.hidden", "/%2e", "http://x")
+            for value in (
+                "",
+                "quota",
+                "//quota",
+                "/a//b",
+                "/..",
+                "/a/../b",
+                "/a,/b",
+                "/a b",
+                "/\\x",
+                "/.hidden",
+                "/%2e",
+                "http://x",
+            )
         ),
     ],
 )
@@ -196,13 +246,19 @@ def test_what_is_malformed_or_there_twice_is_refused(header, value):
 
     assert seen[REFUSED][0] == 400
     assert header in seen[REFUSED][1]
-    assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"], seen["SCRIPT_NAME"]) == ("direct", "http", "")
+    assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"], seen["SCRIPT_NAME"]) == (
+        "direct",
+        "http",
+        "",
+    )
 
 
 def test_a_refused_request_gets_a_page_that_names_the_header(instance_dir):
     browser = Browser(make_app(instance_dir, **TRUSTED), REMOTE_ADDR=PROXY)
 
-    page, api = (browser.get(path, X_Forwarded_Proto="https,http") for path in ("/login", "/api/results"))
+    page, api = (
+        browser.get(path, X_Forwarded_Proto="https,http") for path in ("/login", "/api/results")
+    )
 
     assert page.status_code == api.status_code == 400
     assert "X-Forwarded-Proto" in page.text
@@ -234,7 +290,11 @@ def test_a_refused_request_gets_a_page_that_names_the_header(instance_dir):
 def test_the_app_lives_under_its_prefix(path, script, expected):
     seen = through(STRANGER, {}, path, script, QUOTA_URL_PREFIX="/quota")
 
-    assert seen[REFUSED][0] == expected if expected == 404 else (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == expected
+    assert (
+        seen[REFUSED][0] == expected
+        if expected == 404
+        else (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == expected
+    )
     assert (REFUSED in seen) == (expected == 404)
 
 
@@ -255,10 +315,16 @@ def test_outside_of_the_prefix_a_page_says_where_to_look(instance_dir):
 
 
 @pytest.mark.parametrize(
-    ("peer", "who"), [(PROXY, "X-Forwarded-Prefix: /quota."), (STRANGER, "X-Forwarded-Prefix: /quota from an address in QUOTA_TRUSTED_PROXIES.")]
+    ("peer", "who"),
+    [
+        (PROXY, "X-Forwarded-Prefix: /quota."),
+        (STRANGER, "X-Forwarded-Prefix: /quota from an address in QUOTA_TRUSTED_PROXIES."),
+    ],
 )
 def test_a_proxy_that_cuts_the_prefix_is_told_what_it_lacks(instance_dir, peer, who):
-    answer = Browser(make_app(instance_dir, QUOTA_URL_PREFIX="/quota", **TRUSTED), REMOTE_ADDR=peer).get("/login")
+    answer = Browser(
+        make_app(instance_dir, QUOTA_URL_PREFIX="/quota", **TRUSTED), REMOTE_ADDR=peer
+    ).get("/login")
 
     assert answer.status_code == 404
     assert "its reverse proxy cuts /quota off the path" in answer.text
@@ -275,7 +341,9 @@ def test_every_link_form_and_redirect_stays_below_the_prefix(instance_dir):
         data={
             "password": PASSWORD,
             "next": "/a/b/settings",
-            "csrf_token": re.findall(r'csrf_token" value="([^"]+)', browser.get("/a/b/login").text)[0],
+            "csrf_token": re.findall(r'csrf_token" value="([^"]+)', browser.get("/a/b/login").text)[
+                0
+            ],
         },
         headers={"Origin": "http://localhost"},
     )
@@ -300,14 +368,25 @@ def test_a_forwarded_prefix_sets_the_cookies_path(instance_dir):
 
 def test_behind_a_trusted_proxy_https_makes_the_cookie_secure(instance_dir):
     app = make_app(instance_dir, QUOTA_TRUSTED_HOSTS="quota.example.org", **TRUSTED)
-    headers = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "quota.example.org", "X_Forwarded_For": VISITOR}
+    headers = {
+        "X_Forwarded_Proto": "https",
+        "X_Forwarded_Host": "quota.example.org",
+        "X_Forwarded_For": VISITOR,
+    }
 
-    assert "Secure" in Browser(app, REMOTE_ADDR=PROXY).get("/login", **headers).headers["Set-Cookie"]
-    assert "Secure" not in Browser(app, REMOTE_ADDR=STRANGER).get("/login", **headers).headers["Set-Cookie"]
+    assert (
+        "Secure" in Browser(app, REMOTE_ADDR=PROXY).get("/login", **headers).headers["Set-Cookie"]
+    )
+    assert (
+        "Secure"
+        not in Browser(app, REMOTE_ADDR=STRANGER).get("/login", **headers).headers["Set-Cookie"]
+    )
 
 
 def test_a_forwarded_host_must_be_a_trusted_one(instance_dir):
-    answer = Browser(make_app(instance_dir, **TRUSTED), REMOTE_ADDR=PROXY).get("/login", X_Forwarded_Host="quota.example.org")
+    answer = Browser(make_app(instance_dir, **TRUSTED), REMOTE_ADDR=PROXY).get(
+        "/login", X_Forwarded_Host="quota.example.org"
+    )
 
     assert answer.status_code == 400
     assert "QUOTA_TRUSTED_HOSTS=quota.example.org" in answer.text
@@ -316,7 +395,10 @@ def test_a_forwarded_host_must_be_a_trusted_one(instance_dir):
 def test_made_up_addresses_do_not_help_to_guess(instance_dir):
     browser = Browser(make_app(instance_dir), REMOTE_ADDR=STRANGER)
 
-    answers = [browser.sign_in("wrong password", headers={"X-Forwarded-For": f"10.9.8.{i}"}).status_code for i in range(20)]
+    answers = [
+        browser.sign_in("wrong password", headers={"X-Forwarded-For": f"10.9.8.{i}"}).status_code
+        for i in range(20)
+    ]
 
     assert answers == [401] * throttle.PER_MINUTE + [429] * 15
     assert Browser(browser.client.application, REMOTE_ADDR=VISITOR).sign_in().status_code == 303
@@ -326,16 +408,25 @@ def test_visitors_of_one_proxy_are_slowed_down_each_for_himself(instance_dir):
     app = make_app(instance_dir, **TRUSTED)
     browser = Browser(app, REMOTE_ADDR=PROXY)
     for _ in range(throttle.PER_MINUTE + 1):
-        last = browser.sign_in("wrong password", headers={"X-Forwarded-For": f"1.2.3.4, {STRANGER}"})
+        last = browser.sign_in(
+            "wrong password", headers={"X-Forwarded-For": f"1.2.3.4, {STRANGER}"}
+        )
     assert last.status_code == 429
 
-    assert Browser(app, REMOTE_ADDR=PROXY).sign_in(headers={"X-Forwarded-For": VISITOR}).status_code == 303
+    assert (
+        Browser(app, REMOTE_ADDR=PROXY).sign_in(headers={"X-Forwarded-For": VISITOR}).status_code
+        == 303
+    )
 
 
 def test_nobody_names_himself_where_a_proxy_signs_people_in(instance_dir):
     app = make_app(instance_dir, QUOTA_AUTH="proxy", **TRUSTED)
 
     assert Browser(app, REMOTE_ADDR=PROXY).get("/settings", Remote_User="maria").status_code == 200
-    assert Browser(app, REMOTE_ADDR=STRANGER).get("/settings", Remote_User="maria").status_code == 303
+    assert (
+        Browser(app, REMOTE_ADDR=STRANGER).get("/settings", Remote_User="maria").status_code == 303
+    )
     assert Browser(app, REMOTE_ADDR=STRANGER).get("/login", Remote_User="maria").status_code == 401
-    assert Browser(app, REMOTE_ADDR=STRANGER).get("/api/results", **make_token(app)).status_code == 200
+    assert (
+        Browser(app, REMOTE_ADDR=STRANGER).get("/api/results", **make_token(app)).status_code == 200
+    )

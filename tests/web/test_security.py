@@ -1,4 +1,6 @@
-"""The one guard before every request: who gets where, from which page, under which name, and with which headers on the answer."""
+"""The one guard before every request: who gets where, from which page, under which name, and with
+which headers on the answer.
+"""
 
 import re
 from contextlib import suppress
@@ -70,7 +72,13 @@ class Caller:
 
     def ask(self, method: str, path: str):
         if method != "POST":
-            return self.browser.client.open(path, method=method, headers=self.headers, environ_base=self.browser.environ, buffered=True)
+            return self.browser.client.open(
+                path,
+                method=method,
+                headers=self.headers,
+                environ_base=self.browser.environ,
+                buffered=True,
+            )
         return self.browser.post(path, headers=self.headers)
 
 
@@ -81,7 +89,11 @@ def caller(kind: str, instance_dir) -> Caller:
         return found
     if kind.startswith("proxy"):
         headers = {} if kind == "proxy without a user" else {"Remote-User": "maria"}
-        return Caller(make_app(instance_dir, **PROXY), headers, REMOTE_ADDR="192.0.2.1" if "elsewhere" in kind else "127.0.0.1")
+        return Caller(
+            make_app(instance_dir, **PROXY),
+            headers,
+            REMOTE_ADDR="192.0.2.1" if "elsewhere" in kind else "127.0.0.1",
+        )
     if kind.startswith("off"):
         app = make_app(instance_dir, QUOTA_AUTH="off")
         return Caller(app, make_token(app, write=True) if "token" in kind else None)
@@ -102,16 +114,25 @@ def caller(kind: str, instance_dir) -> Caller:
 def routes(app: Flask):
     """Every route and method, with something in the places of its arguments."""
     for rule in app.url_map.iter_rules():
-        path = re.sub(r"<[^>]*>", lambda found: "css/app.css" if "filename" in found[0] else "nobody", rule.rule)
+        path = re.sub(
+            r"<[^>]*>",
+            lambda found: "css/app.css" if "filename" in found[0] else "nobody",
+            rule.rule,
+        )
         for method in sorted(rule.methods or ()):
-            # Asked of the map: two routes may share a path, and its OPTIONS belongs to the first of them.
+            # Asked of the map: two routes may share a path, and its OPTIONS belongs to the first of
+            # them.
             yield app.url_map.bind("localhost").match(path, method)[0], method, path
 
 
 def is_let_in(answer) -> bool:
-    """Whether the guard let the request through to its view, which may then have had its own objections."""
+    """Whether the guard let the request through to its view, which may then have had its own
+    objections.
+    """
     assert answer.status_code != 500, answer.text
-    to_sign_in = answer.status_code == 303 and urlsplit(answer.location or "").path.endswith("/login")
+    to_sign_in = answer.status_code == 303 and urlsplit(answer.location or "").path.endswith(
+        "/login"
+    )
     return answer.status_code not in (401, 403) and not to_sign_in
 
 
@@ -141,7 +162,12 @@ def test_the_first_request_of_a_fresh_app_gets_its_answer_whatever_it_is(kind, i
         client = fresh.test_client()
         if (cookie := asks.browser.client.get_cookie(COOKIE)) is not None:
             client.set_cookie(COOKIE, cookie.value, domain="localhost")
-        answer = client.open(path, method=method, headers={"Origin": "http://localhost", **asks.headers}, environ_base=asks.browser.environ)
+        answer = client.open(
+            path,
+            method=method,
+            headers={"Origin": "http://localhost", **asks.headers},
+            environ_base=asks.browser.environ,
+        )
         if answer.status_code == 500:
             broken.append(f"{method} {path}")
         answer.close()
@@ -176,11 +202,17 @@ def test_a_route_without_a_scope_is_closed_also_to_who_is_signed_in(instance_dir
 # Strangers
 
 
-@pytest.mark.parametrize(("path", "status"), [("/api/results", 401), ("/api/history", 401), ("/metrics", 401), ("/api/unknown", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/results", 401), ("/api/history", 401), ("/metrics", 401), ("/api/unknown", 404)],
+)
 def test_a_strangers_program_gets_an_error_as_json(instance_dir, path, status):
     answer = Browser(make_app(instance_dir)).get(path)
 
-    assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, {401: "unauthorized", 404: "not_found"}[status])
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (
+        status,
+        {401: "unauthorized", 404: "not_found"}[status],
+    )
 
 
 def test_a_wrong_token_gets_401_even_beside_a_good_cookie(instance_dir):
@@ -221,7 +253,9 @@ def test_after_a_refused_post_the_way_back_is_the_dashboard(instance_dir):
 
 def test_a_token_needs_neither_origin_nor_csrf_token(instance_dir):
     app = make_app(instance_dir)
-    answer = app.test_client().post("/auth/pause", data={"name": "nobody"}, headers=make_token(app, write=True))
+    answer = app.test_client().post(
+        "/auth/pause", data={"name": "nobody"}, headers=make_token(app, write=True)
+    )
 
     assert answer.status_code == 404
 
@@ -249,7 +283,12 @@ def test_the_scheme_may_be_spelled_anyhow(instance_dir, header):
     app = make_app(instance_dir)
     token = make_token(app)["Authorization"].removeprefix("Bearer ")
 
-    assert app.test_client().get("/api/results", headers={"Authorization": header.format(token)}).status_code == 200
+    assert (
+        app.test_client()
+        .get("/api/results", headers={"Authorization": header.format(token)})
+        .status_code
+        == 200
+    )
 
 
 def test_basic_authorization_of_a_proxy_changes_nothing(instance_dir):
@@ -260,7 +299,9 @@ def test_basic_authorization_of_a_proxy_changes_nothing(instance_dir):
 
 @pytest.mark.parametrize("settings", [{"QUOTA_AUTH": "off"}, PROXY])
 def test_a_proxys_own_bearer_token_changes_nothing(instance_dir, settings):
-    answer = Browser(make_app(instance_dir, **settings)).get("/", Authorization="Bearer eyJhbGciOiJub25lIn0.e30.", Remote_User="maria")
+    answer = Browser(make_app(instance_dir, **settings)).get(
+        "/", Authorization="Bearer eyJhbGciOiJub25lIn0.e30.", Remote_User="maria"
+    )
 
     assert answer.status_code == 200
 
@@ -271,15 +312,26 @@ def test_the_audit_knows_who_acts(instance_dir):
     asked = {"Authorization": header["Authorization"]}
     with app.test_request_context("/", headers=asked):
         app.preprocess_request()
-        assert (security.actor(), security.signed_in(), security.is_cross_site()) == ("token nightly", True, False)
+        assert (security.actor(), security.signed_in(), security.is_cross_site()) == (
+            "token nightly",
+            True,
+            False,
+        )
 
 
 @pytest.mark.parametrize(
-    ("name", "actor"), [("maria", "user maria"), ("m\u00e4rz".encode().decode("latin-1"), "user m\u00e4rz"), ("x" * 99, f"user {'x' * 80}")]
+    ("name", "actor"),
+    [
+        ("maria", "user maria"),
+        ("m\u00e4rz".encode().decode("latin-1"), "user m\u00e4rz"),
+        ("x" * 99, f"user {'x' * 80}"),
+    ],
 )
 def test_the_proxys_user_acts_under_his_name(instance_dir, name, actor):
     app = make_app(instance_dir, **PROXY)
-    with app.test_request_context("/", environ_overrides={"HTTP_REMOTE_USER": name, "REMOTE_ADDR": "127.0.0.1"}):
+    with app.test_request_context(
+        "/", environ_overrides={"HTTP_REMOTE_USER": name, "REMOTE_ADDR": "127.0.0.1"}
+    ):
         app.preprocess_request()
         assert security.actor() == actor
 
@@ -335,7 +387,9 @@ def test_a_form_of_a_few_words_is_not_read_beyond_them(instance_dir):
 def test_what_changes_something_comes_from_our_own_pages(instance_dir, headers, status):
     browser = Browser(make_app(instance_dir)).signed_in()
 
-    answer = browser.client.post("/auth/pause", data={"csrf_token": browser.csrf_token(), "name": "nobody"}, headers=headers)
+    answer = browser.client.post(
+        "/auth/pause", data={"csrf_token": browser.csrf_token(), "name": "nobody"}, headers=headers
+    )
 
     assert answer.status_code == status
 
@@ -347,8 +401,18 @@ def test_without_a_word_on_where_it_came_from_the_token_decides(instance_dir, he
     fields = {"name": "nobody", "csrf_token": browser.csrf_token()}
 
     assert browser.client.post("/auth/pause", data=fields, headers=headers).status_code == 404
-    assert browser.client.post("/auth/pause", data=fields | {"csrf_token": "wrong"}, headers=headers).status_code == 400
-    assert stranger.client.post("/login", data=fields | {"password": PASSWORD}, headers=headers).status_code == 400
+    assert (
+        browser.client.post(
+            "/auth/pause", data=fields | {"csrf_token": "wrong"}, headers=headers
+        ).status_code
+        == 400
+    )
+    assert (
+        stranger.client.post(
+            "/login", data=fields | {"password": PASSWORD}, headers=headers
+        ).status_code
+        == 400
+    )
 
 
 def test_what_is_refused_says_why(instance_dir):
@@ -356,9 +420,13 @@ def test_what_is_refused_says_why(instance_dir):
 
     elsewhere = browser.post("/auth/pause", headers={"Origin": "http://quota.example.org"}).text
     led = browser.post("/auth/pause", headers={"Sec-Fetch-Site": "cross-site"}).text
-    no_cookie = browser.client.application.test_client().post("/login", headers={"Origin": "null"}).text
+    no_cookie = (
+        browser.client.application.test_client().post("/login", headers={"Origin": "null"}).text
+    )
 
-    assert "The browser was at http://quota.example.org, and this was sent to localhost." in elsewhere
+    assert (
+        "The browser was at http://quota.example.org, and this was sent to localhost." in elsewhere
+    )
     assert "Host header" in elsewhere
     assert "came from another site" in led
     assert "Host header" not in led
@@ -379,13 +447,19 @@ def test_another_sessions_token_is_refused(instance_dir):
     app = make_app(instance_dir)
     browser, other = Browser(app).signed_in(), Browser(app).signed_in()
 
-    assert browser.post("/auth/pause", name="nobody", csrf_token=other.csrf_token()).status_code == 400
+    assert (
+        browser.post("/auth/pause", name="nobody", csrf_token=other.csrf_token()).status_code == 400
+    )
 
 
 def test_the_token_may_come_as_a_header_of_a_script_of_ours(instance_dir):
     browser = Browser(make_app(instance_dir)).signed_in()
 
-    answer = browser.client.post("/auth/pause", data={"name": "nobody"}, headers={"Origin": "http://localhost", "X-CSRFToken": browser.csrf_token()})
+    answer = browser.client.post(
+        "/auth/pause",
+        data={"name": "nobody"},
+        headers={"Origin": "http://localhost", "X-CSRFToken": browser.csrf_token()},
+    )
 
     assert answer.status_code == 404
 
@@ -393,12 +467,24 @@ def test_the_token_may_come_as_a_header_of_a_script_of_ours(instance_dir):
 def test_signing_in_is_guarded_too(instance_dir):
     browser = Browser(make_app(instance_dir))
 
-    assert browser.post("/login", password=PASSWORD, headers={"Origin": "http://example.org"}).status_code == 403
+    assert (
+        browser.post(
+            "/login", password=PASSWORD, headers={"Origin": "http://example.org"}
+        ).status_code
+        == 403
+    )
     assert browser.post("/login", password=PASSWORD, csrf_token="").status_code == 400
 
 
 @pytest.mark.parametrize(
-    ("site", "shows_button"), [("cross-site", True), ("same-site", True), ("same-origin", False), ("none", False), (None, False)]
+    ("site", "shows_button"),
+    [
+        ("cross-site", True),
+        ("same-site", True),
+        ("same-origin", False),
+        ("none", False),
+        (None, False),
+    ],
 )
 def test_a_refresh_link_on_another_site_shows_a_button(instance_dir, site, shows_button):
     browser = Browser(make_app(instance_dir)).signed_in()

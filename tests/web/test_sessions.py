@@ -21,7 +21,10 @@ def test_the_cookie_is_hidden_from_scripts_and_other_sites(instance_dir):
 
 
 def test_on_https_the_cookie_is_secure(instance_dir):
-    assert "Secure" in Browser(make_app(instance_dir), base="https://localhost").sign_in().headers["Set-Cookie"]
+    assert (
+        "Secure"
+        in Browser(make_app(instance_dir), base="https://localhost").sign_in().headers["Set-Cookie"]
+    )
 
 
 def test_a_session_lasts_thirty_days_from_its_last_use(instance_dir):
@@ -58,7 +61,11 @@ def test_a_copied_cookie_is_worthless_after_the_sign_out(instance_dir):
 
 def test_sessions_end_when_the_fixed_password_changes(instance_dir):
     cookie = None
-    for password, may_look in (("first password", None), ("first password", True), ("second password", False)):
+    for password, may_look in (
+        ("first password", None),
+        ("first password", True),
+        ("second password", False),
+    ):
         browser = Browser(make_app(instance_dir, QUOTA_PASSWORD=password))
         if cookie is None:
             browser.sign_in(password)
@@ -106,7 +113,9 @@ def test_signing_in_drops_what_the_cookie_held_before(instance_dir):
         assert after.get("csrf_token") != token
 
 
-@pytest.mark.parametrize("odd", [{"epoch": "1"}, {"epoch": None}, {"seen": None}, {"seen": "now"}, {"signed_in": False}])
+@pytest.mark.parametrize(
+    "odd", [{"epoch": "1"}, {"epoch": None}, {"seen": None}, {"seen": "now"}, {"signed_in": False}]
+)
 def test_a_session_that_lacks_something_counts_nothing(instance_dir, odd):
     browser = Browser(make_app(instance_dir)).signed_in()
     with browser.client.session_transaction(base_url="http://localhost") as session:

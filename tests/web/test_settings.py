@@ -26,7 +26,9 @@ def browser(app):
 
 
 def change(browser: Browser, present: str = PASSWORD, new: str = NEW, again: str = NEW):
-    return browser.post("/settings/password", current_password=present, password=new, password_again=again)
+    return browser.post(
+        "/settings/password", current_password=present, password=new, password_again=again
+    )
 
 
 def test_the_page_shows_both_forms(browser):
@@ -38,14 +40,25 @@ def test_the_page_shows_both_forms(browser):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/settings"), ("POST", "/settings/password"), ("POST", "/settings/tokens"), ("POST", "/settings/tokens/revoke")]
+    ("method", "path"),
+    [
+        ("GET", "/settings"),
+        ("POST", "/settings/password"),
+        ("POST", "/settings/tokens"),
+        ("POST", "/settings/tokens/revoke"),
+    ],
 )
 def test_strangers_and_tokens_stay_outside(app, method, path):
     assert app.test_client().open(path, method=method).location.startswith("/login")
-    assert app.test_client().open(path, method=method, headers=make_token(app, write=True)).status_code == 403
+    assert (
+        app.test_client().open(path, method=method, headers=make_token(app, write=True)).status_code
+        == 403
+    )
 
 
-@pytest.mark.parametrize("path", ["/settings/password", "/settings/tokens", "/settings/tokens/revoke"])
+@pytest.mark.parametrize(
+    "path", ["/settings/password", "/settings/tokens", "/settings/tokens/revoke"]
+)
 def test_nothing_changes_by_looking(browser, path):
     assert browser.get(path).status_code == 405
 
@@ -96,7 +109,11 @@ def test_a_stolen_session_cannot_guess_the_password(app, browser):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"), [({"QUOTA_PASSWORD": PASSWORD}, "QUOTA_PASSWORD sets it."), (PROXY, "The reverse proxy signs people in.")]
+    ("settings", "told"),
+    [
+        ({"QUOTA_PASSWORD": PASSWORD}, "QUOTA_PASSWORD sets it."),
+        (PROXY, "The reverse proxy signs people in."),
+    ],
 )
 def test_where_it_is_set_elsewhere_it_cannot_be_changed_here(instance_dir, settings, told):
     browser = Browser(make_app(instance_dir, **settings), HTTP_REMOTE_USER="maria")
@@ -126,15 +143,30 @@ def test_a_token_is_shown_once_and_works(app, browser):
 
     assert token not in page
     assert "prometheus" in page
-    assert app.test_client().get("/api/results", headers={"Authorization": f"Bearer {token}"}).status_code == 200
-    assert app.test_client().post("/auth/pause", data={"name": "x"}, headers={"Authorization": f"Bearer {token}"}).status_code == 403
+    assert (
+        app.test_client()
+        .get("/api/results", headers={"Authorization": f"Bearer {token}"})
+        .status_code
+        == 200
+    )
+    assert (
+        app.test_client()
+        .post("/auth/pause", data={"name": "x"}, headers={"Authorization": f"Bearer {token}"})
+        .status_code
+        == 403
+    )
 
 
 def test_a_token_may_be_allowed_to_write(app, browser):
     token = create(browser, "nightly", write="1")
 
     assert "read and write" in browser.get("/settings").text
-    assert app.test_client().post("/auth/pause", data={"name": "x"}, headers={"Authorization": f"Bearer {token}"}).status_code == 404
+    assert (
+        app.test_client()
+        .post("/auth/pause", data={"name": "x"}, headers={"Authorization": f"Bearer {token}"})
+        .status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\tb", "taken"])
@@ -164,7 +196,12 @@ def test_a_revoked_token_is_gone(app, browser):
 
     assert (answer.status_code, answer.location) == (303, "/settings")
     assert "Token prometheus is revoked." in browser.get("/settings").text
-    assert app.test_client().get("/api/results", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert (
+        app.test_client()
+        .get("/api/results", headers={"Authorization": f"Bearer {token}"})
+        .status_code
+        == 401
+    )
 
 
 def test_revoking_what_is_not_there_is_told(browser):
@@ -188,4 +225,7 @@ def test_a_proxys_user_manages_tokens_under_his_name(instance_dir):
     create(Browser(app, HTTP_REMOTE_USER="maria"), "prometheus")
 
     with app.app_context(), store.database.reading() as conn:
-        assert (store.events.newest(conn)[0].kind, store.events.newest(conn)[0].actor) == ("token_created", "user maria")
+        assert (store.events.newest(conn)[0].kind, store.events.newest(conn)[0].actor) == (
+            "token_created",
+            "user maria",
+        )

@@ -61,7 +61,9 @@ def test_odd_passwords_are_just_wrong(instance_dir, password):
 
 @pytest.mark.parametrize("settings", [{}, {"QUOTA_PASSWORD": PASSWORD}], ids=["stored", "fixed"])
 @pytest.mark.parametrize("accents", [1_000, 200_000])
-def test_a_password_of_accents_is_refused_before_it_is_normalised(instance_dir, normalised, settings, accents):
+def test_a_password_of_accents_is_refused_before_it_is_normalised(
+    instance_dir, normalised, settings, accents
+):
     answer = Browser(make_app(instance_dir, **settings)).sign_in("a" + "\u0301\u0323" * accents)
 
     assert answer.status_code in (401, 413)
@@ -71,7 +73,12 @@ def test_a_password_of_accents_is_refused_before_it_is_normalised(instance_dir, 
 @pytest.mark.parametrize("field", ["code", "password", "password_again", "next"])
 def test_at_the_first_start_no_field_is_longer_than_a_person_types(instance_dir, normalised, field):
     app = first_start(instance_dir)
-    said: dict[str, Any] = {"code": link_code(app), "password": PASSWORD, "password_again": PASSWORD, field: "a" + "\u0301\u0323" * 1_000}
+    said: dict[str, Any] = {
+        "code": link_code(app),
+        "password": PASSWORD,
+        "password_again": PASSWORD,
+        field: "a" + "\u0301\u0323" * 1_000,
+    }
 
     answer = Browser(app).post("/login", **said)
 
@@ -85,7 +92,13 @@ def test_a_form_without_a_password_is_just_wrong(instance_dir):
 
 @pytest.mark.parametrize(
     ("target", "location"),
-    [("/accounts/alice?range=7d", "/accounts/alice?range=7d"), ("", "/"), ("//x.example", "/"), ("https://x.example/", "/"), ("/\\x.example", "/")],
+    [
+        ("/accounts/alice?range=7d", "/accounts/alice?range=7d"),
+        ("", "/"),
+        ("//x.example", "/"),
+        ("https://x.example/", "/"),
+        ("/\\x.example", "/"),
+    ],
 )
 def test_one_gets_where_one_wanted_within_the_app(instance_dir, target, location):
     assert Browser(make_app(instance_dir)).sign_in(next=target).location == location
@@ -138,7 +151,9 @@ def test_a_stranger_cannot_end_sessions(instance_dir):
     assert browser.may_look()
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/login"), ("DELETE", "/login"), ("GET", "/logout")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/login"), ("DELETE", "/login"), ("GET", "/logout")]
+)
 def test_other_methods_are_refused(instance_dir, method, path):
     assert Browser(make_app(instance_dir)).client.open(path, method=method).status_code == 405
 

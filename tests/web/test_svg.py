@@ -1,4 +1,6 @@
-"""Charts drawn on the server: paths over columns, and documents that are well-formed whatever they show."""
+"""Charts drawn on the server: paths over columns, and documents that are well-formed whatever they
+show.
+"""
 
 from datetime import UTC, timedelta, timezone
 from xml.etree import ElementTree
@@ -18,7 +20,9 @@ def history(*series, hours=24):
         "to": "2026-11-22T00:00:00Z",
         "step_seconds": HOUR,
         "t": times,
-        "series": [{"account": "alice", "window": w, "remaining": v, "min": v, "max": v} for w, v in series],
+        "series": [
+            {"account": "alice", "window": w, "remaining": v, "min": v, "max": v} for w, v in series
+        ],
     }
 
 
@@ -55,15 +59,24 @@ def test_a_bar_is_as_wide_as_what_is_left():
     assert 'class="bar bar-empty"' in svg.bar(0, "empty")
 
 
-@pytest.mark.parametrize("spark", [None, {}, {"t": [1]}, {"t": [1, 2], "weekly": [None, None]}, {"t": [1, 2]}])
+@pytest.mark.parametrize(
+    "spark", [None, {}, {"t": [1]}, {"t": [1, 2], "weekly": [None, None]}, {"t": [1, 2]}]
+)
 def test_a_sparkline_without_readings_is_a_dash(spark):
-    assert svg.sparkline(spark) == '<span class="none"><span aria-hidden="true">–</span><span class="sr">no readings</span></span>'
+    assert (
+        svg.sparkline(spark)
+        == '<span class="none"><span aria-hidden="true">–</span><span class="sr">no '
+        "readings</span></span>"
+    )
 
 
 def test_a_sparkline_says_its_gist():
     picture = svg.sparkline({"t": [0, 1, 2], "five_hour": [88, 40, 88], "weekly": [60, 59.5, None]})
 
-    assert 'aria-label="24 hours: five-hour lowest 40 %, now 88 %; weekly lowest 59.5 %, now unknown"' in picture
+    assert (
+        'aria-label="24 hours: five-hour lowest 40 %, now 88 %; weekly lowest 59.5 %, now unknown"'
+        in picture
+    )
     assert picture.index("spark-second") < picture.index("spark-first")
 
 
@@ -73,12 +86,28 @@ def test_a_sparkline_needs_no_style():
 
 @pytest.mark.parametrize("theme", ["light", "dark", "<script>"])
 def test_a_chart_is_a_document_with_a_title_and_what_it_shows(theme):
-    root = ElementTree.fromstring(svg.chart(history(("five_hour", [50.0] * 25), ("weekly", [70.0] * 24 + [None])), "Quota of alice", theme, UTC))
+    root = ElementTree.fromstring(
+        svg.chart(
+            history(("five_hour", [50.0] * 25), ("weekly", [70.0] * 24 + [None])),
+            "Quota of alice",
+            theme,
+            UTC,
+        )
+    )
 
     namespace = {"svg": "http://www.w3.org/2000/svg"}
     assert root.findtext("svg:title", namespaces=namespace) == "Quota of alice"
-    assert root.findtext("svg:desc", namespaces=namespace) == "Five-hour: lowest 50 %, last 50 %; Weekly: lowest 70 %, last 70 %"
-    assert {e.text for e in root.iterfind("svg:text", namespace)} >= {"Five-hour", "Weekly", "UTC", "50 %", "70 %"}
+    assert (
+        root.findtext("svg:desc", namespaces=namespace)
+        == "Five-hour: lowest 50 %, last 50 %; Weekly: lowest 70 %, last 70 %"
+    )
+    assert {e.text for e in root.iterfind("svg:text", namespace)} >= {
+        "Five-hour",
+        "Weekly",
+        "UTC",
+        "50 %",
+        "70 %",
+    }
 
 
 def test_a_hostile_name_stays_a_name():
@@ -120,9 +149,15 @@ def test_a_slot_of_whole_cycles_shows_its_lowest():
 
 
 def test_a_narrow_chart_has_words_that_fit_a_phone():
-    wide, narrow = (svg.chart(history(("weekly", [50.0] * 25)), "alice", zone=UTC, width=width) for width in (svg.WIDTH, svg.NARROW))
+    wide, narrow = (
+        svg.chart(history(("weekly", [50.0] * 25)), "alice", zone=UTC, width=width)
+        for width in (svg.WIDTH, svg.NARROW)
+    )
 
-    assert [ElementTree.fromstring(document).get("viewBox", "").split()[2] for document in (wide, narrow)] == ["720", "360"]
+    assert [
+        ElementTree.fromstring(document).get("viewBox", "").split()[2]
+        for document in (wide, narrow)
+    ] == ["720", "360"]
     assert narrow.count('v4"') < wide.count('v4"')
 
 
