@@ -40,7 +40,7 @@ def seal(cipher: TokenCipher, owner: str, entries: Sequence[Entry], now: int) ->
     if len(sealed) > MAX_STASH:
         raise BadInput(
             "auth_json",
-            f"{len(entries)} accounts are too many at once; give fewer, or use `flask quota "
+            f"{len(entries)} accounts are too many at once; give fewer, or use `scripts/quota "
             f"accounts import`",
         )
     return sealed

@@ -48,6 +48,6 @@ def command(accounts: int, days: int, remove: bool) -> None:
         )
     what = "1 account" if accounts == 1 else f"{accounts} accounts"
     click.echo(
-        f"Invented {what} with {readings:,} readings over {days} days. To take them away: flask "
-        f"quota demo --remove"
+        f"Invented {what} with {readings:,} readings over {days} days. To take them away: "
+        f"scripts/quota demo --remove"
     )

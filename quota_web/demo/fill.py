@@ -24,7 +24,7 @@ def fill(accounts: int, days: int, now: int, *, utc_offset_s: int = 0, every_s: 
     with store.database.transaction() as tx:
         if rows.is_marked(tx):
             raise BadInput(
-                "demo", "the demo data is here already; flask quota demo --remove takes it away"
+                "demo", "the demo data is here already; scripts/quota demo --remove takes it away"
             )
         if not rows.is_empty(tx):
             raise BadInput(

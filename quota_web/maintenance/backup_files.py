@@ -179,7 +179,7 @@ def _require_database(source: Path, size: int, head: bytes) -> None:
         raise BadInput(
             "file",
             f"{source}: is a database in use, not a backup (there is a {source.name}-wal); use "
-            f"one made by `flask quota backup`",
+            f"one made by `scripts/quota backup`",
         )
 
 
