@@ -24,12 +24,13 @@ COPY --from=build /venv /venv
 COPY migrations ./migrations
 COPY quota_web ./quota_web
 COPY docker ./docker
+COPY scripts/quota ./scripts/
 COPY codex_quota.py codex_quota_service.py gunicorn.conf.py wsgi.py LICENSE ./
 COPY --from=build /app/quota_web/web/static/vendor ./quota_web/web/static/vendor
 # Compiled here: with a read-only file system, or as another user, it could not be done later. A new volume takes over the
 # rights of the folder under it: with `--user`, anybody may be who writes there. The entrypoint makes it private to its owner.
 RUN python -m compileall -q /app/quota_web /app/migrations \
-    && chmod 755 docker/bin/flask \
+    && chmod 755 docker/bin/flask scripts/quota \
     && mkdir -p account instance \
     && chmod 777 instance
 EXPOSE 8081

@@ -45,7 +45,7 @@ def main(command: list[str]) -> None:
 
 def serves(command: list[str]) -> bool:
     """Whether this is the container's own start, not a command beside it."""
-    return os.path.basename(command[0]) != "flask"
+    return os.path.basename(command[0]) not in ("flask", "quota")
 
 
 def owner(folder: Path) -> tuple[int, int]:

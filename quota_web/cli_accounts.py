@@ -163,7 +163,7 @@ def remove(name: str, yes: bool) -> None:
     history = _history(present, found)
     if not yes and sys.stdin.isatty():
         file = f", its file {spelling.visible(path)}" if path else ""
-        click.echo(f"`flask quota accounts pause` keeps {name} and sends nothing for it.", err=True)
+        click.echo(f"`scripts/quota accounts pause` keeps {name} and sends nothing for it.", err=True)
         click.confirm(f"Remove {name} with its credentials{file} and {history or 'no readings yet'}?", abort=True, err=True)
     accounts.remove(name, clock.now(), ACTOR, shown=Shown(id=found.report.account.id))
     click.echo(f"{name}: removed" + (f", with {history}" if history else ""))

@@ -26,4 +26,4 @@ def command(accounts: int, days: int, remove: bool) -> None:
     with terminal.progress(accounts, "inventing") as told:
         readings = demo.fill(accounts, days, now, utc_offset_s=utc_offset(now, present.settings.timezone), told=told)
     what = "1 account" if accounts == 1 else f"{accounts} accounts"
-    click.echo(f"Invented {what} with {readings:,} readings over {days} days. To take them away: flask quota demo --remove")
+    click.echo(f"Invented {what} with {readings:,} readings over {days} days. To take them away: scripts/quota demo --remove")

@@ -21,7 +21,7 @@ def fill(accounts: int, days: int, now: int, *, utc_offset_s: int = 0, every_s: 
     """
     with engine.transaction() as tx:
         if store.is_marked(tx):
-            raise BadInput("demo", "the demo data is here already; flask quota demo --remove takes it away")
+            raise BadInput("demo", "the demo data is here already; scripts/quota demo --remove takes it away")
         if not store.is_empty(tx):
             raise BadInput("demo", "the database is not empty; demo data only goes into an empty one (QUOTA_INSTANCE_DIR names another folder)")
         store.mark(tx, now)

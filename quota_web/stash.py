@@ -34,7 +34,7 @@ def seal(sealer: Sealer, owner: str, entries: Sequence[Entry], now: int) -> str:
     packed = zlib.compress(json.dumps(content).encode("utf-8"))
     sealed = Fernet(_keys(sealer)[0]).encrypt_at_time(packed, now).decode("ascii")
     if len(sealed) > MAX_STASH:
-        raise BadInput("auth_json", f"{len(entries)} accounts are too many at once; give fewer, or use `flask quota accounts import`")
+        raise BadInput("auth_json", f"{len(entries)} accounts are too many at once; give fewer, or use `scripts/quota accounts import`")
     return sealed
 
 

@@ -1,4 +1,4 @@
-# Sourced by scripts/run and scripts/test, which set `root` to the checkout first. POSIX sh.
+# Sourced by scripts/run, scripts/quota and scripts/test, which set `root` to the checkout first. POSIX sh.
 #
 # `set_up FILE` makes .venv and installs FILE (requirements.txt or requirements-dev.txt) into it:
 #   1. If .venv says that exactly these requirements were installed here, nothing is done.
@@ -16,21 +16,55 @@ fail() {
     exit 1
 }
 
+# How often a long step says that it still goes on, in seconds.
+every=10
+
+# step WHAT COMMAND…: says WHAT, runs COMMAND, and every few seconds that it still goes on; its status is COMMAND's.
+step() {
+    say "$1"
+    shift
+    tell_time 9<&- &
+    teller=$!
+    status=0
+    "$@" || status=$?
+    kill "$teller" 2>/dev/null || :
+    wait "$teller" 2>/dev/null || :
+    return "$status"
+}
+
+# Ends with the script, however that ends: a process in the background hears of no Ctrl-C.
+tell_time() {
+    seconds=0 sleeper=
+    trap 'kill "$sleeper" 2>/dev/null; exit 0' TERM
+    while kill -0 $$ 2>/dev/null; do
+        [ "$seconds" -eq 0 ] || say "  still going on after $seconds s"
+        sleep "$every" >/dev/null 2>&1 &
+        sleeper=$!
+        wait "$sleeper"
+        seconds=$((seconds + every))
+    done
+}
+
 set_up() {
     is_set_up "$1" && return
     find_python
     lock
     if ! is_set_up "$1"; then
         say "Setting up .venv with $1; the first time takes about a minute."
-        is_venv_usable || "$python" -m venv --clear "$venv" || fail "$python could not make a virtual environment in $venv"
+        is_venv_usable || step "- making .venv" "$python" -m venv --clear "$venv" \
+            || fail "$python could not make a virtual environment in $venv"
         rm -f "$venv"/*.installed
-        (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$1") \
+        step "- downloading and installing what $1 names" install "$1" \
             || fail "$1 could not be installed (see above); with a network, the same command goes on from here"
         # The development requirements include the others.
         wanted requirements.txt >"$venv/requirements.txt.installed"
         wanted "$1" >"$venv/$1.installed"
     fi
     unlock
+}
+
+install() {
+    (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$1")
 }
 
 # What .venv has to hold, as text: where it is (a moved one has stale paths inside) and the files' own words.

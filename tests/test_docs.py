@@ -1,9 +1,14 @@
 """What the pages for people promise: every setting is listed, every link leads somewhere."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
+
+from quota_web import config
+from quota_web.cli import quota
+from quota_web.factory import create_app
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = [page for page in [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")] if page.is_file()]
@@ -37,3 +42,31 @@ def test_links_lead_somewhere(page):
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
 
     assert [link for link in links if link not in anchors and not (page.parent / link.partition("#")[0]).is_file()] == []
+
+
+def shown_to_people() -> dict[str, str]:
+    """What people read of commands: the pages, the templates, and the strings of the program that are no docstrings."""
+    found = {str(page): page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md"}
+    for file in (PROJECT / "quota_web").rglob("*.html"):
+        found[str(file)] = file.read_text(encoding="utf-8")
+    for file in (PROJECT / "quota_web").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        strings = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in docs)
+        found[str(file)] = "\n".join(n.value for n in strings if isinstance(n.value, str))
+    return found
+
+
+def test_every_command_is_shown_as_it_works_from_a_fresh_checkout():
+    wrong = re.compile(r"(\.venv/bin/flask|flask quota (?!…)\w).*")
+
+    found = {place: wrong.findall(text) for place, text in shown_to_people().items()}
+    assert {place: words for place, words in found.items() if words} == {}
+
+
+def test_every_command_that_is_shown_exists(tmp_path):
+    create_app(config.load({"QUOTA_INSTANCE_DIR": str(tmp_path)}), pages=False)
+    shown = {words for text in shown_to_people().values() for words in re.findall(r"scripts/quota ([a-z][a-z-]*)", text)}
+
+    assert {"status", "refresh", "demo", "accounts"} <= shown
+    assert shown <= set(quota.commands)

@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -177,3 +179,61 @@ def test_test_ends_with_the_right_status(with_fakes, statuses, expected):
     assert result.returncode == expected
     assert "pytest" in result.stdout
     assert ("failed before the tests" in result.stderr) == (statuses.keys() != {"pytest"})
+
+
+def test_a_long_step_says_what_it_is_and_that_it_goes_on(made):
+    command = 'root=$1; . "$root/scripts/setup.sh"; every=1; step "Doing it." sh -c "sleep 2.5; exit 3"'
+    started = time.monotonic()
+    result = run(["/bin/sh", "-c", command, "a step", str(made)])
+
+    assert result.returncode == 3
+    lines = result.stderr.splitlines()
+    assert lines[:2] == ["Doing it.", "  still going on after 1 s"]
+    assert time.monotonic() - started < 60, "nobody waits for what told the time"
+
+
+def test_a_step_that_is_quick_says_nothing_more(made):
+    command = 'root=$1; . "$root/scripts/setup.sh"; every=30; step "Doing it." true'
+
+    assert run(["/bin/sh", "-c", command, "a step", str(made)]).stderr == "Doing it.\n"
+
+
+@pytest.fixture
+def with_flask(made) -> Path:
+    """The checkout with a made-up `flask` that says what it was given."""
+    said = 'import os, sys; print(os.environ["FLASK_APP"], os.getcwd(), *sys.argv[1:]); sys.exit(3)'
+    (made / ".venv/bin/flask").write_text(f"#!/bin/sh\nexec python3 -c '{said}' \"$@\"\n")
+    (made / ".venv/bin/flask").chmod(0o755)
+    return made
+
+
+def test_quota_hands_over_arguments_folder_and_status(with_flask, tmp_path):
+    result = run([with_flask / "scripts/quota", "accounts", "add", "a b"], cwd=tmp_path)
+
+    assert (result.returncode, result.stderr) == (3, "")
+    assert result.stdout == f"{with_flask}/wsgi.py {tmp_path} quota accounts add a b\n"
+
+
+def test_quota_sets_up_what_is_missing(with_flask):
+    with (with_flask / "requirements.txt").open("a") as file:
+        file.write("# one more line\n")
+    result = run([with_flask / "scripts/quota", "status"])
+
+    assert result.stderr.startswith("Setting up .venv with requirements.txt")
+    assert result.stdout.endswith(" quota status\n")
+
+
+def test_quota_works_in_an_image_which_has_no_set_up(tmp_path):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(SCRIPTS / "quota", tmp_path / "scripts/quota")
+    path = folder_with(tmp_path / "bin", flask='echo "$FLASK_APP" "$@"')
+    result = run([tmp_path / "scripts/quota", "status"], {"PATH": path})
+
+    assert (result.returncode, result.stdout) == (0, f"{tmp_path}/wsgi.py quota status\n")
+
+
+def test_flask_finds_the_app_from_another_folder(tmp_path):
+    settings = {"FLASK_APP": str(PROJECT / "wsgi.py"), "QUOTA_INSTANCE_DIR": str(tmp_path / "instance")}
+    result = run([sys.executable, "-m", "flask", "quota", "--help"], settings, cwd=tmp_path)
+
+    assert (result.returncode, "refresh" in result.stdout) == (0, True), result.stderr

@@ -143,7 +143,7 @@ def _require_database(source: Path, size: int, head: bytes) -> None:
     if head != MAGIC:
         raise BadInput("file", f"{source}: is not a backup of this program")
     if files.size_of(files.beside(source, "-wal")):
-        raise BadInput("file", f"{source}: is a database in use, not a backup (there is a {source.name}-wal); use one made by `flask quota backup`")
+        raise BadInput("file", f"{source}: is a database in use, not a backup (there is a {source.name}-wal); use one made by `scripts/quota backup`")
 
 
 def renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:

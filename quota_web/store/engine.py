@@ -266,7 +266,7 @@ def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
 def damaged_text(reason: str) -> str:
     return (
         f"the database is damaged ({reason}); nothing is written to it any more and the file stays as it is: "
-        "stop the service and restore a backup with `flask quota restore FILE`"
+        "stop the service and restore a backup with `scripts/quota restore FILE`"
     )
 
 
