@@ -7,6 +7,7 @@ from flask import Flask
 from quota_web import config, services, store
 from quota_web.cli import quota
 from quota_web.config import Settings
+from quota_web.refresh import hooks
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
@@ -25,6 +26,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     app.config["SETTINGS"] = settings
     store.database.init_app(app, pages=pages)
     services.init_app(app)
+    hooks.init_app(app)
     quota.init_app(app)
     if pages:
         _add_pages(app)

@@ -15,7 +15,7 @@ from quota_web.cli import output
 from quota_web.core import clock, names, ranking
 from quota_web.core.policy import Pace
 from quota_web.core.quota import CACHE, NETWORK, Status
-from quota_web.refresh import refresh_service
+from quota_web.refresh import hooks, refresh_service
 from quota_web.refresh.refresh_service import RefreshContext, RefreshResult
 from quota_web.reports import overview, results_json
 from quota_web.reports.overview import AccountView, Overview
@@ -63,6 +63,7 @@ def make_context(
         services.stop,
         keep_raw=keep_raw,
         cache_s=min(cache_s, refresh_service.BUTTON_CACHE_S) if by_button else cache_s,
+        hooks=hooks.hooks(),
     )
 
 

@@ -25,6 +25,7 @@ from quota_web.core.errors import BadDatabase, DatabaseBusy
 from quota_web.core.faults import Fault
 from quota_web.core.policy import Pace
 from quota_web.core.quota import NETWORK, Snapshot, Status
+from quota_web.refresh.hooks import Hooks, Recorded
 from quota_web.store.accounts import Account, EncryptedCredential
 from quota_web.store.encryption import ACCESS, DecryptionFailed, TokenCipher
 from quota_web.store.recording import Outcome
@@ -84,6 +85,8 @@ class RefreshContext:
     gather_s: float = 0.005
     #: For how long the stored reading of an exhausted account answers instead of a request.
     cache_s: int = 0
+    #: What other rooms do with each refused token and each batch of results.
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,9 @@ class RefreshRun:
         """
         for tries_left in reversed(range(STORE_TRIES)):
             try:
+                recorded: list[Recorded] = []
                 with store.database.transaction() as tx:
-                    results = self._store(tx, asked) if asked else []
+                    results = self._store(tx, asked, recorded) if asked else []
                     claimed = self._claim(tx, self._free_slots(tx, len(asked)))
                     if asked:
                         store.site_state.bump_version(tx, self._context.now())
@@ -172,6 +176,7 @@ class RefreshRun:
             except DatabaseBusy:
                 if not tries_left:
                     raise
+        self._context.hooks.after(recorded)
         stored = {r.account_id for r in results}
         for one in asked:
             del self._in_flight[one.account.id]
@@ -230,21 +235,27 @@ class RefreshRun:
 
     def _ask_one(self, found: Account, sealed: EncryptedCredential) -> None:
         """Runs in a thread of the pool."""
-        context = self._context
         try:
-            token = context.cipher.open(sealed.access_sealed, found.id, ACCESS)
-            answer = context.client.fetch(
-                found.chatgpt_account_id or "",
-                token,
-                sealed.fedramp,
-                now=context.now,
-                keep_raw=context.keep_raw,
-            )
+            answer = self._fetch(found, sealed)
+            if answer.status is Status.EXPIRED and answer.fault is not None:
+                renewed = self._context.hooks.refused(found, answer.fault)
+                if renewed is not None:
+                    answer = self._fetch(found, renewed)
             self._done.put(_Fetched(found, answer))
         except DecryptionFailed:
             self._done.put(_Fetched(found, _unopened()))
         except BaseException as error:  # noqa: BLE001 - a bug: raised again in the thread that waits for results
             self._done.put(error)
+
+    def _fetch(self, found: Account, sealed: EncryptedCredential) -> FetchResult:
+        context = self._context
+        return context.client.fetch(
+            found.chatgpt_account_id or "",
+            context.cipher.open(sealed.access_sealed, found.id, ACCESS),
+            sealed.fedramp,
+            now=context.now,
+            keep_raw=context.keep_raw,
+        )
 
     def _gather(self) -> list[_Fetched]:
         """Wait for a result and take along whatever else is there.
@@ -290,7 +301,9 @@ class RefreshRun:
         with suppress(BadDatabase), store.database.transaction() as tx:
             store.accounts.renew(tx, self._claim_id, self._context.now())
 
-    def _store(self, tx: Connection, asked: list[_Fetched]) -> list[RefreshResult]:
+    def _store(
+        self, tx: Connection, asked: list[_Fetched], recorded: list[Recorded]
+    ) -> list[RefreshResult]:
         answered = [a for a in asked if not a.answer.dropped]
         ids = [a.account.id for a in answered]
         windows, facts = store.windows.windows(tx, ids), store.windows.facts(tx, ids)
@@ -302,6 +315,10 @@ class RefreshRun:
         mine = store.recording.record(tx, outcomes, self._claim_id, windows, facts)
         stored = [o for o in outcomes if o.account.id in mine]
         _mind_address(tx, stored, now)
+        for one in stored:
+            known = windows.get(one.account.id, [])
+            recorded.append(Recorded(one, known, facts.get(one.account.id)))
+        self._context.hooks.record(tx, recorded)
         cut = [a.account.id for a in asked if a.answer.dropped]
         if cut:
             store.accounts.release(tx, self._claim_id, cut)

@@ -1,0 +1,97 @@
+"""Three points at which other rooms take part in a refresh; the factory fills them.
+
+A hook that fails is logged and left out: the readings are stored all the same.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from flask import Flask, current_app
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from quota_web.core.errors import BadDatabase
+from quota_web.core.faults import Fault
+from quota_web.core.quota import Facts
+from quota_web.store.accounts import Account, EncryptedCredential
+from quota_web.store.database import plain_error
+from quota_web.store.recording import Outcome
+from quota_web.store.windows import KnownWindow
+
+logger = logging.getLogger(__name__)
+
+EXTENSION = "quota_hooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An outcome that has been stored, and what was known of its account before."""
+
+    outcome: Outcome
+    windows: Sequence[KnownWindow]
+    #: None before the first snapshot.
+    facts: Facts | None
+
+
+RecordingHook = Callable[[Connection, Sequence[Recorded]], None]
+RecordedHook = Callable[[Sequence[Recorded]], None]
+RefusedHook = Callable[[Account, Fault], EncryptedCredential | None]
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What is called, in the order in which it was added."""
+
+    #: In the transaction that stores the outcomes, right after they were stored.
+    on_recording: list[RecordingHook] = field(default_factory=list)
+    #: After that transaction was committed, in the thread that waits for results.
+    on_recorded: list[RecordedHook] = field(default_factory=list)
+    #: Where the upstream refused a token or it has run out: new credentials, with which the
+    #: request is sent once more, or None. In a thread of the pool that has neither a transaction
+    #: nor an app context; several threads call it at the same time.
+    on_refused: RefusedHook | None = None
+
+    def record(self, conn: Connection, recorded: Sequence[Recorded]) -> None:
+        """Call the hooks of the transaction, each behind a savepoint.
+
+        What is wrong with the database itself is raised: the whole transaction is tried again.
+        """
+        for hook in self.on_recording if recorded else ():
+            try:
+                with conn.begin_nested():
+                    hook(conn, recorded)
+            except SQLAlchemyError as error:
+                if isinstance(plain_error(error), BadDatabase):
+                    raise
+                logger.exception("a hook of the recording failed")
+            except Exception:
+                logger.exception("a hook of the recording failed")
+
+    def after(self, recorded: Sequence[Recorded]) -> None:
+        """Call the hooks that follow the commit."""
+        for hook in self.on_recorded if recorded else ():
+            try:
+                hook(recorded)
+            except Exception:
+                logger.exception("a hook after the recording failed")
+
+    def refused(self, account: Account, fault: Fault) -> EncryptedCredential | None:
+        """New credentials for an account whose token was refused, where there are any."""
+        if self.on_refused is None:
+            return None
+        try:
+            return self.on_refused(account, fault)
+        except Exception:
+            logger.exception("%s: new credentials could not be had", account.name)
+            return None
+
+
+def init_app(app: Flask) -> None:
+    app.extensions[EXTENSION] = Hooks()
+
+
+def hooks() -> Hooks:
+    """The present app's hooks."""
+    present: Hooks = current_app.extensions[EXTENSION]
+    return present

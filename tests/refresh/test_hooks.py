@@ -1,0 +1,115 @@
+"""The three points at which other rooms take part in a refresh."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from quota_web import store
+from quota_web.core.quota import Status
+from quota_web.core.secret import Secret
+from quota_web.refresh.hooks import hooks
+from quota_web.store.encryption import ACCESS
+from tests.fakes import FakeResponse, make_jwt, usage_body
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_a_recording_hook_sees_what_was_known_before_and_what_is_stored_now(installation, codex):
+    installation.file("alice")
+    seen = []
+
+    def look(conn, recorded):
+        [one] = recorded
+        stored = conn.execute(text("SELECT count(*) FROM reading")).scalar()
+        seen.append((one.outcome.status, one.facts, len(one.windows), stored))
+
+    hooks().on_recording.append(look)
+    installation.refresh()
+    installation.now += 3_600
+    installation.refresh()
+
+    assert seen[0] == (Status.OK, None, 0, 2)
+    status, facts, windows, stored = seen[1]
+    assert (status, facts.plan, windows, stored) == (Status.OK, "plus", 2, 4)
+
+
+def test_a_hook_after_the_commit_may_write(installation, codex):
+    installation.file("alice")
+
+    def note(recorded):
+        with store.database.transaction() as tx:
+            for one in recorded:
+                store.events.add(tx, one.outcome.at, "noted", "test", one.outcome.account.id)
+
+    hooks().on_recorded.append(note)
+    installation.refresh()
+
+    assert installation.rows("SELECT at FROM event WHERE kind = 'noted'") == [(installation.now,)]
+
+
+def test_a_hook_that_fails_costs_no_reading_and_leaves_nothing_half_done(
+    installation, codex, caplog
+):
+    installation.file("alice")
+
+    def fail(conn, recorded):
+        store.events.add(conn, 1, "half", "test")
+        raise ValueError("broken")
+
+    def fail_later(recorded):
+        raise ValueError("broken")
+
+    hooks().on_recording.append(fail)
+    hooks().on_recorded.append(fail_later)
+    found = installation.refresh()
+
+    assert found["alice"].status is Status.OK
+    assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
+    assert installation.rows("SELECT * FROM event WHERE kind = 'half'") == []
+    assert "a hook of the recording failed" in caplog.text
+    assert "a hook after the recording failed" in caplog.text
+
+
+def broken(account, fault):
+    raise ValueError("broken")
+
+
+def test_a_refused_token_is_renewed_and_the_request_sent_once_more(installation, codex):
+    installation.file("alice")
+    installation.follow()
+    token = make_jwt("acct-alice", user_id="user-acct-alice", jti="renewed")
+    stale = make_jwt("acct-alice", user_id="user-acct-alice")
+    codex.answers("acct-alice", refused(), FakeResponse(body=usage_body(3, 4)))
+    asked, cipher = [], installation.services.cipher
+
+    def renew(account, fault):
+        asked.append((account.name, fault.status))
+        with installation.app.app_context(), store.database.reading() as conn:
+            old = store.accounts.credentials(conn, [account.id])[account.id]
+        return replace(old, access_sealed=cipher.seal(Secret(token), account.id, ACCESS))
+
+    hooks().on_refused = renew
+    found = installation.refresh()
+
+    assert found["alice"].status is Status.OK
+    assert asked == [("alice", Status.EXPIRED)]
+    assert [seen.headers["authorization"] for seen in codex.seen] == [
+        f"Bearer {stale}",
+        f"Bearer {token}",
+    ]
+
+
+@pytest.mark.parametrize("renew", [lambda account, fault: None, broken])
+def test_without_new_credentials_the_refusal_stands(installation, codex, renew):
+    installation.file("alice")
+    codex.answers("acct-alice", refused())
+
+    hooks().on_refused = renew
+
+    assert installation.refresh()["alice"].status is Status.EXPIRED
+    assert len(codex.seen) == 1
+
+
+def refused() -> FakeResponse:
+    return FakeResponse(401, body={"detail": "no"})
