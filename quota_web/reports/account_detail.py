@@ -85,7 +85,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
             store.windows.windows(conn, [found.id]),
             store.windows.facts(conn, [found.id]),
         )
-        failing = store.attempts.failing_since(conn, [found.id])
+        failing = store.attempts.failing_since(conn, [found])
         sealed = store.accounts.credentials(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         everybody = store.accounts.list_all(conn, scope)
@@ -122,7 +122,7 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
             store.windows.facts(conn, ids),
             store.accounts.credentials(conn, ids),
         )
-        failing = store.attempts.failing_since(conn)
+        failing = store.attempts.failing_since(conn, accounts)
     told = {
         a.id: overview.account_view(
             a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s

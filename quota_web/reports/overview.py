@@ -126,7 +126,7 @@ def _load(
     windows, facts, failing = (
         store.windows.windows(conn),
         store.windows.facts(conn),
-        store.attempts.failing_since(conn),
+        store.attempts.failing_since(conn, accounts),
     )
     made = sorted(
         (
