@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import AppGroup
@@ -139,11 +139,10 @@ def rename(old: str, new: str) -> None:
     """
     from quota_web.accounts import account_service
     from quota_web.core import clock, names
-    from quota_web.reports import account_detail
 
     present = _world()
     saved = account_service.edit(present.cipher, old, new, None, clock.now(), ACTOR)
-    path = _details(present, saved.name, account_detail).credentials.source_path
+    path = _details(present, saved.name).credentials.source_path
     click.echo(
         f"{saved.name}: renamed from {old}"
         + (f"; its file is {names.printable(path)} now" if path else "")
@@ -179,11 +178,10 @@ def remove(name: str, yes: bool) -> None:
     """Remove the account NAME with its credentials and history; asks first on a terminal."""
     from quota_web.accounts import account_service
     from quota_web.core import clock, names
-    from quota_web.reports import account_detail
     from quota_web.store.accounts import Shown
 
     present = _world()
-    found = _details(present, name, account_detail)
+    found = _details(present, name)
     path, name = found.credentials.source_path, found.report.account.name
     history = _history(present, found)
     if not yes and sys.stdin.isatty():
@@ -200,12 +198,13 @@ def remove(name: str, yes: bool) -> None:
     click.echo(f"{name}: removed" + (f", with {history}" if history else ""))
 
 
-def _details(present: Services, name: str, details: Any) -> "Details":
+def _details(present: Services, name: str) -> "Details":
     from quota_web.core import clock
+    from quota_web.reports import account_detail
     from quota_web.store.accounts import Scope
 
-    found: Details = details.details(Scope(), name, clock.now(), present.settings.refresh_interval)
-    return found
+    interval_s = present.settings.refresh_interval
+    return account_detail.load_details(Scope(), name, clock.now(), interval_s)
 
 
 def _history(present: Services, found: "Details") -> str:
