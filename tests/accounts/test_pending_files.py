@@ -27,17 +27,16 @@ HOUR = 3_600
 DYING = """
 import os
 from sqlalchemy import event
-from quota_web import config
+from quota_web import config, store
 from quota_web.factory import create_app
-from quota_web.store import engine
-from quota_web.services import world
-from tests import test_file_acts as here
+from quota_web.services import services
+from tests.accounts import test_pending_files as here
 
 app = create_app(config.load(os.environ))
 with app.app_context():
-    world().ready()
-    event.listen(engine.bound(), "commit", lambda _: os._exit(9))
-    here.ACTS["rename and write"](world().sealer)
+    services().ready()
+    event.listen(store.database.bound(), "commit", lambda _: os._exit(9))
+    here.ACTS["rename and write"](services().cipher)
 """
 
 

@@ -131,15 +131,18 @@ def test_a_burst_of_threads_gets_no_more_guesses(app):
 
 GUESSER = """
 import sys
-from quota_web import config, guesses
+from quota_web import config
+from quota_web.auth import throttle
 from quota_web.core.errors import DatabaseBusy, TooManyTries
 from quota_web.factory import create_app
-app = create_app(config.load({"QUOTA_INSTANCE_DIR": sys.argv[1], "QUOTA_ACCOUNT_DIR": sys.argv[1], "QUOTA_DATABASE_URL": sys.argv[4]}))
+folder, address, now, url = sys.argv[1:]
+variables = {"QUOTA_INSTANCE_DIR": folder, "QUOTA_ACCOUNT_DIR": folder, "QUOTA_DATABASE_URL": url}
+app = create_app(config.load(variables))
 counted = 0
 with app.app_context():
     for i in range(30):
         try:
-            guesses.take(sys.argv[2], int(sys.argv[3]))
+            throttle.record(address, int(now))
             counted += 1
         except (DatabaseBusy, TooManyTries):
             pass

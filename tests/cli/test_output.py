@@ -228,8 +228,8 @@ def test_a_second_signal_ends_at_once():
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_that_lacks_a_character_gets_its_number(encoding):
     program = (
-        "from quota_web import terminal; terminal.spell_out(); print('团 \\udcff'); "
-        "terminal.complain('团')"
+        "from quota_web.cli import output; output.escape_unprintable(); print('团 \\udcff'); "
+        "output.print_error('团')"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],

@@ -59,7 +59,7 @@ def settle(installation, codex):
         "UPDATE account SET next_due_at = NULL, status = 'pending', claim_id = NULL, claimed_at = "
         "NULL, attempted_at = NULL"
     )
-    list(refresh_service.refresh_due(installation.context(), installation.scope))
+    list(refresh_service.refresh_due(installation.refresh_context(), installation.scope))
 
 
 def asked_within(installation, codex, names, chance):
@@ -68,6 +68,6 @@ def asked_within(installation, codex, names, chance):
     seen = len(codex.seen)
     until = installation.now + INTERVAL * 11 // 10 + 2 * STEP
     while installation.now < until and len({s.account_id for s in codex.seen[seen:]}) < len(names):
-        list(refresh_service.refresh_due(installation.context(), installation.scope))
+        list(refresh_service.refresh_due(installation.refresh_context(), installation.scope))
         installation.now += 10 * STEP
     return {f"acct-{name}" for name in names} - {s.account_id for s in codex.seen[seen:]}

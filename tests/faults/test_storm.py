@@ -17,7 +17,7 @@ def test_an_hour_of_failures(figures, installation, codex):
     for number in range(ACCOUNTS):
         installation.file(f"a{number}")
     installation.follow()
-    context = installation.context(slots=AT_ONCE, limit=AT_ONCE)
+    context = installation.refresh_context(slots=AT_ONCE, limit=AT_ONCE)
     attempts: dict[str, list[int]] = collections.defaultdict(list)
 
     def go_on(until: int) -> None:

@@ -46,7 +46,7 @@ def test_results_come_as_they_are_there(installation, codex):
     seen = [
         (r.name, installation.account("slow").status)
         for r in refresh_service.refresh(
-            installation.context(), refresh_service.select(installation.scope)[0]
+            installation.refresh_context(), refresh_service.select(installation.scope)[0]
         )
     ]
 
@@ -72,7 +72,7 @@ def test_never_more_is_claimed_than_there_are_slots(installation, codex):
     installation.follow()
     counts = []
     for _ in refresh_service.refresh(
-        installation.context(slots=3), refresh_service.select(installation.scope)[0]
+        installation.refresh_context(slots=3), refresh_service.select(installation.scope)[0]
     ):
         counts += installation.rows("SELECT count(*) FROM account WHERE claim_id IS NOT NULL")[0]
 
@@ -256,7 +256,10 @@ def test_a_run_that_waits_long_keeps_its_claim(installation, codex, monkeypatch)
         installation.now += CLAIM_LASTS - 1
         wait_until(lambda: installation.account("alice").claimed_at == installation.now)
         installation.now += CLAIM_LASTS - 1
-        assert list(refresh_service.refresh_due(installation.context(), installation.scope)) == []
+        assert (
+            list(refresh_service.refresh_due(installation.refresh_context(), installation.scope))
+            == []
+        )
 
     assert running.result["alice"].status is Status.OK
     assert len(codex.seen) == 1
@@ -315,7 +318,7 @@ def test_claims_are_given_back_when_nobody_listens_any_more(installation, codex)
     installation.follow()
 
     running: Any = refresh_service.refresh(
-        installation.context(), refresh_service.select(installation.scope)[0]
+        installation.refresh_context(), refresh_service.select(installation.scope)[0]
     )
     next(running)
     running.close()
@@ -332,7 +335,7 @@ def test_a_stop_cuts_requests_and_stores_nothing_of_them(installation, codex):
     started = time.monotonic()
     found = []
     for result in refresh_service.refresh(
-        installation.context(), refresh_service.select(installation.scope)[0]
+        installation.refresh_context(), refresh_service.select(installation.scope)[0]
     ):
         found.append(result.name)
         installation.services.client.cut()
@@ -360,7 +363,7 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
     db.engine.dispose()
     holder = threading.Thread(target=hold)
     results = refresh_service.refresh(
-        installation.context(), refresh_service.select(installation.scope)[0]
+        installation.refresh_context(), refresh_service.select(installation.scope)[0]
     )
     starter = threading.Timer(0.1, holder.start)
     starter.start()
@@ -378,7 +381,9 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
 def due_results(installation, **context: Any) -> list[str]:
     return sorted(
         r.name
-        for r in refresh_service.refresh_due(installation.context(**context), installation.scope)
+        for r in refresh_service.refresh_due(
+            installation.refresh_context(**context), installation.scope
+        )
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from quota_web.config import PROJECT
 from quota_web.core import clock
 from quota_web.serving import classic_command
 from tests.fakes import NOW, FakeResponse, usage_body
@@ -341,12 +342,12 @@ def test_a_database_of_a_later_version_is_one_line(installation, run):
 
 def test_help_answers_without_the_app():
     program = (
-        "import sys; from quota_web import classic\ntry: "
-        "classic.command(['--help'])\nfinally: print(*sorted(sys.modules))"
+        "import sys; from quota_web.serving import classic_command\ntry: "
+        "classic_command.command(['--help'])\nfinally: print(*sorted(sys.modules))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=Path(classic_command.__file__).parents[1],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
     )

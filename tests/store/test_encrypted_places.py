@@ -136,7 +136,7 @@ def test_an_interrupted_start_goes_on_at_the_next(app, monkeypatch):
         reseal(*arguments)
 
     with monkeypatch.context() as dying:
-        dying.setattr(store.accounts, "reseal", interrupted)
+        dying.setattr(store.accounts, "reencrypt", interrupted)
         with pytest.raises(KeyboardInterrupt):
             rotate_key.bind(services().cipher)
     assert not is_marked()

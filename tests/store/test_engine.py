@@ -174,28 +174,27 @@ def test_an_address_that_no_driver_takes_is_a_bad_setting_or_a_bad_database(inst
 
 FORKS = """
 import os, sys
-from quota_web import config
+from quota_web import config, store
 from quota_web.store.extension import db
 from quota_web.factory import create_app
-from quota_web.store import engine, site
-from quota_web.services import world
+from quota_web.services import services
 
 app = create_app(config.load())
 with app.app_context():
-    world().ready()
-    with engine.reading() as conn:
-        site.read(conn)
+    services().ready()
+    with store.database.reading() as conn:
+        store.site_state.read(conn)
     assert db.engine.pool.checkedin() == 1
     child = os.fork()
     if child == 0:
         assert db.engine.pool.checkedin() == 0
-        with engine.transaction() as tx:
-            site.bump(tx, 1)
+        with store.database.transaction() as tx:
+            store.site_state.bump_version(tx, 1)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert db.engine.pool.checkedin() == 1
-    with engine.reading() as conn:
-        print(site.read(conn).data_version)
+    with store.database.reading() as conn:
+        print(store.site_state.read(conn).data_version)
 """
 
 

@@ -103,7 +103,7 @@ def test_on_a_network_the_log_is_a_journal_and_the_second_process_is_refused(
 def test_two_starts_on_a_network_end_with_one_line(monkeypatch, tmp_path, instance_dir):
     mounted(monkeypatch, tmp_path, instance_dir)
     program = (
-        f"from pathlib import Path; from quota_web.store import files; files.MOUNTINFO = "
+        f"from pathlib import Path; from quota_web.store import filesystem; filesystem.MOUNTINFO = "
         f"Path({str(store.filesystem.MOUNTINFO)!r}); "
     )
     program += "from wsgi import app; app.cli(['quota', 'status'])"

@@ -19,15 +19,15 @@ from tests.operations import environment, fill_history, leave, opened, restored
 DYING = """
 import os, sys
 from pathlib import Path
-from quota_web import backup, config
+from quota_web import config
 from quota_web.factory import create_app
-from quota_web.store import backup as store
-from quota_web.services import world
+from quota_web.maintenance import backup, backup_files
+from quota_web.services import services
 
-store.judged = lambda _: os._exit(9)
+backup_files.judged = lambda _: os._exit(9)
 app = create_app(config.load(os.environ))
 with app.app_context():
-    world().ready()
+    services().ready()
     backup.backup(Path(sys.argv[1]))
 """
 

@@ -310,11 +310,11 @@ def test_nothing_is_opened_before_it_is_needed(tmp_path):
 
 FIRST_USE = """
 from quota_web.factory import create_app
-from quota_web.services import world
+from quota_web.services import services
 
 with create_app().app_context():
-    world().ready()
-    world().sealer.key_id
+    services().ready()
+    services().cipher.key_id
 """
 
 
