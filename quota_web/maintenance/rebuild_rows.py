@@ -87,10 +87,13 @@ def remake_latest(conn: Connection, window_id: int) -> bool:
     }
     if newest.used_percent is None:
         values |= {"used_percent": None, "resets_at": None, "gone_at": newest.taken_at}
-    there = conn.execute(
-        select(w.used_percent, w.resets_at, w.taken_at, w.gone_at).where(w.id == window_id)
+    account_id, *there = conn.execute(
+        select(w.account_id, w.used_percent, w.resets_at, w.taken_at, w.gone_at).where(
+            w.id == window_id
+        )
     ).one()
-    if tuple(there) == tuple(values.values()):
+    if there == list(values.values()):
         return False
     conn.execute(update(limit_window).where(w.id == window_id).values(**values))
+    store.accounts.bump_version(conn, account_id)
     return True

@@ -60,6 +60,8 @@ class Account:
     requested_at: int | None
     claim_id: int | None
     claimed_at: int | None
+    #: Grows with every change of this row or of what is known of the account.
+    version: int
 
     @property
     def login(self) -> Login:
@@ -308,14 +310,21 @@ def new_id(result: Any) -> int:
 
 
 def update_account(conn: Connection, account_id: int, **columns: Any) -> None:
-    """Set just these columns of an account; raises AccountNotFound when it is no longer there."""
+    """Set just these columns of an account, which gives it a new version; raises AccountNotFound
+    when it is no longer there.
+    """
     result = conn.execute(
         update(account)
         .where(account.c.id == account_id, account.c.deleted_at.is_(None))
-        .values(**columns)
+        .values(**columns, version=account.c.version + 1)
     )
     if result.rowcount == 0:
         raise AccountNotFound(f"account {account_id}")
+
+
+def bump_version(conn: Connection, account_id: int) -> None:
+    """Say that something known of an account changed that is stored outside its row."""
+    update_account(conn, account_id)
 
 
 def rename(conn: Connection, account_id: int, name: str) -> None:

@@ -67,6 +67,8 @@ account = Table(
     Column("requested_at", BigInteger),
     Column("claim_id", BigInteger),
     Column("claimed_at", BigInteger),
+    #: Grows with every change of this row, claims aside, and of what is known of the account.
+    Column("version", BigInteger, nullable=False, server_default="0"),
 )
 
 credential = Table(

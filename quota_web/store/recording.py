@@ -267,7 +267,13 @@ _GONE = Many(
 _ACCOUNT = Many(
     update(account)
     .where(account.c.id == bindparam("b_id"), account.c.claim_id == bindparam("b_claim"))
-    .values(claim_id=None, claimed_at=None, cached_at=None, requested_at=None)
+    .values(
+        claim_id=None,
+        claimed_at=None,
+        cached_at=None,
+        requested_at=None,
+        version=account.c.version + 1,
+    )
 )
 _ATTEMPT_ON = Many(
     update(attempt)
