@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 #: Constraint names spelled out, so that a migration can name what it changes on both databases.
@@ -183,7 +184,58 @@ event = Table(
     Column("account_id", Integer, index=True),
     Column("window_id", Integer),
     Column("data", Text),
+    #: `kind:account:window:at` of what was judged from readings; a text of their own for alerts.
     Column("dedupe", String(120), unique=True),
+    #: When the readings showed it, and when they showed that it had not been so.
+    Column("told_at", BigInteger),
+    Column("withdrawn_at", BigInteger),
+    #: The version of the rules that judged it; NULL for what was not judged from readings.
+    Column("rule", Integer),
+)
+
+cycle = Table(
+    "cycle",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("window_id", Integer, ForeignKey("limit_window.id"), nullable=False),
+    #: Counts the cycles of a window from 1 on.
+    Column("number", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    #: `scheduled`, `early`, `banked`, `provider` or `plan`.
+    Column("how", String(10), nullable=False),
+    Column("used_at_reset", Float, nullable=False),
+    Column("peak", Float, nullable=False),
+    Column("ran_out_at", BigInteger),
+    #: Seconds with nothing left.
+    Column("zero_s", BigInteger, nullable=False),
+    Column("readings", Integer, nullable=False),
+    #: Seconds between the readings around its end, and whether more may have been used in them.
+    Column("gap_s", BigInteger, nullable=False),
+    Column("is_lower_bound", Boolean, nullable=False),
+    Column("rule", Integer, nullable=False),
+    UniqueConstraint("window_id", "ended_at"),
+)
+
+#: What the judge of each window keeps between its readings, as JSON.
+window_state = Table(
+    "window_state",
+    metadata,
+    Column(
+        "window_id", Integer, ForeignKey("limit_window.id"), primary_key=True, autoincrement=False
+    ),
+    #: The last reading that it has seen.
+    Column("at", BigInteger, nullable=False),
+    Column("rule", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+#: What the judge of each account keeps of its plans and banked resets, as JSON.
+account_state = Table(
+    "account_state",
+    metadata,
+    Column("account_id", Integer, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("facts", Text, nullable=False),
 )
 
 api_token = Table(
