@@ -14,8 +14,8 @@ from email.utils import parsedate_to_datetime
 from quota_web.codex.json_guard import JsonRefused, load_json
 from quota_web.codex.text import scrub
 from quota_web.core.faults import Fault
+from quota_web.core.limits import MAX_RESPONSE
 
-MAX_BODY = 1 << 20
 MIN_RETRY_AFTER = 60
 #: A longer wait than a week is a mistake of whoever asks for it.
 MAX_RETRY_AFTER = 7 * 86_400
@@ -129,7 +129,7 @@ def bad_response(reason: str) -> Fault:
 
 def _document(body: bytes) -> tuple[object, str | None]:
     try:
-        return load_json(body, MAX_BODY, lenient=True), None
+        return load_json(body, MAX_RESPONSE, lenient=True), None
     except JsonRefused as error:
         return None, f"the answer is {error}"
 

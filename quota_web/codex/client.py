@@ -1,38 +1,28 @@
-"""One question to the usage endpoint: one deadline, a cap on what is read, no redirects, no
-cookies, retries.
+"""Fetches the quota of one account from the usage endpoint, with retries.
 
-urllib3 is used without requests' Session on top: that one would keep cookies, and it reads the
-whole body of a redirect it does not follow. Nothing is taken from the environment or from `.netrc`,
-and TLS is always verified. What the upstream does is a value, an `Answer`; only bugs are raised.
+What the upstream does is a value, a `FetchResult`; only bugs are raised.
 """
 
-import http.client
-import os
 import random
 import re
-import ssl
 import threading
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import certifi
-import urllib3
-from urllib3.connectionpool import HTTPConnectionPool
+import requests
 
-from quota_web.codex import classify, payload, transport_errors
-from quota_web.codex.classify import MAX_BODY, Classification
-from quota_web.codex.fetch_result import FetchResult as Answer
-from quota_web.codex.request_deadlines import CuttableConnection, RequestDeadline, RequestWatcher
+from quota_web.codex import classify, payload
+from quota_web.codex.classify import Classification
+from quota_web.codex.fetch_result import FetchResult
+from quota_web.codex.transport import Exchange, Transport
 from quota_web.core import clock, urls
 from quota_web.core.errors import BadSetting
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Snapshot, Status
 from quota_web.core.secret import Secret
 
-CONNECT_TIMEOUT_S = 5.0
 #: All requests of one attempt together, waits included; claims on accounts are sized after it.
 ATTEMPT_DEADLINE_S = 120.0
 #: A longer `Retry-After` ends the attempt: the schedule waits better than a thread does.
@@ -42,19 +32,6 @@ JITTER = 0.25
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 _MASKED = ("set-cookie", "set-cookie2")
-
-
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """One request and its answer, as far as it came."""
-
-    status: int | None = None
-    headers: Mapping[str, str] | None = None
-    body: bytes = b""
-    #: Why the body cannot be used, although an answer came.
-    problem: str | None = None
-    #: Why no answer came.
-    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +75,26 @@ class UsageClient:
         _refuse(
             "the address of the proxy", urls.check_proxy_url(https_proxy) if https_proxy else None
         )
-        self._url, parts = url, urlsplit(url)
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._retries, self._retry_delay, self._timeout = retries, retry_delay, timeout
+        tls = urlsplit(url).scheme == "https"
         # Plain http goes to this machine or its neighbours only, never through a proxy that would
         # read the token.
-        proxied = (
-            https_proxy and parts.scheme == "https" and not urls.goes_past_proxy(url, no_proxy)
+        proxied = https_proxy and tls and not urls.goes_past_proxy(url, no_proxy)
+        self._transport = Transport(
+            proxy=urls.with_scheme(https_proxy) if proxied and https_proxy else None,
+            tls=tls,
+            ca_bundle=ca_bundle,
+            pool_size=pool_size,
         )
-        self._proxy = urls.with_scheme(https_proxy) if proxied and https_proxy else None
-        self._tls = _tls_context(ca_bundle) if parts.scheme == "https" or self._proxy else None
-        self._retries, self._retry_delay, self._timeout, self._pool_size = (
-            retries,
-            retry_delay,
-            timeout,
-            pool_size,
-        )
-        self._headers = {
+        headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "Origin": "https://chatgpt.com",
             "Referer": "https://chatgpt.com/",
             "User-Agent": user_agent,
         }
+        self._request = requests.Request("GET", url, headers=headers).prepare()
         self._stop = stop or threading.Event()
-        self._pool, self._watch, self._pid = self._new_pool(), RequestWatcher(), os.getpid()
 
     def fetch(
         self,
@@ -131,7 +104,7 @@ class UsageClient:
         *,
         now: Callable[[], int],
         keep_raw: bool = False,
-    ) -> Answer:
+    ) -> FetchResult:
         """Ask for one account's quota, with retries; *now* tells the wall time at which an answer
         came.
         """
@@ -142,9 +115,8 @@ class UsageClient:
         while True:
             if self._stop.is_set():
                 return self._dropped(started, sent)
-            exchange = self._exchange(
-                headers, max(0.1, min(self._timeout, give_up - clock.monotonic()))
-            )
+            seconds = max(0.1, min(self._timeout, give_up - clock.monotonic()))
+            exchange = self._send(headers, seconds)
             sent += 1
             if self._stop.is_set() and exchange.failure is not None:
                 return self._dropped(started, sent)
@@ -157,7 +129,7 @@ class UsageClient:
     def probe(self, now: int) -> Probe:
         """Ask once, without any token: enough to see name, route, proxy and certificate."""
         started = clock.monotonic()
-        exchange = self._exchange(dict(self._headers), self._timeout)
+        exchange = self._send({}, self._timeout)
         judged, _ = self._judged(exchange, now, ())
         date = _epoch_of((exchange.headers or {}).get("date"))
         return Probe(exchange.status, judged.fault, date, _since(started))
@@ -167,78 +139,29 @@ class UsageClient:
         down.
         """
         self._stop.set()
-        self._watch.cut_all()
+        self._transport.cut_all()
 
     def close(self) -> None:
-        """RequestDeadline what is under way and give all connections back.
-
-        The client cannot be used again.
-        """
+        """Cut what is under way and close all connections; the client cannot be used again."""
         self.cut()
-        self._watch.close()
-        self._pool.close()
+        self._transport.close()
 
-    def _new_pool(self) -> HTTPConnectionPool:
-        pool = _manager(self._proxy, self._pool_size, self._tls).connection_from_url(self._url)
-        pool.ConnectionCls = type("Cuttable", (CuttableConnection, pool.ConnectionCls), {})
-        return pool
+    def _send(self, headers: Mapping[str, str], seconds: float) -> Exchange:
+        request = self._request.copy()
+        request.headers.update(headers)
+        return self._transport.send(request, seconds)
 
     def _headers_for(self, account_id: str, access_token: Secret, fedramp: bool) -> dict[str, str]:
         token = access_token.reveal()
         if not _HEADER_SAFE.fullmatch(token) or not _HEADER_SAFE.fullmatch(account_id):
             raise ValueError("a token or account id that cannot stand in a header")
-        headers = {
-            **self._headers,
-            "Authorization": f"Bearer {token}",
-            "ChatGPT-Account-Id": account_id,
-        }
+        headers = {"Authorization": f"Bearer {token}", "ChatGPT-Account-Id": account_id}
         if fedramp:
             headers["X-OpenAI-Fedramp"] = "true"
         return headers
 
-    def _exchange(self, headers: dict[str, str], seconds: float) -> _Exchange:
-        """Send one request and read its answer, all within *seconds*."""
-        if self._pid != os.getpid():
-            # After a fork: two processes must not talk over the same sockets, and the watching
-            # thread stayed behind.
-            self._pool, self._watch, self._pid = self._new_pool(), RequestWatcher(), os.getpid()
-        connect, said = min(CONNECT_TIMEOUT_S, seconds), round(seconds, 1)
-        failure = None
-        with self._watch.limit(seconds) as cut:
-            try:
-                found = self._send(headers, urllib3.Timeout(connect=connect, read=seconds + 1), cut)
-            except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-                failure = transport_errors.in_words(error, connect, said)
-        if cut.fired:
-            return _Exchange(failure=f"timed out after {said:g} s")
-        return found if failure is None else _Exchange(failure=failure)
-
-    def _send(
-        self, headers: dict[str, str], timeout: urllib3.Timeout, cut: RequestDeadline
-    ) -> _Exchange:
-        response = self._pool.urlopen(
-            "GET", self._target, headers=headers, retries=False, redirect=False, assert_same_host=False,
-            timeout=timeout, preload_content=False, decode_content=False,
-        )  # fmt: skip
-        whole = False
-        try:
-            raw, problem = _read(response)
-            whole = problem is None
-        finally:
-            if not whole:
-                response.close()
-            response.release_conn()
-        if not raw and problem is None and _is_cut_in_its_header(response):
-            return _Exchange(failure="the answer was cut short")
-        body, problem = (
-            _decoded(raw, response.headers.get("content-encoding", ""))
-            if problem is None
-            else (b"", problem)
-        )
-        return _Exchange(response.status, response.headers, body, problem)
-
     def _judged(
-        self, exchange: _Exchange, now: int, hide: tuple[str, ...]
+        self, exchange: Exchange, now: int, hide: tuple[str, ...]
     ) -> tuple[Classification, Snapshot | None]:
         if exchange.status is None or exchange.headers is None:
             return Classification(
@@ -257,7 +180,7 @@ class UsageClient:
 
     def _wait(
         self,
-        exchange: _Exchange,
+        exchange: Exchange,
         judged: tuple[Classification, Snapshot | None],
         sent: int,
         left: float,
@@ -277,24 +200,24 @@ class UsageClient:
         wait *= 1 + JITTER * random.random()  # noqa: S311 - no secret
         return wait if wait < left else None
 
-    def _dropped(self, started: float, sent: int) -> Answer:
+    def _dropped(self, started: float, sent: int) -> FetchResult:
         fault = Fault("unreachable", {"reason": "stopped before an answer came"})
-        return Answer(
+        return FetchResult(
             fault.status, fault=fault, requests_sent=sent, duration_ms=_since(started), dropped=True
         )
 
 
 def _answer(
-    exchange: _Exchange,
+    exchange: Exchange,
     judged: tuple[Classification, Snapshot | None],
     now: int,
     keep_raw: bool,
     sent: int,
     started: float,
-) -> Answer:
+) -> FetchResult:
     found, snapshot = judged
     headers = exchange.headers if keep_raw else None
-    return Answer(
+    return FetchResult(
         status=found.fault.status if found.fault else Status.OK,
         http_status=exchange.status,
         snapshot=snapshot,
@@ -325,100 +248,3 @@ def _refuse(what: str, problem: str | None) -> None:
 
 def _since(started: float) -> int:
     return round((clock.monotonic() - started) * 1000)
-
-
-def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
-    """The body as it came, or why it is not read.
-
-    The last read is the one that notices an answer cut short.
-    """
-    length = response.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:15]) > MAX_BODY:
-        return b"", _TOO_LARGE
-    raw = b""
-    while chunk := response.read(MAX_BODY + 1 - len(raw), decode_content=False):
-        raw += chunk
-        if len(raw) > MAX_BODY:
-            return b"", _TOO_LARGE
-    return raw, None
-
-
-def _is_cut_in_its_header(response: urllib3.BaseHTTPResponse) -> bool:
-    """Whether an answer without a body broke off in its header: http.client takes the end of the
-    connection for the end of the header.
-    """
-    ends = ("content-length", "transfer-encoding")
-    announced = (
-        any(name in response.headers for name in ends)
-        or response.headers.get("connection", "").lower() == "close"
-    )
-    return not announced and response.version == 11 and response.status not in (204, 304)
-
-
-_TOO_LARGE = "the answer is larger than 1 MiB"
-
-
-def _decoded(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
-    """The body unpacked, no further than it may be large, or why it cannot be."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity") or not raw:
-        return raw, None
-    if encoding not in ("gzip", "x-gzip"):
-        return b"", "the answer is packed in a way that was not asked for"
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        body = unpacker.decompress(raw, MAX_BODY + 1)
-    except zlib.error:
-        return b"", "the answer cannot be unpacked"
-    if len(body) > MAX_BODY:
-        return b"", _TOO_LARGE
-    return (body, None) if unpacker.eof else (b"", "the answer cannot be unpacked")
-
-
-def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """One context for all connections: reading the certificates takes longer than asking for a
-    quota.
-    """
-    path = ca_bundle or certifi.where()
-    try:
-        if os.path.isdir(path):
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:
-        words = (
-            "is not a file of certificates" if isinstance(error, ssl.SSLError) else "cannot be read"
-        )
-    raise BadSetting(f"the CA bundle {path} {words}")
-
-
-def _manager(proxy: str | None, pool_size: int, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
-    """What makes pools: straight to the host, or through a proxy."""
-    if proxy is None:
-        return urllib3.PoolManager(num_pools=1, maxsize=pool_size, block=False, ssl_context=tls)
-    if proxy.startswith("socks"):
-        from urllib3.contrib.socks import (
-            SOCKSProxyManager,
-        )  # needs PySocks, which few installations use
-
-        return SOCKSProxyManager(
-            proxy, num_pools=1, maxsize=pool_size, block=False, ssl_context=tls
-        )
-    parts = urlsplit(proxy)
-    login = (
-        urllib3.make_headers(proxy_basic_auth=_login(parts.username, parts.password))
-        if parts.username
-        else None
-    )
-    return urllib3.ProxyManager(
-        proxy,
-        num_pools=1,
-        maxsize=pool_size,
-        block=False,
-        ssl_context=tls,
-        proxy_ssl_context=tls,
-        proxy_headers=login,
-    )
-
-
-def _login(username: str | None, password: str | None) -> str:
-    return f"{unquote(username or '')}:{unquote(password or '')}"

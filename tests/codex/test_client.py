@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from quota_web.codex import client
+from quota_web.codex import client, transport
 from quota_web.codex.client import UsageClient
 from quota_web.codex.fetch_result import FetchResult
 from quota_web.core.errors import BadSetting
@@ -456,3 +456,5 @@ def test_there_is_no_way_to_turn_checking_off():
     source = Path(client.__file__).read_text(encoding="utf-8")
 
     assert [word for word in ("CERT_NONE", "check_hostname", "verify") if word in source] == []
+    source = Path(transport.__file__).read_text(encoding="utf-8")
+    assert [word for word in ("CERT_NONE", "check_hostname", "verify=") if word in source] == []

@@ -5,6 +5,7 @@ for it.
 import datetime as dt
 import ipaddress
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from quota_web.core.errors import BadSetting
 from quota_web.core.quota import Status
 from quota_web.core.secret import Secret
 from quota_web.core.urls import check_proxy_url, check_upstream_url, goes_past_proxy
-from tests.fakes import NOW, FakeCodex, FakeProxy
+from tests.codex.socks import FakeSocks
+from tests.fakes import NOW, FakeCodex, FakeProxy, FakeResponse, usage_body
 
 CANARY = "CANARY-51b8d0"
 
@@ -247,6 +249,25 @@ def test_a_proxy_that_refuses_is_said_and_its_password_is_not(codex, authority):
         )
 
     assert words(found) == "Request failed: proxy: it answered HTTP 407"
+
+
+def test_a_socks_proxy_carries_the_request(codex, authority):
+    with FakeSocks() as proxy:
+        found = ask(codex.url, ca_bundle=authority.bundle, https_proxy=proxy.url)
+
+        assert (words(found), proxy.asked) == ("ok", [("127.0.0.1", codex.port)])
+
+
+@pytest.mark.parametrize("kind", [FakeProxy, FakeSocks])
+@pytest.mark.parametrize("drip", [{"header_drip": 0.05}, {"body_drip": 0.05}])
+def test_the_deadline_ends_what_drips_through_a_proxy(codex, authority, kind, drip):
+    codex.default = FakeResponse(body=usage_body(), **drip)
+    with kind() as proxy:
+        started = time.monotonic()
+        found = ask(codex.url, ca_bundle=authority.bundle, https_proxy=proxy.url, timeout=0.4)
+
+    assert words(found) == "Request failed: timed out after 0.4 s"
+    assert time.monotonic() - started < 1.4
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])

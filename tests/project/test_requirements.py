@@ -1,0 +1,49 @@
+"""What the app imports and what `requirements.txt` names are the same."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+#: Named without an import of ours: started as a program, or found by SQLAlchemy.
+NEVER_IMPORTED = {"gunicorn", "psycopg"}
+#: Come with Flask and Flask-Migrate, whose own interfaces they are part of.
+COME_ALONG = {"alembic", "click", "itsdangerous", "markupsafe"}
+
+
+def declared() -> set[str]:
+    names = set()
+    for file in ("requirements.txt", "requirements-postgresql.txt"):
+        for line in (PROJECT / file).read_text(encoding="utf-8").splitlines():
+            if found := re.match(r"[a-z0-9_-]+", line, re.IGNORECASE):
+                names.add(_plain(found[0]))
+    return names
+
+
+def imported() -> set[str]:
+    """The distributions whose packages `quota_web` imports anywhere, inside functions too."""
+    known = packages_distributions()
+    found: set[str] = set()
+    for path in (PROJECT / "quota_web").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            else:
+                continue
+            for name in {name.partition(".")[0] for name in names}:
+                if name not in sys.stdlib_module_names and name != "quota_web":
+                    found.update(_plain(dist) for dist in known.get(name, [])[:1])
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def test_every_imported_package_is_declared_and_every_declared_one_is_imported():
+    assert imported() - declared() - COME_ALONG == set()
+    assert declared() - imported() - NEVER_IMPORTED == set()
