@@ -18,7 +18,6 @@ from quota_web.core.errors import AccountExists, AccountNotFound, Outdated
 from quota_web.core.faults import Fault
 from quota_web.core.logins import Login
 from quota_web.core.quota import Status
-from quota_web.store.direct import Fixed
 from quota_web.store.models import account, credential, event, site_state
 
 FOLLOWED = "followed"
@@ -136,7 +135,7 @@ _COLUMNS = [
 # Made once: putting a statement together costs as much as running it.
 _IDS: Any = bindparam("ids", expanding=True)
 _THERE = select(*_COLUMNS).where(account.c.deleted_at.is_(None))
-_EVERY = Fixed(_THERE.order_by(account.c.name_key))
+_EVERY = _THERE.order_by(account.c.name_key)
 _BY_IDS = _THERE.where(account.c.id.in_(_IDS))
 _OF_LOGIN = (
     _THERE.add_columns(credential.c.access_fp)
@@ -149,7 +148,7 @@ _CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 
 def list_all(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
-    found = [_account(*row) for row in _EVERY.all(conn)]
+    found = [_account(*row) for row in conn.execute(_EVERY)]
     return found if scope is None or scope == _ALL else [a for a in found if scope.holds(a)]
 
 

@@ -9,14 +9,14 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
 from sqlalchemy.pool import NullPool
@@ -121,6 +121,23 @@ def sqlite_path(url: str) -> Path | None:
     return (
         Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
     )
+
+
+def insert_of(dialect: str) -> Any:
+    """The INSERT that knows ON CONFLICT of one kind of database; only that kind's is loaded."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as for_postgresql
+
+        return for_postgresql
+    from sqlalchemy.dialects.sqlite import insert as for_sqlite
+
+    return for_sqlite
+
+
+def run_many(conn: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run an INSERT or UPDATE once for each row; without rows nothing is run."""
+    if rows:
+        conn.execute(statement, rows)
 
 
 def is_sqlite(conn: Connection) -> bool:

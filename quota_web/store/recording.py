@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, case, insert, select, update
 
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Facts, Reading, Snapshot, Status
 from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
-from quota_web.store.direct import Many, insert_of
+from quota_web.store.database import insert_of, run_many
 from quota_web.store.models import account, account_fact, attempt, limit_window
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 from quota_web.store.windows import KnownWindow
@@ -256,15 +256,10 @@ _MINE = select(account.c.id).where(
 )
 # Nobody takes these over before the transaction ends; SQLite's write lock does that by itself.
 _MINE = _MINE.with_for_update()
-_LATEST = Many(
-    update(limit_window).where(limit_window.c.id == bindparam("b_id")).values(gone_at=None)
-)
-_GONE = Many(
-    update(limit_window)
-    .where(limit_window.c.id == bindparam("b_id"))
-    .values(used_percent=None, resets_at=None)
-)
-_ACCOUNT = Many(
+_WINDOW = update(limit_window).where(limit_window.c.id == bindparam("b_id"))
+_LATEST = _WINDOW.values(gone_at=None)
+_GONE = _WINDOW.values(used_percent=None, resets_at=None)
+_ACCOUNT = (
     update(account)
     .where(account.c.id == bindparam("b_id"), account.c.claim_id == bindparam("b_claim"))
     .values(
@@ -275,7 +270,7 @@ _ACCOUNT = Many(
         version=account.c.version + 1,
     )
 )
-_ATTEMPT_ON = Many(
+_ATTEMPT_ON = (
     update(attempt)
     .where(
         attempt.c.account_id == bindparam("b_account"), attempt.c.first_at == bindparam("b_first")
@@ -309,18 +304,17 @@ def _write(conn: Connection, batch: _Batch) -> None:
         (_ATTEMPT_ON, batch.attempts_on),
         (_ACCOUNT, batch.accounts),
     ):
-        statement.run(conn, rows)
-    _new_attempts(conn.dialect.name).run(conn, batch.attempts_new)
+        run_many(conn, statement, rows)
+    run_many(conn, _new_attempts(conn.dialect.name), batch.attempts_new)
     rollups.write(conn, batch.readings, batch.rollups, batch.gone_rollups)
 
 
 @cache
-def _new_attempts(dialect: str) -> Many:
+def _new_attempts(dialect: str) -> Executable:
     """A second outcome within the same second takes the place of the first."""
     new = insert_of(dialect)(attempt)
     replaced = ("last_at", "status", "http_status", "fault_code", "fault_data")
-    return Many(
-        new.on_conflict_do_update(
-            index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced}
-        )
+    statement: Executable = new.on_conflict_do_update(
+        index_elements=["account_id", "first_at"], set_={c: new.excluded[c] for c in replaced}
     )
+    return statement

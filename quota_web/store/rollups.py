@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, insert, select, text
+from sqlalchemy import Connection, Executable, Select, bindparam, exists, func, insert, select, text
 
-from quota_web.store.direct import Many, insert_of
+from quota_web.store.database import insert_of, run_many
 from quota_web.store.models import limit_window, reading, rollup
 
 #: Lengths of the rollups' slots in seconds.
@@ -70,9 +70,9 @@ def write(
     """
     statements = _statements(conn.dialect.name)
     late = _out_of_order(conn, readings)
-    statements.reading.run(conn, readings)
+    run_many(conn, statements.reading, readings)
     for statement, rows in ((statements.rollup, rollups), (statements.gone, gone_rollups)):
-        statement.run(conn, [row for row in rows if row["window_id"] not in late] if late else rows)
+        run_many(conn, statement, [row for row in rows if row["window_id"] not in late])
     for window_id, at in late.items():
         remake(conn, window_id, at)
 
@@ -173,9 +173,9 @@ def _merged(there: _Row, new: _Row) -> _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Statements:
-    reading: Many
-    rollup: Many
-    gone: Many
+    reading: Executable
+    rollup: Executable
+    gone: Executable
 
 
 @cache
@@ -198,18 +198,12 @@ def _statements(dialect: str) -> _Statements:
         "count": rollup.c.count + new.excluded.count,
     }
     key, replaced = ["span", "window_id", "slot"], ("used_percent", "resets_at", "flags")
+    gone = {"last_used": None, "last_at": new.excluded.last_at, "last_resets_at": None}
     return _Statements(
-        Many(
-            new_reading.on_conflict_do_update(
-                index_elements=["window_id", "taken_at"],
-                set_={n: new_reading.excluded[n] for n in replaced},
-            )
+        new_reading.on_conflict_do_update(
+            index_elements=["window_id", "taken_at"],
+            set_={n: new_reading.excluded[n] for n in replaced},
         ),
-        Many(new.on_conflict_do_update(index_elements=key, set_=merged)),
-        Many(
-            new.on_conflict_do_update(
-                index_elements=key,
-                set_={"last_used": None, "last_at": new.excluded.last_at, "last_resets_at": None},
-            )
-        ),
+        new.on_conflict_do_update(index_elements=key, set_=merged),
+        new.on_conflict_do_update(index_elements=key, set_=gone),
     )

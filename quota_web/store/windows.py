@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from quota_web.core.quota import Credits, Facts, ModelUsage, Reading, Spend
-from quota_web.store.direct import Fixed
 from quota_web.store.models import account, account_fact, limit_window
 
 
@@ -36,13 +35,8 @@ def windows(
     """Every window these accounts (or None: all) ever had, by account id, in the order in which
     they were first seen.
     """
-    rows = (
-        _ALL_WINDOWS.all(conn)
-        if account_ids is None
-        else conn.execute(_WINDOWS, {"ids": account_ids}).all()
-    )
     found: dict[int, list[KnownWindow]] = defaultdict(list)
-    for row in rows:
+    for row in _rows(conn, _WINDOWS, _WINDOWS_OF, account_ids):
         found[row[1]].append(_window(*row))
     return found
 
@@ -61,12 +55,14 @@ def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[in
     """The newest facts of these accounts (or None: all), by account id; an account without a
     snapshot has none.
     """
-    rows = (
-        _ALL_FACTS.all(conn)
-        if account_ids is None
-        else conn.execute(_FACTS, {"ids": account_ids}).all()
-    )
+    rows = _rows(conn, _FACTS, _FACTS_OF, account_ids)
     return {row[0]: _facts_of(tuple(row[1:])) for row in rows}
+
+
+def _rows(
+    conn: Connection, everything: Select[Any], chosen: Select[Any], ids: Sequence[int] | None
+) -> Sequence[Any]:
+    return (conn.execute(everything) if ids is None else conn.execute(chosen, {"ids": ids})).all()
 
 
 @lru_cache(maxsize=256)
@@ -74,18 +70,14 @@ def _facts_of(said: tuple[Any, ...]) -> Facts:
     plan, allowed, limit_reached, reached_type, spend_reached, credits, reset_credits, models = said
     return Facts(
         plan,
-        _truth(allowed),
-        _truth(limit_reached),
+        allowed,
+        limit_reached,
         reached_type,
-        bool(spend_reached),
+        spend_reached,
         Credits(**json.loads(credits)) if credits else None,
         reset_credits,
         tuple(ModelUsage(**model) for model in json.loads(models)) if models else (),
     )
-
-
-def _truth(flag: object) -> bool | None:
-    return None if flag is None else bool(flag)
 
 
 # Made once: putting a statement together costs as much as running it.
@@ -129,8 +121,6 @@ def _facts() -> Select[Any]:
     return select(*columns).select_from(joined)
 
 
-_WINDOWS, _ALL_WINDOWS = _windows().where(limit_window.c.account_id.in_(_IDS)), Fixed(_windows())
-_FACTS, _ALL_FACTS = (
-    _facts().where(account.c.id.in_(_IDS)),
-    Fixed(_facts().where(account.c.deleted_at.is_(None))),
-)
+_WINDOWS, _FACTS = _windows(), _facts().where(account.c.deleted_at.is_(None))
+_WINDOWS_OF = _windows().where(limit_window.c.account_id.in_(_IDS))
+_FACTS_OF = _facts().where(account.c.id.in_(_IDS))

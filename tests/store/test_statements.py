@@ -1,4 +1,4 @@
-"""Statements that go to the driver by themselves say and write what SQLAlchemy's own way would."""
+"""Statements that the rooms of the store share."""
 
 import subprocess
 import sys
@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, insert, select, update
 
 from quota_web import store
 from quota_web.store.accounts import MANAGED
-from quota_web.store.direct import Fixed, Many, insert_of
 
 NOW = 1_795_262_400
 
@@ -22,48 +21,33 @@ def tx(installation):
         yield conn
 
 
-def test_a_fixed_query_gives_the_same_rows(tx):
-    store.accounts.add(tx, "alice", MANAGED, NOW)
-    query = select(
-        store.models.account.c.name,
-        store.models.account.c.created_at,
-        store.models.account.c.paused_at,
-    )
-
-    assert (
-        Fixed(query).all(tx) == [tuple(row) for row in tx.execute(query)] == [("alice", NOW, None)]
-    )
-
-
 def test_many_rows_are_written_with_the_statements_own_values(tx):
     ids = [store.accounts.add(tx, name, MANAGED, NOW) for name in ("alice", "bob")]
-    release = Many(
+    release = (
         update(store.models.account)
         .where(store.models.account.c.id == bindparam("b_id"))
         .values(claim_id=None, failures=store.models.account.c.failures + 3)
     )
     tx.execute(update(store.models.account).values(claim_id=7))
-    release.run(tx, [{"b_id": ids[0], "interval_s": 60}])
-    release.run(tx, [{"b_id": ids[1], "interval_s": 61}])
+    rows = [{"b_id": ids[0], "interval_s": 60}, {"b_id": ids[1], "interval_s": 61}]
+    store.database.run_many(tx, release, rows)
 
     a = store.models.account.c
-    rows = tx.execute(select(a.claim_id, a.failures, a.interval_s).order_by(a.id)).all()
-    assert [tuple(r) for r in rows] == [(None, 3, 60), (None, 3, 61)]
+    written = tx.execute(select(a.claim_id, a.failures, a.interval_s).order_by(a.id)).all()
+    assert [tuple(r) for r in written] == [(None, 3, 60), (None, 3, 61)]
 
 
 def test_no_rows_are_no_statement(tx):
-    Many(insert(store.models.setting)).run(tx, [])
+    store.database.run_many(tx, insert(store.models.setting), [])
 
     assert tx.execute(select(store.models.setting)).all() == []
 
 
 def test_a_second_row_takes_the_place_of_the_first(tx):
-    new = insert_of(tx.dialect.name)(store.models.setting)
-    put = Many(
-        new.on_conflict_do_update(index_elements=["key"], set_={"value": new.excluded.value})
-    )
-    put.run(tx, [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
-    put.run(tx, [{"key": "a", "value": "3"}])
+    new = store.database.insert_of(tx.dialect.name)(store.models.setting)
+    put = new.on_conflict_do_update(index_elements=["key"], set_={"value": new.excluded.value})
+    store.database.run_many(tx, put, [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
+    store.database.run_many(tx, put, [{"key": "a", "value": "3"}])
 
     assert dict(
         tx.execute(select(store.models.setting.c.key, store.models.setting.c.value)).all()
