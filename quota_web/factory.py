@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
         template_folder="web/templates",
     )
     app.config["SETTINGS"] = settings
-    store.database.init_app(app, pages=pages)
+    store.database.init_app(app)
     services.init_app(app)
     hooks.init_app(app)
     quota.init_app(app)
@@ -52,6 +52,7 @@ def _add_pages(app: Flask) -> None:
         settings,
     )
 
+    store.database.init_extension(app)
     proxy.init_app(app)
     compression.init_app(app)
     security.init_app(app)

@@ -26,7 +26,6 @@ from quota_web.reports import overview
 from quota_web.reports.overview import AccountView
 from quota_web.services import Services, services
 from quota_web.store.accounts import Account, Scope
-from quota_web.store.extension import db
 from tests.fakes import NOW, FakeCodex, auth_document, make_jwt
 
 
@@ -174,7 +173,7 @@ def open_installation(
                         installation.services._client.close()
                     if installation.services.presence is not None:
                         installation.services.presence.leave()
-                    db.engine.dispose()
+                    store.database.bound().dispose()
 
 
 class OtherProcess:
@@ -200,7 +199,7 @@ class OtherProcess:
                 self.result = self._act()
             finally:
                 self._app.extensions["quota_services"].client.close()
-                db.engine.dispose()
+                store.database.bound().dispose()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -17,11 +17,11 @@ from sqlalchemy import event
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
+from quota_web import store
 from quota_web.auth import login
 from quota_web.auth.login import NewPassword
 from quota_web.core import clock
 from quota_web.services import services
-from quota_web.store.extension import db
 from quota_web.web import security
 from quota_web.web.sessions import COOKIE
 from tests.browser import CHEAP, PASSWORD, Browser, gate_of, make_token
@@ -88,7 +88,7 @@ def close(app: Flask) -> None:
     if world_of(app)._client is not None:
         world_of(app)._client.close()
     with app.app_context():
-        db.engine.dispose()
+        store.database.bound().dispose()
 
 
 def world_of(app: Flask) -> Any:
@@ -118,7 +118,7 @@ def counted(browser: Browser) -> Iterator[list[str]]:
         statements.append(statement)
 
     with browser.client.application.app_context():
-        engine = db.engine
+        engine = store.database.bound()
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements

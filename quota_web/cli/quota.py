@@ -64,10 +64,10 @@ class LazyDatabaseGroup(click.Command):
         from flask_migrate import Migrate
         from flask_migrate.cli import db as group
 
-        from quota_web.store.extension import db
+        from quota_web import store
         from quota_web.store.schema import MIGRATIONS
 
-        Migrate(current_app, db, directory=str(MIGRATIONS))
+        Migrate(current_app, store.database.extension(), directory=str(MIGRATIONS))
         ours = QuotaGroup(
             group.name,
             commands=group.commands,

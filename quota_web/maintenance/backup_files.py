@@ -223,7 +223,7 @@ def quiet(file: Path) -> Present:
         return Present(int(epoch), tuple(sorted(folders)))
     except sqlite3.Error as error:
         if isinstance(
-            plain := store.database.plain_driver_error(error), BadDatabase
+            plain := store.db_errors.plain_driver_error(error), BadDatabase
         ) and "BUSY" in getattr(error, "sqlite_errorname", ""):
             raise store.filesystem.in_use(file) from plain
         return Present()

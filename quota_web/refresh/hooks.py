@@ -15,7 +15,7 @@ from quota_web.core.errors import BadDatabase
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Facts
 from quota_web.store.accounts import Account, EncryptedCredential
-from quota_web.store.database import plain_error
+from quota_web.store.db_errors import plain_error
 from quota_web.store.recording import Outcome
 from quota_web.store.windows import KnownWindow
 

@@ -11,34 +11,33 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from quota_web.config import Settings
 from quota_web.core.errors import (
     BadDatabase,
     BadSetting,
-    DatabaseBusy,
     DatabaseDamaged,
     DatabaseFull,
     DatabaseReadOnly,
 )
-from quota_web.store import filesystem
+from quota_web.store import db_errors, filesystem
+from quota_web.store.models import metadata
+
+if TYPE_CHECKING:
+    from flask_sqlalchemy import SQLAlchemy
 
 BUSY_TIMEOUT_MS = 5000
 JOURNAL_SIZE_LIMIT = 16 * 1024 * 1024
-
-#: SQLite's names of errors that say there is no room: EFBIG and EDQUOT reach us as a failed write.
-_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE")
-#: Only these two mean damage. A file that cannot be opened, a lock, too many open files: none of
-#: them says anything about its content.
-_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 _log = logging.getLogger(__name__)
 # A command prints its errors itself: without a handler they would stand on the terminal twice.
@@ -50,18 +49,19 @@ _troubles: WeakKeyDictionary[Engine, BadDatabase] = WeakKeyDictionary()
 _engines: WeakSet[Engine] = WeakSet()
 
 
-def init_app(app: Flask, *, pages: bool = True) -> None:
-    """Bind an engine to *app*; connects to nothing yet. Raises BadSetting for an address that no
-    driver takes.
+def init_app(app: Flask) -> None:
+    """Give *app* its engine, which connects to nothing yet; raises BadSetting as `make_engine`."""
+    app.extensions["quota_engine"] = make_engine(app.config["SETTINGS"])
 
-    With *pages* it is Flask-SQLAlchemy's. A command does without: that loads the ORM, which takes
-    longer than the command does.
+
+def make_engine(settings: Settings) -> Engine:
+    """The one way to the database that *settings* name.
+
+    Raises BadSetting for an address that no driver takes.
     """
-    url = app.config["SETTINGS"].database_url
+    url = settings.database_url
     try:
-        engine = (
-            _of_the_extension(app, url) if pages else create_engine(url, **_engine_options(url))
-        )
+        engine = create_engine(url, **_engine_options(url))
     except ModuleNotFoundError as error:
         raise BadSetting(
             f"QUOTA_DATABASE_URL: this kind of database needs {error.name}: pip install -r "
@@ -73,8 +73,35 @@ def init_app(app: Flask, *, pages: bool = True) -> None:
             "postgresql://USER@HOST/NAME"
         ) from None
     configure(engine)
-    app.extensions["quota_engine"] = engine
     _engines.add(engine)
+    return engine
+
+
+@cache
+def extension() -> "SQLAlchemy":
+    """Flask-SQLAlchemy with our tables and the app's own engine, for pages and `flask db`.
+
+    Made where it is needed: it loads the ORM, which takes longer than many a command does.
+    """
+    from flask_sqlalchemy import SQLAlchemy
+
+    class Extension(SQLAlchemy):
+        def _make_engine(
+            self, _bind_key: str | None, _options: dict[str, Any], app: Flask
+        ) -> Engine:
+            return engine_of(app)
+
+    return Extension(metadata=metadata)
+
+
+def init_extension(app: Flask) -> None:
+    """Register Flask-SQLAlchemy with an app that has its engine."""
+    app.config.setdefault("SQLALCHEMY_DATABASE_URI", app.config["SETTINGS"].database_url)
+    extension().init_app(app)
+
+
+def engine_of(app: Flask) -> Engine:
+    return cast(Engine, app.extensions["quota_engine"])
 
 
 def _forget_connections() -> None:
@@ -86,19 +113,9 @@ def _forget_connections() -> None:
 os.register_at_fork(after_in_child=_forget_connections)
 
 
-def _of_the_extension(app: Flask, url: str) -> Engine:
-    from quota_web.store.extension import db
-
-    app.config.setdefault("SQLALCHEMY_DATABASE_URI", url)
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(url))
-    db.init_app(app)
-    with app.app_context():
-        return db.engine
-
-
 def bound() -> Engine:
     """The present app's engine."""
-    return cast(Engine, current_app.extensions["quota_engine"])
+    return engine_of(current_app)
 
 
 def configure(engine: Engine, *, hurried: bool = True) -> None:
@@ -188,12 +205,12 @@ def _connection(write: bool) -> Iterator[Connection]:
             if write and known is not None and _changes(conn) != changes:
                 _troubles.pop(own, None)
     except SQLAlchemyError as error:
-        plain = plain_error(error)
+        plain = db_errors.plain_error(error)
         _note(own, plain)
         raise plain from error
     except UnicodeDecodeError as error:
         # Damaged text in the list of tables, which SQLite quotes in its message.
-        damaged = DatabaseDamaged(damaged_text("text that is none"))
+        damaged = DatabaseDamaged(db_errors.damaged_text("text that is none"))
         _note(own, damaged)
         raise damaged from error
     finally:
@@ -207,22 +224,28 @@ def _changes(conn: Connection) -> object:
     return getattr(conn.connection.driver_connection, "total_changes", object())
 
 
+def unpooled_engine(url: str) -> Engine:
+    """An engine for one long piece of work: no connection stays open, statements may take long."""
+    own = create_engine(
+        url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url)
+    )
+    configure(own, hurried=False)
+    return own
+
+
 @contextmanager
 def elsewhere(url: str, write: bool) -> Iterator[Connection]:
     """Open a transaction on another database than the app's, set up as ours are, and close it for
     good at the end.
     """
-    own = create_engine(
-        url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url)
-    )
-    configure(own, hurried=False)
+    own = unpooled_engine(url)
     try:
         with own.connect() as conn:
             conn.execution_options(quota_write=write)
             with conn.begin():
                 yield conn
     except SQLAlchemyError as error:
-        raise plain_error(error) from error
+        raise db_errors.plain_error(error) from error
 
 
 @contextmanager
@@ -237,14 +260,9 @@ def driver() -> Iterator[sqlite3.Connection]:
             raise TypeError("the database is no SQLite file")
         yield connection
     except sqlite3.Error as error:
-        raise plain_driver_error(error) from error
+        raise db_errors.plain_driver_error(error) from error
     finally:
         raw.close()
-
-
-def plain_driver_error(error: sqlite3.Error) -> Exception:
-    """One of our errors for one that came straight from SQLite."""
-    return _plain_sqlite(error) or error
 
 
 def file() -> Path | None:
@@ -280,66 +298,6 @@ def forget_troubles() -> None:
     """Start afresh with another file in the database's place."""
     _troubles.pop(bound(), None)
     bound().dispose()
-
-
-def plain_error(error: SQLAlchemyError) -> Exception:
-    """One of our errors for one of the database's; a mistake in a statement stays what it is."""
-    original = error.orig if isinstance(error, DBAPIError) else None
-    if isinstance(original, sqlite3.Error):
-        return _plain_sqlite(original) or error
-    if isinstance(error, TimeoutError):
-        return DatabaseBusy("all connections to the database are in use; try again in a moment")
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        why = f": {original}" if type(original).__name__ == "SilentDatabase" else ""
-        return BadDatabase(f"the connection to the database was lost{why}")
-    state = getattr(original, "sqlstate", None) or ""
-    if state == "53100":
-        return DatabaseFull(
-            "the database server's disk is full: nothing can be stored until there is room"
-        )
-    if state == "25006":
-        return DatabaseReadOnly(
-            "the database server accepts no writes (a standby, or default_transaction_read_only): "
-            "nothing can be stored until it does"
-        )
-    if state in ("40001", "40P01", "55P03", "57014"):
-        return DatabaseBusy("the database is busy; try again in a moment")
-    if any(kind.__name__ == "OperationalError" for kind in type(original).__mro__):
-        return BadDatabase(f"the database cannot be used: {str(original).strip().splitlines()[0]}")
-    return error
-
-
-def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
-    name = getattr(original, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return DatabaseBusy("the database is busy; try again in a moment")
-    if name in _FULL:
-        return DatabaseFull(
-            f"the disk is full or cannot be written ({original}): nothing can be stored until "
-            f"there is room"
-        )
-    if name.startswith("SQLITE_READONLY"):
-        return DatabaseReadOnly(
-            f"the database is read-only ({original}): nothing can be stored until its file and "
-            f"folder can be written"
-        )
-    if name.startswith(_DAMAGED):
-        return DatabaseDamaged(damaged_text(str(original)))
-    if isinstance(original, sqlite3.IntegrityError | sqlite3.ProgrammingError) or not isinstance(
-        original, sqlite3.DatabaseError
-    ):
-        return None
-    return BadDatabase(
-        f"the database cannot be used: {original} ({name or type(original).__name__})"
-    )
-
-
-def damaged_text(reason: str) -> str:
-    return (
-        f"the database is damaged ({reason}); nothing is written to it any more and the file "
-        f"stays as it is: "
-        "stop the service and restore a backup with `scripts/quota restore FILE`"
-    )
 
 
 def compact() -> None:

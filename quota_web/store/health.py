@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select, text
 
 from quota_web.core.errors import DatabaseDamaged
-from quota_web.store import database, filesystem, schema
+from quota_web.store import database, db_errors, filesystem, schema
 from quota_web.store.models import account, credential
 
 
@@ -89,7 +89,7 @@ def check() -> None:
         found = conn.execute(text("PRAGMA quick_check(1)")).scalar()
     if found != "ok":
         error = DatabaseDamaged(
-            f"{file}: {database.damaged_text(str(found).strip().splitlines()[-1])}"
+            f"{file}: {db_errors.damaged_text(str(found).strip().splitlines()[-1])}"
         )
         database.found_damaged(error)
         raise error

@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, inspect, pool, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from quota_web.config import PROJECT
 from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew
-from quota_web.store import database, filesystem
+from quota_web.store import database, db_errors, filesystem
 from quota_web.store.auth import setting_of
 from quota_web.store.encryption import BOUND, TokenCipher
 from quota_web.store.filesystem import DatabaseLock
@@ -70,7 +70,7 @@ def _named(file: Path | None) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        plain = database.plain_error(error)
+        plain = db_errors.plain_error(error)
         if isinstance(plain, BadDatabase):
             raise type(plain)(f"{where}: {plain}") from error
         words = str(plain.orig if isinstance(plain, DBAPIError) else plain).strip().splitlines()[0]
@@ -143,10 +143,7 @@ def migrating(url: str | None = None) -> Iterator[Connection]:
     file = database.sqlite_path(url)
     if file is not None:
         _make_folder(file)
-    own = create_engine(
-        url, poolclass=pool.NullPool, hide_parameters=True, connect_args=database.connect_args(url)
-    )
-    database.configure(own, hurried=False)
+    own = database.unpooled_engine(url)
     with _named(file), _lock(file), own.connect() as conn:
         if database.is_sqlite(conn):
             _driver(conn).execute("PRAGMA foreign_keys=OFF")

@@ -19,7 +19,6 @@ from quota_web.refresh import context, refresh_service
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.store.accounts import MANAGED, Scope
-from quota_web.store.extension import db
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 from quota_web.store.rollups import write as write_series
 from tests.fakes import NOW, FakeCodex, auth_document
@@ -305,7 +304,7 @@ def test_demo_accounts_take_no_credentials(app):
 
 
 def test_removing_leaves_nothing(app):
-    tables = [t for t in db.metadata.sorted_tables if t.name != "site_state"]
+    tables = [t for t in store.models.metadata.sorted_tables if t.name != "site_state"]
     fill.fill(5, 2, NOW)
     result = run(app, "demo", "--remove")
 

@@ -13,7 +13,6 @@ from quota_web import store
 from quota_web.core import clock
 from quota_web.core.errors import DatabaseFull
 from quota_web.services import services
-from quota_web.store.extension import db
 from tests.fakes import NOW
 from tests.faults.figures import runs
 from tests.operations import add_account, make_app, record, rows
@@ -63,16 +62,16 @@ def limit_pages(more):
     with store.database.driver() as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         count = connection.execute("PRAGMA page_count").fetchone()[0]
-    db.engine.dispose()
+    store.database.bound().dispose()
 
     def limit(dbapi, _record):
         dbapi.execute(f"PRAGMA max_page_count={count + more}")
 
     def lift():
-        event.remove(db.engine, "connect", limit)
-        db.engine.dispose()
+        event.remove(store.database.bound(), "connect", limit)
+        store.database.bound().dispose()
 
-    event.listen(db.engine, "connect", limit)
+    event.listen(store.database.bound(), "connect", limit)
     return lift
 
 

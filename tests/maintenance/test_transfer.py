@@ -13,7 +13,6 @@ from quota_web.core.errors import BadDatabase, BadInput
 from quota_web.maintenance import transfer, transfer_rows
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.store.extension import db
 from quota_web.store.filesystem import DatabaseLock
 from tests.fakes import NOW
 from tests.operations import add_account, all_rows, fill_history, make_app, record, rows, run
@@ -42,7 +41,7 @@ def silent(*_):
 def everything():
     return {
         table.name: all_rows(table)
-        for table in db.metadata.sorted_tables
+        for table in store.models.metadata.sorted_tables
         if table.name != "site_state"
     }
 

@@ -12,7 +12,6 @@ from quota_web.config import PROJECT
 from quota_web.core import clock
 from quota_web.reports import metrics
 from quota_web.services import services
-from quota_web.store.extension import db
 from tests.fakes import NOW
 from tests.operations import fill_history, make_app
 
@@ -52,7 +51,7 @@ def test_the_view_shows_every_reading_as_what_is_left(app):
 def test_every_table_is_explained():
     assert set(
         re.findall(r"^\| `(\w+)` \| (?:a|an|one|something|what)", SCHEMA, re.MULTILINE)
-    ) >= set(db.metadata.tables)
+    ) >= set(store.models.metadata.tables)
 
 
 def test_every_metric_is_listed_and_every_listed_one_is_there(app):

@@ -17,7 +17,6 @@ from quota_web.core.policy import Pace
 from quota_web.core.quota import NETWORK, Status
 from quota_web.refresh import refresh_service, worker
 from quota_web.refresh.worker import CLAIM_LASTS
-from quota_web.store.extension import db
 from tests.fakes import NOW, FakeResponse, auth_document, make_jwt, usage_body
 from tests.installation import OtherProcess, wait_until
 
@@ -86,7 +85,7 @@ def test_answers_that_are_there_together_are_stored_together(installation, codex
         installation.file(f"account {number}", f"acct-{number}")
     installation.follow()
     commits: list[Any] = []
-    event.listen(db.engine, "commit", commits.append)
+    event.listen(store.database.bound(), "commit", commits.append)
 
     found = installation.ask(slots=48)
 
@@ -360,7 +359,7 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
         conn.execute("ROLLBACK")
         conn.close()
 
-    db.engine.dispose()
+    store.database.bound().dispose()
     holder = threading.Thread(target=hold)
     results = refresh_service.refresh(
         installation.refresh_context(), refresh_service.select(installation.scope)[0]

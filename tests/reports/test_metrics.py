@@ -13,7 +13,6 @@ from quota_web.core.quota import Status
 from quota_web.maintenance import prune
 from quota_web.reports import metrics
 from quota_web.services import services
-from quota_web.store.extension import db
 from quota_web.store.recording import Outcome
 from quota_web.version import __version__
 from tests.browser import make_token
@@ -154,7 +153,11 @@ def test_a_clock_that_was_put_back_makes_no_negative_age(app):
 
 def test_the_number_of_queries_does_not_depend_on_the_accounts(app):
     asked = []
-    event.listen(db.engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
+    event.listen(
+        store.database.bound(),
+        "before_cursor_execute",
+        lambda *arguments: asked.append(arguments[2]),
+    )
 
     def queries():
         asked.clear()

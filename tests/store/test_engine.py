@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from quota_web import store
 from quota_web.core.errors import BadDatabase, BadSetting, DatabaseBusy
-from quota_web.store.extension import db
 from quota_web.store.models import account
 from tests.fakes import NOW
 from tests.installation import OtherProcess
@@ -29,7 +28,11 @@ PRAGMAS = {
 
 
 def test_every_connection_has_our_pragmas(installation):
-    with db.engine.connect() as one, db.engine.connect() as two, db.engine.connect() as three:
+    with (
+        store.database.bound().connect() as one,
+        store.database.bound().connect() as two,
+        store.database.bound().connect() as three,
+    ):
         for conn in (one, two, three):
             assert {
                 name: conn.execute(text(f"PRAGMA {name}")).scalar() for name in PRAGMAS
@@ -104,7 +107,7 @@ def test_an_error_rolls_everything_back(installation):
 
 def test_a_database_that_stays_locked_is_busy(installation, monkeypatch):
     monkeypatch.setattr(store.database, "BUSY_TIMEOUT_MS", 50)
-    db.engine.dispose()
+    store.database.bound().dispose()
     other = sqlite3.connect(installation.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -149,7 +152,7 @@ def test_a_query_that_cannot_run_is_a_bad_database(installation):
 def test_an_operational_error_without_a_cause_of_ours_passes():
     error = OperationalError("x", None, ValueError("odd"))
 
-    assert store.database.plain_error(error) is error
+    assert store.db_errors.plain_error(error) is error
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,6 @@ def test_an_address_that_no_driver_takes_is_a_bad_setting_or_a_bad_database(inst
 FORKS = """
 import os, sys
 from quota_web import config, store
-from quota_web.store.extension import db
 from quota_web.factory import create_app
 from quota_web.services import services
 
@@ -184,18 +186,41 @@ with app.app_context():
     services().ready()
     with store.database.reading() as conn:
         store.site_state.read(conn)
-    assert db.engine.pool.checkedin() == 1
+    assert store.database.bound().pool.checkedin() == 1
     child = os.fork()
     if child == 0:
-        assert db.engine.pool.checkedin() == 0
+        assert store.database.bound().pool.checkedin() == 0
         with store.database.transaction() as tx:
             store.site_state.bump_version(tx, 1)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    assert db.engine.pool.checkedin() == 1
+    assert store.database.bound().pool.checkedin() == 1
     with store.database.reading() as conn:
         print(store.site_state.read(conn).data_version)
 """
+
+
+def test_flask_sqlalchemy_uses_the_engine_that_commands_use(installation):
+    assert store.database.extension().engine is store.database.bound()
+
+
+ORM_LOADED = """
+import sys
+from quota_web import config, factory
+factory.create_app(config.load(), pages=False)
+print(sorted(m for m in ("flask_sqlalchemy", "sqlalchemy.orm") if m in sys.modules))
+"""
+
+
+def test_a_command_loads_no_orm(installation):
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ORM_LOADED],
+        env=installation.process_environment(),
+        capture_output=True,
+        text=True,
+    )
+
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
 
 
 def test_no_connection_crosses_a_fork(installation):

@@ -26,7 +26,6 @@ from quota_web.core.errors import (
 )
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.store.extension import db
 from quota_web.store.filesystem import DatabaseLock
 from tests.browser import Browser
 from tests.browser import make_app as make_site
@@ -242,16 +241,16 @@ def limit_pages(app, more):
     """Let the database grow by that many pages only, as a full disk would."""
     with store.database.driver() as connection:
         count = connection.execute("PRAGMA page_count").fetchone()[0]
-    db.engine.dispose()
+    store.database.bound().dispose()
 
     def limit(dbapi, _record):
         dbapi.execute(f"PRAGMA max_page_count={count + more}")
 
-    event.listen(db.engine, "connect", limit)
+    event.listen(store.database.bound(), "connect", limit)
 
     def lift():
-        event.remove(db.engine, "connect", limit)
-        db.engine.dispose()
+        event.remove(store.database.bound(), "connect", limit)
+        store.database.bound().dispose()
 
     return lift
 
@@ -305,7 +304,7 @@ def test_pages_and_readyz_say_that_nothing_can_be_stored(instance_dir):
     browser = Browser(app).signed_in()
     assert browser.get("/readyz").status_code in (200, 503)
     with app.app_context():
-        store.database._troubles[db.engine] = DatabaseFull(
+        store.database._troubles[store.database.bound()] = DatabaseFull(
             "the disk is full: nothing can be stored until there is room"
         )
 
@@ -345,17 +344,17 @@ def test_damage_met_on_the_way_stops_writing(app, instance_dir):
 
 
 def test_a_lock_or_a_missing_descriptor_is_no_damage(app, instance_dir):
-    db.engine.dispose()
+    store.database.bound().dispose()
     other = sqlite3.connect(instance_dir / "quota.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    event.listen(db.engine, "connect", _impatient)
+    event.listen(store.database.bound(), "connect", _impatient)
     try:
         with pytest.raises(DatabaseBusy), store.database.transaction():
             pytest.fail("two writers at once")
     finally:
         other.close()
-        event.remove(db.engine, "connect", _impatient)
-    db.engine.dispose()
+        event.remove(store.database.bound(), "connect", _impatient)
+    store.database.bound().dispose()
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     before = (instance_dir / "quota.sqlite").read_bytes()

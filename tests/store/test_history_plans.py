@@ -18,7 +18,6 @@ from quota_web.factory import create_app
 from quota_web.reports import account_detail, history, overview
 from quota_web.services import services
 from quota_web.store.accounts import Scope
-from quota_web.store.extension import db
 from tests.fakes import NOW
 
 DAY = 86_400
@@ -55,7 +54,7 @@ def noted() -> Iterator[list[tuple[str, object]]]:
     def note(conn, cursor, statement, parameters, context, many):
         sent.append((statement, parameters[0] if many else parameters))
 
-    bound = db.engine
+    bound = store.database.bound()
     event.listen(bound, "before_cursor_execute", note)
     try:
         yield sent

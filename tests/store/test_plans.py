@@ -6,7 +6,6 @@ from sqlalchemy import event
 from quota_web import store
 from quota_web.core.logins import Login
 from quota_web.reports import overview
-from quota_web.store.extension import db
 from tests.fakes import NOW
 
 HISTORY = ("reading", "rollup", "attempt", "account_fact", "event")
@@ -31,9 +30,9 @@ def plans(installation, act):
         if statement.startswith(("SELECT", "UPDATE", "INSERT")) and not many:
             statements.append((statement, parameters))
 
-    event.listen(db.engine, "before_cursor_execute", note)
+    event.listen(store.database.bound(), "before_cursor_execute", note)
     act()
-    event.remove(db.engine, "before_cursor_execute", note)
+    event.remove(store.database.bound(), "before_cursor_execute", note)
     found = []
     with store.database.reading() as conn:
         for statement, parameters in statements:

@@ -12,7 +12,6 @@ from quota_web.core.errors import DatabaseReadOnly
 from quota_web.refresh.tick import Tick
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.store.extension import db
 from tests.browser import Browser, make_app
 from tests.fakes import NOW
 from tests.operations import fill_history
@@ -47,13 +46,13 @@ class Switch:
         self.is_on = wanted
         if self._server is not None:
             self._server.execute(
-                f"ALTER DATABASE {db.engine.url.database} SET default_transaction_read_only = "
+                f"ALTER DATABASE {store.database.bound().url.database} SET default_transaction_read_only = "
                 f"{'on' if wanted else 'off'}"
             )
         elif wanted:
-            event.listen(db.engine, "connect", _query_only)
+            event.listen(store.database.bound(), "connect", _query_only)
         else:
-            event.remove(db.engine, "connect", _query_only)
+            event.remove(store.database.bound(), "connect", _query_only)
 
 
 def _query_only(dbapi, _record):

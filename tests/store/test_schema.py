@@ -18,7 +18,6 @@ from sqlalchemy import inspect, text
 from quota_web import store
 from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew, KeyMissing
 from quota_web.services import Services, services
-from quota_web.store.extension import db
 from tests.installation import Installation, open_installation
 
 SERIES = {"reading", "rollup", "account_fact", "attempt"}
@@ -42,7 +41,7 @@ def fill(installation: Installation) -> None:
         there = set(
             tx.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars()
         )
-        for table in db.metadata.sorted_tables:
+        for table in store.models.metadata.sorted_tables:
             if table.name not in there or table.name == "site_state":
                 continue
             known = {column["name"] for column in inspect(tx).get_columns(table.name)}
@@ -100,7 +99,10 @@ def test_every_migration_has_a_slug_and_a_way_back():
 def test_no_series_table_is_deleted_along_with_its_account():
     # A migration that rebuilds `account` drops it on the way; a cascade would empty the history.
     assert [
-        fk for table in db.metadata.tables.values() for fk in table.foreign_keys if fk.ondelete
+        fk
+        for table in store.models.metadata.tables.values()
+        for fk in table.foreign_keys
+        if fk.ondelete
     ] == []
 
 
@@ -157,12 +159,12 @@ def test_widths_are_those_of_the_models(installation):
     with store.database.reading() as conn:
         made = {
             t: {c["name"]: str(c["type"]) for c in inspect(conn).get_columns(t)}
-            for t in db.metadata.tables
+            for t in store.models.metadata.tables
         }
 
     wanted = {
-        t.name: {c.name: str(c.type.compile(db.engine.dialect)) for c in t.columns}
-        for t in db.metadata.sorted_tables
+        t.name: {c.name: str(c.type.compile(store.database.bound().dialect)) for c in t.columns}
+        for t in store.models.metadata.sorted_tables
     }
     assert made == wanted
 
@@ -278,7 +280,7 @@ def test_a_key_that_was_given_another_way_is_enough(installation):
 
     with installation.another(QUOTA_SECRET_KEY="x" * 20).app_context():
         services().ready()
-        db.engine.dispose()
+        store.database.bound().dispose()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
