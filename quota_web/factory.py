@@ -50,6 +50,7 @@ def _add_pages(app: Flask) -> None:
         proxy,
         security,
         settings,
+        versioned_cache,
     )
 
     store.database.init_extension(app)
@@ -57,6 +58,7 @@ def _add_pages(app: Flask) -> None:
     compression.init_app(app)
     security.init_app(app)
     errors.init_app(app)
+    versioned_cache.init_app(app)
     filters.init_app(app, app.config["SETTINGS"].timezone)
     login.init_app(app)
     settings.init_app(app)

@@ -79,6 +79,13 @@ def remake_latest(conn: Connection, window_id: int) -> bool:
     measured = conn.execute(mine.where(r.used_percent.is_not(None)).limit(1)).first()
     if newest is None or measured is None:
         return False
+    account_id, *there = conn.execute(
+        select(w.account_id, w.used_percent, w.resets_at, w.taken_at, w.gone_at).where(
+            w.id == window_id
+        )
+    ).one()
+    # Also where the latest values were right: pages show the rollups as well.
+    store.accounts.bump_version(conn, account_id)
     values: dict[str, Any] = {
         "used_percent": measured.used_percent,
         "resets_at": measured.resets_at,
@@ -87,13 +94,7 @@ def remake_latest(conn: Connection, window_id: int) -> bool:
     }
     if newest.used_percent is None:
         values |= {"used_percent": None, "resets_at": None, "gone_at": newest.taken_at}
-    account_id, *there = conn.execute(
-        select(w.account_id, w.used_percent, w.resets_at, w.taken_at, w.gone_at).where(
-            w.id == window_id
-        )
-    ).one()
     if there == list(values.values()):
         return False
     conn.execute(update(limit_window).where(w.id == window_id).values(**values))
-    store.accounts.bump_version(conn, account_id)
     return True

@@ -199,18 +199,39 @@ def _series(
     )
 
 
-def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spark]:
-    """The last 24 hours of the accounts' own windows, by account id: `t` and a column for each
-    window that was read.
+@dataclass(frozen=True, slots=True)
+class SparkScale:
+    """What all sparklines of a page share, so that one drawn alone looks like the others.
+
+    It stays the same until the next slot begins.
+    """
+
+    axis: Axis
+    #: The rows that are read: RAW, or a rollup's span in seconds.
+    span: int
+
+
+def spark_scale(account_ids: Sequence[int], now: int) -> SparkScale:
+    """The last 24 hours up to the end of the slot that holds *now*, as finely as so many accounts
+    allow.
     """
     with store.database.reading() as conn:
-        found = [s for s in store.history.series(conn, account_ids, None) if is_own(s.key)]
-        ids = [s.window_id for s in found]
+        ids = [s.window_id for s in _own_series(conn, account_ids)]
         span = store.history.span_for(conn, ids, now - SPARK_LENGTH, now)
-        axis = series.axis(now - SPARK_LENGTH, now, SPARK_POINTS, max(1, span))
-        points = store.history.points(conn, ids, axis.start, axis.end, axis.step, span)
+    axis = series.axis(now - SPARK_LENGTH, now + 1, SPARK_POINTS, max(1, span))
+    return SparkScale(Axis(axis.start, axis.start + len(axis) * axis.step, axis.step), span)
+
+
+def sparks(account_ids: Sequence[int], scale: SparkScale, carry_s: int) -> dict[int, Spark]:
+    """The accounts' own windows over *scale*, by account id: `t` and a column for each window that
+    was read.
+    """
+    axis, times = scale.axis, scale.axis.times()
+    with store.database.reading() as conn:
+        found = _own_series(conn, account_ids)
+        ids = [s.window_id for s in found]
+        points = store.history.points(conn, ids, axis.start, axis.end, axis.step, scale.span)
         before = store.history.last_before(conn, ids, axis.start)
-    times = axis.times()
     result: dict[int, Spark] = {}
     for one in sorted(found, key=lambda s: window_order(s.key)):
         column = series.remaining(
@@ -219,3 +240,7 @@ def sparks(account_ids: Sequence[int], now: int, carry_s: int) -> dict[int, Spar
         if _is_drawn(column):
             result.setdefault(one.account_id, {"t": times})[one.key] = column
     return result
+
+
+def _own_series(conn: Connection, account_ids: Sequence[int]) -> list[Series]:
+    return [s for s in store.history.series(conn, account_ids, None) if is_own(s.key)]

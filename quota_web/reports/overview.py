@@ -6,7 +6,6 @@ The number of queries does not depend on how many accounts there are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 
 from sqlalchemy import Connection
 
@@ -128,19 +127,24 @@ def _load(
         store.windows.facts(conn),
         store.attempts.failing_since(conn, accounts),
     )
-    made = sorted(
-        (
-            _current(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s)
-            for a in accounts
-        ),
-        key=attrgetter("order"),
-    )
-    due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
-    flips_at = min((m.until for m in made if m.until is not None), default=None)
     repeated = store.accounts.repeated(accounts)
-    reports = tuple(_marked(m.report, repeated) for m in made)
-    ranks = {m.account.id: place for place, m in enumerate(made, 1)}
-    return Overview(state, reports, min(due, default=None), flips_at, ranks)
+    made = [
+        _report(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s)
+        for a in accounts
+    ]
+    views = sorted((_marked(view, repeated) for view, _ in made), key=_order)
+    due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
+    return Overview(
+        site=state,
+        accounts=tuple(views),
+        next_refresh_at=min(due, default=None),
+        flips_at=min((at for _, at in made if at is not None), default=None),
+        ranks={view.account.id: place for place, view in enumerate(views, 1)},
+    )
+
+
+def _order(view: AccountView) -> Order:
+    return ranking.order(view.group, view.status, view.block, view.windows, view.account.name)
 
 
 def _marked(report: AccountView, repeated: Mapping[int, Account]) -> AccountView:
@@ -171,66 +175,7 @@ def account_view(
     interval_s: int,
 ) -> AccountView:
     """What is known of one account at *now*."""
-    return _current(account, facts, known, failing_since, now, interval_s).report
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A report with all that it was made from: from the same it need not be made again until
-    something in it flips by itself.
-
-    The store gives equal rows as the same objects, so comparing them costs nothing.
-    """
-
-    account: Account
-    facts: Facts | None
-    known: Sequence[KnownWindow]
-    failing_since: int | None
-    interval_s: int
-    at: int
-    #: When something in the report changes by itself next; None if nothing will.
-    until: int | None
-    report: AccountView
-    order: Order
-
-    def holds(
-        self,
-        account: Account,
-        facts: Facts | None,
-        known: Sequence[KnownWindow],
-        failing_since: int | None,
-        now: int,
-        interval_s: int,
-    ) -> bool:
-        is_same = (
-            self.account is account
-            and self.facts is facts
-            and self.failing_since == failing_since
-            and self.interval_s == interval_s
-            and self.known == known
-        )
-        return is_same and self.at <= now and (self.until is None or now < self.until)
-
-
-#: The last report of each account, by its id.
-_made: dict[int, _Made] = {}
-
-
-def _current(
-    account: Account,
-    facts: Facts | None,
-    known: Sequence[KnownWindow],
-    failing_since: int | None,
-    now: int,
-    interval_s: int,
-) -> _Made:
-    made = _made.get(account.id)
-    if made is None or not made.holds(account, facts, known, failing_since, now, interval_s):
-        found, until = _report(account, facts, known, failing_since, now, interval_s)
-        order = ranking.order(found.group, found.status, found.block, found.windows, account.name)
-        made = _Made(account, facts, known, failing_since, interval_s, now, until, found, order)
-        _made[account.id] = made
-    return made
+    return _report(account, facts, known, failing_since, now, interval_s)[0]
 
 
 def _report(

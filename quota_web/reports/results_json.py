@@ -18,7 +18,7 @@ def document(overview: Overview) -> dict[str, Any]:
         "updated_at": iso(overview.site.updated_at),
         "next_refresh_at": iso(overview.next_refresh_at),
         "results": [
-            _entry(report) | {"rank": overview.ranks[report.account.id]}
+            result(report) | {"rank": overview.ranks[report.account.id]}
             for report in overview.accounts
         ],
     }
@@ -27,20 +27,6 @@ def document(overview: Overview) -> dict[str, Any]:
 def text(overview: Overview) -> str:
     """The document as commands print it."""
     return names.visible_json(json.dumps(document(overview), indent=1, ensure_ascii=False))
-
-
-#: The last entry of each account with the report it was made of, by the account's id.
-_entries: dict[int, tuple[AccountView, dict[str, Any]]] = {}
-
-
-def _entry(report: AccountView) -> dict[str, Any]:
-    """An account's entry, the one from before where the report is the one from before; only for
-    writing it out, never for changing it.
-    """
-    made = _entries.get(report.account.id)
-    if made is None or made[0] is not report:
-        made = _entries[report.account.id] = (report, result(report))
-    return made[1]
 
 
 def result(report: AccountView) -> dict[str, Any]:

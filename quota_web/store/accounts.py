@@ -323,7 +323,9 @@ def update_account(conn: Connection, account_id: int, **columns: Any) -> None:
 
 def bump_version(conn: Connection, account_id: int) -> None:
     """Say that something known of an account changed that is stored outside its row."""
-    update_account(conn, account_id)
+    conn.execute(
+        update(account).where(account.c.id == account_id).values(version=account.c.version + 1)
+    )
 
 
 def rename(conn: Connection, account_id: int, name: str) -> None:

@@ -48,7 +48,7 @@ def show(name: str) -> str:
             {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
         ],
         is_young=now - found.report.account.created_at < YOUNG_S,
-        results_etag=api.current().etag,
+        results_etag=api.current_results().etag,
     )
 
 

@@ -13,31 +13,33 @@ from quota_web.core import clock
 from quota_web.core.times import iso
 from quota_web.reports import history, overview, results_json
 from quota_web.reports.history import Chart
+from quota_web.reports.overview import Overview
 from quota_web.services import services
 from quota_web.web import security
 
 blueprint = Blueprint("api", __name__)
-_KEPT = "quota_results_kept"
+_CURRENT = "quota_current_results"
 #: One thread makes a new body, the others wait for it: side by side, each would take as long as all
 #: of them together.
 _making = threading.Lock()
 
 
 def init_app(app: Flask) -> None:
-    app.extensions[_KEPT] = None
+    app.extensions[_CURRENT] = None
     app.register_blueprint(blueprint)
 
 
 @dataclass(frozen=True, slots=True)
-class CachedResults:
-    """A finished body with the state of the data that it shows, so that an unchanged answer costs
-    one small query.
+class CurrentResults:
+    """All accounts at a moment, with the finished body and the state of the data that it shows, so
+    that an unchanged answer costs one small query.
     """
 
     version: tuple[str, int]
     made_at: int
     #: When something in it changes by itself; None if nothing will.
     until: int | None
+    overview: Overview
     body: bytes
     etag: str
 
@@ -49,7 +51,7 @@ class CachedResults:
         )
 
 
-def current(version: tuple[str, int] | None = None) -> CachedResults:
+def current_results(version: tuple[str, int] | None = None) -> CurrentResults:
     """The results as they are now, made anew only where the data changed, by whichever process.
 
     *version* is the data's, where it was read already in this request and nothing was written
@@ -59,29 +61,29 @@ def current(version: tuple[str, int] | None = None) -> CachedResults:
     # Read before the data: a change in between makes the next request look again, never the other
     # way round.
     version = version or overview.version()
-    kept: CachedResults | None = current_app.extensions[_KEPT]
-    if kept is None or not kept.holds(version, now):
+    found: CurrentResults | None = current_app.extensions[_CURRENT]
+    if found is None or not found.holds(version, now):
         with _making:
-            kept = current_app.extensions[_KEPT]
-            if kept is None or not kept.holds(version, now):
-                kept = current_app.extensions[_KEPT] = _made(version, now)
-    return kept
+            found = current_app.extensions[_CURRENT]
+            if found is None or not found.holds(version, now):
+                found = current_app.extensions[_CURRENT] = _make(version, now)
+    return found
 
 
-def _made(version: tuple[str, int], now: int) -> CachedResults:
+def _make(version: tuple[str, int], now: int) -> CurrentResults:
     present = services()
     seen = overview.load_overview(present.scope, now, present.settings.refresh_interval)
     body = orjson.dumps(results_json.document(seen))
     # The body belongs to it: other settings show other accounts of the same data.
     etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
-    return CachedResults(version, now, seen.flips_at, body, etag)
+    return CurrentResults(version, now, seen.flips_at, seen, body, etag)
 
 
 @blueprint.get("/api/results", endpoint="results")
 def results_document() -> Response:
-    kept = current(security.data_version())
-    response = Response(kept.body, mimetype="application/json")
-    response.set_etag(kept.etag)
+    current = current_results(security.data_version())
+    response = Response(current.body, mimetype="application/json")
+    response.set_etag(current.etag)
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
 
 

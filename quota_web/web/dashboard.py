@@ -1,5 +1,6 @@
 """The dashboard and its refresh button."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
@@ -9,12 +10,12 @@ from quota_web.accounts import folder_sync
 from quota_web.core import clock, lookalikes
 from quota_web.core.times import iso
 from quota_web.refresh import context, refresh_service
-from quota_web.reports import history, overview, refresh_counts, results_json
-from quota_web.reports.history import Spark
-from quota_web.reports.overview import Overview
+from quota_web.reports import history, refresh_counts, results_json
+from quota_web.reports.history import Spark, SparkScale
+from quota_web.reports.overview import AccountView, Overview
 from quota_web.reports.refresh_counts import RefreshCounts
 from quota_web.services import services
-from quota_web.web import api, dashboard_table, filters, security, sessions
+from quota_web.web import api, dashboard_table, filters, security, sessions, versioned_cache
 
 blueprint = Blueprint("dashboard", __name__)
 #: The header that tells what a refresh came to, beside the results in the body.
@@ -32,24 +33,23 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def index() -> str:
     present, now = services(), clock.now()
-    etag = api.current(security.data_version()).etag
+    current = api.current_results(security.data_version())
     # Nothing in the table changes but with the data and, for the countdowns, with the minute.
-    shown = filters.cached(
-        ("dashboard", etag, now // 60, dashboard_table.parse_query(request.args)),
-        lambda: _shown(now),
+    shown = versioned_cache.parts().get(
+        ("dashboard", dashboard_table.parse_query(request.args)),
+        (current.etag, now // 60),
+        lambda: _shown(current.overview, now),
     )
     return render_template(
         "dashboard/index.html",
         **shown,
-        results_etag=etag,
+        results_etag=current.etag,
         account_folder=present.settings.account_dir,
     )
 
 
-def _shown(now: int) -> dict[str, Any]:
-    present = services()
-    seen = overview.load_overview(present.scope, now, present.settings.refresh_interval)
-    rows = _rows(seen, now, 2 * present.settings.refresh_interval)
+def _shown(seen: Overview, now: int) -> dict[str, Any]:
+    rows = _rows(seen, now, 2 * services().settings.refresh_interval)
     began_at = min((r.account.created_at for r in seen.accounts), default=now)
     return dashboard_table.table(rows, request.args, now) | {
         "updated_at": iso(seen.site.updated_at),
@@ -59,18 +59,54 @@ def _shown(now: int) -> dict[str, Any]:
 
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
-    sparks: dict[int, Spark] = history.sparks([r.account.id for r in seen.accounts], now, carry_s)
+    """What the table shows of each account; `version` names the state of all of it."""
+    scale = history.spark_scale([r.account.id for r in seen.accounts], now)
+    sparks = _sparks(seen, scale, carry_s)
     marks = lookalikes.marks(r.account.name for r in seen.accounts)
     return [
         results_json.result(r)
         | {
             "rank": seen.ranks[r.account.id],
-            "spark": sparks.get(r.account.id),
+            "id": r.account.id,
+            "spark": sparks[r.account.id],
             "origin": r.account.origin,
             "looks_like": marks.get(r.account.name),
+            "version": (
+                *_version(seen, r), scale, marks.get(r.account.name), now // 60
+            ),
         }
         for r in seen.accounts
-    ]
+    ]  # fmt: skip
+
+
+def _version(seen: Overview, report: AccountView) -> tuple[object, ...]:
+    """Names the state of one account: its row's version, and what time and the other accounts make
+    of it.
+    """
+    return (
+        seen.site.nonce,
+        report.account.version,
+        report.group,
+        report.stale,
+        report.block,
+        report.failing_since,
+        report.same_login_as,
+    )
+
+
+def _sparks(seen: Overview, scale: SparkScale, carry_s: int) -> dict[int, Spark]:
+    """The sparkline of each account, by its id; only those that changed are read."""
+    versions = {
+        ("spark", r.account.id): (seen.site.nonce, r.account.version, scale, carry_s)
+        for r in seen.accounts
+    }
+
+    def read(missing: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Spark]:
+        found = history.sparks([account_id for _, account_id in missing], scale, carry_s)
+        return {key: found.get(key[1], {}) for key in missing}
+
+    found = versioned_cache.per_account().get_many(versions, read)
+    return {account_id: spark for (_, account_id), spark in found.items()}
 
 
 @blueprint.route("/refresh", methods=["GET", "POST"], endpoint="refresh")
@@ -96,7 +132,7 @@ def start_refresh() -> BaseResponse | str:
     ):
         counts = _refresh_now(name)
         return Response(
-            api.current().body, mimetype="application/json", headers={SUMMARY: counts.text}
+            api.current_results().body, mimetype="application/json", headers={SUMMARY: counts.text}
         )
     said = _refresh_soon(name)
     if sessions.bearer() is None:

@@ -4,7 +4,7 @@ from flask import Flask
 
 from quota_web.core.errors import QuotaError
 from quota_web.demo import fill
-from quota_web.web import filters, security
+from quota_web.web import security, versioned_cache
 
 
 def init_app(app: Flask) -> None:
@@ -22,6 +22,6 @@ def _is_here() -> bool:
         return False
     try:
         # Both filling and removing change the data's version.
-        return filters.cached(("demo", *security.data_version()), fill.is_here)
+        return versioned_cache.parts().get("demo", security.data_version(), fill.is_here)
     except QuotaError:
         return False

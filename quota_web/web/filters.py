@@ -8,15 +8,14 @@ viewer's zone.
 
 import hashlib
 import re
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
-from flask import Flask, current_app, url_for
+from flask import Flask, url_for
 from markupsafe import Markup, escape
 
 from quota_web.core import clock, labels
@@ -27,7 +26,6 @@ from quota_web.version import __version__
 from quota_web.web import svg
 
 Row = Mapping[str, Any]
-T = TypeVar("T")
 
 #: Below this a window counts as low, in percent remaining.
 LOW_PERCENT = 15
@@ -283,58 +281,9 @@ def _time(at: str | int, kind: str, words: str) -> Markup:
     return Markup(f'<time datetime="{iso_text(epoch(at))}" data-t="{kind}">{words}</time>')  # noqa: S704
 
 
-_NOTHING = object()
-
-
-class VersionedCache:
-    """Finished parts of pages, kept for as long as their key says that they show the same."""
-
-    #: Each query of the dashboard is a part of its own; more than these few at once are not worth
-    #: the memory.
-    MOST = 24
-
-    def __init__(self) -> None:
-        self._parts: dict[tuple[object, ...], Any] = {}
-        #: After each change of the data all threads want the same part: made side by side, each
-        #: takes as long as all of them together.
-        self._making = threading.RLock()
-
-    def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What is kept under *key*, or made now.
-
-        Nothing is kept under a key with a None in it: then the version is not known.
-        """
-        if None in key:
-            return make()
-        # One look: between two, another thread may have cleared what was there.
-        found = self._parts.get(key, _NOTHING)
-        if found is _NOTHING:
-            with self._making:
-                found = self._parts.get(key, _NOTHING)
-                if found is _NOTHING:
-                    found = make()
-                    if len(self._parts) >= self.MOST:
-                        self._parts.clear()
-                    self._parts[key] = found
-        return cast(T, found)
-
-    def block(self, *key: object, caller: Callable[[], Markup]) -> Markup:
-        """For `{% call keep(…) %}` in a template."""
-        return self.get(("block", *key), caller)
-
-
-def cached(key: tuple[object, ...], make: Callable[[], T]) -> T:
-    """What this app keeps under *key*, or what *make* gives; the key holds the version of the data
-    and the minute.
-    """
-    parts: VersionedCache = current_app.extensions["quota_kept"]
-    return parts.get(key, make)
-
-
 def init_app(app: Flask, zone: tzinfo | None = None) -> None:
     """Give the templates their filters; *zone* is the server's own unless set."""
     times = _Times(zone)
-    parts = app.extensions["quota_kept"] = VersionedCache()
     app.jinja_env.filters.update(
         percent=percent, level=level, amount=amount, plan=plan_label, state=state, status_word=labels.status,
         is_failing=is_failing, left_in_short=left_in_short, is_unlimited=is_unlimited, own_windows=own_windows, other_windows=other_windows,
@@ -347,7 +296,6 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
         sparkline=svg.sparkline,
         bar=svg.bar,
         chart_height=svg.height,
-        keep=parts.block,
         version=__version__,
     )
     app.context_processor(

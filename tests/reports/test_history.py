@@ -257,15 +257,19 @@ def test_a_chart_of_twenty_years_is_answered(app):
     assert any(v is not None for v in chart.lines[0].columns.remaining)
 
 
+def sparks(ids, now=NOW):
+    return history.sparks(ids, history.spark_scale(ids, now), CARRY)
+
+
 def test_sparks_hold_the_last_day_of_the_usual_windows(app):
-    found = history.sparks([1, 3, 4, 99], NOW, CARRY)
+    found = sparks([1, 3, 4, 99])
 
     assert set(found) == {1, 3, 4}
     assert set(found[3]) == {"t", "five_hour", "weekly"}
     assert all(
         len(column) == len(spark["t"]) for spark in found.values() for column in spark.values()
     )
-    times = history.sparks([1], NOW, CARRY)[1]["t"]
+    times = sparks([1])[1]["t"]
     assert [
         NOW - DAY - 900 < (times[0] or 0) <= NOW - DAY,
         NOW - 900 <= (times[-1] or 0) <= NOW,
@@ -274,4 +278,4 @@ def test_sparks_hold_the_last_day_of_the_usual_windows(app):
 
 
 def test_sparks_of_nobody_are_none(app):
-    assert history.sparks([], NOW, CARRY) == {}
+    assert sparks([]) == {}

@@ -73,17 +73,24 @@ def test_a_claim_changes_no_version(installation, accounts):
     assert versions(installation) == before
 
 
-def test_a_version_grows_where_the_latest_reading_is_made_anew(installation, accounts):
+def test_a_version_grows_where_the_history_is_made_anew(installation, accounts):
     with store.database.transaction() as tx:
         answered(tx, accounts[0])
-        answered(tx, accounts[1])
-    installation.execute("UPDATE limit_window SET used_percent = 99 WHERE account_id = 1")
     before = versions(installation)
 
     rebuild.rebuild(NOW, "test", lambda done, total: None)
 
     after = versions(installation)
     assert (after["alice"] > before["alice"], after["bob"]) == (True, before["bob"])
+
+
+def test_the_history_of_a_deleted_account_is_made_anew_as_well(installation, accounts):
+    with store.database.transaction() as tx:
+        answered(tx, accounts[0])
+        store.accounts.mark_deleted(tx, accounts[0], NOW)
+    installation.execute("UPDATE limit_window SET used_percent = 99")
+
+    assert rebuild.rebuild(NOW, "test", lambda done, total: None).corrected == 1
 
 
 def test_a_read_account_carries_its_version(installation, accounts):

@@ -141,7 +141,7 @@ def chart_of(name: str) -> object:
 
 DOORS: dict[str, Callable[[], object]] = {
     "dashboard": lambda: overview.load_overview(Scope(), NOW, 3_600),
-    "sparks": lambda: history.sparks(IDS, NOW, 7_200),
+    "sparks": lambda: history.sparks(IDS, history.spark_scale(IDS, NOW), 7_200),
     "account": lambda: account_detail.load_details(Scope(), "alice", NOW, 3_600),
     **{f"chart of {name}": partial(chart_of, name) for name in history.RANGES},
 }

@@ -1,10 +1,6 @@
 """How values read on a page: words, numbers and times; pure."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta, timezone
-from functools import partial
 from typing import Any
 
 import pytest
@@ -297,48 +293,6 @@ def test_addresses_of_static_files_change_with_their_content(tmp_path):
         assert first.startswith(f"{app.static_url_path}/app.css?v=")
         assert asset("app.css") != first
         assert missing == f"{app.static_url_path}/gone.css?v=none"
-
-
-def test_a_part_is_made_once_for_a_key():
-    kept, made = filters.VersionedCache(), []
-
-    for key in [("v1", 1), ("v1", 1), ("v1", 2), ("v2", 2)]:
-        kept.get(key, lambda: made.append(1))
-
-    assert len(made) == 2 + 1
-
-
-def test_threads_that_want_the_same_part_wait_for_the_one_that_makes_it():
-    kept, made, together = filters.VersionedCache(), [], threading.Barrier(8)
-
-    def make():
-        made.append(1)
-        time.sleep(0.05)
-        return "part"
-
-    def ask(_number):
-        together.wait(10)
-        return kept.get(("v1",), make)
-
-    with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(ask, range(8))) == {"part"}
-
-    assert len(made) == 1
-
-
-def test_nothing_is_kept_while_the_version_is_unknown():
-    kept = filters.VersionedCache()
-
-    assert [kept.get((None, 1), partial(int, n)) for n in (1, 2)] == [1, 2]
-
-
-def test_only_a_few_parts_are_kept():
-    kept = filters.VersionedCache()
-
-    for n in range(10 * kept.MOST):
-        kept.get((n,), lambda: "part")
-
-    assert len(kept._parts) <= kept.MOST
 
 
 def test_words_for_counts_and_durations():

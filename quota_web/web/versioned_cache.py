@@ -1,0 +1,104 @@
+"""Finished parts of pages, cached for as long as what they show has the same version.
+
+A key says which part it is, a version says in which state of the data it was made: the next version
+takes the place of the one before. A version is a tuple of what the database and the clock say, such
+as the data's version and the minute.
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from flask import Flask, current_app
+from markupsafe import Markup
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+Version = tuple[object, ...]
+
+#: Each view of the dashboard has parts of its own; more of these at once are not worth the memory.
+MOST_PARTS = 24
+#: Each account has two small parts: its row of the table and its sparkline.
+MOST_PER_ACCOUNT = 2_000
+_PARTS, _PER_ACCOUNT = "quota_cached_parts", "quota_cached_per_account"
+
+
+class VersionedCache:
+    """At most *most* parts, each in the version that was asked for last; the oldest go first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._parts: dict[Hashable, tuple[Version, Any]] = {}
+        #: After each change of the data all threads want the same part: made side by side, each
+        #: takes as long as all of them together.
+        self._making = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def get(self, key: Hashable, version: Version | None, make: Callable[[], T]) -> T:
+        """The part *key* in that *version*, made now if it is not there.
+
+        Without a version the state of the data is not known, and nothing is stored.
+        """
+        return self.get_many({key: version}, lambda _missing: {key: make()})[key]
+
+    def get_many(
+        self,
+        versions: Mapping[K, Version | None],
+        make: Callable[[Sequence[K]], Mapping[K, T]],
+    ) -> dict[K, T]:
+        """The parts in these versions, by key; *make* gets the keys of those that are missing."""
+        found = self._found(versions)
+        if len(found) < len(versions):
+            with self._making:
+                found = self._found(versions)
+                missing = [key for key in versions if key not in found]
+                if missing:
+                    made = make(missing)
+                    self._store(versions, made)
+                    found |= made
+        return found
+
+    def _found(self, versions: Mapping[K, Version | None]) -> dict[K, Any]:
+        there = ((key, version, self._parts.get(key)) for key, version in versions.items())
+        return {
+            key: part[1]
+            for key, version, part in there
+            if part is not None and version is not None and part[0] == version
+        }
+
+    def _store(self, versions: Mapping[K, Version | None], made: Mapping[K, Any]) -> None:
+        for key, part in made.items():
+            version = versions[key]
+            if version is not None:
+                self._parts.pop(key, None)
+                self._parts[key] = (version, part)
+        while len(self._parts) > self._most:
+            del self._parts[next(iter(self._parts))]
+
+
+def init_app(app: Flask) -> None:
+    app.extensions[_PARTS] = VersionedCache(MOST_PARTS)
+    app.extensions[_PER_ACCOUNT] = VersionedCache(MOST_PER_ACCOUNT)
+    app.jinja_env.globals.update(cached_part=_cached_part, cached_row=_cached_row)
+
+
+def parts() -> VersionedCache:
+    """This app's parts of pages."""
+    return cast(VersionedCache, current_app.extensions[_PARTS])
+
+
+def per_account() -> VersionedCache:
+    """This app's parts that show one account each."""
+    return cast(VersionedCache, current_app.extensions[_PER_ACCOUNT])
+
+
+def _cached_part(key: Hashable, version: Version | None, caller: Callable[[], Markup]) -> Markup:
+    """For `{% call cached_part(…) %}` in a template."""
+    return parts().get(key, version, caller)
+
+
+def _cached_row(key: Hashable, version: Version | None, caller: Callable[[], Markup]) -> Markup:
+    """The same for one account's row of a table."""
+    return per_account().get(key, version, caller)

@@ -1,0 +1,153 @@
+"""Rows that are not made anew are those that would have been made: whatever was written, and
+whatever time has changed.
+"""
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quota_web import store
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.web import versioned_cache
+from tests.fakes import NOW
+from tests.installation import open_installation
+from tests.pages import visiting
+
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def filled_instance(tmp_path_factory, made_instance):
+    folder = tmp_path_factory.mktemp("rows")
+    with open_installation(folder, template=made_instance):
+        fill.fill(12, 2, NOW)
+    return folder / "instance"
+
+
+@pytest.fixture
+def demo(tmp_path, filled_instance):
+    with (
+        open_installation(tmp_path, template=filled_instance) as installation,
+        visiting(installation, QUOTA_AUTH="off") as browser,
+    ):
+        yield installation, browser
+
+
+def shown(browser, now):
+    """The dashboard's page without what is drawn for each request."""
+    with clock.frozen(now):
+        answer = browser.get("/")
+        results = browser.get("/api/results").get_json()
+    assert answer.status_code == 200
+    return re.sub(r'name="csrf_token" value="[^"]*"', "", answer.text), results
+
+
+def shown_afresh(installation, now):
+    """The same by a process that has cached nothing."""
+    with visiting(installation, QUOTA_AUTH="off") as browser:
+        return shown(browser, now)
+
+
+def write(table, values, account_id=None):
+    """Change rows as the program does: with a new version of the data, and of the account."""
+    with store.database.transaction() as tx:
+        there = getattr(store.models, table)
+        owner = there.c.id if table == "account" else there.c.account_id
+        ids = [account_id] if account_id else [a.id for a in store.accounts.list_all(tx)]
+        tx.execute(there.update().where(owner.in_(ids)).values(**values))
+        for changed in ids:
+            store.accounts.bump_version(tx, changed)
+        store.site_state.bump_version(tx, NOW)
+
+
+# The examples change nothing that is stored, so they may share one installation.
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.integers(-DAY, 8 * DAY), min_size=2, max_size=4))
+def test_time_changes_what_it_changes_in_whatever_order_it_is_shown(demo, offsets):
+    installation, browser = demo
+    cached = [shown(browser, NOW + offset) for offset in offsets]
+
+    assert cached == [shown_afresh(installation, NOW + offset) for offset in offsets]
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("account", {"attempted_at": NOW + 1}),
+        ("account", {"email": "other@example.com"}),
+        ("account", {"paused_at": NOW}),
+        (
+            "account",
+            {
+                "status": "unreachable",
+                "fault_code": "unreachable",
+                "fault_data": '{"reason": "gone"}',
+            },
+        ),
+        ("limit_window", {"used_percent": 99.5}),
+        ("limit_window", {"resets_at": NOW - 1}),
+        ("limit_window", {"gone_at": NOW}),
+        ("account_fact", {"plan": "pro"}),
+        ("account_fact", {"allowed": False, "reached_type": "rate_limit_reached"}),
+    ],
+)
+def test_every_write_shows(demo, table, values):
+    installation, browser = demo
+    _, results = shown(browser, NOW)
+
+    write(table, values)
+
+    changed = shown(browser, NOW)
+    assert changed[1]["results"] != results["results"]
+    assert changed == shown_afresh(installation, NOW)
+
+
+def test_an_account_that_was_replaced_is_not_taken_for_the_one_before(demo):
+    """Another database may have another account under the same id."""
+    installation, browser = demo
+    shown(browser, NOW)
+
+    with store.database.transaction() as tx:
+        there = store.models.account
+        tx.execute(there.update().where(there.c.id == 1).values(name="another", name_key="another"))
+        store.site_state.new_nonce(tx)
+
+    page, results = shown(browser, NOW)
+    assert "another" in {row["account"] for row in results["results"]}
+    assert (page, results) == shown_afresh(installation, NOW)
+
+
+def test_only_the_row_of_the_account_that_changed_is_made_anew(demo, monkeypatch):
+    _, browser = demo
+    shown(browser, NOW)
+    made: list[tuple[object, ...]] = []
+    get_many = versioned_cache.VersionedCache.get_many
+
+    def noting(self, versions, make):
+        def make_and_note(missing):
+            made.extend(missing)
+            return make(missing)
+
+        return get_many(self, versions, make_and_note)
+
+    monkeypatch.setattr(versioned_cache.VersionedCache, "get_many", noting)
+    write("limit_window", {"used_percent": 42}, account_id=2)
+    shown(browser, NOW)
+
+    assert [key[:2] for key in made if key[0] in ("row", "spark")] == [("spark", 2), ("row", 2)]
+
+
+def test_a_reading_of_this_very_second_is_in_its_sparkline(installation, codex):
+    installation.file("alice")
+    installation.refresh()
+    with visiting(installation) as browser:
+        page, _ = shown(browser, NOW)
+
+    assert "five-hour lowest 88 %, now 88 %" in page
