@@ -54,21 +54,27 @@ NOTES = """() => {
       performance.clearResourceTimings();
       return new Promise((done) => {
         let began = 0;
-        document.querySelector(selector).addEventListener('click', (event) => { began = event.timeStamp; }, { capture: true, once: true });
+        const note = (event) => { began = event.timeStamp; };
+        const options = { capture: true, once: true };
+        document.querySelector(selector).addEventListener('click', note, options);
         new MutationObserver((_, observer) => {
           if (!began || plot.classList.contains('busy')) return;
           observer.disconnect();
-          const answer = performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/history')).at(-1);
+          const answer = this.lastHistory();
           // A message that is sent before a frame is painted comes when that is done.
           const channel = new MessageChannel();
-          channel.port1.onmessage = () => done([answer.responseEnd - began, performance.now() - began]);
+          channel.port1.onmessage = () =>
+            done([answer.responseEnd - began, performance.now() - began]);
           requestAnimationFrame(() => channel.port2.postMessage(0));
         }).observe(plot, { attributes: true, attributeFilter: ['class'] });
       });
     },
+    lastHistory() {
+      const resources = performance.getEntriesByType('resource');
+      return resources.filter((entry) => entry.name.includes('/api/history')).at(-1);
+    },
     async points() {
-      const asked = performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/history')).at(-1);
-      return (await (await fetch(asked.name)).json()).t.length;
+      return (await (await fetch(this.lastHistory().name)).json()).t.length;
     },
   };
 }"""

@@ -23,13 +23,17 @@ A_DAY = 2 * 1_440
 
 ORM_TABLE = """
 CREATE TABLE snapshots (
-    id INTEGER NOT NULL PRIMARY KEY, account_id INTEGER NOT NULL, account_name VARCHAR(80) NOT NULL, window VARCHAR(40) NOT NULL,
+    id INTEGER NOT NULL PRIMARY KEY, account_id INTEGER NOT NULL,
+    account_name VARCHAR(80) NOT NULL, window VARCHAR(40) NOT NULL,
     used_percent FLOAT, remaining_percent FLOAT, resets_at DATETIME, taken_at DATETIME NOT NULL
 );
 CREATE INDEX ix_snapshots_account_id_taken_at ON snapshots (account_id, taken_at);
 """
 JSON_TABLE = """
-CREATE TABLE snapshots (id INTEGER NOT NULL PRIMARY KEY, account_id INTEGER NOT NULL, taken_at DATETIME NOT NULL, document TEXT NOT NULL);
+CREATE TABLE snapshots (
+    id INTEGER NOT NULL PRIMARY KEY, account_id INTEGER NOT NULL, taken_at DATETIME NOT NULL,
+    document TEXT NOT NULL
+);
 CREATE INDEX ix_snapshots_account_id_taken_at ON snapshots (account_id, taken_at);
 """
 

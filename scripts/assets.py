@@ -73,7 +73,8 @@ def fetch(wanted: Manifest, with_dev: bool = False) -> str:
             shutil.copy(ASSETS / name, work / name)
         run_npm(work, [] if with_dev else ["--omit=dev"])
         install(work, wanted)
-    return f"put {', '.join(str(place(name, entry).relative_to(PROJECT)) for name, entry in wanted.items())}"
+    places = (place(name, entry).relative_to(PROJECT) for name, entry in wanted.items())
+    return f"put {', '.join(map(str, places))}"
 
 
 def manifest(with_dev: bool = False) -> Manifest:

@@ -33,15 +33,19 @@ from quota_web.services import services  # noqa: E402
 
 PASSWORD = "screenshots only"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDE, PHONE = (1280, 860), (360, 740)
 ZONE = "Europe/Berlin"
 PAGES = {
-    "dashboard": "/", "dashboard-30d": "/?range=30d", "blocked": "/?show=blocked", "nothing-found": "/?q=nobody-of-that-name",
-    "account": "/accounts/carol", "account-30d": "/accounts/alice?range=30d", "accounts": "/auth", "add": "/auth/new",
-    "edit": "/auth/edit?name=alice", "delete": "/auth/delete?name=alice", "settings": "/settings", "missing": "/accounts/nobody",
+    "dashboard": "/", "dashboard-30d": "/?range=30d", "blocked": "/?show=blocked",
+    "nothing-found": "/?q=nobody-of-that-name",
+    "account": "/accounts/carol", "account-30d": "/accounts/alice?range=30d", "accounts": "/auth",
+    "add": "/auth/new",
+    "edit": "/auth/edit?name=alice", "delete": "/auth/delete?name=alice", "settings": "/settings",
+    "missing": "/accounts/nobody",
 }  # fmt: skip
 
 
@@ -158,7 +162,8 @@ def looking(browser: Browser, address: str, look: Look, sign_in: bool = True) ->
     theme: Any = look.theme
     width, height = look.size
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, timezone_id=ZONE, java_script_enabled=look.script,
+        viewport={"width": width, "height": height}, color_scheme=theme, timezone_id=ZONE,
+        java_script_enabled=look.script,
         device_scale_factor=2 if look.size == PHONE else 1,
     )  # fmt: skip
     page = context.new_page()

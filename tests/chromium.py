@@ -25,7 +25,8 @@ from tests.servers import Server
 PASSWORD = "correct horse battery"
 ARGUMENTS = (
     "--host-resolver-rules=MAP quota.test 127.0.0.1",
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 )  # fmt: skip
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}

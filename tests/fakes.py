@@ -389,7 +389,8 @@ def usage_body(
     *more* are further top-level fields.
     """
     windows = [(five_hour, 18_000, at + 7_200), (weekly, 604_800, at + 300_000)]
-    there = [{"used_percent": used, "limit_window_seconds": length, "reset_after_seconds": reset - at, "reset_at": reset}
+    there = [{"used_percent": used, "limit_window_seconds": length,
+              "reset_after_seconds": reset - at, "reset_at": reset}
              for used, length, reset in windows if used is not None]  # fmt: skip
     return {
         "user_id": None,

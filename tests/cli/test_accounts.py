@@ -27,8 +27,8 @@ def test_the_list_shows_state_plan_and_where_accounts_come_from(installation):
     gap = " " * len(str(installation.accounts))
     assert installation.run("accounts", "list").stdout.splitlines() == [
         (
-            f"account  status   state         plan  origin{gap}{' ' * 10}  e-mail             token "
-            f"expires"
+            f"account  status   state         plan  origin{gap}{' ' * 10}  e-mail             "
+            f"token expires"
         ),
         (
             f"alice    pending  not read yet  -     {installation.accounts}/alice.auth.json  "

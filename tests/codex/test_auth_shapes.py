@@ -240,7 +240,9 @@ PASTED = {
     "one after the other": pretty("a") + "\n" + pretty("b"),
     "on one line": json.dumps(json.loads(pretty("a"))) + json.dumps(json.loads(pretty("b"))),
     "with commas": pretty("a") + ",\n" + pretty("b") + ",",
-    "in code fences": f"Alice's:\n```json\n{pretty('a')}\n```\nBob's:\n\n~~~\n{pretty('b')}\n~~~\nThanks!",
+    "in code fences": (
+        f"Alice's:\n```json\n{pretty('a')}\n```\nBob's:\n\n~~~\n{pretty('b')}\n~~~\nThanks!"
+    ),
     "a list and a token": f"[{pretty('a')}]\nBearer {B}\n",
     "lines and a document": json.dumps({"access_token": A}) + "\n" + pretty("b"),
 }

@@ -350,9 +350,15 @@ def test_what_is_too_large_or_packed_wrongly_is_not_read(codex, case):
     assert time.monotonic() - started < 2
 
 
-@pytest.mark.parametrize("scene", [FakeResponse(raw=PACKED, headers={"Content-Encoding": "GZIP"}), FakeResponse(raw=b'{"rate_limit": null}', chunked=True),
-                                   FakeResponse(raw=PACKED, headers={"Content-Encoding": "gzip"}, chunked=True),
-                                   FakeResponse(raw=b'{"rate_limit": null, "x": "' + b"x" * (1 << 19) + b'"}')])  # fmt: skip
+@pytest.mark.parametrize(
+    "scene",
+    [
+        FakeResponse(raw=PACKED, headers={"Content-Encoding": "GZIP"}),
+        FakeResponse(raw=b'{"rate_limit": null}', chunked=True),
+        FakeResponse(raw=PACKED, headers={"Content-Encoding": "gzip"}, chunked=True),
+        FakeResponse(raw=b'{"rate_limit": null, "x": "' + b"x" * (1 << 19) + b'"}'),
+    ],
+)
 def test_packed_and_chunked_answers_are_read(codex, scene):
     assert words(ask(codex, scene)) == "ok"
 

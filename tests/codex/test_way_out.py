@@ -383,8 +383,10 @@ def test_a_proxy_may_not_be(url):
     assert check_proxy_url(url) is not None
 
 
-PAST = [("chatgpt.com", True), (".chatgpt.com", True), ("*.chatgpt.com", True), ("com", True), ("*", True), ("a.example, ChatGPT.com", True),
-        ("chatgpt.com:443", True), ("chatgpt.com:80", False), ("hatgpt.com", False), ("www.chatgpt.com", False), ("", False), (None, False),
+PAST = [("chatgpt.com", True), (".chatgpt.com", True), ("*.chatgpt.com", True), ("com", True),
+        ("*", True), ("a.example, ChatGPT.com", True),
+        ("chatgpt.com:443", True), ("chatgpt.com:80", False), ("hatgpt.com", False),
+        ("www.chatgpt.com", False), ("", False), (None, False),
         (",.,", False)]  # fmt: skip
 
 

@@ -30,9 +30,12 @@ def weekly(used: float, resets_at: int | None = NOW + 48 * HOUR) -> Reading:
 @pytest.mark.parametrize(
     ("seconds", "key"),
     [
-        (18_000, "five_hour"), (17_100, "five_hour"), (18_900, "five_hour"), (17_099, "window:17099"), (18_901, "window:18901"),
-        (86_400, "daily"), (604_800, "weekly"), (574_560, "weekly"), (635_040, "weekly"), (635_041, "window:635041"),
-        (2_592_000, "monthly"), (2_628_000, "monthly"), (2_592_001, "monthly"), (3_600, "window:3600"), (1_800, "window:1800"), (1, "window:1"),
+        (18_000, "five_hour"), (17_100, "five_hour"), (18_900, "five_hour"),
+        (17_099, "window:17099"), (18_901, "window:18901"),
+        (86_400, "daily"), (604_800, "weekly"), (574_560, "weekly"), (635_040, "weekly"),
+        (635_041, "window:635041"),
+        (2_592_000, "monthly"), (2_628_000, "monthly"), (2_592_001, "monthly"),
+        (3_600, "window:3600"), (1_800, "window:1800"), (1, "window:1"),
     ],
 )  # fmt: skip
 def test_a_window_is_called_by_its_length(seconds, key):

@@ -186,5 +186,7 @@ def test_stopped_at_random(tmp_path: Path, kind: str, figures: Figures):
         lost += sum(ago > TAKEN_IN_S and who not in stored for who, ago in before.items())
         late += took > STOP_WITHIN_S or left_claimed != 0
         slowest = max(slowest, took)
-    figures.record(f"stops with SIGTERM during a refresh ({kind})", of=stops, bad=lost + late, bad_is="lost an answer or took longer than 8 s",
-                   answers_given_before_the_signal=given, of_these_stored=kept, slowest_s=round(slowest, 2))  # fmt: skip
+    figures.record(f"stops with SIGTERM during a refresh ({kind})", of=stops, bad=lost + late,
+                   bad_is="lost an answer or took longer than 8 s",
+                   answers_given_before_the_signal=given, of_these_stored=kept,
+                   slowest_s=round(slowest, 2))  # fmt: skip

@@ -118,7 +118,8 @@ def test_secrets(figures, installation, codex, caplog, tmp_path):
         "ways to fail with canary tokens", of=paths, bad=len(found), bad_is="showed a token on "
                                                                             "screen, in a log, a "
                                                                             "page or a file",
-        files_searched=len(written), characters_searched=sum(map(len, said)) + sum(map(len, written.values())),
+        files_searched=len(written),
+        characters_searched=sum(map(len, said)) + sum(map(len, written.values())),
     )  # fmt: skip
     assert state.exists()
 

@@ -17,17 +17,20 @@ ACCOUNTS = 50
 #: What the first load may weigh, packed, and how many requests it may take.
 MOST_BYTES, MOST_REQUESTS = 90_000, 8
 LINE_PIXELS = """() => [...document.querySelectorAll('.plot canvas')].map((canvas) => {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), seen = {};
+  const { width, height } = canvas, seen = {};
+  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
   for (let i = 0; i < data.length; i += 4) {
     const [r, g, b, a] = data.slice(i, i + 4);
-    if (a === 255 && Math.max(r, g, b) - Math.min(r, g, b) > 40) seen[[r, g, b]] = (seen[[r, g, b]] ?? 0) + 1;
+    if (a !== 255 || Math.max(r, g, b) - Math.min(r, g, b) <= 40) continue;
+    seen[[r, g, b]] = (seen[[r, g, b]] ?? 0) + 1;
   }
   return seen;
 })"""
 
 AXIS_PIXELS = """() => {
   const canvas = [...document.querySelectorAll('.plot canvas')].at(-1);
-  const { data } = canvas.getContext('2d').getImageData(40, canvas.height - 18, canvas.width - 40, 18);
+  const drawn = canvas.getContext('2d');
+  const { data } = drawn.getImageData(40, canvas.height - 18, canvas.width - 40, 18);
   return data.filter((value, i) => i % 4 === 3 && value > 100).length;
 }"""
 
@@ -312,8 +315,10 @@ def test_the_keyboard_reaches_everything_in_order(page):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate("""() => {
-          const at = document.activeElement, box = at.getBoundingClientRect(), look = getComputedStyle(at);
-          return [at.id || at.textContent.trim(), look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 2, box.width > 0 && box.top >= 0];
+          const at = document.activeElement;
+          const box = at.getBoundingClientRect(), look = getComputedStyle(at);
+          const outlined = look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 2;
+          return [at.id || at.textContent.trim(), outlined, box.width > 0 && box.top >= 0];
         }""")
         )
     words = [words for words, _, _ in reached]
@@ -326,9 +331,8 @@ def test_the_keyboard_reaches_everything_in_order(page):
         "theme",
         "Sign out",
     ]
-    assert [re.sub(r"\s+\d+$", "", w) for w in words if re.sub(r"\s+\d+$", "", w) in ("All", "Can be used", "Used up", "Needs you", "q")] == [
-        "All", "Can be used", "Used up", "Needs you", "q",
-    ]  # fmt: skip
+    filters = ["All", "Can be used", "Used up", "Needs you", "q"]
+    assert [w for w in (re.sub(r"\s+\d+$", "", w) for w in words) if w in filters] == filters
     assert (
         words.index("Refresh")
         < words.index("q")
@@ -417,7 +421,8 @@ def test_zooming_draws_in_short_tasks(page, record_testsuite_property):
     show_charts(page)
     page.evaluate("""() => {
       window.tasks = [];
-      const note = (list) => window.tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration)));
+      const duration = (entry) => Math.round(entry.duration);
+      const note = (list) => window.tasks.push(...list.getEntries().map(duration));
       new PerformanceObserver(note).observe({ type: 'longtask' });
     }""")
     for start, end in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.7)):

@@ -18,7 +18,8 @@ HARM = '"><img src=x onerror=alert(1)>'
 #: Both themes and both layouts; four looks would tell no more of contrast or width.
 LOOKS = [("light", WIDE), ("dark", PHONE)]
 PAGES = [
-    "/", "/?range=30d", "/?q=nobody", "/accounts/alice", "/accounts/expired", "/accounts/failing", "/accounts/fresh", "/auth", "/auth/new",
+    "/", "/?range=30d", "/?q=nobody", "/accounts/alice", "/accounts/expired", "/accounts/failing",
+    "/accounts/fresh", "/auth", "/auth/new",
     "/auth/edit?name=alice", "/auth/delete?name=alice", "/settings", "/accounts/nobody",
 ]  # fmt: skip
 STATES = (
@@ -175,9 +176,10 @@ def test_every_state_is_said_in_words(chromium, server, state):
         said = dict(page.locator("tr[data-account]").evaluate_all(STATES))
 
     wanted = {
-        "alice": "Can be used", "blocked": "Used up until", "low": "Low", "failing": ("ChatGPT has "
-                                                                                     "a fault since"), "expired": "Needs sign-in",
-        "deactivated": "Deactivated", "odd": "Answer not understood since", "broken": "Needs credentials",
+        "alice": "Can be used", "blocked": "Used up until", "low": "Low",
+        "failing": "ChatGPT has a fault since", "expired": "Needs sign-in",
+        "deactivated": "Deactivated", "odd": "Answer not understood since",
+        "broken": "Needs credentials",
     }  # fmt: skip
     assert {
         name: said[name] for name, words in wanted.items() if not said[name].startswith(words)

@@ -26,14 +26,18 @@ BROKEN_WORDS = """() => {
       for (const word of node.data.matchAll(/[^\\s·/]+/g)) {
         range.setStart(node, word.index);
         range.setEnd(node, word.index + word[0].length);
-        if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) found.push(word[0]);
+        const tops = [...range.getClientRects()].map((box) => Math.round(box.top));
+        if (new Set(tops).size > 1) found.push(word[0]);
       }
     }
   }
   return found;
 }"""
 BROKEN_TIMES = """() => [...document.querySelectorAll('.accounts time')]
-  .filter((time) => time.checkVisibility() && new Set([...time.getClientRects()].map((box) => Math.round(box.top))).size > 1)
+  .filter((time) => {
+    const tops = [...time.getClientRects()].map((box) => Math.round(box.top));
+    return time.checkVisibility() && new Set(tops).size > 1;
+  })
   .map((time) => time.textContent)"""
 
 

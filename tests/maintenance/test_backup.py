@@ -289,8 +289,8 @@ def test_an_older_backup_is_brought_up_to_date(filled, made, instance_dir):
         (
             [
                 (
-                    "INSERT INTO attempt SELECT 99, first_at, last_at, status, 200, '', '', 1, 1, 1 "
-                    "FROM attempt LIMIT 1"
+                    "INSERT INTO attempt SELECT 99, first_at, last_at, status, 200, '', '', "
+                    "1, 1, 1 FROM attempt LIMIT 1"
                 )
             ],
             DatabaseDamaged,

@@ -158,7 +158,8 @@ def caddy(folder, sample, port, upstream):
     config = folder / "Caddyfile"
     # Neither its port for orders nor port 80 is ours to take.
     config.write_text(
-        f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tlog {{\n\t\tlevel ERROR\n\t}}\n}}\n{sample}"
+        "{\n\tadmin off\n\tauto_https disable_redirects\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n"
+        f"{sample}"
     )
     return [program, "run", "--adapter", "caddyfile", "--config", config]
 

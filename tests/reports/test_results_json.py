@@ -93,11 +93,15 @@ def test_an_account_that_was_never_refreshed_is_all_null(installation):
         "next_refresh_at": "2026-11-21T12:00:00Z",
         "results": [
             {
-                "account": "alice", "status": "pending", "message": None, "source": None, "plan_type": None, "email": "alice@example.com",
-                "five_hour_percent": None, "five_hour_reset_at": None, "weekly_percent": None, "weekly_reset_at": None,
-                "blocked": False, "blocked_until": None, "reached_type": None, "spend_reached": False,
+                "account": "alice", "status": "pending", "message": None, "source": None,
+                "plan_type": None, "email": "alice@example.com",
+                "five_hour_percent": None, "five_hour_reset_at": None, "weekly_percent": None,
+                "weekly_reset_at": None,
+                "blocked": False, "blocked_until": None, "reached_type": None,
+                "spend_reached": False,
                 "windows": [], "credits": None, "reset_credits": None, "model_usage": [],
-                "taken_at": None, "attempted_at": None, "stale": False, "group": "unknown", "rank": 1, "failing_since": None,
+                "taken_at": None, "attempted_at": None, "stale": False, "group": "unknown",
+                "rank": 1, "failing_since": None,
                 "same_login_as": None,
             }
         ],
@@ -106,24 +110,32 @@ def test_an_account_that_was_never_refreshed_is_all_null(installation):
 
 def test_everything_that_an_answer_holds_has_its_place(alice):
     assert alice(body=EVERYTHING) == {
-        "account": "alice", "status": "ok", "message": None, "source": "network", "plan_type": "business", "email": "alice@example.com",
+        "account": "alice", "status": "ok", "message": None, "source": "network",
+        "plan_type": "business", "email": "alice@example.com",
         "five_hour_percent": 87.65, "five_hour_reset_at": "2026-11-21T14:00:00Z",
         "weekly_percent": 60, "weekly_reset_at": "2026-11-24T23:20:00Z",
         "blocked": False, "blocked_until": None, "reached_type": None, "spend_reached": False,
         "windows": [
-            {"key": "five_hour", "label": "5 hours", "remaining_percent": 87.65, "used_percent": 12.35,
+            {"key": "five_hour", "label": "5 hours", "remaining_percent": 87.65,
+             "used_percent": 12.35,
              "window_seconds": 18_000, "resets_at": "2026-11-21T14:00:00Z"},
             {"key": "weekly", "label": "Weekly", "remaining_percent": 60, "used_percent": 40,
              "window_seconds": 604_800, "resets_at": "2026-11-24T23:20:00Z"},
-            {"key": "code_review:weekly", "label": "Code review · Weekly", "remaining_percent": 0, "used_percent": 100,
+            {"key": "code_review:weekly", "label": "Code review · Weekly", "remaining_percent": 0,
+             "used_percent": 100,
              "window_seconds": 604_800, "resets_at": "2026-11-22T12:00:00Z"},
-            {"key": "model:codex_bengalfox:five_hour", "label": "GPT-5.3-Codex-Spark · 5 hours", "remaining_percent": 95, "used_percent": 5,
+            {"key": "model:codex_bengalfox:five_hour", "label": "GPT-5.3-Codex-Spark · 5 hours",
+             "remaining_percent": 95, "used_percent": 5,
              "window_seconds": 18_000, "resets_at": "2026-11-21T13:00:00Z"},
-            {"key": "spend", "label": "Spend", "remaining_percent": 74, "used_percent": 26, "window_seconds": None,
-             "resets_at": "2026-11-30T12:00:00Z", "limit": "15000", "used": "3831.75", "unit": "credits"},
+            {"key": "spend", "label": "Spend", "remaining_percent": 74, "used_percent": 26,
+             "window_seconds": None,
+             "resets_at": "2026-11-30T12:00:00Z", "limit": "15000", "used": "3831.75",
+             "unit": "credits"},
         ],
-        "credits": {"has_credits": True, "unlimited": False, "balance": "12.50"}, "reset_credits": 2,
-        "model_usage": [{"model": "gpt-6-astra", "available": False, "available_at": "2026-11-21T14:00:00Z", "credits_would_enable": True}],
+        "credits": {"has_credits": True, "unlimited": False, "balance": "12.50"},
+        "reset_credits": 2,
+        "model_usage": [{"model": "gpt-6-astra", "available": False,
+                         "available_at": "2026-11-21T14:00:00Z", "credits_would_enable": True}],
         "taken_at": "2026-11-21T12:00:00Z", "attempted_at": "2026-11-21T12:00:00Z", "stale": False,
         "group": "usable", "rank": 1, "failing_since": None, "same_login_as": None,
     }  # fmt: skip
@@ -145,7 +157,8 @@ def test_what_remains_stays_between_0_and_100(used, remaining):
     found = results_json.window(Reading("spend", used, None, None, None, Spend("10", None, None)))
 
     assert found == {
-        "key": "spend", "label": "Spend", "remaining_percent": remaining, "used_percent": round(used, 2), "window_seconds": None, "resets_at": None,
+        "key": "spend", "label": "Spend", "remaining_percent": remaining,
+        "used_percent": round(used, 2), "window_seconds": None, "resets_at": None,
         "limit": "10", "used": None, "unit": None,
     }  # fmt: skip
 
@@ -279,7 +292,8 @@ def test_the_next_refresh_is_the_earliest_of_those_that_are_asked(installation, 
 
 def test_accounts_come_in_the_order_in_which_they_should_be_used(installation, codex):
     bodies = {
-        "even-b": usage_body(50, 50), "even-a": usage_body(50, 50), "soon": usage_body(50, 50, at=NOW - 60), "most": usage_body(1, 99),
+        "even-b": usage_body(50, 50), "even-a": usage_body(50, 50),
+        "soon": usage_body(50, 50, at=NOW - 60), "most": usage_body(1, 99),
         "week": usage_body(50, 10), "none": usage_body(None, 0), "empty": usage_body(100, 0),
     }  # fmt: skip
     for name, body in bodies.items():

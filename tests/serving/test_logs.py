@@ -9,7 +9,8 @@ import pytest
 from quota_web.serving.logs import JsonLines, TextLines, one_line, scrubbed
 
 TOKENS = [
-    "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.sig", "eyJhbGciOiJub25lIn0", "rt_abcdefghijkl", "rt.1.abcdefghijkl", "oaistb_rt_abcdefghijkl",
+    "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.sig", "eyJhbGciOiJub25lIn0", "rt_abcdefghijkl",
+    "rt.1.abcdefghijkl", "oaistb_rt_abcdefghijkl",
     "sk-proj-abcdefghijkl", "sess-abcdefghijkl",
     "cq_abcdefghijklmnopqrstuvwxyz",
 ]  # fmt: skip

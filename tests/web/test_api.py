@@ -355,8 +355,10 @@ def test_the_axis_lies_on_step_boundaries(alice, script, query, start, end, step
 @pytest.mark.parametrize(
     "query",
     [
-        "range=2d", "range=24H", "points=0", "points=2001", "points=-1", "points=1e3", "points=00020000", "points=x", "window=hourly", "window=",
-        "window=window:x", "window=model:%00", "from=yesterday", "to=2026-02-30", "from=-1", "from=1e99", "from=nan", f"from={NOW}&to={NOW - 1}",
+        "range=2d", "range=24H", "points=0", "points=2001", "points=-1", "points=1e3",
+        "points=00020000", "points=x", "window=hourly", "window=",
+        "window=window:x", "window=model:%00", "from=yesterday", "to=2026-02-30", "from=-1",
+        "from=1e99", "from=nan", f"from={NOW}&to={NOW - 1}",
         f"from={NOW}", "from=0", f"range=7d&from={NOW - 9}",
     ],
 )  # fmt: skip

@@ -15,16 +15,21 @@ def client(tmp_path_factory):
 
 
 LOCAL = [
-    "localhost", "localhost:8081", "LOCALHOST", "127.0.0.1:8081", "192.168.1.5:8081", "10.0.0.1", "8.8.8.8", "[::1]:8081", "[fe80::1]",
+    "localhost", "localhost:8081", "LOCALHOST", "127.0.0.1:8081", "192.168.1.5:8081", "10.0.0.1",
+    "8.8.8.8", "[::1]:8081", "[fe80::1]",
     "[2001:db8::1]:443",
 ]  # fmt: skip
 FOREIGN = [
-    "example.org", "quota.example.org:8081", "localhost.example.org", "localhost.", "127.0.0.1.example.org", "127.0.0.1.nip.io",
-    "0x7f000001", "2130706433", "127.1", "notlocalhost", "local-host", "example", "xn--e1afmkfd.example", "foo.localhost", "a_b.example",
+    "example.org", "quota.example.org:8081", "localhost.example.org", "localhost.",
+    "127.0.0.1.example.org", "127.0.0.1.nip.io",
+    "0x7f000001", "2130706433", "127.1", "notlocalhost", "local-host", "example",
+    "xn--e1afmkfd.example", "foo.localhost", "a_b.example",
 ]  # fmt: skip
 MALFORMED = [
-    "", " ", "local host", "localhost:", "localhost:0", "localhost:65536", "localhost:x", "localhost/", "user@localhost",
-    "localhost,example.org", "[::1", "::1", "[::1]x", "[::1%25eth0]", "[127.0.0.1]", "<script>", "localhost:80:80", "é.example", "a..b",
+    "", " ", "local host", "localhost:", "localhost:0", "localhost:65536", "localhost:x",
+    "localhost/", "user@localhost",
+    "localhost,example.org", "[::1", "::1", "[::1]x", "[::1%25eth0]", "[127.0.0.1]", "<script>",
+    "localhost:80:80", "é.example", "a..b",
     "-" * 300, "[]", "localhost\\x",
 ]  # fmt: skip
 

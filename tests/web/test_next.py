@@ -23,9 +23,12 @@ SAFE = {
     "/?next=//x.example": "/?next=//x.example",
 }
 UNSAFE = [
-    "", "https://x.example", "//x.example", "///x.example/..", "////x.example", "/\\x.example", "\\\\x.example", "/\t/x.example",
-    "/\n/x.example", "\t//x.example", "http:x.example", "javascript:alert(1)", "data:text/html,x", "x.example", "/..//x.example",
-    "/%2e%2e//x.example", "/.//x.example", "/%2E/", "/a//b", " /", "/é", "/\x00", "/a b", "/\x7f", "https:/x.example", "//[", "/a/../../b",
+    "", "https://x.example", "//x.example", "///x.example/..", "////x.example", "/\\x.example",
+    "\\\\x.example", "/\t/x.example",
+    "/\n/x.example", "\t//x.example", "http:x.example", "javascript:alert(1)", "data:text/html,x",
+    "x.example", "/..//x.example",
+    "/%2e%2e//x.example", "/.//x.example", "/%2E/", "/a//b", " /", "/é", "/\x00", "/a b", "/\x7f",
+    "https:/x.example", "//[", "/a/../../b",
     "mailto:a@x.example", "?x", "#x", "/a\u2028",
 ]  # fmt: skip
 

@@ -56,7 +56,8 @@ def address(peer: str | None, forwarded: str | None, **environ: str) -> str | in
 
 ADDRESSES = [
     # From anybody else the header is dropped, whatever it says.
-    *((STRANGER, said, STRANGER) for said in (None, "", VISITOR, f"{VISITOR}, {PROXY}", "rubbish", "127.0.0.1", "::1", "a, b, c")),
+    *((STRANGER, said, STRANGER) for said in (None, "", VISITOR, f"{VISITOR}, {PROXY}", "rubbish",
+                                              "127.0.0.1", "::1", "a, b, c")),
     ("2001:dead::1", VISITOR, "2001:dead::1"),
     ("127.0.0.1", VISITOR, "127.0.0.1"),
     # A trusted proxy's last entry counts; what stands before it the visitor may have made up.
@@ -79,8 +80,10 @@ ADDRESSES = [
     # Malformed.
     *((PROXY, said, 400) for said in (
         "", ",", "rubbish", f"{VISITOR},", f"{VISITOR}, rubbish",
-        "unknown", "_hidden", "198.51.100", "198.51.100.256", "198.51.100.7:x", "198.51.100.7:", "198.51.100.7:123456",
-        "[2001:db8::5", "[2001:db8::5]x", "2001:db8::g", f"for={VISITOR}", f'"{VISITOR}"', "198.51.100.7/24", "0x7f.1", "127.1", "[]", "[]:80",
+        "unknown", "_hidden", "198.51.100", "198.51.100.256", "198.51.100.7:x", "198.51.100.7:",
+        "198.51.100.7:123456",
+        "[2001:db8::5", "[2001:db8::5]x", "2001:db8::g", f"for={VISITOR}", f'"{VISITOR}"',
+        "198.51.100.7/24", "0x7f.1", "127.1", "[]", "[]:80",
         "fe80::1%eth0", "fe80::1%eth0 x", "\u0661.2.3.4",
     )),
     # The peer itself, in all its forms.

@@ -281,7 +281,8 @@ def test_the_audit_tells_of_every_try_and_no_secret(instance_dir):
         told = store.events.newest(conn)
 
     assert [event.kind for event in reversed(told)] == [
-        "setup_link_made", "setup_code_refused", "password_set", "sign_in_failed", "signed_in", "signed_out",
+        "setup_link_made", "setup_code_refused", "password_set", "sign_in_failed", "signed_in",
+        "signed_out",
     ]  # fmt: skip
     assert told[2].data == {"address": "192.0.2.1"}
     assert not any(secret in repr(told) for secret in (code, PASSWORD, "wrong password"))
