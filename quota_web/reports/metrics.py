@@ -9,10 +9,10 @@ from typing import Any
 
 from quota_web import store
 from quota_web.core.quota import Status
-from quota_web.maintenance.prune_rows import Total
 from quota_web.reports import overview
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.store.accounts import Scope
+from quota_web.store.attempts import AttemptTotal
 from quota_web.store.health import Sizes
 from quota_web.version import __version__
 
@@ -132,7 +132,7 @@ def _age(at: int | None, now: int) -> int | None:
     return None if at is None else max(0, now - at)
 
 
-def _of_attempts(totals: dict[str, Total]) -> Iterator[Any]:
+def _of_attempts(totals: dict[str, AttemptTotal]) -> Iterator[Any]:
     from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
 
     counter = CounterMetricFamily(
@@ -146,7 +146,7 @@ def _of_attempts(totals: dict[str, Total]) -> Iterator[Any]:
         labels=["result"],
     )
     for status in sorted({*totals, Status.OK}):
-        total = totals.get(status, Total())
+        total = totals.get(status, AttemptTotal())
         counter.add_metric([status], total.count)
         seconds.add_metric([status], count_value=total.count, sum_value=total.ms_sum / 1000)
     yield from (counter, seconds)

@@ -2,26 +2,63 @@
 failures of late.
 """
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select, true, update
 
 from quota_web.core.quota import Status
-from quota_web.maintenance.prune_rows import Total, totals_gone
 from quota_web.store.accounts import Account
-from quota_web.store.models import account, attempt
+from quota_web.store.models import account, attempt, setting
+
+#: The setting that holds what deleted attempts came to.
+_TOTALS = "attempts_gone"
 
 
-def totals(conn: Connection) -> dict[str, Total]:
+@dataclass(frozen=True, slots=True)
+class AttemptTotal:
+    """How many attempts, and the milliseconds they took."""
+
+    count: int = 0
+    ms_sum: int = 0
+
+
+def totals(conn: Connection) -> dict[str, AttemptTotal]:
     """Attempts and their milliseconds by status, those that were deleted since included."""
-    a = attempt.c
-    sums = totals_gone(conn)
-    for status, count, ms_sum in conn.execute(
-        select(a.status, func.sum(a.count), func.sum(a.ms_sum)).group_by(a.status)
-    ):
-        gone = sums.get(status, Total())
-        sums[status] = Total(gone.count + int(count), gone.ms_sum + int(ms_sum))
+    sums = _totals_gone(conn)
+    _add_sums(conn, sums, true())
     return sums
+
+
+def _add_sums(
+    conn: Connection, totals: dict[str, AttemptTotal], chosen: ColumnElement[bool]
+) -> bool:
+    """Add the chosen attempts to *totals*; False where there are none."""
+    a = attempt.c
+    sums = select(a.status, func.sum(a.count), func.sum(a.ms_sum)).where(chosen).group_by(a.status)
+    rows = conn.execute(sums).all()
+    for status, count, ms_sum in rows:
+        before = totals.get(status, AttemptTotal())
+        totals[status] = AttemptTotal(before.count + int(count), before.ms_sum + int(ms_sum))
+    return bool(rows)
+
+
+def _totals_gone(conn: Connection) -> dict[str, AttemptTotal]:
+    stored = conn.execute(select(setting.c.value).where(setting.c.key == _TOTALS)).scalar()
+    return {status: AttemptTotal(*both) for status, both in json.loads(stored or "{}").items()}
+
+
+def add_to_totals(conn: Connection, going: ColumnElement[bool]) -> None:
+    """Add the attempts that are about to be deleted to the totals."""
+    totals = _totals_gone(conn)
+    added = _add_sums(conn, totals, going)
+    if not added:
+        return
+    value = json.dumps({status: [total.count, total.ms_sum] for status, total in totals.items()})
+    stored = conn.execute(update(setting).where(setting.c.key == _TOTALS).values(value=value))
+    if stored.rowcount == 0:
+        conn.execute(insert(setting).values(key=_TOTALS, value=value))
 
 
 def failing_since(conn: Connection, accounts: Iterable[Account]) -> dict[int, int]:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "version": (),
     "config": ("core", "version"),
     "codex": ("core", "config"),
-    "store": ("core", "config", "maintenance"),
+    "store": ("core", "config"),
     "foresight": ("core", "store", "services"),
     "services": EDGES,
     "accounts": ("reports", "services", *EDGES),
