@@ -1,14 +1,52 @@
-"""Act: move the whole history into another database, such as from SQLite to PostgreSQL."""
+"""Copies the whole history into another database, such as from SQLite to PostgreSQL: row by row;
+counts and checksums of both sides show whether it arrived.
+"""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, select, text, tuple_, update
 
 from quota_web import store
 from quota_web.config import database_url
 from quota_web.core.errors import BadInput
-from quota_web.maintenance import transfer_rows
-from quota_web.maintenance.transfer_rows import Progress, Sum
 from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.models import account
+
+#: Rows a statement.
+CHUNK = 5_000
+#: What a database has before anybody used it.
+_BORN_WITH = frozenset({"site_state"})
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A table's content in two numbers; the order of its rows does not matter."""
+
+    rows: int = 0
+    checksum: int = 0
+
+    def plus(self, rows: Sequence[Sequence[Any]]) -> "Sum":
+        # repr is exact for numbers, and both drivers give the same types.
+        digests = (
+            hashlib.blake2b(
+                repr([_plain(v) for v in row]).encode("utf-8", "surrogatepass"), digest_size=8
+            ).digest()
+            for row in rows
+        )
+        return Sum(
+            self.rows + len(rows),
+            (self.checksum + sum(int.from_bytes(d, "big") for d in digests)) % 2**64,
+        )
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, bytes | memoryview) else value
 
 
 @contextmanager
@@ -42,4 +80,101 @@ def copy_to(url: str, progress: Progress) -> dict[str, Sum]:
         checked = database_url(url)
     except ValueError:
         raise BadInput("url", "give an address such as postgresql://USER@HOST/NAME") from None
-    return transfer_rows.copy(checked, progress)
+    return _copy(checked, progress)
+
+
+def _tables() -> list[Table]:
+    """Our tables, those that others refer to first."""
+    return list(store.models.metadata.sorted_tables)
+
+
+def _copy(url: str, progress: Progress) -> dict[str, Sum]:
+    """Copy everything as it is at one moment into the database at *url*, in one transaction there;
+    returns what each table holds.
+
+    Raises BadInput where that database is not empty, BadDatabase where it cannot be used or did not
+    take every row.
+    """
+    store.schema.bring_up(url)
+    with store.database.reading() as source, store.database.elsewhere(url, write=True) as target:
+        if not store.database.is_sqlite(source):
+            # One state from the first table to the last, as SQLite's transactions have it by
+            # themselves.
+            source.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        _require_empty(target)
+        target.execute(text("DELETE FROM site_state"))
+        sums = {table.name: _copy_table(source, target, table, progress) for table in _tables()}
+        for table in _tables():
+            if _sum(target, table, sums[table.name].rows, progress) != sums[table.name]:
+                raise BadInput(
+                    "url", f"table {table.name} did not arrive whole; nothing was kept there"
+                )
+        _make_at_home(target)
+    return sums
+
+
+def _require_empty(target: Connection) -> None:
+    for table in _tables():
+        if (
+            table.name not in _BORN_WITH
+            and target.execute(select(text("1")).select_from(table).limit(1)).first()
+        ):
+            raise BadInput(
+                "url", f"the database is not empty (table {table.name}); give an empty one"
+            )
+
+
+def _copy_table(source: Connection, target: Connection, table: Table, progress: Progress) -> Sum:
+    total = int(source.execute(select(func.count()).select_from(table)).scalar_one())
+    names = [column.name for column in table.columns]
+    found = Sum()
+    for rows in _chunks(source, table):
+        target.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+        found = found.plus(rows)
+        progress(table.name, found.rows, total)
+    return found
+
+
+def _sum(conn: Connection, table: Table, total: int, progress: Progress) -> Sum:
+    found = Sum()
+    for rows in _chunks(conn, table):
+        found = found.plus(rows)
+        progress(f"{table.name}: compared", found.rows, total)
+    return found
+
+
+def _chunks(conn: Connection, table: Table) -> Iterator[Sequence[Sequence[Any]]]:
+    """All rows in the order of their key, a piece at a time; each piece begins behind the key of
+    the one before.
+    """
+    key = list(table.primary_key.columns)
+    places = [list(table.columns).index(column) for column in key]
+    query = select(table).order_by(*key).limit(CHUNK)
+    rows: Sequence[Any] = conn.execute(query).all()
+    while rows:
+        yield rows
+        last = [rows[-1][place] for place in places]
+        behind = tuple_(*key) > tuple_(*last) if len(key) > 1 else key[0] > last[0]
+        rows = conn.execute(query.where(behind)).all() if len(rows) == CHUNK else ()
+
+
+def _make_at_home(target: Connection) -> None:
+    """What is true of the other place: nobody is being asked from there, and its version numbers
+    are its own.
+    """
+    target.execute(update(account).values(claim_id=None, claimed_at=None))
+    store.site_state.new_nonce(target)
+    if target.dialect.name != "postgresql":
+        return
+    for table in _tables():
+        # Rows came with their ids, so the counters behind them still stand at the beginning.
+        column = table.autoincrement_column
+        if column is not None:
+            highest = select(func.coalesce(func.max(column), 0) + 1).scalar_subquery()
+            target.execute(
+                select(
+                    func.setval(
+                        func.pg_get_serial_sequence(table.name, column.name), highest, False
+                    )
+                )
+            )

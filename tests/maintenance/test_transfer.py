@@ -10,7 +10,7 @@ from sqlalchemy import update
 from quota_web import store
 from quota_web.core import clock
 from quota_web.core.errors import BadDatabase, BadInput
-from quota_web.maintenance import transfer, transfer_rows
+from quota_web.maintenance import transfer
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.store.filesystem import DatabaseLock
@@ -47,7 +47,7 @@ def everything():
 
 
 def test_everything_arrives_on_postgresql(app, target, instance_dir, monkeypatch):
-    monkeypatch.setattr(transfer_rows, "CHUNK", 17)
+    monkeypatch.setattr(transfer, "CHUNK", 17)
     before, seen = everything(), overview.load_overview(services().scope, NOW, 3_600)
     told = []
 
@@ -118,14 +118,14 @@ def test_a_database_in_use_is_refused_untouched(app, target, instance_dir):
 
 
 def test_what_does_not_arrive_whole_leaves_the_target_empty(app, target, monkeypatch):
-    plus = transfer_rows.Sum.plus
+    plus = transfer.Sum.plus
     seen = []
 
     def forgetful(self, rows):
         seen.append(rows)
         return plus(self, rows if len(seen) != 2 else rows[1:])
 
-    monkeypatch.setattr(transfer_rows.Sum, "plus", forgetful)
+    monkeypatch.setattr(transfer.Sum, "plus", forgetful)
     with pytest.raises(BadInput, match="did not arrive whole"):
         transfer.copy_to(target, silent)
 
