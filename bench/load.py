@@ -30,7 +30,7 @@ from bench.visitors import (
 )
 from quota_web import store
 from quota_web.core import clock
-from quota_web.demo import fill, rows
+from quota_web.demo import fill
 from quota_web.demo.generate import PLAIN
 from quota_web.services import services
 from quota_web.store.accounts import FOLLOWED
@@ -83,7 +83,7 @@ def _fill(here: Place, accounts: int, days: int, every_s: int) -> int:
             ):
                 store.accounts.rename(tx, found.id, file.name.removesuffix(".auth.json"))
                 store.accounts.update_account(tx, found.id, origin=FOLLOWED, source_path=str(file))
-            rows.unmark(tx)
+            fill.unmark(tx)
             store.site_state.bump_version(tx, now)
     return readings // len(PLAIN.limits)
 

@@ -12,7 +12,7 @@ from bench.harness import Curve, Report, Result, main
 from bench.place import Place, place
 from quota_web import store
 from quota_web.core import clock
-from quota_web.demo import fill, generate, rows
+from quota_web.demo import fill, generate
 from quota_web.demo.generate import PLAIN, Era, Invented
 from quota_web.services import services
 
@@ -85,7 +85,7 @@ def _write_in_order(stories: list[Invented]) -> int:
         # Accounts, windows, facts and attempts as they would be; the series follow minute by
         # minute.
         for story in stories:
-            rows.write(tx, story)
+            fill.write(tx, story)
         tx.exec_driver_sql("DELETE FROM reading")
         tx.exec_driver_sql("DELETE FROM rollup")
     tracks = [track for story in stories for track in story.tracks]

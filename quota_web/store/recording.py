@@ -19,7 +19,7 @@ from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
 from quota_web.store.database import insert_of, run_many
 from quota_web.store.models import account, account_fact, attempt, limit_window
-from quota_web.store.rollups import SPANS, gone_row, rollup_row
+from quota_web.store.rollups import SPANS, gone_row, rise_of, rollup_row
 from quota_web.store.windows import KnownWindow
 
 CONFLICT_FLAG = 1
@@ -119,7 +119,7 @@ def _gather_reading(
         if before and before.gone_at is None and before.taken_at is not None
         else None
     )
-    rise = max(0.0, measured.used_percent - before_used) if before_used is not None else 0.0
+    rise = rise_of(measured.used_percent, before_used)
     spend = measured.spend
     batch.latest.append(
         {

@@ -1,16 +1,17 @@
 """The series: raw readings, and their rollups over an hour, six hours and a day, which long charts
-read instead.
+read instead. All arithmetic of rollups stands here.
 
 A reading that comes in its order is merged into its slots with one statement. One that does not (a
 second answer within the same second, a clock that was put back) has its slots made anew from the
 readings, so that both always say the same.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Executable, Select, bindparam, exists, func, insert, select, text
 
@@ -114,18 +115,19 @@ def remake(conn: Connection, window_id: int, at: int) -> None:
     for day in sorted(
         {moment - moment % longest for moment in (at, following) if moment is not None}
     ):
-        _remake(conn, window_id, day, day + longest)
+        remake_days(conn, window_id, day, day + longest)
 
 
-def _remake(conn: Connection, window_id: int, start: int, end: int) -> None:
-    r = reading.c
-    mine = select(r.taken_at, r.used_percent, r.resets_at).where(r.window_id == window_id)
-    before = conn.execute(
-        mine.where(r.taken_at < start).order_by(r.taken_at.desc()).limit(1)
-    ).first()
+def remake_days(conn: Connection, window_id: int, start: int, end: int) -> int:
+    """Make the slots of these whole days anew; returns from how many readings."""
     rows = conn.execute(
-        mine.where(r.taken_at >= start, r.taken_at < end).order_by(r.taken_at)
+        _SERIES.where(reading.c.taken_at >= start, reading.c.taken_at < end).order_by(
+            reading.c.taken_at
+        ),
+        {"window_id": window_id},
     ).all()
+    at, used, resets_at = zip(*rows, strict=True) if rows else ((), (), ())
+    made = folded(window_id, at, used, resets_at, _used_before(conn, window_id, start))
     conn.execute(
         rollup.delete().where(
             rollup.c.span.in_(SPANS),
@@ -134,41 +136,74 @@ def _remake(conn: Connection, window_id: int, start: int, end: int) -> None:
             rollup.c.slot < end,
         )
     )
-    made = folded(window_id, rows, before.used_percent if before else None)
-    if made:
-        conn.execute(insert(rollup), made)
+    run_many(conn, insert(rollup), made)
+    return len(rows)
 
 
-def folded(window_id: int, rows: Iterable[Any], used_before: float | None) -> list[_Row]:
-    """The rollups of readings (moment, used percent, reset) in the order of time; *used_before* is
-    the used percent of the reading before them.
+def _used_before(conn: Connection, window_id: int, start: int) -> float | None:
+    """The used percent of the last reading before *start*; where that reading has been pruned, the
+    daily rollup still has it.
     """
-    slots: dict[tuple[int, int], _Row] = {}
-    for at, used, resets_at in rows:
-        rise = max(0.0, used - used_before) if used is not None and used_before is not None else 0.0
-        for span in SPANS:
-            new = (
-                gone_row(span, window_id, at)
-                if used is None
-                else rollup_row(span, window_id, at, used, resets_at, rise)
+    before = _SERIES.where(reading.c.taken_at < start).order_by(reading.c.taken_at.desc()).limit(1)
+    last = conn.execute(before, {"window_id": window_id}).first()
+    if last is not None:
+        return cast(float | None, last.used_percent)
+    d = rollup.c
+    days = select(d.last_used).where(d.span == SPANS[-1], d.window_id == window_id, d.slot < start)
+    return conn.execute(days.order_by(d.slot.desc()).limit(1)).scalar()
+
+
+_SERIES = select(reading.c.taken_at, reading.c.used_percent, reading.c.resets_at).where(
+    reading.c.window_id == bindparam("window_id")
+)
+
+
+def rise_of(used: float | None, used_before: float | None) -> float:
+    """By how much a reading is above the one before it; 0 after a reset and after a gone window."""
+    return 0.0 if used is None or used_before is None else max(0.0, used - used_before)
+
+
+def rises(used: Sequence[float | None], used_before: float | None = None) -> list[float]:
+    """`rise_of` each reading in the order of time."""
+    return [rise_of(b, a) for a, b in zip([used_before, *used], used, strict=False)]
+
+
+def folded(
+    window_id: int,
+    at: Sequence[int],
+    used: Sequence[float | None],
+    resets_at: Sequence[int | None],
+    used_before: float | None = None,
+) -> list[_Row]:
+    """The rollups of readings in the order of time, as rows of the table.
+
+    A used percent of None marks a gone window. *used_before* is that of the reading before them.
+    """
+    rise = rises(used, used_before)
+    made: list[_Row] = []
+    for span in SPANS:
+        low = 0
+        while low < len(at):
+            slot = at[low] - at[low] % span
+            high = bisect_left(at, slot + span, low)
+            known = [u for u in used[low:high] if u is not None]
+            made.append(
+                {
+                    "span": span,
+                    "window_id": window_id,
+                    "slot": slot,
+                    "first_used": known[0] if known else None,
+                    "min_used": min(known, default=None),
+                    "max_used": max(known, default=None),
+                    "last_used": used[high - 1],
+                    "last_at": at[high - 1],
+                    "last_resets_at": resets_at[high - 1],
+                    "rise": sum(rise[low:high], 0.0),
+                    "count": len(known),
+                }
             )
-            there = slots.setdefault((span, new["slot"]), new)
-            if there is not new:
-                slots[span, new["slot"]] = _merged(there, new)
-        used_before = used
-    return list(slots.values())
-
-
-def _merged(there: _Row, new: _Row) -> _Row:
-    last = {name: new[name] for name in ("last_used", "last_at", "last_resets_at")}
-    if new["count"] == 0:
-        return there | last
-    low, high = (
-        [v for v in (there[name], new[name]) if v is not None] for name in ("min_used", "max_used")
-    )
-    first = new["first_used"] if there["first_used"] is None else there["first_used"]
-    sums = {name: there[name] + new[name] for name in ("rise", "count")}
-    return there | last | sums | {"first_used": first, "min_used": min(low), "max_used": max(high)}
+            low = high
+    return made
 
 
 @dataclass(frozen=True, slots=True)

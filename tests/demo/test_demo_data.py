@@ -12,7 +12,7 @@ from quota_web.codex import auth_file
 from quota_web.core import clock
 from quota_web.core.errors import AccountExists, BadInput
 from quota_web.core.quota import CACHE, Status
-from quota_web.demo import fill, generate, rows
+from quota_web.demo import fill, generate
 from quota_web.demo.generate import PERSONAS, PLAIN, Era, Track
 from quota_web.factory import create_app
 from quota_web.refresh import context, refresh_service
@@ -131,7 +131,7 @@ def test_bulk_rows_are_what_reading_by_reading_would_have_written(app):
         if s.tracks[0].used[-1] is None
     )
     with store.database.transaction() as tx:
-        rows.write(tx, story)
+        fill.write(tx, story)
         written = [
             tuple(r)
             for r in tx.execute(

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from quota_web import config, store
 from quota_web.core import clock, series
 from quota_web.core.series import Axis
-from quota_web.demo import generate, rows
+from quota_web.demo import fill, generate
 from quota_web.demo.generate import Era, Invented, Persona
 from quota_web.factory import create_app
 from quota_web.services import services
@@ -33,7 +33,7 @@ def app(tmp_path_factory, module_database):
         services().ready()
         with store.database.transaction() as tx:
             for story in stories():
-                rows.write(tx, story)
+                fill.write(tx, story)
         yield app
 
 

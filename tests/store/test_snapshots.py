@@ -80,7 +80,8 @@ def made_anew(window_id):
             reading.c.window_id == window_id
         )
         rows = conn.execute(query.order_by(reading.c.taken_at)).all()
-    made = store.rollups.folded(window_id, rows, None)
+    at, used, resets_at = zip(*rows, strict=True)
+    made = store.rollups.folded(window_id, at, used, resets_at)
     return {
         (row["span"], row["slot"]): {k: v for k, v in row.items() if k != "window_id"}
         for row in made
