@@ -11,6 +11,9 @@ from typing import TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+#: As much of an account id as tells most of them apart.
+SHORT_ID = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -40,3 +43,20 @@ def repeated(logins: Iterable[tuple[K, Login]]) -> dict[K, K]:
     first: dict[Login, K] = {}
     found = {key: first.setdefault(login, key) for key, login in logins if login.is_known}
     return {key: holder for key, holder in found.items() if key != holder}
+
+
+def short_ids(owners: Iterable[tuple[int, str | None, str | None]]) -> dict[int, str]:
+    """The beginning of the account id of each of (key, e-mail address, account id) that shares its
+    address with another workspace, by key.
+    """
+    by_email: dict[str, dict[int, str]] = {}
+    for key, email, account_id in owners:
+        if email and account_id:
+            by_email.setdefault(email.casefold(), {})[key] = account_id
+    told: dict[int, str] = {}
+    for those in by_email.values():
+        ids = set(those.values())
+        if len(ids) > 1:
+            length = next(n for n in range(SHORT_ID, 129) if len({i[:n] for i in ids}) == len(ids))
+            told |= {key: account_id[:length] for key, account_id in those.items()}
+    return told

@@ -18,9 +18,6 @@ from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import FOLLOWED, Account, EncryptedCredential, Scope
 from quota_web.store.history import Attempts, Size
 
-#: As much of an account id as tells most of them apart.
-SHORT_ID = 8
-
 
 @dataclass(frozen=True, slots=True)
 class CredentialState:
@@ -144,22 +141,7 @@ def told_apart(accounts: Iterable[Account]) -> dict[int, str]:
     """The beginning of the account id, by id, of accounts that share an e-mail address with another
     workspace.
     """
-    return short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
-
-
-def short_ids(owners: Iterable[tuple[int, str | None, str | None]]) -> dict[int, str]:
-    """The same of (key, e-mail address, account id), by key."""
-    by_email: dict[str, dict[int, str]] = {}
-    for key, email, account_id in owners:
-        if email and account_id:
-            by_email.setdefault(email.casefold(), {})[key] = account_id
-    told: dict[int, str] = {}
-    for those in by_email.values():
-        ids = set(those.values())
-        if len(ids) > 1:
-            length = next(n for n in range(SHORT_ID, 129) if len({i[:n] for i in ids}) == len(ids))
-            told |= {key: account_id[:length] for key, account_id in those.items()}
-    return told
+    return logins.short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
 
 
 def _twin(account: Account, accounts: Sequence[Account]) -> str | None:
