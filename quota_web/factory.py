@@ -2,12 +2,18 @@
 other.
 """
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from flask import Flask
 
 from quota_web import config, services, store
 from quota_web.cli import quota
 from quota_web.config import Settings
 from quota_web.refresh import hooks
+
+if TYPE_CHECKING:
+    from quota_web.refresh.housekeeping import Chores
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
@@ -29,8 +35,29 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     hooks.init_app(app)
     quota.init_app(app)
     if pages:
+        _add_schedule(app)
         _add_pages(app)
     return app
+
+
+def _add_schedule(app: Flask) -> None:
+    """Give the schedule what it calls in rooms that it does not import; it starts when a server
+    does.
+    """
+    from quota_web.refresh import scheduler
+    from quota_web.reports import state_file
+
+    present: services.Services = app.extensions["quota_services"]
+    scheduler.init_app(app, partial(state_file.write_or_log, present), chores())
+
+
+def chores() -> "Chores":
+    """What the schedule tidies up in other rooms."""
+    from quota_web.auth import throttle
+    from quota_web.maintenance import prune
+    from quota_web.refresh.housekeeping import Chores
+
+    return Chores(prune.purge_deleted, prune.prune, throttle.forget_old)
 
 
 def _add_pages(app: Flask) -> None:

@@ -51,8 +51,18 @@ def record(address: str | None, now: int, own: str | None = None) -> int:
         store.auth.lock(conn)
         pot = _pot(conn, address, now, own)
         _check(conn, pot, now)
-        store.auth.forget_failures(conn, before=now - HOUR, after=now + CLOCK_SLACK_S)
+        _forget_old(conn, now)
         return store.auth.add_failure(conn, pot, now)
+
+
+def forget_old(now: int) -> None:
+    """Forget the guesses that no limit counts any more."""
+    with store.database.transaction() as conn:
+        _forget_old(conn, now)
+
+
+def _forget_old(conn: Connection, now: int) -> None:
+    store.auth.forget_failures(conn, before=now - HOUR, after=now + CLOCK_SLACK_S)
 
 
 def remember(conn: Connection, address: str | None, now: int) -> None:

@@ -31,11 +31,11 @@ def _world() -> Services:
     """The world after a look at the account folders, so that a file that was just put there
     counts.
     """
-    from quota_web.refresh import context
+    from quota_web.cli import refresh
 
     present = services()
     present.ready()
-    context.sync_folders(present)
+    refresh.sync_folders(present)
     return present
 
 

@@ -184,13 +184,6 @@ def _instead(report: AccountView) -> str | None:
     return "unlimited" if credits is not None and credits.unlimited else None
 
 
-def fault_line(name: str, fault: Fault, zone: tzinfo | None) -> str:
-    """One line for standard error, status first: `alice: expired: access token expired at …; sign
-    in again`.
-    """
-    return f"{name}: {fault.status}: {fault.text(lambda at: local(at, zone))}"
-
-
 def print_error(line: str) -> None:
     print(line, file=sys.stderr)
 

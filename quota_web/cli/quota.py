@@ -4,7 +4,8 @@ A command reads its options, calls one act, prints, and sets the exit status.
 """
 
 import sys
-from typing import Any
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask
@@ -12,7 +13,10 @@ from flask.cli import AppGroup
 
 from quota_web.cli import accounts, auth, demo, maintenance
 from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
-from quota_web.services import Services, services
+from quota_web.services import services
+
+if TYPE_CHECKING:
+    from quota_web.reports.overview import Overview
 
 ACTOR = "command line"
 #: In which forms `status` prints.
@@ -78,12 +82,6 @@ class LazyDatabaseGroup(click.Command):
         return ours.make_context(info_name, args, parent, **extra)
 
 
-def _world() -> Services:
-    present = services()
-    present.ready()
-    return present
-
-
 @quota.command()
 @click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
 @click.option(
@@ -96,11 +94,11 @@ def _world() -> Services:
 )
 def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Refresh all accounts, or those named, and print what is left."""
-    from quota_web.refresh import context
+    from quota_web.cli.refresh import RefreshOptions, run_refresh
 
     present = services()
-    wanted = context.RefreshOptions(present.scope, names, force, as_json, since=present.began_at)
-    sys.exit(context.run_refresh(present, wanted))
+    options = RefreshOptions(present.scope, names, force, as_json, since=present.began_at)
+    sys.exit(run_refresh(present, options))
 
 
 @quota.command()
@@ -124,7 +122,37 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 )
 def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     """Show what is known, from the database; nothing is sent."""
-    from quota_web.cli import status
+    from quota_web.cli import output
+    from quota_web.core import clock
+    from quota_web.reports import overview
 
     present = services()
-    sys.exit(status.run(present, present.scope, names, form, most))
+    present.ready()
+    seen = overview.load_overview(present.scope, clock.now(), present.settings.refresh_interval)
+    chosen, missing = overview.pick(seen.accounts, names)
+    _print_status(seen.only(chosen[:most]), form, present.settings.timezone, bool(missing))
+    for error in missing:
+        output.print_error(str(error))
+    sys.exit(output.UNUSABLE if missing else output.OK)
+
+
+def _print_status(seen: "Overview", form: str, zone: tzinfo | None, is_missing: bool) -> None:
+    """Print the accounts on standard output and their faults on standard error; *is_missing*:
+    whether a name that nothing has is yet to be printed.
+    """
+    from quota_web.cli import output
+    from quota_web.core import clock, faults
+    from quota_web.reports import results_json
+
+    now = clock.now()
+    if form == "json":
+        print(results_json.text(seen))
+    elif form == "oneline":
+        print(output.oneline(seen.accounts, now, zone))
+    elif seen.accounts:
+        print("\n".join(output.status_table(seen.accounts, now, zone)))
+    elif not is_missing:
+        output.print_error("No auth files found.")
+    for view in seen.accounts:
+        if view.fault is not None:
+            output.print_error(faults.line(view.account.name, view.fault, zone))

@@ -8,7 +8,9 @@ translated in one place.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 
+from quota_web.core import times
 from quota_web.core.quota import Status
 
 _INVALID = Status.INVALID_CREDENTIALS
@@ -140,3 +142,10 @@ def stored(code: str | None, data_json: str | None) -> Fault | None:
         return None
     data = json.loads(data_json or "{}")
     return Fault(code, data) if code in FAULTS else Fault("bad_response", {"reason": code})
+
+
+def line(name: str, fault: Fault, zone: tzinfo | None) -> str:
+    """An account's fault as one line, status first: `alice: expired: access token expired at …;
+    sign in again`.
+    """
+    return f"{name}: {fault.status}: {fault.text(lambda at: times.local(at, zone))}"

@@ -6,12 +6,13 @@ Several processes may do this at the same time; whoever comes second finds less 
 
 import re
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from quota_web import store
-from quota_web.auth import throttle
 from quota_web.core import clock
-from quota_web.maintenance import prune
 
 HOURLY_S = 3_600.0
 DAY = 86_400
@@ -22,17 +23,37 @@ STEADY_ROUNDS = 3
 STEADY_WITHIN_S = 600.0
 
 
+class Prune(Protocol):
+    """Deletes history from before a moment, by *actor*, in small pieces until *is_stopped*."""
+
+    def __call__(
+        self, before: int, now: int, actor: str, is_stopped: Callable[[], bool]
+    ) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chores:
+    """What other rooms do for the housekeeping; the factory fills it in."""
+
+    #: Deletes the history of deleted accounts, in small pieces until the function says stop.
+    purge_deleted: Callable[[Callable[[], bool]], object]
+    prune: Prune
+    #: Forgets failed sign-ins that no limit counts any more at the given moment.
+    forget_failures: Callable[[int], None]
+
+
 class Housekeeping:
     """The chores of one process, and when the hourly ones were done last."""
 
     def __init__(
         self,
+        chores: Chores,
         retention_days: int | None,
         folder: Path | None = None,
         state_file: Path | None = None,
     ) -> None:
-        """*folder* is the instance folder; *state_file* is written into somebody's."""
-        self._retention_days = retention_days
+        """*folder* is the instance folder; *state_file* may lie in any other one."""
+        self._chores, self._retention_days = chores, retention_days
         self._folder, self._state_file = folder, state_file
         self._hourly_at = float("-inf")
         self._wall_at = 0
@@ -42,16 +63,14 @@ class Housekeeping:
         """Do what there is to do, until *stop*: deleted accounts' history at once, the rest
         hourly.
         """
-        prune.purge_deleted(stop.is_set)
+        self._chores.purge_deleted(stop.is_set)
         if clock.monotonic() - self._hourly_at < HOURLY_S or stop.is_set():
             return
         self._note_clock(now)
         if self._retention_days is not None and self._steady_rounds >= STEADY_ROUNDS:
-            prune.prune(now - self._retention_days * DAY, now, ACTOR, stop.is_set)
-        with store.database.transaction() as tx:
-            store.auth.forget_failures(
-                tx, before=now - throttle.HOUR, after=now + throttle.CLOCK_SLACK_S
-            )
+            before = now - self._retention_days * DAY
+            self._chores.prune(before, now, ACTOR, stop.is_set)
+        self._chores.forget_failures(now)
         if not stop.is_set():
             self._tidy_up(now)
             store.database_files.truncate_log()

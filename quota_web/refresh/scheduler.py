@@ -29,7 +29,7 @@ from flask import Flask
 from quota_web.core import clock, policy, times
 from quota_web.core.errors import QuotaError
 from quota_web.core.quota import Status
-from quota_web.refresh import housekeeping
+from quota_web.refresh.housekeeping import Chores, Housekeeping
 from quota_web.refresh.queue import DueAccounts
 from quota_web.refresh.tick import AT_ONCE, Tick
 from quota_web.services import Services
@@ -38,6 +38,8 @@ from quota_web.store.accounts import Account
 logger = logging.getLogger(__name__)
 
 EXTENSION = "quota_schedule"
+#: What other rooms do for the schedule.
+GIVEN = "quota_schedule_calls"
 #: Seconds between ticks: how soon a request that another process took is noticed.
 TICK_S = 5.0
 #: Seconds between runs for those who are due; who becomes due in between is asked together.
@@ -80,6 +82,11 @@ SETTINGS = {
 }
 
 
+def init_app(app: Flask, write_state_file: Callable[[], None], chores: Chores) -> None:
+    """Note what the schedule of this app calls in other rooms; nothing starts."""
+    app.extensions[GIVEN] = (write_state_file, chores)
+
+
 def start(app: Flask) -> "Schedule":
     """Start the schedule of this process. Raises RuntimeError where one runs already."""
     if app.extensions.get(EXTENSION) is not None:
@@ -111,9 +118,11 @@ class Schedule:
     def __init__(self, app: Flask, tick_s: float = TICK_S) -> None:
         self._app, self._tick_s = app, tick_s
         self._world: Services = app.extensions["quota_services"]
-        self._rounds = Tick(self._world)
+        write_state_file, chores = app.extensions[GIVEN]
+        self._rounds = Tick(self._world, write_state_file)
         settings = self._world.settings
-        self._chores = housekeeping.Housekeeping(
+        self._chores = Housekeeping(
+            chores,
             settings.retention_days,
             settings.instance_dir,
             settings.state_file,

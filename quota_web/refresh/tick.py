@@ -10,14 +10,13 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from quota_web import store
 from quota_web.accounts import folder_sync
-from quota_web.cli import output
-from quota_web.core import clock, policy, times
+from quota_web.core import clock, faults, policy, times
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import context, queue, refresh_service, worker
 from quota_web.refresh.queue import DueAccounts
 from quota_web.refresh.refresh_service import RefreshContext, RefreshResult
-from quota_web.reports import overview
 from quota_web.services import Services
 from quota_web.store.accounts import Account
 
@@ -39,8 +38,8 @@ Look = tuple[object, ...]
 class Tick:
     """The schedule's work in one process."""
 
-    def __init__(self, services: Services) -> None:
-        self._world = services
+    def __init__(self, services: Services, write_state_file: Callable[[], None]) -> None:
+        self._world, self._state_file = services, write_state_file
         self._looks: dict[Path, Look] = {}
         self._read_all_at = float("-inf")
         self._complaints: set[str] = set()
@@ -78,7 +77,7 @@ class Tick:
         """
         if worker.free_dead_claims():
             self.look_closely()
-        now, version = clock.now(), overview.version()
+        now, version = clock.now(), _version()
         is_quiet = version == self._seen_version and self._seen_at <= now < self._quiet_until
         if is_quiet or now < policy.CLOCK_IS_SET_FROM:
             return DueAccounts((), (), 0, 0, now)
@@ -123,14 +122,18 @@ class Tick:
     def _sync(self, folder: Path) -> Iterable[str]:
         report = folder_sync.sync(self._world.cipher, folder, clock.now())
         zone = self._world.settings.timezone
-        lines = [
-            output.fault_line(problem.name, problem.fault, zone) for problem in report.problems
-        ]
+        lines = [faults.line(problem.name, problem.fault, zone) for problem in report.problems]
         return [*lines, report.folder_fault] if report.folder_fault is not None else lines
 
     def _write_state_file(self) -> None:
         with self._state_lock:
-            context.write_state_file(self._world)
+            self._state_file()
+
+
+def _version() -> object:
+    """Equal while nothing was written, by any process."""
+    with store.database.reading() as conn:
+        return store.site_state.read(conn).version
 
 
 def look_at(folder: Path) -> Look:

@@ -101,8 +101,7 @@ def version(state: SiteState | None = None) -> tuple[str, int]:
     """Names the state of the data: equal versions mean that nothing was written in between, by
     anybody.
     """
-    state = state or site_state()
-    return state.nonce, state.data_version
+    return (state or site_state()).version
 
 
 def trouble() -> BadDatabase | None:

@@ -49,7 +49,7 @@ def command(arguments: Sequence[str], began_at: int | None = None) -> int:
 
 def _refresh(options: argparse.Namespace, began_at: int | None) -> int:
     with _loading():
-        from quota_web.refresh.context import RefreshOptions, run_refresh
+        from quota_web.cli.refresh import RefreshOptions, run_refresh
         from quota_web.services import services
         from quota_web.store.accounts import Scope
 

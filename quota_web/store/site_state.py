@@ -21,6 +21,11 @@ class SiteState:
     #: Until when nobody is asked, because the upstream refuses this machine's address.
     address_blocked_until: int | None
 
+    @property
+    def version(self) -> tuple[str, int]:
+        """Equal versions: nothing was written in between, by any process."""
+        return self.nonce, self.data_version
+
 
 _READ = (
     "SELECT data_version, updated_at, session_epoch, nonce, address_blocked_until "

@@ -6,11 +6,10 @@ from typing import Any
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.accounts import folder_sync
 from quota_web.core import clock, lookalikes
 from quota_web.core.times import iso
 from quota_web.refresh import context, refresh_service
-from quota_web.reports import history, refresh_counts, results_json
+from quota_web.reports import history, refresh_counts, results_json, state_file
 from quota_web.reports.history import Spark, SparkScale
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.reports.refresh_counts import RefreshCounts
@@ -144,9 +143,8 @@ def start_refresh() -> BaseResponse | str:
 
 def _refresh_now(name: str) -> RefreshCounts:
     """Refresh before answering, and count what came of it."""
-    present, settings = services(), services().settings
-    for folder in folder_sync.folders(settings.account_dir, settings.account_dir_named):
-        folder_sync.sync(present.cipher, folder, clock.now())
+    present = services()
+    context.sync_folders(present)
     refresh_context = context.make_context(present, by_button=True)
     names = [name] if name else []
     before = {a.id: a.attempted_at for a in refresh_service.select(present.scope, names)[0]}
@@ -154,7 +152,7 @@ def _refresh_now(name: str) -> RefreshCounts:
         refresh_context, refresh_service.not_joined(present.scope, name, clock.now())
     ):
         pass
-    context.write_state_file(present)
+    state_file.write_or_log(present)
     return refresh_counts.count(before, refresh_service.select(present.scope, names)[0])
 
 

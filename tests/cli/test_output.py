@@ -134,15 +134,6 @@ def test_one_line_of_nobody_is_empty():
     assert output.oneline([], NOW, CST) == ""
 
 
-def test_a_fault_line_has_the_status_first():
-    fault = Fault("token_expired", {"at": NOW - 122_400 - 14_400})
-
-    assert (
-        output.fault_line("alice", fault, CST)
-        == "alice: expired: access token expired at 2026-11-20 06:00:00 CST; sign in again"
-    )
-
-
 STATUSES = {
     Status.INVALID_CREDENTIALS: 1,
     Status.EXPIRED: 3,

@@ -1,10 +1,15 @@
 """Faults are values: each code has a status and words, and what is stored can be read back."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from quota_web.core import faults
 from quota_web.core.faults import FAULTS, Fault
 from quota_web.core.quota import Status
+from tests.fakes import NOW
+
+CST = ZoneInfo("Asia/Shanghai")
 
 DATA: dict[str, str | int] = {
     "reason": "no such thing",
@@ -89,3 +94,12 @@ def test_the_http_status_is_a_number_or_nothing():
     assert Fault("http", {"http_status": 503}).http_status == 503
     assert Fault("http", {"http_status": "503"}).http_status is None
     assert Fault("file_gone").http_status is None
+
+
+def test_a_fault_line_has_the_status_first():
+    fault = Fault("token_expired", {"at": NOW - 122_400 - 14_400})
+
+    assert (
+        faults.line("alice", fault, CST)
+        == "alice: expired: access token expired at 2026-11-20 06:00:00 CST; sign in again"
+    )

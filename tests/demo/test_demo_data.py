@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from quota_web import config, store
 from quota_web.accounts import account_service
+from quota_web.cli import refresh
 from quota_web.codex import auth_file
 from quota_web.core import clock
 from quota_web.core.errors import AccountExists, BadInput
@@ -255,7 +256,7 @@ def test_nothing_is_ever_sent_for_demo_accounts(app, capfd):
         settings = {"QUOTA_USAGE_URL": codex.url}
         asking = make_app(Path(app.instance_path), **settings)
         with asking.app_context():
-            assert context.run_refresh(services(), context.RefreshOptions(Scope(), force=True)) in (
+            assert refresh.run_refresh(services(), refresh.RefreshOptions(Scope(), force=True)) in (
                 0,
                 3,
             )

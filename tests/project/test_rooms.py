@@ -28,8 +28,8 @@ MAY_IMPORT = {
     "store": ("core", "config"),
     "foresight": ("core", "store", "services"),
     "services": EDGES,
-    "accounts": ("reports", "services", *EDGES),
-    "refresh": ("accounts", "auth", "cli", "maintenance", "reports", "services", *EDGES),
+    "accounts": ("services", *EDGES),
+    "refresh": ("accounts", "services", *EDGES),
     "reports": ("foresight", "maintenance", "services", "version", *EDGES),
     "auth": ("services", *EDGES),
     "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
@@ -302,6 +302,16 @@ def test_pages_reach_the_store_through_a_feature():
         if m.startswith("web")
         for i in imports_of(m)
         if room_of(ours(i.target) or "") == "store"
+    ] == []
+
+
+def test_pages_and_the_schedule_know_no_command():
+    assert [
+        f"{m}:{i.line}"
+        for m in modules()
+        if room_of(m) in {"web", "refresh"}
+        for i in imports_of(m)
+        if room_of(ours(i.target) or "") == "cli"
     ] == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from quota_web import store
 from quota_web.accounts import account_service
 from quota_web.core import clock
+from quota_web.factory import chores
 from quota_web.maintenance import prune
 from quota_web.refresh import housekeeping
 from quota_web.refresh.housekeeping import Housekeeping
@@ -31,7 +32,7 @@ def test_the_history_of_deleted_accounts_goes(installation, monkeypatch):
         installation.now += 60
     assert len(installation.rows("SELECT * FROM reading")) == 10
     account_service.remove("alice", NOW, "test")
-    Housekeeping(None).work(NOW, threading.Event())
+    Housekeeping(chores(), None).work(NOW, threading.Event())
 
     for table in ("account", "reading", "rollup", "attempt", "limit_window", "account_fact"):
         assert installation.rows(f"SELECT * FROM {table}") == [], table
@@ -42,7 +43,7 @@ def test_others_keep_theirs(installation):
     installation.file("bob")
     installation.refresh()
     account_service.remove("alice", NOW, "test")
-    Housekeeping(None).work(NOW, threading.Event())
+    Housekeeping(chores(), None).work(NOW, threading.Event())
 
     assert len(installation.rows("SELECT * FROM reading")) == 2
 
@@ -53,7 +54,7 @@ def test_a_stop_ends_them_at_once(installation):
     account_service.remove("alice", NOW, "test")
     stop = threading.Event()
     stop.set()
-    Housekeeping(1).work(NOW, stop)
+    Housekeeping(chores(), 1).work(NOW, stop)
 
     assert len(installation.rows("SELECT * FROM reading")) == 2
 
@@ -61,7 +62,7 @@ def test_a_stop_ends_them_at_once(installation):
 def test_old_readings_go_when_the_clock_has_kept_pace(installation, hours):
     installation.file("alice")
     installation.refresh()
-    tidy, now = Housekeeping(30), NOW + 40 * DAY
+    tidy, now = Housekeeping(chores(), 30), NOW + 40 * DAY
     for _ in range(housekeeping.STEADY_ROUNDS - 1):
         tidy.work(now, threading.Event())
         now += 3_600
@@ -76,7 +77,7 @@ def test_old_readings_go_when_the_clock_has_kept_pace(installation, hours):
 def test_a_clock_that_jumped_ahead_makes_nothing_old(installation, hours):
     installation.file("alice")
     installation.refresh()
-    tidy, now = Housekeeping(30), NOW
+    tidy, now = Housekeeping(chores(), 30), NOW
     for _ in range(5):
         tidy.work(now, threading.Event())
         now += 3_600
@@ -91,7 +92,7 @@ def test_a_clock_that_jumped_ahead_makes_nothing_old(installation, hours):
 def test_without_a_retention_everything_stays(installation, hours):
     installation.file("alice")
     installation.refresh()
-    tidy = Housekeeping(None)
+    tidy = Housekeeping(chores(), None)
     for hour in range(5):
         tidy.work(NOW + 400 * DAY + hour * 3_600, threading.Event())
         hours(1)
@@ -103,7 +104,7 @@ def test_wrong_guesses_are_forgotten_after_an_hour(installation):
     with store.database.transaction() as tx:
         store.auth.add_failure(tx, "192.0.2.1", NOW - 7_200)
         store.auth.add_failure(tx, "192.0.2.1", NOW - 60)
-    Housekeeping(None).work(NOW, threading.Event())
+    Housekeeping(chores(), None).work(NOW, threading.Event())
 
     assert installation.rows("SELECT at FROM login_failure") == [(NOW - 60,)]
 

@@ -83,7 +83,7 @@ def test_what_could_not_be_freed_is_found_again(installation):
 def test_the_schedule_asks_for_whom_a_killed_process_was_asking(installation, codex):
     installation.file("alice")
     installation.follow()
-    rounds = Tick(installation.services)
+    rounds = Tick(installation.services, lambda: None)
     with clock.frozen(installation.now):
         claim_for_somebody_else(installation, "alice")
         assert rounds.agenda().due == ()

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from quota_web.codex import auth_file
 from quota_web.core import clock
 from quota_web.refresh import context, refresh_service, tick
 from quota_web.refresh.tick import Tick
+from quota_web.reports import state_file
 from quota_web.services import services
 from tests.fakes import NOW, FakeResponse, usage_body
 
@@ -36,7 +38,7 @@ def reads(monkeypatch):
 @pytest.fixture
 def looking(installation):
     with clock.frozen(NOW):
-        yield Tick(services())
+        yield Tick(services(), partial(state_file.write_or_log, services()))
 
 
 def test_files_are_read_when_they_change_and_not_otherwise(installation, looking, reads):

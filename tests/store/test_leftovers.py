@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from quota_web import store
+from quota_web import factory, store
 from quota_web.maintenance import backup
 from quota_web.refresh.housekeeping import Housekeeping
 from tests.fakes import NOW
@@ -83,7 +83,9 @@ def test_a_restore_and_the_hourly_chores_do_so_in_the_instance_folder(app, insta
 
 
 def chores(instance_dir, state_file=None, now=NOW):
-    return lambda: Housekeeping(None, instance_dir, state_file).work(now, threading.Event())
+    return lambda: Housekeeping(factory.chores(), None, instance_dir, state_file).work(
+        now, threading.Event()
+    )
 
 
 def test_a_backup_that_goes_on_meanwhile_is_left_alone(app, instance_dir, tmp_path):

@@ -133,7 +133,7 @@ def test_pages_say_so_until_it_is_over(switch, app, browser):
 
 
 def test_the_schedule_asks_nobody(switch, app):
-    rounds = Tick(services())
+    rounds = Tick(services(), lambda: None)
     with clock.frozen(NOW + 7_200):
         rounds.follow()
         waiting = rounds.agenda().due

@@ -94,7 +94,7 @@ def test_what_is_kept_of_a_row_follows_every_write(tx):
 
 def test_the_other_databases_dialect_is_not_loaded_for_a_command():
     code = (
-        "import sys, quota_web.refresh.context; print([m for m in "
+        "import sys, quota_web.cli.refresh; print([m for m in "
         "('sqlalchemy.dialects.postgresql', 'urllib3', 'requests', 'alembic') if m in "
         "sys.modules])"
     )
