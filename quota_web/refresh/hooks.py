@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from quota_web.core.errors import BadDatabase
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Facts
 from quota_web.store.accounts import Account, EncryptedCredential
-from quota_web.store.db_errors import plain_error
+from quota_web.store.db_errors import is_bad_database
 from quota_web.store.recording import Outcome
 from quota_web.store.windows import KnownWindow
 
@@ -61,11 +59,9 @@ class Hooks:
             try:
                 with conn.begin_nested():
                     hook(conn, recorded)
-            except SQLAlchemyError as error:
-                if isinstance(plain_error(error), BadDatabase):
+            except Exception as error:
+                if is_bad_database(error):
                     raise
-                logger.exception("a hook of the recording failed")
-            except Exception:
                 logger.exception("a hook of the recording failed")
 
     def after(self, recorded: Sequence[Recorded]) -> None:

@@ -46,6 +46,12 @@ def plain_error(error: SQLAlchemyError) -> Exception:
     return error
 
 
+def is_bad_database(error: Exception) -> bool:
+    """Whether the database itself is to blame: busy, full, read-only, gone or broken."""
+    plain = plain_error(error) if isinstance(error, SQLAlchemyError) else error
+    return isinstance(plain, BadDatabase)
+
+
 def plain_driver_error(error: sqlite3.Error) -> Exception:
     """One of our errors for one that came straight from SQLite."""
     return _plain_sqlite(error) or error
