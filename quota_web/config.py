@@ -1,24 +1,34 @@
-"""Environment → typed settings, read once. The only place that looks at the environment.
+"""The settings: each is declared once, with its variable, how it is read, its bounds and its help.
 
-A bad value raises BadSetting with one line that names the variable, what is wrong with it and what
-it may be.
+`load` reads them from the environment, and nothing else looks there; `scripts/settings_page.py`
+writes the tables of docs/settings.md from them.
 """
 
-import ipaddress
 import os
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from quota_web.core import urls
-from quota_web.core.errors import BadSetting, shortened
+from quota_web.core import environment, setting_values
+from quota_web.core.environment import (
+    Environment,
+    Reader,
+    choice,
+    number,
+    or_conventional,
+    parsed,
+    secret,
+    whole,
+)
+from quota_web.core.errors import BadSetting
 from quota_web.core.secret import Secret
+from quota_web.core.setting_values import Network
 from quota_web.version import __version__
 
 PROJECT = Path(__file__).resolve().parent.parent
+_INSTANCE = PROJECT / "instance"
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
 UPSTREAM_WANTED = "an https address; plain http only to localhost and private addresses"
 MIN_SECRET_KEY = 16
@@ -26,50 +36,316 @@ MIN_SECRET_KEY = 16
 #: them freezes the process.
 MAX_PASSWORD = 1000
 
-T = TypeVar("T")
-D = TypeVar("D")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_MONTH = 30 * 86_400
+_PLACES, _READING = "Where things lie", "How quota is asked for"
+_ACCESS, _REST = "Who may see it", "The rest"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything the environment can say. Durations are seconds."""
+class Variable:
+    """The environment variable of a setting."""
 
-    instance_dir: Path
-    account_dir: Path
+    name: str
+    read: Reader[Any]
+    #: The heading of docs/settings.md under which it stands, and what it says there.
+    section: str
+    help: str
+    #: What the page gives as the default, where the value does not say it.
+    default: str | None = None
+
+
+def _from(
+    name: str, read: Reader[Any], section: str, help_: str, default: str | None = None
+) -> dict[str, Variable]:
+    return {"variable": Variable(name, read, section, help_, default)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. Durations are seconds."""
+
+    instance_dir: Path = field(
+        default=_INSTANCE,
+        metadata=_from(
+            "QUOTA_INSTANCE_DIR",
+            environment.path,
+            _PLACES,
+            "folder of the database, the key and the first-start link",
+            "`instance` in the project",
+        ),
+    )
+    #: May hold a password, like the proxy's address. `load` sets the default.
+    database_url: str = field(
+        repr=False,
+        metadata=_from(
+            "QUOTA_DATABASE_URL",
+            parsed(
+                setting_values.database_url,
+                "sqlite:///FILE or postgresql://USER@HOST/NAME",
+                is_secret=True,
+            ),
+            _PLACES,
+            "`sqlite:///FILE` or `postgresql://USER@HOST/NAME`",
+            "`quota.sqlite` in the instance folder",
+        ),
+    )
+    account_dir: Path = field(
+        default=PROJECT / "account",
+        metadata=_from(
+            "QUOTA_ACCOUNT_DIR",
+            environment.path,
+            _PLACES,
+            "folder whose `<name>.auth.json` files are followed",
+            "`account` in the project",
+        ),
+    )
     #: Whether a person named the account folder; then a missing one is a mistake, not an empty
     #: start.
-    account_dir_named: bool
-    #: May hold a password, like the proxy's address.
-    database_url: str = field(repr=False)
-    usage_url: str = USAGE_URL
-    user_agent: str = f"codex-quota/{__version__}"
-    https_proxy: str | None = field(default=None, repr=False)
+    account_dir_named: bool = False
+    state_file: Path | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_STATE_FILE",
+            parsed(setting_values.file_path, "a file in a folder that exists"),
+            _PLACES,
+            "a file that gets the `/api/results` document after every refresh, replaced as a whole",
+        ),
+    )
+    refresh_interval: int = field(
+        default=3600,
+        metadata=_from(
+            "QUOTA_REFRESH_INTERVAL",
+            whole(1, _MONTH),
+            _READING,
+            "seconds between two refreshes of an account that is not in use",
+        ),
+    )
+    active_interval: int = field(
+        default=300,
+        metadata=_from(
+            "QUOTA_ACTIVE_INTERVAL",
+            whole(1, _MONTH),
+            _READING,
+            "the same for one that is: its used percent rose within the last 30 minutes, or a "
+            "reset has just come due; never longer than the other",
+        ),
+    )
+    retries: int = field(
+        default=3,
+        metadata=_from(
+            "QUOTA_RETRIES",
+            whole(0, 20),
+            _READING,
+            "how often a temporary failure is tried again: 3 means up to 4 requests",
+        ),
+    )
+    retry_delay: float = field(
+        default=2.0,
+        metadata=_from(
+            "QUOTA_RETRY_DELAY",
+            number(0, 300),
+            _READING,
+            "seconds before the first of these, doubled for each further one",
+        ),
+    )
+    timeout: float = field(
+        default=30.0,
+        metadata=_from(
+            "QUOTA_TIMEOUT",
+            number(0.1, 120),
+            _READING,
+            "seconds for one request from connecting to the last byte",
+            "`30`",
+        ),
+    )
+    cache_seconds: int = field(
+        default=900,
+        metadata=_from(
+            "QUOTA_CACHE_SECONDS",
+            whole(0, _MONTH),
+            _READING,
+            "how long the stored reading of an exhausted account answers a command instead of a "
+            "request: OpenAI resets early every few days. A pressed Refresh button asks again "
+            "after 60 seconds, `--force` at once",
+        ),
+    )
+    concurrency: int = field(
+        default=16,
+        metadata=_from(
+            "QUOTA_CONCURRENCY",
+            whole(1, 256),
+            _READING,
+            "how many accounts are asked at once when a person asks; the schedule never asks more "
+            "than 4",
+        ),
+    )
+    usage_url: str = field(
+        default=USAGE_URL,
+        metadata=_from(
+            "QUOTA_USAGE_URL",
+            parsed(setting_values.upstream_url, UPSTREAM_WANTED),
+            _READING,
+            "where quota is read; plain http only for `localhost`, `*.localhost` and addresses in "
+            "127/8, ::1, 10/8, 172.16/12, 192.168/16 and fc00::/7",
+        ),
+    )
+    user_agent: str = field(
+        default=f"codex-quota/{__version__}",
+        metadata=_from(
+            "QUOTA_USER_AGENT",
+            parsed(setting_values.header_text, "printable ASCII, at most 200 characters"),
+            _READING,
+            "how the app names itself there",
+            "`codex-quota/<version>`",
+        ),
+    )
+    https_proxy: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_from(
+            "QUOTA_HTTPS_PROXY",
+            or_conventional(
+                parsed(
+                    setting_values.proxy_url,
+                    "http://HOST:PORT or socks5h://HOST:PORT",
+                    is_secret=True,
+                ),
+                "HTTPS_PROXY",
+                "ALL_PROXY",
+            ),
+            _READING,
+            "the proxy to go out through, `http://HOST:PORT` or `socks5h://HOST:PORT`; `NO_PROXY` "
+            "holds as usual",
+            "`HTTPS_PROXY`, else `ALL_PROXY`",
+        ),
+    )
     no_proxy: str | None = None
-    ca_bundle: str | None = None
-    refresh_interval: int = 3600
-    active_interval: int = 300
-    retries: int = 3
-    retry_delay: float = 2.0
-    timeout: float = 30.0
-    cache_seconds: int = 900
-    concurrency: int = 16
-    password: Secret | None = None
-    secret_key: Secret | None = None
-    #: The one before, until everything is sealed with the present one.
-    secret_key_old: Secret | None = None
-    auth: str = "password"
-    proxy_user_header: str = "Remote-User"
-    trusted_proxies: tuple[Network, ...] = ()
-    trusted_hosts: tuple[str, ...] = ()
-    url_prefix: str = ""
-    state_file: Path | None = None
-    retention_days: int | None = None
-    timezone: ZoneInfo | None = None
-    log_format: str = "text"
+    ca_bundle: str | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_CA_BUNDLE",
+            or_conventional(
+                parsed(setting_values.existing, "a file or folder of certificates that exists"),
+                "REQUESTS_CA_BUNDLE",
+                "SSL_CERT_FILE",
+            ),
+            _READING,
+            "certificates to trust instead of the usual ones, such as a company's",
+            "`REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`",
+        ),
+    )
+    password: Secret | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_PASSWORD",
+            secret(at_most=MAX_PASSWORD),
+            _ACCESS,
+            f"the dashboard's password, at most {MAX_PASSWORD:,} characters; wins over the one "
+            "that was chosen in the browser",
+        ),
+    )
+    secret_key: Secret | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_SECRET_KEY",
+            secret(MIN_SECRET_KEY),
+            _ACCESS,
+            f"{MIN_SECRET_KEY} characters or more; the keys that seal tokens and sign cookies are "
+            "derived from it. The file is made at the first start. With another key, stored "
+            "tokens cannot be opened",
+            "`secret.key` in the instance folder",
+        ),
+    )
+    secret_key_old: Secret | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_SECRET_KEY_OLD",
+            secret(MIN_SECRET_KEY),
+            _ACCESS,
+            "the key from before a change of `QUOTA_SECRET_KEY`: it still opens what it sealed, "
+            "until `scripts/quota rotate-key` has sealed everything anew",
+        ),
+    )
+    auth: str = field(
+        default="password",
+        metadata=_from(
+            "QUOTA_AUTH",
+            choice("password", "proxy", "off"),
+            _ACCESS,
+            "`password`; `proxy`: a trusted reverse proxy names the user; `off`: anyone may look, "
+            "and nobody may see or change credentials",
+        ),
+    )
+    proxy_user_header: str = field(
+        default="Remote-User",
+        metadata=_from(
+            "QUOTA_PROXY_USER_HEADER",
+            parsed(setting_values.header_name, "a header name such as Remote-User"),
+            _ACCESS,
+            "the header in which that proxy names the user",
+        ),
+    )
+    trusted_proxies: tuple[Network, ...] = field(
+        default=(),
+        metadata=_from(
+            "QUOTA_TRUSTED_PROXIES",
+            parsed(setting_values.networks, "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),
+            _ACCESS,
+            "addresses and networks of reverse proxies, such as `127.0.0.1, 10.0.0.0/8`; from "
+            "anyone else forwarded and user headers are dropped. `QUOTA_AUTH=proxy` needs it",
+        ),
+    )
+    trusted_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=_from(
+            "QUOTA_TRUSTED_HOSTS",
+            parsed(setting_values.hosts, "host names such as quota.example.org"),
+            _ACCESS,
+            "names under which the dashboard may be opened, beside localhost and IP addresses",
+        ),
+    )
+    url_prefix: str = field(
+        default="",
+        metadata=_from(
+            "QUOTA_URL_PREFIX",
+            parsed(setting_values.prefix, "a path such as /quota"),
+            _ACCESS,
+            "the path it lives under behind a reverse proxy, such as `/quota`",
+        ),
+    )
+    retention_days: int | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_RETENTION_DAYS",
+            whole(1, 36_500),
+            _REST,
+            "raw readings and attempts older than this many days are deleted; hourly and daily "
+            "figures stay",
+            "keep all",
+        ),
+    )
+    timezone: ZoneInfo | None = field(
+        default=None,
+        metadata=_from(
+            "QUOTA_TIMEZONE",
+            parsed(setting_values.zone, "a zone such as Europe/Berlin"),
+            _REST,
+            "zone of times on the command line, such as `Europe/Berlin`",
+            "the machine's",
+        ),
+    )
+    log_format: str = field(
+        default="text",
+        metadata=_from(
+            "QUOTA_LOG_FORMAT",
+            choice("text", "json"),
+            _REST,
+            "`text`, or `json` for one object a line",
+        ),
+    )
     #: Only this account is refreshed and shown (an option of the classic service).
     only_account: str | None = None
-    #: The schedule asks for exhausted accounts as often as for the others (likewise).
+    #: The schedule refreshes exhausted accounts as often as the others (likewise).
     skip_cache: bool = False
 
     def with_options(self, **options: Any) -> "Settings":
@@ -77,77 +353,26 @@ class Settings:
         return replace(self, **{k: v for k, v in options.items() if v is not None})
 
 
+def declared() -> Iterator[tuple[Field[Any], Variable]]:
+    """Every field of Settings that has a variable, in the order of docs/settings.md."""
+    for each in fields(Settings):
+        if "variable" in each.metadata:
+            yield each, each.metadata["variable"]
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings that *environ* (the process's, unless given) describes.
 
     Raises BadSetting for the first value that cannot be used.
     """
-    env = _Environment(os.environ if environ is None else environ)
-    instance = env.path("QUOTA_INSTANCE_DIR", PROJECT / "instance")
-    settings = Settings(
-        instance_dir=instance,
-        account_dir=env.path("QUOTA_ACCOUNT_DIR", PROJECT / "account"),
-        account_dir_named=env.text("QUOTA_ACCOUNT_DIR") is not None,
-        database_url=env.parsed(
-            "QUOTA_DATABASE_URL",
-            database_url,
-            default_database(instance),
-            "sqlite:///FILE or postgresql://USER@HOST/NAME",
-            secret=True,
-        ),
-        usage_url=env.parsed("QUOTA_USAGE_URL", upstream_url, USAGE_URL, UPSTREAM_WANTED),
-        user_agent=env.parsed(
-            "QUOTA_USER_AGENT",
-            _header_text,
-            f"codex-quota/{__version__}",
-            "printable ASCII, at most 200 characters",
-        ),
-        https_proxy=env.first_parsed(
-            ("QUOTA_HTTPS_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
-            _proxy_url,
-            "http://HOST:PORT or socks5h://HOST:PORT",
-            secret=True,
-        ),
-        no_proxy=env.fallback("NO_PROXY"),
-        ca_bundle=env.first_parsed(
-            ("QUOTA_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
-            _existing,
-            "a file or folder of certificates that exists",
-        ),
-        refresh_interval=env.whole("QUOTA_REFRESH_INTERVAL", 3600, 1, 30 * 86_400),
-        active_interval=env.whole("QUOTA_ACTIVE_INTERVAL", 300, 1, 30 * 86_400),
-        retries=env.whole("QUOTA_RETRIES", 3, 0, 20),
-        retry_delay=env.number("QUOTA_RETRY_DELAY", 2.0, 0, 300),
-        timeout=env.number("QUOTA_TIMEOUT", 30.0, 0.1, 120),
-        cache_seconds=env.whole("QUOTA_CACHE_SECONDS", 900, 0, 30 * 86_400),
-        concurrency=env.whole("QUOTA_CONCURRENCY", 16, 1, 256),
-        password=env.secret("QUOTA_PASSWORD", at_most=MAX_PASSWORD),
-        secret_key=env.secret("QUOTA_SECRET_KEY", MIN_SECRET_KEY),
-        secret_key_old=env.secret("QUOTA_SECRET_KEY_OLD", MIN_SECRET_KEY),
-        auth=env.choice("QUOTA_AUTH", "password", ("password", "proxy", "off")),
-        proxy_user_header=env.parsed(
-            "QUOTA_PROXY_USER_HEADER",
-            _header_name,
-            "Remote-User",
-            "a header name such as Remote-User",
-        ),
-        trusted_proxies=env.parsed(
-            "QUOTA_TRUSTED_PROXIES",
-            _networks,
-            (),
-            "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8",
-        ),
-        trusted_hosts=env.parsed(
-            "QUOTA_TRUSTED_HOSTS", _hosts, (), "host names such as quota.example.org"
-        ),
-        url_prefix=env.parsed("QUOTA_URL_PREFIX", _prefix, "", "a path such as /quota"),
-        state_file=env.parsed(
-            "QUOTA_STATE_FILE", _file_path, None, "a file in a folder that exists"
-        ),
-        retention_days=env.whole("QUOTA_RETENTION_DAYS", None, 1, 36_500),
-        timezone=env.parsed("QUOTA_TIMEZONE", _zone, None, "a zone such as Europe/Berlin"),
-        log_format=env.choice("QUOTA_LOG_FORMAT", "text", ("text", "json")),
-    )
+    env = Environment(os.environ if environ is None else environ)
+    found: dict[str, Any] = {"no_proxy": env.text("NO_PROXY") or env.text("no_proxy")}
+    for each, variable in declared():
+        value = variable.read(env, variable.name)
+        if value is not None:
+            found[each.name] = value
+    found.setdefault("database_url", default_database(found.get("instance_dir", _INSTANCE)))
+    settings = Settings(**found, account_dir_named="account_dir" in found)
     if settings.auth == "proxy" and not settings.trusted_proxies:
         raise BadSetting(
             "QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names "
@@ -162,215 +387,3 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def default_database(instance_dir: Path) -> str:
     """The URL of the SQLite file that lies in the instance folder."""
     return f"sqlite:///{instance_dir / 'quota.sqlite'}"
-
-
-class _Environment:
-    """Reads variables one by one; an empty value counts as not set."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def text(self, name: str) -> str | None:
-        value = self._environ.get(name, "").strip()
-        return value or None
-
-    def fallback(self, *names: str) -> str | None:
-        """The first of the conventional variables that is set, in either case."""
-        return next((v for n in names for v in (self.text(n), self.text(n.lower())) if v), None)
-
-    def path(self, name: str, default: T) -> Path | T:
-        value = self.text(name)
-        return Path(os.path.abspath(os.path.expanduser(value))) if value else default
-
-    def whole(self, name: str, default: T, low: int, high: int) -> int | T:
-        value = self.text(name)
-        return (
-            default
-            if value is None
-            else int(_bounded(name, value, r"[+-]?\d{1,18}", low, high, "a whole number"))
-        )
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        value = self.text(name)
-        return (
-            default
-            if value is None
-            else _bounded(
-                name, value, r"[+-]?(\d{1,18}(\.\d{0,18})?|\.\d{1,18})", low, high, "a number"
-            )
-        )
-
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = (self.text(name) or default).lower()
-        if value not in allowed:
-            raise BadSetting(f"{name}: {shown(value)} is not one of {', '.join(allowed)}")
-        return value
-
-    def parsed(
-        self, name: str, parse: Callable[[str], T], default: D, wanted: str, secret: bool = False
-    ) -> T | D:
-        """The variable's value as *parse* reads it; a *secret* one may also stand in the file that
-        `<name>_FILE` names, and is never shown.
-        """
-        source, value = self._secret_text(name) if secret else (name, self.text(name))
-        if value is None:
-            return default
-        try:
-            return parse(value)
-        except ValueError:
-            raise BadSetting(
-                f"{source}: {'the value' if secret else shown(value)} cannot be used; give {wanted}"
-            ) from None
-
-    def first_parsed(
-        self, names: tuple[str, ...], parse: Callable[[str], T], wanted: str, secret: bool = False
-    ) -> T | None:
-        """The first that is set: our own variable, or one of the conventional ones in either
-        case.
-        """
-        own, *others = names
-        for name in (own, *(spelling for other in others for spelling in (other, other.lower()))):
-            found = self.parsed(name, parse, None, wanted, secret=secret)
-            if found is not None:
-                return found
-        return None
-
-    def secret(self, name: str, at_least: int = 1, at_most: int | None = None) -> Secret | None:
-        source, value = self._secret_text(name)
-        if value is None:
-            return None
-        if len(value) < at_least:
-            raise BadSetting(
-                f"{source}: {len(value)} characters are too few; give {at_least} or more"
-            )
-        if at_most is not None and len(value) > at_most:
-            raise BadSetting(
-                f"{source}: {len(value)} characters are too many; give {at_most} or fewer"
-            )
-        return Secret(value)
-
-    def _secret_text(self, name: str) -> tuple[str, str | None]:
-        """Where a secret comes from, the variable itself or the file that `<name>_FILE` names, and
-        the secret.
-        """
-        value, source = self.text(name), f"{name}_FILE"
-        file = self.text(source) if name.startswith("QUOTA_") else None
-        if file is None:
-            return name, value
-        if value is not None:
-            raise BadSetting(f"{name}: set either {name} or {source}, not both")
-        try:
-            value = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise BadSetting(f"{source}: {shown(file)} cannot be read: {reason}") from None
-        if not value:
-            raise BadSetting(f"{source}: {shown(file)} is empty")
-        return source, value
-
-
-def shown(value: str) -> str:
-    """A bad value as a message quotes it: one short line, without the password that an address may
-    hold.
-    """
-    masked = re.sub(r"//[^/?#]*@", "//***@", value)
-    return repr(shortened(masked))
-
-
-def _bounded(name: str, value: str, pattern: str, low: float, high: float, what: str) -> float:
-    if not re.fullmatch(pattern, value, re.ASCII):
-        raise BadSetting(f"{name}: {shown(value)} is not {what}")
-    number = float(value)
-    if not low <= number <= high:
-        raise BadSetting(f"{name}: {value} is not between {low:.10g} and {high:.10g}")
-    return number
-
-
-def upstream_url(value: str) -> str:
-    """The address as given, if tokens may be sent there; raises ValueError otherwise."""
-    return _without(urls.check_upstream_url(value), value)
-
-
-def _without(problem: str | None, value: str) -> str:
-    if problem is not None:
-        raise ValueError(problem)
-    return value
-
-
-def database_url(value: str) -> str:
-    scheme, separator, rest = value.partition("://")
-    if (
-        scheme == "sqlite"
-        and rest.startswith("/")
-        and rest.strip("/")
-        and ":memory:" not in rest
-        and not rest.startswith("/file:")
-    ):
-        # A file: what is kept in memory alone would be gone with every command.
-        return value
-    if scheme in ("postgres", "postgresql", "postgresql+psycopg") and separator and rest:
-        return f"postgresql+psycopg://{rest}"
-    raise ValueError("unknown kind of database")
-
-
-def _header_text(value: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e][\x20-\x7e]{0,199}", value):
-        raise ValueError("not printable ASCII")
-    return value
-
-
-def _header_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", value):
-        raise ValueError("no header name")
-    return value
-
-
-def _proxy_url(value: str) -> str:
-    return _without(urls.check_proxy_url(value), urls.with_scheme(value))
-
-
-def _existing(value: str) -> str:
-    if not os.path.exists(value):
-        raise ValueError("not there")
-    return value
-
-
-def _file_path(value: str) -> Path:
-    path = Path(os.path.abspath(os.path.expanduser(value)))
-    if os.path.isdir(path) or not os.path.isdir(path.parent):
-        raise ValueError("no place for a file")
-    return path
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(part, strict=False) for part in _parts(value))
-
-
-def _hosts(value: str) -> tuple[str, ...]:
-    hosts = tuple(part.lower().rstrip(".") for part in _parts(value))
-    if not all(re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host) for host in hosts):
-        raise ValueError("no host name")
-    return hosts
-
-
-def _parts(value: str) -> list[str]:
-    parts = [part for part in re.split(r"[,\s]+", value) if part]
-    if not parts:
-        raise ValueError("empty list")
-    return parts
-
-
-def _prefix(value: str) -> str:
-    prefix = "/" + value.strip("/")
-    if prefix == "/":
-        return ""
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", prefix) or ".." in prefix:
-        raise ValueError("no path")
-    return prefix
-
-
-def _zone(value: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, OSError):
-        raise ValueError("unknown zone") from None

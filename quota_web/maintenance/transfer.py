@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select, text, tuple_, update
 
 from quota_web import store
-from quota_web.config import database_url
 from quota_web.core.errors import BadInput
+from quota_web.core.setting_values import database_url
 from quota_web.store.filesystem import DatabaseLock
 from quota_web.store.models import account
 

@@ -142,7 +142,8 @@ def _usage_url(value: str) -> str:
     """An address, completed where only the site was given; plain http goes nowhere but to this
     machine and its neighbours.
     """
-    from quota_web import config
+    from quota_web.config import UPSTREAM_WANTED
+    from quota_web.core import environment, setting_values
 
     try:
         path = urlsplit(value).path.rstrip("/")
@@ -150,10 +151,10 @@ def _usage_url(value: str) -> str:
             value = value.rstrip("/") + USAGE_PATH
         elif path.endswith("/backend-api"):
             value = value.rstrip("/") + USAGE_PATH.removeprefix("/backend-api")
-        return config.upstream_url(value)
+        return setting_values.upstream_url(value)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{config.shown(value)} cannot be used; give {config.UPSTREAM_WANTED}"
+            f"{environment.shown(value)} cannot be used; give {UPSTREAM_WANTED}"
         ) from None
 
 

@@ -23,7 +23,7 @@ from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from quota_web.auth import throttle
-from quota_web.config import Network
+from quota_web.core.setting_values import Network
 from quota_web.web import proxy
 
 logger = logging.getLogger(__name__)

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -28,6 +30,15 @@ def test_settings_page_lists_exactly_the_settings_that_are_read():
     read = variables((PROJECT / "quota_web/config.py").read_text(encoding="utf-8"))
 
     assert variables((PROJECT / "docs/settings.md").read_text(encoding="utf-8")) == read
+
+
+def test_the_tables_of_the_settings_page_are_up_to_date():
+    script = str(PROJECT / "scripts" / "settings_page.py")
+    checked = subprocess.run(
+        [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
