@@ -63,6 +63,17 @@ class Services:
         """
         return self._presence
 
+    def close(self) -> None:
+        """Let go of the upstream's connections and of the database's lock, where there are any."""
+        with self._lock:
+            client, self._client = self._client, None
+            presence, self._presence = self._presence, None
+            self._is_ready = False
+        if client is not None:
+            client.close()
+        if presence is not None:
+            presence.leave()
+
     def end(self) -> None:
         """Let nothing more be sent, and cut what is under way.
 

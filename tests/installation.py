@@ -169,10 +169,7 @@ def open_installation(
         finally:
             for app in {installation.app, first}:
                 with app.app_context():
-                    if installation.services._client is not None:
-                        installation.services._client.close()
-                    if installation.services.presence is not None:
-                        installation.services.presence.leave()
+                    installation.services.close()
                     store.database.bound().dispose()
 
 
@@ -198,7 +195,7 @@ class OtherProcess:
             try:
                 self.result = self._act()
             finally:
-                self._app.extensions["quota_services"].client.close()
+                services().close()
                 store.database.bound().dispose()
 
 

@@ -85,9 +85,8 @@ def _session(app: Flask) -> str:
 
 def close(app: Flask) -> None:
     """Close what an app has opened."""
-    if world_of(app)._client is not None:
-        world_of(app)._client.close()
     with app.app_context():
+        services().close()
         store.database.bound().dispose()
 
 
@@ -100,13 +99,13 @@ class Script:
 
     def __init__(self, browser: Browser, write: bool = False) -> None:
         self._client = browser.client.application.test_client()
-        self._headers = make_token(browser.client.application, f"script {write}", write)
+        self.headers = make_token(browser.client.application, f"script {write}", write)
 
     def get(self, path: str, **headers: str) -> TestResponse:
-        return self._client.get(path, headers={**self._headers, **headers})
+        return self._client.get(path, headers={**self.headers, **headers})
 
     def post(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
-        return self._client.post(path, data=fields, headers={**self._headers, **(headers or {})})
+        return self._client.post(path, data=fields, headers={**self.headers, **(headers or {})})
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def service(arguments: Sequence[str]) -> int:
     """Run `codex_quota_service.py` with these arguments until a signal ends it, and return the exit
     status.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
 
     from quota_web.cli import output
     from quota_web.core.errors import BadDatabase, BadSetting
@@ -86,7 +86,7 @@ def _serve(app: "Flask", host: str, port: int) -> int:
     from quota_web.serving import connections, lifecycle
 
     # Taken before anything is started: a second service on the same port must not ask for anything.
-    sockets = _listen(host, port)
+    sockets = listen(host, port)
     # A little more than the app takes, so that what is too large gets the app's own words.
     most = (app.config.get("MAX_CONTENT_LENGTH") or 0) + 1024 * 1024
     try:
@@ -103,7 +103,7 @@ def _serve(app: "Flask", host: str, port: int) -> int:
             clear_untrusted_proxy_headers=False,
             **WAITRESS,
         )
-        lifecycle.welcome(app, f"http://{_shown_host(host)}:{sockets[0].getsockname()[1]}")
+        lifecycle.welcome(app, f"http://{shown_host(host)}:{sockets[0].getsockname()[1]}")
         server.run()
     except SystemExit:
         # The signal came before the server ran.
@@ -149,7 +149,7 @@ def _stop_at_signals(app: "Flask") -> None:
         signal.signal(number, handle)
 
 
-def _listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int) -> list[socket.socket]:
     """Sockets on all addresses of *host*, bound; raises BadSetting where that cannot be done."""
     from quota_web.core.errors import BadSetting
 
@@ -177,14 +177,14 @@ def _addresses(host: str, port: int) -> list[Any]:
     return list(dict.fromkeys(found))
 
 
-def _shown_host(host: str) -> str:
+def shown_host(host: str) -> str:
     """What a person types into the address bar on this machine."""
     if host in ("", "0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="codex_quota_service.py",
         description="Serves the dashboard of your Codex quota and keeps it up to date.",

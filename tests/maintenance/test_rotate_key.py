@@ -90,20 +90,20 @@ def test_an_interrupted_change_is_finished_without_a_third_key(
 ):
     monkeypatch.setattr(rotate_key, "CHUNK", 1)
     calls = itertools.count(1)
-    reseal = rotate_key._reseal
+    reencrypt = store.accounts.reencrypt
 
     def interrupted(*arguments):
         if next(calls) == stops_after:
             raise KeyboardInterrupt
-        return reseal(*arguments)
+        reencrypt(*arguments)
 
-    monkeypatch.setattr(rotate_key, "_reseal", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        rotate_key.rotate(services().cipher, NOW, "test")
+    with monkeypatch.context() as dying:
+        dying.setattr(store.accounts, "reencrypt", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rotate_key.rotate(services().cipher, NOW, "test")
     assert sorted(refresh_tokens(TokenCipher(instance_dir))) == TOKENS
     new, _old = key_file.read_text().split()
 
-    monkeypatch.setattr(rotate_key, "_reseal", reseal)
     done = rotate_key.rotate(TokenCipher(instance_dir), NOW, "test")
 
     assert (done.is_new, done.resealed) == (False, 4 - stops_after)

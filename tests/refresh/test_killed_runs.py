@@ -2,6 +2,7 @@
 goes with it.
 """
 
+import fcntl
 import os
 import time
 
@@ -42,13 +43,14 @@ def test_a_process_that_is_killed_while_it_is_awaited_is_not_awaited_any_longer(
     installation.file("alice")
     installation.follow()
     claim_for_somebody_else(installation, "alice")
-    living = store.locks.RunLock(5)
+    living = os.open(installation.instance / ".asking.5", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(living, fcntl.LOCK_EX)
 
     with OtherProcess(installation, lambda: installation.ask()) as waiting:
         time.sleep(0.3)
         assert codex.seen == []
         # What the system does for a process that dies: the lock goes, the file stays.
-        os.close(living._descriptor)
+        os.close(living)
 
     assert waiting.result["alice"].status is Status.OK
 

@@ -80,7 +80,8 @@ def test_all_files_are_read_after_a_while_even_if_nothing_seems_to_have_changed(
     installation.file("alice")
     looking.follow()
     reads.clear()
-    looking._read_all_at -= tick.FOLLOW_FULLY_S
+    later = clock.monotonic() + tick.FOLLOW_FULLY_S
+    monkeypatch.setattr(clock, "monotonic", lambda: later)
     looking.follow()
 
     assert "alice.auth.json" in reads

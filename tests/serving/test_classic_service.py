@@ -26,7 +26,7 @@ from tests.servers import Server
 def parsed(*options: str, environ: dict[str, str] | None = None, monkeypatch: pytest.MonkeyPatch):
     for name, value in (environ or {}).items():
         monkeypatch.setenv(name, value)
-    return classic_service.settings(classic_service._parser().parse_args(options))
+    return classic_service.settings(classic_service.parser().parse_args(options))
 
 
 def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -196,7 +196,7 @@ def test_a_port_in_use_is_one_line_and_status_4_and_nothing_is_touched(tmp_path)
 
 def test_an_address_that_is_not_ours_is_refused():
     with pytest.raises(BadSetting, match=r"--host 192\.0\.2\.1 --port 0"):
-        classic_service._listen("192.0.2.1", 0)
+        classic_service.listen("192.0.2.1", 0)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_an_address_that_is_not_ours_is_refused():
     [("127.0.0.1", {socket.AF_INET}), ("::1", {socket.AF_INET6}), ("0.0.0.0", {socket.AF_INET})],
 )
 def test_it_listens_where_it_is_told_to(host, families):
-    sockets = classic_service._listen(host, 0)
+    sockets = classic_service.listen(host, 0)
     try:
         assert {sock.family for sock in sockets} == families
         assert len({sock.getsockname()[1] for sock in sockets}) == 1
@@ -225,7 +225,7 @@ def test_it_listens_where_it_is_told_to(host, families):
     ],
 )
 def test_the_address_that_is_printed_can_be_typed(host, shown):
-    assert classic_service._shown_host(host) == shown
+    assert classic_service.shown_host(host) == shown
 
 
 # What they do.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from quota_web import store
 from quota_web.config import PROJECT
@@ -304,9 +305,10 @@ def test_pages_and_readyz_say_that_nothing_can_be_stored(instance_dir):
     browser = Browser(app).signed_in()
     assert browser.get("/readyz").status_code in (200, 503)
     with app.app_context():
-        store.database._troubles[store.database.bound()] = DatabaseFull(
-            "the disk is full: nothing can be stored until there is room"
-        )
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorname = "SQLITE_FULL"
+        with pytest.raises(DatabaseFull), store.database.transaction():
+            raise OperationalError("INSERT", {}, full)
 
         answer = browser.get("/readyz")
         assert (answer.status_code, "nothing can be stored (DatabaseFull)" in answer.text) == (

@@ -163,7 +163,7 @@ def test_wrong_methods_are_refused(alice, browser, script, method, path):
     answer = (
         browser.post(path)
         if method == "POST"
-        else browser.client.open(path, method=method, headers=script._headers)
+        else browser.client.open(path, method=method, headers=script.headers)
     )
 
     assert answer.status_code == 405

@@ -5,7 +5,7 @@ ETag's promise for both.
 import gzip
 
 import pytest
-from flask import Response
+from flask import Flask, Response
 
 from quota_web.web import compression
 from quota_web.web.security import SCOPES
@@ -186,10 +186,28 @@ def test_streams_and_other_kinds_stay_as_they_are(installation, response):
     assert answer.headers.get("Content-Encoding") != "gzip"
 
 
-def test_what_was_packed_once_is_kept_but_not_for_ever():
-    packer = compression.Packer()
-    packed = [packer._packed(b"%d" % number * 999) for number in range(compression.KEPT + 5)]
+def test_what_was_packed_once_is_kept_but_not_for_ever(monkeypatch):
+    packings: list[bytes] = []
+    compress = gzip.compress
 
-    assert packer._packed(b"%d" % (compression.KEPT + 4) * 999) is packed[-1]
-    assert len(packer._kept) == compression.KEPT
-    assert packer._packed(b"0" * 999) == packed[0]
+    def noted(body, *arguments, **options):
+        packings.append(body)
+        return compress(body, *arguments, **options)
+
+    monkeypatch.setattr(gzip, "compress", noted)
+    app = Flask("small")
+    compression.init_app(app)
+    app.add_url_rule(
+        "/<number>", "number", lambda number: Response(number * 999, mimetype="text/html")
+    )
+    client = app.test_client()
+
+    def get(number):
+        return client.get(f"/{number}", headers=GZIP).data
+
+    packed = [get(number) for number in range(compression.KEPT + 5)]
+    assert len(packings) == compression.KEPT + 5
+    assert [get(number) for number in range(5, compression.KEPT + 5)] == packed[5:]
+    assert len(packings) == compression.KEPT + 5
+    assert get(0) == packed[0]
+    assert len(packings) == compression.KEPT + 6

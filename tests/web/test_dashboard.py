@@ -420,7 +420,7 @@ def test_a_stranger_refreshes_nothing(filled, browser, codex, method):
 def test_other_methods_are_refused(filled, browser, method):
     assert (
         Script(browser)
-        ._client.open("/refresh", method=method, headers=Script(browser, write=True)._headers)
+        ._client.open("/refresh", method=method, headers=Script(browser, write=True).headers)
         .status_code
         == 405
     )
