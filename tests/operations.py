@@ -20,8 +20,8 @@ from quota_web.core import clock
 from quota_web.core.quota import Facts, Reading, Snapshot
 from quota_web.core.secret import Secret
 from quota_web.factory import create_app
-from quota_web.maintenance import backup
-from quota_web.maintenance.backup import Restored
+from quota_web.maintenance import restore
+from quota_web.maintenance.restore import Restored
 from quota_web.services import services
 from quota_web.store.encryption import ACCESS, TokenCipher
 from quota_web.store.recording import Outcome
@@ -152,7 +152,7 @@ def leave() -> None:
 def restored(file: Path, now: int = NOW, actor: str = "test") -> Restored:
     """Restore *file* as the command does."""
     present = services()
-    return backup.restore(file, present.cipher, present.settings.account_dir, now, actor)
+    return restore.restore(file, present.cipher, present.settings.account_dir, now, actor)
 
 
 def sealed_alone(key_file: Path, token: str) -> bytes:

@@ -15,7 +15,7 @@ from quota_web.core.errors import BadInput
 from quota_web.services import Services, services
 
 if TYPE_CHECKING:
-    from quota_web.maintenance.backup import Restored
+    from quota_web.maintenance.restore import Restored
     from quota_web.maintenance.doctor import Finding
 
 ACTOR = "command line"
@@ -71,11 +71,11 @@ def restore(file: Path, yes: bool, without_tokens: bool) -> None:
 
     What is there now is kept beside it.
     """
-    from quota_web.maintenance import backup
+    from quota_web.maintenance import restore
 
     if not yes and sys.stdin.isatty():
         click.confirm("Put the backup in the place of the present database?", abort=True)
-    done = backup.restore(
+    done = restore.restore(
         file.absolute(),
         services().cipher,
         services().settings.account_dir,

@@ -1,4 +1,4 @@
-"""One file a maintenance command: backup, prune, rebuild, rotate-key, copy-to, doctor.
+"""One file a maintenance command: backup, restore, prune, rebuild, rotate-key, copy-to, doctor.
 
 Statements that such a command alone uses stand here too, on a connection of the store.
 """

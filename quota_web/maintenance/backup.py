@@ -1,69 +1,59 @@
-"""Acts on the database as a whole: a backup while it is in use, and a backup put back in its place.
+"""Writes a backup of the SQLite database while it is in use, and examines it before anybody relies
+on it.
 
-A backup holds the sealed tokens, and never the key that opens them.
+A backup holds the encrypted tokens, and never the key that opens them.
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from quota_web import store
-from quota_web.core import times
-from quota_web.core.errors import BadDatabase, BadInput, BadSetting
-from quota_web.maintenance import backup_files, backup_rows, rotate_key
-from quota_web.maintenance.backup_files import Content
-from quota_web.store.encryption import TokenCipher
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.core.errors import BadDatabase, BadInput, BadSetting, DatabaseDamaged, DatabaseTooNew
 
 #: A copy needs as much room as the database, and SQLite some for its work.
 ROOM_TO_SPARE = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
-    """What is in place now."""
+class BackupContent:
+    """What a database file holds."""
 
-    content: Content
-    #: Where the database that was there before lies now; None where there was none.
-    aside: Path | None
-    #: The version that the backup was at, where it was older than this program.
-    migrated_from: str | None
-    #: Accounts whose tokens were sealed with another key than the present one, and are now sealed
-    #: with that.
-    resealed: int
-    #: Accounts whose tokens no key here opens; they need theirs from a person.
-    without_tokens: tuple[str, ...]
-    #: Accounts that followed a file in no folder of ours; they follow none now.
-    no_longer_followed: tuple[str, ...]
-    #: Names of the API tokens that came along.
-    api_tokens: tuple[str, ...]
+    version: str
+    size: int
+    data_version: int
+    session_epoch: int
+    #: Rows by table.
+    rows: dict[str, int]
 
 
-def backup(target: Path, *, overwrite: bool = False) -> Content:
+def backup(target: Path, *, overwrite: bool = False) -> BackupContent:
     """Write the database into *target* (mode 0600) and look through what was written; it appears
     under that name when it is good.
 
     Raises BadInput where the file is there already or the database is a server's, BadSetting where
     the folder cannot be written.
     """
-    source = _sqlite_file("back it up with pg_dump, which knows how to")
+    source = sqlite_file("back it up with pg_dump, which knows how to")
     if os.path.lexists(target) and not overwrite:
         raise BadInput("file", f"{target}: is there already; choose another name or give --force")
     if os.path.exists(target) and os.path.samefile(target, source):
         raise BadInput("file", f"{target}: is the database itself")
     store.leftovers.remove_parts(target.parent)
-    with _writing(target.parent), store.leftovers.part_of(target) as part:
-        _require_room(
+    with writing(target.parent), store.leftovers.part_of(target) as part:
+        require_room(
             target.parent,
             store.filesystem.size_of(source)
             + store.filesystem.size_of(store.filesystem.beside(source, "-wal")),
         )
-        before = backup_files.data_version()
-        backup_files.write_copy(part)
-        content = backup_files.judged(part)
-        if not before <= content.data_version <= backup_files.data_version():
+        before = _data_version()
+        _write_copy(part)
+        content = examine(part)
+        if not before <= content.data_version <= _data_version():
             raise BadDatabase(
                 f"{target}: the copy does not belong to this database; nothing was kept"
             )
@@ -72,126 +62,121 @@ def backup(target: Path, *, overwrite: bool = False) -> Content:
     return content
 
 
-def restore(
-    source: Path,
-    cipher: TokenCipher,
-    folder: Path,
-    now: int,
-    actor: str,
-    *,
-    without_tokens: bool = False,
-) -> Restored:
-    """Put a backup in the database's place: taken in, judged and brought up to date beside it
-    first.
+def _data_version() -> int:
+    with store.database.reading() as conn:
+        return store.site_state.read(conn).data_version
 
-    Its accounts go on following files of *folder*, and of those that the present database follows.
 
-    Raises BadInput where *source* is no backup of ours, or where no key here opens its tokens and
-    that is not wanted; DatabaseTooNew, DatabaseDamaged; and BadDatabase while a service runs.
+def _write_copy(target: Path) -> None:
+    """Write the database as it is at one moment into *target*, an empty file; others go on reading
+    and writing.
+
+    VACUUM INTO and not the backup interface: that one starts over with each write of another
+    process.
     """
-    file = _sqlite_file("restore it with pg_restore")
-    store.filesystem.make_folder(file.parent)
-    store.filesystem.require_writable(file)
-    presence = DatabaseLock(file)
+    with store.database.driver() as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
+    store.filesystem.sync(target)
+
+
+def examine(file: Path) -> BackupContent:
+    """Look through a whole copy that nobody has open, without changing it.
+
+    Raises DatabaseDamaged, DatabaseTooNew, or BadInput where it is not a database of ours.
+    """
     try:
-        if not presence.alone():
-            raise store.filesystem.in_use(file)
-        store.leftovers.remove_parts(file.parent)
-        with _writing(file.parent), store.leftovers.part_of(file) as part:
-            _require_room(file.parent, 2 * store.filesystem.size_of(source))
-            _take_in(source, part)
-            found = backup_files.judged(part)
-            store.schema.bring_up(f"sqlite:///{part}")
-            present = backup_files.quiet(file) if os.path.exists(file) else backup_files.Present()
-            rows = _judge_rows(part, source, cipher, [folder, *present.folders])
-            if rows.lost and not without_tokens:
-                raise BadInput("file", _closed(source, cipher, rows.lost))
-            content, aside = _put_in_place(part, file, present.session_epoch, now, actor)
-            older = found.version if found.version != content.version else None
-            return Restored(
-                content,
-                aside,
-                older,
-                rows.resealed,
-                rows.lost,
-                rows.no_longer_followed,
-                rows.api_tokens,
-            )
+        with _immutable(file) as connection:
+            version = _known_version(file, connection)
+            _require_our_tables(file, connection, version)
+            for check, good in (("integrity_check", "ok"), ("foreign_key_check", None)):
+                found = connection.execute(f"PRAGMA {check}").fetchone()
+                if (found[0] if found else None) != good:
+                    raise DatabaseDamaged(
+                        f"{file}: is damaged ({check}: {str(found[0]).splitlines()[0][:200]})"
+                    )
+            return _content(file, connection, version)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # Damaged text comes back as the latter, also from within SQLite's own messages.
+        raise DatabaseDamaged(f"{file}: cannot be read as a database ({error})") from error
+
+
+@contextmanager
+def _immutable(file: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro&immutable=1", uri=True)
+    try:
+        # The file may come from anybody: nothing in it is run.
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA cell_size_check=ON")
+        yield connection
     finally:
-        presence.leave()
+        connection.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What came of the rows of a backup; the fields are those of `Restored`."""
-
-    resealed: int
-    lost: tuple[str, ...]
-    no_longer_followed: tuple[str, ...]
-    api_tokens: tuple[str, ...]
-
-
-def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Path]) -> _Rows:
-    """Make the rows of a copy fit for this place. Raises BadInput where some are not ours."""
-    with store.database.elsewhere(f"sqlite:///{part}", write=True) as conn:
-        backup_rows.require_ours(conn, source)
-        backup_rows.leave_behind(conn)
-        kept = backup_rows.settle_files(conn, folders)
-        resealed, lost = rotate_key.adopt(conn, cipher)
-        tokens = backup_rows.token_names(conn)
-    return _Rows(resealed, tuple(a.name for a in lost), tuple(kept), tuple(tokens))
-
-
-def _put_in_place(
-    part: Path, file: Path, epoch: int, now: int, actor: str
-) -> tuple[Content, Path | None]:
-    """Returns what is in place now, and where the database from before is."""
-    backup_files.renew(part, now, epoch, actor)
-    content = backup_files.judged(part)
-    store.filesystem.sync(part)
-    aside = None
-    if os.path.exists(file):
-        aside = store.filesystem.free_name(
-            store.filesystem.beside(file, f".before-restore-{times.compact(now)}")
+def _known_version(file: Path, connection: sqlite3.Connection) -> str:
+    if not connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    ).fetchone():
+        raise BadInput("file", f"{file}: is a database, but not one of this program")
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    version = str(row[0]) if row else ""
+    if version not in store.schema.KNOWN:
+        raise DatabaseTooNew(
+            f"{file}: is at version {version or 'none'}, this program knows {store.schema.HEAD}; "
+            f"use the program that made it"
         )
-    backup_files.swap(part, file, aside)
-    store.filesystem.sync(file.parent)
-    return content, aside
+    return version
 
 
-def _closed(source: Path, cipher: TokenCipher, names: tuple[str, ...]) -> str:
-    """One line: whose tokens cannot be opened, and the three things that may help."""
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    if cipher.is_missing:
-        mend = f"put the key of that time back as {cipher.file} first"
-    elif cipher.is_from_file:
-        mend = f"add the key of that time as a further line of {cipher.file}"
-    else:
-        mend = "set QUOTA_SECRET_KEY_OLD to the key of that time"
-    return (
-        f"{source}: no key here opens the tokens of {shown}; nothing was changed. "
-        f"To have them, {mend}, and restore again. Without that key, --without-tokens "
-        "brings the history back, and these accounts are given their tokens again"
+def _require_our_tables(file: Path, connection: sqlite3.Connection, version: str) -> None:
+    """Exactly the tables, indexes and views of that version: a trigger or a view of somebody else's
+    would run here with our rights.
+    """
+    there = store.schema.listed_objects(
+        connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    )
+    wrong = sorted(name for _, name, _ in there ^ store.schema.objects_at(version))
+    if wrong:
+        raise BadInput(
+            "file",
+            f"{file}: its tables are not those of version {version} of this program "
+            f"({', '.join(wrong[:3])})",
+        )
+
+
+def _content(file: Path, connection: sqlite3.Connection, version: str) -> BackupContent:
+    names = [
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite^_%' "
+            "ESCAPE '^'"
+        )
+    ]
+    known = [name for name in names if name in store.models.metadata.tables]
+    # The names are those of our own tables, compared a line above.
+    rows = {
+        name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608
+        for name in known
+    }
+    state = connection.execute(
+        "SELECT data_version, session_epoch FROM site_state WHERE id = 1"
+    ).fetchone()
+    if state is None:
+        raise DatabaseDamaged(f"{file}: is damaged (the row of the site's state is missing)")
+    if not all(isinstance(value, int) for value in state):
+        raise BadInput("file", f"{file}: table site_state holds what this program never writes")
+    return BackupContent(
+        version, store.filesystem.size_of(file), int(state[0]), int(state[1]), rows
     )
 
 
-def _take_in(source: Path, part: Path) -> None:
-    try:
-        backup_files.take_in(source, part)
-    except OSError as error:
-        if error.filename is None or Path(error.filename) != source:
-            raise
-        raise BadInput("file", f"{source}: cannot be read: {error.strerror}") from None
-
-
-def _sqlite_file(instead: str) -> Path:
+def sqlite_file(instead: str) -> Path:
     file = store.database.file()
     if file is None:
         raise BadInput("file", f"the database is PostgreSQL: {instead}")
     return file
 
 
-def _require_room(folder: Path, needed: int) -> None:
+def require_room(folder: Path, needed: int) -> None:
     free = store.filesystem.free_bytes(folder)
     if free is not None and free < needed + ROOM_TO_SPARE:
         raise BadSetting(
@@ -201,7 +186,7 @@ def _require_room(folder: Path, needed: int) -> None:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -12,7 +12,7 @@ import pytest
 
 from quota_web import store
 from quota_web.core.errors import BadDatabase, BadInput, BadSetting, DatabaseDamaged, DatabaseTooNew
-from quota_web.maintenance import backup, backup_files
+from quota_web.maintenance import backup, restore
 from quota_web.reports import overview
 from tests.fakes import NOW
 from tests.operations import (
@@ -56,7 +56,7 @@ def change(file, *statements):
 
 
 def test_a_backup_holds_everything_and_only_its_owner_can_read_it(filled, made):
-    content = backup_files.judged(made)
+    content = backup.examine(made)
 
     assert content.rows["reading"] == rows(store.models.reading) == 96
     assert content.rows["account"] == 2
@@ -88,7 +88,7 @@ def test_nothing_is_replaced_unless_that_is_wanted(filled, made):
 
     record(1, NOW + 60)
     assert run(filled, "backup", str(made), "--force").exit_code == 0
-    assert backup_files.judged(made).rows["reading"] == 98
+    assert backup.examine(made).rows["reading"] == 98
 
 
 def test_the_database_is_never_its_own_backup(filled, instance_dir):
@@ -157,7 +157,7 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(filled, made, instance
     assert rows(store.models.reading) == 96
     assert done.aside is not None
     assert done.aside == instance_dir / "quota.sqlite.before-restore-20261121T120140Z"
-    assert backup_files.judged(done.aside).rows["reading"] == 98
+    assert backup.examine(done.aside).rows["reading"] == 98
     with store.database.reading() as conn:
         after = store.site_state.read(conn)
     assert after.nonce != before.nonce
@@ -332,7 +332,7 @@ def test_odd_files_are_refused(filled, made, instance_dir, tmp_path):
 
 def test_a_file_that_is_too_large_is_refused(filled, made, monkeypatch):
     leave()
-    monkeypatch.setattr(backup_files, "MAX_SIZE", 50_000)
+    monkeypatch.setattr(restore, "MAX_SIZE", 50_000)
 
     with pytest.raises(BadInput, match="larger than"):
         restored(made)

@@ -21,10 +21,10 @@ import os, sys
 from pathlib import Path
 from quota_web import config
 from quota_web.factory import create_app
-from quota_web.maintenance import backup, backup_files
+from quota_web.maintenance import backup
 from quota_web.services import services
 
-backup_files.judged = lambda _: os._exit(9)
+backup.examine = lambda _: os._exit(9)
 app = create_app(config.load(os.environ))
 with app.app_context():
     services().ready()
