@@ -12,7 +12,7 @@ from quota_web import store
 from quota_web.config import Settings
 from quota_web.store.accounts import Scope
 from quota_web.store.encryption import TokenCipher
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.locks import DatabaseLock
 
 if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient

@@ -15,8 +15,8 @@ from quota_web.core.errors import BadInput
 from quota_web.services import Services, services
 
 if TYPE_CHECKING:
-    from quota_web.maintenance.restore import Restored
     from quota_web.maintenance.doctor import Finding
+    from quota_web.maintenance.restore import Restored
 
 ACTOR = "command line"
 

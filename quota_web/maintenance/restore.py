@@ -16,8 +16,8 @@ from quota_web.core.errors import BadDatabase, BadInput
 from quota_web.maintenance import backup, rotate_key, untrusted_rows
 from quota_web.maintenance.backup import BackupContent
 from quota_web.store.encryption import TokenCipher
-from quota_web.store.filesystem import DatabaseLock
 from quota_web.store.leftovers import MAGIC
+from quota_web.store.locks import DatabaseLock
 from quota_web.store.models import account, site_state
 
 #: More than a history of decades; what is larger is something else, or meant to fill the disk.
@@ -77,7 +77,7 @@ def restore(
     lock = DatabaseLock(file)
     try:
         if not lock.alone():
-            raise store.filesystem.in_use(file)
+            raise store.locks.in_use(file)
         store.leftovers.remove_parts(file.parent)
         with backup.writing(file.parent), store.leftovers.part_of(file) as part:
             backup.require_room(file.parent, 2 * store.filesystem.size_of(source))
@@ -241,7 +241,7 @@ def _quiet(file: Path) -> _Replaced:
         if isinstance(
             plain := store.db_errors.plain_driver_error(error), BadDatabase
         ) and "BUSY" in getattr(error, "sqlite_errorname", ""):
-            raise store.filesystem.in_use(file) from plain
+            raise store.locks.in_use(file) from plain
         return _Replaced()
     except (TypeError, ValueError):  # no such row, or nothing that we wrote
         return _Replaced()

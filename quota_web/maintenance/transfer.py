@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text, tuple_, up
 from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.setting_values import database_url
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.locks import DatabaseLock
 from quota_web.store.models import account
 
 #: Rows a statement.
@@ -62,7 +62,7 @@ def alone(presence: DatabaseLock | None) -> Iterator[int]:
         yield store.health.other_connections()
         return
     if not presence.alone():
-        raise store.filesystem.in_use(file)
+        raise store.locks.in_use(file)
     try:
         yield 0
     finally:

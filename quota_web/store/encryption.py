@@ -17,7 +17,7 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -312,11 +312,13 @@ def _make(file: Path) -> None:
     key.
     """
     filesystem.make_folder(file.parent)
-    with (
-        _written(file, [secrets.token_urlsafe(32).encode()]) as temporary,
-        contextlib.suppress(FileExistsError),
-    ):
-        os.link(temporary, file)
+    temporary = filesystem.staged(file, secrets.token_urlsafe(32).encode() + b"\n")
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, file)
+    finally:
+        temporary.unlink()
+    filesystem.sync(file.parent)
 
 
 def _replace(file: Path, keys: Sequence[bytes]) -> None:
@@ -324,27 +326,8 @@ def _replace(file: Path, keys: Sequence[bytes]) -> None:
     now.
     """
     try:
-        with _written(file, keys) as temporary:
-            os.replace(temporary, file)
+        filesystem.write_private(file, b"".join(key + b"\n" for key in keys))
     except OSError as error:
         raise BadSetting(
             f"{file}: cannot be written: {error.strerror}; nothing was changed"
         ) from None
-
-
-@contextlib.contextmanager
-def _written(file: Path, keys: Sequence[bytes]) -> Iterator[Path]:
-    """A file beside *file* with these keys that survives a power cut; gone at the end under this
-    name.
-    """
-    temporary = file.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = filesystem.created(temporary)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(b"".join(key + b"\n" for key in keys))
-            out.flush()
-            os.fsync(out.fileno())
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-    filesystem.sync(file.parent)

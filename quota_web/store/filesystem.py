@@ -6,7 +6,6 @@ drop SQLite's locks.
 """
 
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -15,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from quota_web.core import names
-from quota_web.core.errors import BadDatabase, BadSetting
+from quota_web.core.errors import BadSetting
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 #: File systems on which processes of two machines could meet, and whose shared memory does not
@@ -146,16 +145,6 @@ def _give(descriptor: int, owner: os.stat_result) -> None:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
-def lock_file(path: Path) -> int:
-    """Open a file that is there to be locked, and make it where there is none."""
-    while True:
-        try:
-            return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            with suppress(FileExistsError):
-                return created(path)
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder that only its owner may look into, and those above it, where there is none."""
     if folder.is_dir():
@@ -282,68 +271,3 @@ def no_entry(path: Path, error: OSError) -> str:
         else f"chmod u+rw{'x' if path.is_dir() else ''} {path}"
     )
     return f"{path}: {error.strerror}; {whose}. Mend it with: {mend}"
-
-
-class DatabaseLock:
-    """Says to other processes that this one uses a database, for as long as it exists: a lock on a
-    file beside it.
-
-    Any number may be present at once; on a network file system only one, since its processes could
-    not see each other's writes.
-    """
-
-    #: None is open before and after.
-    _descriptor = -1
-
-    def __init__(self, file: Path) -> None:
-        """Raises BadDatabase where somebody else must be alone with the database."""
-        self._descriptor = lock_file(file.with_name(IN_USE))
-        network = network_type(file.parent)
-        if not self._lock(fcntl.LOCK_EX if network else fcntl.LOCK_SH):
-            self.leave()
-            raise BadDatabase(_refusal(file, network))
-
-    def alone(self) -> bool:
-        """Try to become the only one; True until `shared` is called or this is gone."""
-        if self._lock(fcntl.LOCK_EX):
-            return True
-        # Changing a lock gives the old one up first, also where the new one is not to be had.
-        self.shared()
-        return False
-
-    def shared(self) -> None:
-        """Let others in again."""
-        self._lock(fcntl.LOCK_SH)
-
-    def leave(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _lock(self, kind: int) -> bool:
-        try:
-            fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
-        except OSError as error:
-            # A file system without locks can keep nobody out; SQLite says what it thinks of that
-            # itself.
-            return error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
-        return True
-
-    def __del__(self) -> None:
-        self.leave()
-
-
-def in_use(file: Path) -> BadDatabase:
-    return BadDatabase(
-        f"{file}: is in use by another process; stop the service (and any other command) first"
-    )
-
-
-def _refusal(file: Path, network: str | None) -> str:
-    if network is None:
-        return f"{file}: is being restored or moved by another process; try again when that is done"
-    return (
-        f"{file}: lies on a network file system ({network}), where only one process may use it, "
-        f"and another one does; "
-        "stop that one, move the instance folder to a local disk, or use PostgreSQL"
-    )

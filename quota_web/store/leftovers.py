@@ -5,7 +5,6 @@ A copy of a database is locked for as long as somebody writes it, which may be l
 nobody has locked is left over. Smaller files take milliseconds: those are judged by their age.
 """
 
-import fcntl
 import os
 import re
 import stat
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from quota_web.store import filesystem
+from quota_web.store import filesystem, locks
 
 #: SQLite's files begin with this.
 MAGIC = b"SQLite format 3\0"
@@ -43,7 +42,7 @@ def _made(target: Path) -> tuple[Path, int]:
         descriptor = filesystem.created(part)
         # On a file system without locks nobody can tell, and nothing is removed.
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.try_lock(descriptor)
         if os.fstat(descriptor).st_nlink:
             return part, descriptor
         # Somebody who was cleaning up was quicker than the lock.
@@ -61,7 +60,8 @@ def remove_parts(folder: Path) -> None:
 def _remove_unlocked(part: Path) -> None:
     descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not locks.try_lock(descriptor):
+            return
         head = os.pread(descriptor, len(MAGIC), 0)
         is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         # Its first page is written last.

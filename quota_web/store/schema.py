@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from quota_web.config import PROJECT
 from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew
-from quota_web.store import database, db_errors, filesystem
+from quota_web.store import database, db_errors, filesystem, locks
 from quota_web.store.auth import setting_of
 from quota_web.store.encryption import BOUND, TokenCipher
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.locks import DatabaseLock
 
 #: The newest migration; a test compares it with the folder.
 HEAD = "0007"
@@ -38,18 +38,18 @@ def ensure(cipher: TokenCipher) -> DatabaseLock | None:
     written) or BadDatabase.
     """
     file = database.sqlite_path(_url())
-    presence = None
+    lock = None
     if file is not None:
         _make_folder(file)
         filesystem.require_writable(file)
-        presence = DatabaseLock(file)
+        lock = DatabaseLock(file)
     try:
         _bring_up_to_date(cipher, file)
     except BaseException:
-        if presence is not None:
-            presence.leave()
+        if lock is not None:
+            lock.leave()
         raise
-    return presence
+    return lock
 
 
 def _bring_up_to_date(cipher: TokenCipher, file: Path | None) -> None:
@@ -144,7 +144,7 @@ def migrating(url: str | None = None) -> Iterator[Connection]:
     if file is not None:
         _make_folder(file)
     own = database.unpooled_engine(url)
-    with _named(file), _lock(file), own.connect() as conn:
+    with _named(file), _lock_of(file), own.connect() as conn:
         if database.is_sqlite(conn):
             _driver(conn).execute("PRAGMA foreign_keys=OFF")
         conn.execution_options(quota_write=True)
@@ -224,19 +224,8 @@ def _keep_copy(conn: Connection, file: Path, present: str) -> None:
         old.unlink()
 
 
-@contextmanager
-def _lock(file: Path | None) -> Iterator[None]:
-    if file is None:
-        yield
-        return
-    import fcntl
-
-    descriptor = filesystem.lock_file(file.with_name(".schema.lock"))
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _lock_of(file: Path | None) -> AbstractContextManager[None]:
+    return nullcontext() if file is None else locks.exclusive(file.with_name(".schema.lock"))
 
 
 def _make_folder(file: Path) -> None:

@@ -13,7 +13,7 @@ from quota_web.core.errors import BadDatabase, BadInput
 from quota_web.maintenance import transfer
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.locks import DatabaseLock
 from tests.fakes import NOW
 from tests.operations import add_account, all_rows, fill_history, make_app, record, rows, run
 

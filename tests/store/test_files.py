@@ -27,7 +27,7 @@ from quota_web.core.errors import (
 )
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.locks import DatabaseLock
 from tests.browser import Browser
 from tests.browser import make_app as make_site
 from tests.fakes import NOW

@@ -15,7 +15,7 @@ from quota_web.codex import auth_file
 from quota_web.core import clock
 from quota_web.maintenance import backup, rotate_key
 from quota_web.services import services
-from quota_web.store.filesystem import DatabaseLock
+from quota_web.store.locks import DatabaseLock
 from tests.fakes import NOW, auth_document, make_jwt
 from tests.operations import add_account, leave, opened, restored
 
@@ -103,8 +103,8 @@ def test_what_is_there_already_changes_no_hands(tmp_path):
         with pytest.raises(FileExistsError):
             store.filesystem.created(folder / name)
     with pytest.raises(OSError, match="symbolic links"):
-        store.filesystem.lock_file(folder / "link")
-    os.close(store.filesystem.lock_file(folder / "own"))
+        store.locks.lock_file(folder / "link")
+    os.close(store.locks.lock_file(folder / "own"))
     assert (outside.stat().st_uid, (folder / "own").stat().st_uid) == (0, 0)
 
 
