@@ -57,6 +57,8 @@ class SyncResult:
     problems: tuple[SkippedFile, ...] = ()
     #: Why the folder could not be read; then nothing was changed.
     folder_fault: str | None = None
+    #: Whether that is because there is no such folder.
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def _look(
         return SyncResult(folder_fault=f"account folder {shown}: its name is not UTF-8")
     except OSError as error:
         return SyncResult(
-            folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}"
+            folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}",
+            is_missing=isinstance(error, FileNotFoundError),
         )
     with store.database.reading() as conn:
         held = pending_files.held(conn)

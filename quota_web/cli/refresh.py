@@ -9,6 +9,7 @@ from datetime import tzinfo
 
 from quota_web.cli import output
 from quota_web.core import clock, faults, names, ranking
+from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import CACHE, NETWORK, Status
 from quota_web.refresh import context, refresh_service
 from quota_web.refresh.refresh_service import RefreshResult
@@ -34,15 +35,17 @@ class RefreshOptions:
     since: int | None = None
 
 
-def sync_folders(services: Services, only: Sequence[str] = ()) -> tuple[int, set[str]]:
+def sync_folders(
+    services: Services, only: Sequence[str] = (), *, missing_is_empty: bool = False
+) -> tuple[int, set[str]]:
     """Bring the accounts in step with their folders and print what is wrong with those; with
-    *only*, of no other account.
+    *only*, of no other account. With *missing_is_empty* a folder that is missing is no fault.
 
     Returns the exit status of that, and the folded names of the files that it printed.
     """
     status, wanted, printed = output.OK, {names.fold(name) for name in only}, set()
     for result in context.sync_folders(services):
-        if result.folder_fault is not None:
+        if result.folder_fault is not None and not (missing_is_empty and result.is_missing):
             output.print_error(result.folder_fault)
             status = output.BAD_SETTING
         for skipped in result.problems:
@@ -59,8 +62,8 @@ def sync_folders(services: Services, only: Sequence[str] = ()) -> tuple[int, set
 def run_refresh(services: Services, wanted: RefreshOptions) -> int:
     """Refresh, print what was asked for, write the state file, and return the exit status."""
     services.ready()
-    status, printed = sync_folders(services, wanted.names)
-    chosen, missing = refresh_service.select(wanted.scope, wanted.names)
+    status, printed = sync_folders(services, wanted.names, missing_is_empty=wanted.classic)
+    chosen, missing = _chosen(wanted)
     missing = [error for error in missing if names.fold(error.name) not in printed]
     if not chosen and not missing:
         if not printed:
@@ -79,6 +82,14 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
         output.print_error(unwritten)
         status = output.BAD_SETTING
     return max([status, *(output.exit_status(r.fault) for r in found)])
+
+
+def _chosen(wanted: RefreshOptions) -> tuple[list[Account], list[AccountNotFound]]:
+    folder = wanted.scope.folder
+    if wanted.classic and folder is not None and not wanted.scope.managed and not folder.exists():
+        # Accounts that were followed there are stored still, and stay as they are.
+        return [], [AccountNotFound(name) for name in wanted.names]
+    return refresh_service.select(wanted.scope, wanted.names)
 
 
 def _refreshed(

@@ -18,7 +18,7 @@ ALICE = "alice            88       60  2026-11-25 07:20:00 CST  network"
 
 @pytest.fixture
 def run(installation, codex, capsys, monkeypatch):
-    """Runs the command in this process, at the house's moment and with its settings; gives output
+    """Runs the command in this process, at the installation's moment and with its settings; gives output
     lines, error lines and exit status.
     """
     for name, value in installation.environment.items():
@@ -90,14 +90,14 @@ def test_an_empty_folder_holds_no_auth_files(run):
     assert run() == ([], ["No auth files found."], 1)
 
 
-def test_a_missing_folder_is_a_bad_setting(installation, run):
-    out, err, code = run(folder=installation.folder / "nowhere")
+def test_a_missing_folder_is_answered_as_an_empty_one(installation, codex, run):
+    installation.file("alice")
+    run()
+    installation.accounts.rename(installation.folder / "away")
 
-    assert (out, code) == ([], 4)
-    assert err == [
-        f"account folder {installation.folder}/nowhere: No such file or directory",
-        "No auth files found.",
-    ]
+    assert run(folder=installation.folder / "nowhere") == ([], ["No auth files found."], 1)
+    assert run() == ([], ["No auth files found."], 1)
+    assert (len(codex.seen), installation.account("alice").status) == (1, "ok")
 
 
 def test_a_folder_shows_its_own_accounts_alone(installation, run, tmp_path):
