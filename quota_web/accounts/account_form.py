@@ -78,7 +78,7 @@ def _given(typed: AccountForm) -> list[Entry]:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenEntry:
     """One of the accounts that a page showed, under the name that a person gave it there."""
 
     entry: Entry
@@ -110,7 +110,7 @@ def _shown_name(entry: Entry, given: str) -> str:
 
 
 def save_chosen(
-    cipher: TokenCipher, chosen: Sequence[Choice], now: int, actor: str
+    cipher: TokenCipher, chosen: Sequence[ChosenEntry], now: int, actor: str
 ) -> tuple[list[Saved], dict[int, str]]:
     """Store those that a person chose; returns what was stored, and what is wrong with others, by
     their place.

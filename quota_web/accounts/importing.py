@@ -27,7 +27,7 @@ MOST_EMPTY = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ImportLine:
     """What became of one entry or file, as a line for a person."""
 
     text: str
@@ -154,7 +154,7 @@ def _apart(planned: Planned, short_id: str | None) -> str:
 
 def import_paths(
     cipher: TokenCipher, paths: Sequence[Path], now: int, actor: str
-) -> Iterator[Line]:
+) -> Iterator[ImportLine]:
     """Store every account in files and folders; one that cannot be used stops none of the others.
 
     Of a folder's files those that have nothing to do with signing in are only counted.
@@ -165,7 +165,7 @@ def import_paths(
         try:
             files = _files(path)
         except OSError as error:
-            yield Line(f"{names.printable(str(path))}: {error.strerror}", False, False)
+            yield ImportLine(f"{names.printable(str(path))}: {error.strerror}", False, False)
             continue
         for file in files:
             found, lines = _looked_into(file, is_named=file == path)
@@ -174,10 +174,10 @@ def import_paths(
             passed_over += not found and not lines
     yield from _imported(cipher, plan(entries), now, actor)
     if passed_over:
-        yield Line(f"{passed_over} other files hold no account", True, False)
+        yield ImportLine(f"{passed_over} other files hold no account", True, False)
 
 
-def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[Line]]:
+def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[ImportLine]]:
     """A file's entries, and lines about what else is wrong with it; neither where it does not
     matter.
     """
@@ -186,7 +186,7 @@ def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[Line]]:
         found = auth_file.entries(_read(file), file.name)
     except CredentialsRefused as refused:
         return [], [
-            Line(f"{names.printable(str(file))}: {refused}", False, False)
+            ImportLine(f"{names.printable(str(file))}: {refused}", False, False)
         ] if matters else []
     signs = [entry for entry in found if entry.is_sign]
     is_unread = (
@@ -200,7 +200,7 @@ def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[Line]]:
     if empty <= MOST_EMPTY:
         return found, []
     shown = names.printable(file.name)
-    return signs, [Line(f"{shown}: {empty} entries hold no access token", False, False)]
+    return signs, [ImportLine(f"{shown}: {empty} entries hold no access token", False, False)]
 
 
 def _read(file: Path) -> bytes:
@@ -225,21 +225,21 @@ def _files(path: Path) -> list[Path]:
 
 def _imported(
     cipher: TokenCipher, planned: Iterable[Planned], now: int, actor: str
-) -> Iterator[Line]:
+) -> Iterator[ImportLine]:
     for one in planned:
         shown = names.printable(one.entry.name or one.name)
         if one.entry.credentials is None or one.left_out is not None:
-            yield Line(f"{shown}: {one.left_out}", one.is_fine)
+            yield ImportLine(f"{shown}: {one.left_out}", one.is_fine)
             continue
         try:
             saved = account_service.add_under_free_name(
                 cipher, one.name, one.entry.credentials, now, actor
             )
         except (AccountExists, BadInput) as error:
-            yield Line(f"{shown}: {error}", False)
+            yield ImportLine(f"{shown}: {error}", False)
             continue
         apart = f" ({one.apart})" if one.apart else ""
-        yield Line(f"{saved.name}: {_outcome(one, saved)}{apart}", True)
+        yield ImportLine(f"{saved.name}: {_outcome(one, saved)}{apart}", True)
 
 
 def _outcome(one: Planned, saved: Saved) -> str:

@@ -30,7 +30,7 @@ def command(accounts: int, days: int, remove: bool) -> None:
 
     Nothing is ever sent for them.
     """
-    from quota_web.cli import output
+    from quota_web.cli.progress import ProgressBar
     from quota_web.core import clock
     from quota_web.core.times import utc_offset
     from quota_web.demo import fill
@@ -38,13 +38,17 @@ def command(accounts: int, days: int, remove: bool) -> None:
     present, now = services(), clock.now()
     present.ready()
     if remove:
-        with output.progress(fill.count(), "removing") as told:
-            fill.remove(now, told)
+        with ProgressBar("removing", fill.count()) as progress:
+            fill.remove(now, progress.count)
         click.echo("The demo data is gone.")
         return
-    with output.progress(accounts, "inventing") as told:
+    with ProgressBar("inventing", accounts) as progress:
         readings = fill.fill(
-            accounts, days, now, utc_offset_s=utc_offset(now, present.settings.timezone), told=told
+            accounts,
+            days,
+            now,
+            utc_offset_s=utc_offset(now, present.settings.timezone),
+            told=progress.count,
         )
     what = "1 account" if accounts == 1 else f"{accounts} accounts"
     click.echo(

@@ -3,13 +3,15 @@ copy-to.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from quota_web.cli.output import BAD_SETTING, columns_of
+from quota_web.cli.progress import ProgressBar
 from quota_web.core import clock, names, times
 from quota_web.core.errors import BadInput
 from quota_web.services import Services, services
@@ -192,8 +194,8 @@ def doctor(anew: bool) -> None:
     present = services()
     if anew:
         _ready()
-        with _Progress() as progress:
-            done = rebuild.rebuild(clock.now(), ACTOR, lambda at, of: progress("windows", at, of))
+        with ProgressBar("windows") as bar:
+            done = rebuild.rebuild(clock.now(), ACTOR, partial(bar.set, "windows"))
         click.echo(
             f"Rebuilt {done.windows} windows from {done.readings:,} readings; latest values of "
             f"{done.corrected} were wrong."
@@ -224,14 +226,14 @@ def copy_to(url: str) -> None:
     """
     from quota_web.maintenance import transfer
 
-    with transfer.alone(_ready().presence) as others, _Progress() as progress:
+    with transfer.alone(_ready().presence) as others, ProgressBar("copying") as bar:
         if others:
             click.echo(
                 f"{others} other connection(s) to this database: if a service is one of them, "
                 f"what it stores from now on is left behind.",
                 err=True,
             )
-        sums = transfer.copy_to(url, progress)
+        sums = transfer.copy_to(url, bar.set)
     click.echo(
         "\n".join(
             columns_of(
@@ -248,27 +250,3 @@ def copy_to(url: str) -> None:
         "one as QUOTA_SECRET_KEY.",
         err=True,
     )
-
-
-class _Progress:
-    """One line on a terminal that says how far something is; in a pipe, nothing."""
-
-    def __init__(self) -> None:
-        self._write: Callable[[str], object] | None = (
-            sys.stderr.write if sys.stderr.isatty() else None
-        )
-        self._shown = 0.0
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._write is not None and self._shown:
-            self._write("\r\x1b[K")
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        at = clock.monotonic()
-        if self._write is not None and at - self._shown > 0.1:
-            self._shown = at
-            self._write(f"\r\x1b[K{what}: {done:,} of {total:,}")
-            sys.stderr.flush()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from io import TextIOWrapper
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from quota_web.core import labels
 from quota_web.core.faults import Fault
@@ -36,14 +36,6 @@ HEADER = ("account", "five_hour%", "weekly%", "weekly_reset", "source")
 _NUMBERS = frozenset({"five_hour%", "weekly%"})
 #: No column of times is narrower than one with a time in it.
 _LEAST = {"weekly_reset": 23}
-#: A refresh that takes longer than this shows how far it is.
-PROGRESS_AFTER = 1.0
-
-
-class Counter(Protocol):
-    """Told of each result as it comes."""
-
-    def __call__(self) -> None: ...
 
 
 def exit_status(fault: Fault | None) -> int:
@@ -234,80 +226,6 @@ def _end(number: int) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)
-
-
-@contextmanager
-def progress(total: int, doing: str = "refreshing") -> Iterator[Counter]:
-    """Count results; on a terminal, a bar appears once that takes more than a second.
-
-    In a pipe nothing is printed.
-    """
-    if not total or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    bar = _LateBar(total, doing)
-    try:
-        yield bar.count
-    finally:
-        bar.stop()
-
-
-class _LateBar:
-    """A progress bar on standard error that a short refresh never shows (and never loads the
-    library for).
-    """
-
-    def __init__(self, total: int, doing: str) -> None:
-        self._total, self._doing, self._done = total, doing, 0
-        self._bar: _Bar | None = None
-        self._stopped = False
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(PROGRESS_AFTER, self._show)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def count(self) -> None:
-        with self._lock:
-            self._done += 1
-            if self._bar is not None:
-                self._bar.update(self._done)
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        with self._lock:
-            self._stopped = True
-            if self._bar is not None:
-                self._bar.stop()
-
-    def _show(self) -> None:
-        with self._lock:
-            if self._stopped:
-                return
-            self._bar = _Bar(self._total, self._doing)
-            self._bar.update(self._done)
-
-
-class _Bar:
-    def __init__(self, total: int, doing: str) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-
-        columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(doing, total=total)
-        self._progress.start()
-
-    def update(self, done: int) -> None:
-        self._progress.update(self._task, completed=done)
-
-    def stop(self) -> None:
-        self._progress.stop()
 
 
 def columns_of(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from quota_web.cli import output
+from quota_web.cli.progress import ProgressBar
 from quota_web.core import clock, faults, names, ranking
 from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import CACHE, NETWORK, Status
@@ -97,12 +98,12 @@ def _refreshed(
 ) -> list[RefreshResult]:
     found = []
     try:
-        with output.ended_by_signals(services.end), output.progress(len(chosen)) as count:
+        with output.ended_by_signals(services.end), ProgressBar("refreshing", len(chosen)) as bar:
             refresh_context = context.make_context(services, wanted.raw_headers or wanted.raw_json)
             refresh_context.since = wanted.since
             for result in refresh_service.refresh(refresh_context, chosen, force=wanted.force):
                 found.append(result)
-                count()
+                bar.count()
     except BaseException:
         # What was answered is stored; the threads must not send until their deadline.
         services.client.cut()

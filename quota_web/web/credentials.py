@@ -19,7 +19,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web.accounts import account_form, account_service, folder_sync, importing, stash
-from quota_web.accounts.account_form import AccountForm, Choice, FormInvalid
+from quota_web.accounts.account_form import AccountForm, ChosenEntry, FormInvalid
 from quota_web.accounts.account_service import Saved
 from quota_web.accounts.importing import Planned
 from quota_web.core import clock, names
@@ -193,7 +193,7 @@ def _save_kept() -> BaseResponse:
     except BadInput as error:
         return _refused(AccountForm(), FormInvalid({error.field: str(error)}))
     places = [n for n in range(len(entries)) if str(n) in form.getlist("take")]
-    chosen = [Choice(entries[n], form.get(f"name-{n}", "").strip()) for n in places]
+    chosen = [ChosenEntry(entries[n], form.get(f"name-{n}", "").strip()) for n in places]
     if not chosen:
         return _preview(importing.plan(entries), told="Nothing is ticked, so nothing was saved.")
     saved, errors = account_form.save_chosen(services().cipher, chosen, now, security.actor())

@@ -2,7 +2,6 @@
 the exit status.
 """
 
-import io
 import signal
 import subprocess
 import sys
@@ -164,21 +163,6 @@ def test_small_lists_are_aligned_without_trailing_blanks():
         "团队  b",
         "e\u0301         x",
     ]
-
-
-def test_a_short_refresh_shows_no_bar_and_a_pipe_never_does(capsys, monkeypatch):
-    monkeypatch.setattr(output, "PROGRESS_AFTER", 0.0)
-    with output.progress(5) as count:
-        count()
-    assert capsys.readouterr() == ("", "")
-
-    monkeypatch.setattr(output, "PROGRESS_AFTER", 5.0)
-    screen = io.StringIO()
-    monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(sys, "stderr", screen)
-    with output.progress(5) as count:
-        count()
-    assert screen.getvalue() == ""
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ CLASSIC = [sys.executable, "codex_quota.py"]
 PATIENT = [
     sys.executable,
     "-c",
-    "from quota_web.cli import output; from quota_web.serving import classic_command; "
-    "output.PROGRESS_AFTER = 60.0; classic_command.command([])",
+    "from quota_web.cli import progress; from quota_web.serving import classic_command; "
+    "progress.SHOW_AFTER_S = 60.0; classic_command.command([])",
 ]
 #: How to go on with one of them in a program that has done something else before.
 ON = {
