@@ -1,8 +1,8 @@
-"""Answers in gzip for clients that take it, so that the pages are as small without a proxy in front
-as behind one.
+"""Answers in gzip for clients that accept it, so that the pages are as small without a proxy in
+front as behind one.
 
-What was packed once is kept by its content: style sheets, scripts and unchanged results are packed
-once a process.
+What was compressed is stored by the hash of its content: style sheets, scripts and unchanged results
+are compressed once a process.
 """
 
 import gzip
@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 from flask import Flask, Response, request
 
-PACKED_TYPES = (
+COMPRESSED_TYPES = (
     "text/html",
     "text/css",
     "text/plain",
@@ -20,33 +20,33 @@ PACKED_TYPES = (
     "application/json",
     "image/svg+xml",
 )
-#: Below this, packing saves nothing worth the work.
+#: Below this, compressing saves nothing worth the work.
 LEAST_BYTES = 700
 MOST_BYTES = 8 * 1024 * 1024
 #: Fast, and within a few percent of the smallest for text.
 LEVEL = 5
-KEPT = 48
+#: Compressed bodies stored at once.
+MOST_STORED = 48
 
 
 def init_app(app: Flask) -> None:
-    packer = Packer()
-    app.after_request(packer)
+    app.after_request(Compressor())
 
 
-class Packer:
-    """Packs one app's answers."""
+class Compressor:
+    """Compresses one app's answers."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._stored: OrderedDict[bytes, bytes] = OrderedDict()
 
     def __call__(self, response: Response) -> Response:
-        if response.mimetype in PACKED_TYPES:
+        if response.mimetype in COMPRESSED_TYPES:
             response.vary.add("Accept-Encoding")
-            if self._is_wanted(response):
-                self._pack(response)
+            if self._is_accepted(response):
+                self._compress(response)
         return response
 
-    def _is_wanted(self, response: Response) -> bool:
+    def _is_accepted(self, response: Response) -> bool:
         is_whole = response.direct_passthrough or not response.is_streamed
         if not is_whole or request.method != "GET" or response.status_code != 200:
             return False
@@ -57,23 +57,24 @@ class Packer:
             length is None or LEAST_BYTES <= length <= MOST_BYTES
         )
 
-    def _pack(self, response: Response) -> None:
+    def _compress(self, response: Response) -> None:
         response.direct_passthrough = False
         body = response.get_data()
-        packed = self._packed(body) if len(body) >= LEAST_BYTES else body
-        if len(packed) < len(body):
-            response.set_data(packed)
+        compressed = self._compressed(body) if len(body) >= LEAST_BYTES else body
+        if len(compressed) < len(body):
+            response.set_data(compressed)
             response.headers["Content-Encoding"] = "gzip"
             etag, _ = response.get_etag()
             if etag:
                 # The same document in other bytes: what the tag still promises is the meaning.
                 response.set_etag(etag, weak=True)
 
-    def _packed(self, body: bytes) -> bytes:
+    def _compressed(self, body: bytes) -> bytes:
+        """The body in gzip; the last few are stored."""
         key = hashlib.blake2b(body, digest_size=16).digest()
-        packed = self._kept.get(key)
-        if packed is None:
-            packed = self._kept[key] = gzip.compress(body, LEVEL, mtime=0)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return packed
+        compressed = self._stored.get(key)
+        if compressed is None:
+            compressed = self._stored[key] = gzip.compress(body, LEVEL, mtime=0)
+            while len(self._stored) > MOST_STORED:
+                self._stored.popitem(last=False)
+        return compressed

@@ -186,7 +186,7 @@ def test_streams_and_other_kinds_stay_as_they_are(installation, response):
     assert answer.headers.get("Content-Encoding") != "gzip"
 
 
-def test_what_was_packed_once_is_kept_but_not_for_ever(monkeypatch):
+def test_what_was_compressed_once_is_stored_but_not_for_ever(monkeypatch):
     packings: list[bytes] = []
     compress = gzip.compress
 
@@ -205,9 +205,9 @@ def test_what_was_packed_once_is_kept_but_not_for_ever(monkeypatch):
     def get(number):
         return client.get(f"/{number}", headers=GZIP).data
 
-    packed = [get(number) for number in range(compression.KEPT + 5)]
-    assert len(packings) == compression.KEPT + 5
-    assert [get(number) for number in range(5, compression.KEPT + 5)] == packed[5:]
-    assert len(packings) == compression.KEPT + 5
+    packed = [get(number) for number in range(compression.MOST_STORED + 5)]
+    assert len(packings) == compression.MOST_STORED + 5
+    assert [get(number) for number in range(5, compression.MOST_STORED + 5)] == packed[5:]
+    assert len(packings) == compression.MOST_STORED + 5
     assert get(0) == packed[0]
-    assert len(packings) == compression.KEPT + 6
+    assert len(packings) == compression.MOST_STORED + 6
