@@ -1,10 +1,10 @@
-"""Read act: everything for Prometheus, computed from the database at the moment it is asked for.
+"""Everything for Prometheus, computed from the database at the moment of the request.
 
 So the figures are the same whichever of several processes answers, and right after a restart. The
 number of queries does not depend on how many accounts there are.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from quota_web import store
@@ -28,10 +28,12 @@ def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
 
     seen = overview.load_overview(scope, now, interval_s)
     with store.database.reading() as conn:
-        totals, sizes = store.attempts.totals(conn), store.health.sizes(conn)
+        sizes = store.health.sizes(conn)
+        totals = store.attempts.totals(conn)
 
-    class Figures(Collector):
+    class OfThisDatabase(Collector):
         def collect(self) -> Iterable[Any]:
+            yield from _of_windows(seen.counted)
             yield from _of_accounts(seen.counted, now)
             yield _of_repeated(seen)
             yield from _of_attempts(totals)
@@ -39,14 +41,14 @@ def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
 
     # Of its own: the library's global one would add figures of whichever process answers.
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures())
+    registry.register(OfThisDatabase())
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def _gauge(
     name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float | None]]
 ) -> Any:
-    """One gauge; a value that is not known is left out, never told as 0."""
+    """One gauge; a value that is not known is left out, never shown as 0."""
     from prometheus_client.core import GaugeMetricFamily
 
     family = GaugeMetricFamily(PREFIX + name, text, labels=list(labels))
@@ -56,9 +58,8 @@ def _gauge(
     return family
 
 
-def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
+def _of_windows(accounts: Sequence[AccountView]) -> Iterator[Any]:
     windows = [((a.account.name, w.key), w) for a in accounts for w in a.windows]
-    names = [((a.account.name,), a) for a in accounts]
     yield _gauge(
         "remaining_percent",
         "What is left of a window.",
@@ -71,6 +72,9 @@ def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
         ("account", "window"),
         ((k, w.resets_at) for k, w in windows),
     )
+
+
+def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
     states = (
         ((a.account.name, status), float(a.status is status)) for a in accounts for status in Status
     )
@@ -80,36 +84,23 @@ def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
         ("account", "status"),
         states,
     )
-    yield _gauge(
-        "blocked",
-        "1 while an account cannot be used.",
-        ("account",),
-        ((k, float(a.block.blocked)) for k, a in names),
+    figures: tuple[tuple[str, str, Callable[[AccountView], float | None]], ...] = (
+        ("blocked", "1 while an account cannot be used.", lambda a: float(a.block.blocked)),
+        ("blocked_until_timestamp_seconds", "When that is over.", lambda a: a.block.until),
+        (
+            "stale",
+            "1 while readings are too old to say how things are.",
+            lambda a: float(a.stale),
+        ),
+        (
+            "reading_timestamp_seconds",
+            "When an account's last readings were taken.",
+            lambda a: a.account.taken_at,
+        ),
+        ("reading_age_seconds", "The same as an age.", lambda a: _age(a.account.taken_at, now)),
     )
-    yield _gauge(
-        "blocked_until_timestamp_seconds",
-        "When that is over.",
-        ("account",),
-        ((k, a.block.until) for k, a in names),
-    )
-    yield _gauge(
-        "stale",
-        "1 while readings are too old to say how things are.",
-        ("account",),
-        ((k, float(a.stale)) for k, a in names),
-    )
-    yield _gauge(
-        "reading_timestamp_seconds",
-        "When an account's last readings were taken.",
-        ("account",),
-        ((k, a.account.taken_at) for k, a in names),
-    )
-    yield _gauge(
-        "reading_age_seconds",
-        "The same as an age.",
-        ("account",),
-        ((k, _age(a.account.taken_at, now)) for k, a in names),
-    )
+    for name, text, figure in figures:
+        yield _gauge(name, text, ("account",), (((a.account.name,), figure(a)) for a in accounts))
 
 
 def _of_repeated(seen: Overview) -> Any:

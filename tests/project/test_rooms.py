@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "services": EDGES,
     "accounts": ("services", *EDGES),
     "refresh": ("accounts", "services", *EDGES),
-    "reports": ("foresight", "maintenance", "services", "version", *EDGES),
+    "reports": ("foresight", "services", "version", *EDGES),
     "auth": ("services", *EDGES),
     "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
     "maintenance": ("accounts", "foresight", "refresh", "services", "version", *EDGES),
