@@ -41,7 +41,7 @@ Spark = dict[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """One window of one account over a chart's axis."""
 
     account: str
@@ -54,7 +54,7 @@ class Chart:
     """Lines over one shared axis."""
 
     axis: Axis
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class HistoryQuery:
 def parse_query(
     args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[str], now: int
 ) -> HistoryQuery:
-    """The query's words as a Wanted; raises BadQuery for a range, moment or number that is none."""
+    """The query's words as a HistoryQuery; raises BadQuery for a range, moment or number that is none."""
     points = _points(args.get("points"))
     if args.get("from") or args.get("to"):
         if args.get("range"):
@@ -163,7 +163,7 @@ def _chart(
     before = store.history.last_before(conn, ids, axis.start)
     names = {a.id: a.name for a in accounts}
     lines = (
-        Line(
+        ChartLine(
             names[s.account_id],
             s.key,
             series.columns(points.get(s.window_id, []), before.get(s.window_id), axis, carry_s),

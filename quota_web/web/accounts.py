@@ -13,7 +13,7 @@ from quota_web.reports import account_detail, history, results_json
 from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.services import services
-from quota_web.web import api, filters, security, svg
+from quota_web.web import account_state, api, security, svg
 
 blueprint = Blueprint("accounts", __name__)
 #: For so long after an account came, its charts say why there is so little on them.
@@ -106,7 +106,7 @@ def chart_svg(name: str) -> Response:
     )
     drawn = history.own_chart(present.scope, asked, 2 * interval_s)
     nothing = "No readings in this time."
-    if not drawn.lines and filters.is_unlimited(
+    if not drawn.lines and account_state.is_unlimited(
         results_json.result(
             account_detail.load_details(present.scope, name, now, interval_s).report
         )

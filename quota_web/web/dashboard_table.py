@@ -14,7 +14,8 @@ from quota_web.core import labels
 from quota_web.core.quota import SPEND, Status, is_own
 from quota_web.core.ranking import GROUPS, Group, window_order
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
-from quota_web.web.filters import Row, epoch, is_failing, other_windows, plan_label, state
+from quota_web.web.account_state import Row, is_failing, other_windows, state
+from quota_web.web.formats import epoch, plan_label
 
 #: sort → key of a row. A missing number sorts last in either direction, also backwards.
 SORTS: dict[str, Callable[[Row], Any]] = {
@@ -73,7 +74,7 @@ class TableQuery:
 
 
 def parse_query(args: Mapping[str, str]) -> TableQuery:
-    """The query's words as an Asked."""
+    """The query's words as a TableQuery."""
     word = args.get("sort", "")
     sort, backwards = word.removeprefix("-"), word.startswith("-")
     show = OLD_SHOWS.get(args.get("show", ""), args.get("show", ""))

@@ -10,7 +10,7 @@ from quota_web.auth.login import NewPassword
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
 from quota_web.services import services
-from quota_web.web import filters, security
+from quota_web.web import formats, security
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -40,7 +40,7 @@ def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     except TooManyTries as error:
-        wait = f"Too many tries. Try again in {filters.span(error.retry_after)}."
+        wait = f"Too many tries. Try again in {formats.span(error.retry_after)}."
         return (
             _page(errors={"current_password": wait}),
             429,

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from quota_web.core import clock
 from quota_web.demo import fill
-from quota_web.web import filters
+from quota_web.web import formats
 from tests.browser import Browser, make_app
 from tests.chromium import (
     PASSWORD,
@@ -69,10 +69,10 @@ def test_without_javascript_every_number_is_readable(chromium, server, state):
                 ("Weekly", result["weekly_percent"]),
             ):
                 expect(row.locator(f"[data-label={label}] ")).to_contain_text(
-                    filters.percent(value)
+                    formats.percent(value)
                 )
             for window in result["windows"]:
-                expect(row).to_contain_text(filters.percent(window["remaining_percent"]))
+                expect(row).to_contain_text(formats.percent(window["remaining_percent"]))
         expect(page.locator("#updated")).to_have_text(re.compile(r"updated \d\d:\d\d \S+"))
         expect(page.locator("#zone-note")).to_have_text("Times in the server’s zone")
         expect(page.locator("#theme")).to_be_hidden()

@@ -9,7 +9,7 @@ from flask import Flask, render_template_string
 from quota_web.core import labels, ranking
 from quota_web.core.quota import NOT_BLOCKED, Status
 from quota_web.core.ranking import GROUPS
-from quota_web.web import filters
+from quota_web.web import account_state, assets, filters, formats
 
 NOW = 1_795_262_700  # 2026-11-21T12:05:00Z, a Saturday
 CHINA = timezone(timedelta(hours=8), "CST")
@@ -58,19 +58,19 @@ def app():
     ],
 )
 def test_percent_has_at_most_one_decimal(value, text):
-    assert filters.percent(value) == text
+    assert formats.percent(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.04, "<0.1\u202f%"), (99.97, "99.9\u202f%")])
 def test_percent_is_never_rounded_to_empty_or_full(value, text):
-    assert filters.percent(value) == text
+    assert formats.percent(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "word"), [(None, "none"), (0, "empty"), (14.9, "low"), (15, "fine"), (100, "fine")]
 )
 def test_level_says_how_full_a_window_is(value, word):
-    assert filters.level(value) == word
+    assert formats.level(value) == word
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_level_says_how_full_a_window_is(value, word):
     ],
 )
 def test_span_names_its_two_largest_units(seconds, text):
-    assert filters.span(seconds) == text
+    assert formats.span(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_span_names_its_two_largest_units(seconds, text):
     [(None, "–"), (NOW + 4320, "in 1 h 12 m"), ("2026-11-21T12:05:00Z", "due"), (NOW - 5, "due")],
 )
 def test_countdown_runs_until_the_moment_and_is_due_after_it(at, text):
-    assert filters.countdown(at, NOW) == text
+    assert formats.countdown(at, NOW) == text
 
 
 @pytest.mark.parametrize(
@@ -103,27 +103,27 @@ def test_countdown_runs_until_the_moment_and_is_due_after_it(at, text):
     [(None, "never"), (NOW - 20, "just now"), (NOW + 20, "just now"), (NOW - 10_800, "3 h ago")],
 )
 def test_ago_looks_back(at, text):
-    assert filters.ago(at, NOW) == text
+    assert formats.ago(at, NOW) == text
 
 
 def test_clock_time_of_today_has_no_date():
-    assert filters.clock_time("2026-11-21T14:00:00Z", NOW, UTC) == "14:00 UTC"
+    assert formats.clock_time("2026-11-21T14:00:00Z", NOW, UTC) == "14:00 UTC"
 
 
 def test_clock_time_has_the_date_whenever_it_is_not_today():
-    assert filters.clock_time("2026-11-24T19:54:08Z", NOW, CHINA) == "Wed 25 Nov, 03:54 CST"
+    assert formats.clock_time("2026-11-24T19:54:08Z", NOW, CHINA) == "Wed 25 Nov, 03:54 CST"
 
 
 def test_today_is_judged_in_the_zone_that_is_shown():
-    assert filters.clock_time("2026-11-21T17:00:00Z", NOW, CHINA) == "Sun 22 Nov, 01:00 CST"
+    assert formats.clock_time("2026-11-21T17:00:00Z", NOW, CHINA) == "Sun 22 Nov, 01:00 CST"
 
 
 def test_clock_time_of_another_year_has_the_year():
-    assert filters.clock_time("2027-01-02T03:04:05Z", NOW, UTC) == "Sat 2 Jan 2027, 03:04 UTC"
+    assert formats.clock_time("2027-01-02T03:04:05Z", NOW, UTC) == "Sat 2 Jan 2027, 03:04 UTC"
 
 
 def test_clock_time_reaches_the_end_of_the_calendar():
-    assert filters.clock_time(253_402_300_799, NOW, CHINA) == "Fri 31 Dec 9999, 23:59 UTC"
+    assert formats.clock_time(253_402_300_799, NOW, CHINA) == "Fri 31 Dec 9999, 23:59 UTC"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_clock_time_reaches_the_end_of_the_calendar():
     ],
 )
 def test_amounts_read_as_numbers_where_they_are_numbers(value, text):
-    assert filters.amount(value) == text
+    assert formats.amount(value) == text
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_amounts_read_as_numbers_where_they_are_numbers(value, text):
     [(None, "–"), ("", "–"), ("plus", "Plus"), ("some_new_plan", "Some new plan")],
 )
 def test_a_plan_has_a_name_or_a_dash(plan, label):
-    assert filters.plan_label(plan) == label
+    assert formats.plan_label(plan) == label
 
 
 CREDITS = {"has_credits": True, "unlimited": False, "balance": "41.50"}
@@ -184,7 +184,7 @@ UNLIMITED = {"has_credits": False, "unlimited": True, "balance": None}
     ],
 )
 def test_state_says_what_to_make_of_an_account(changes, word, is_failing):
-    found = filters.state(row(**changes))
+    found = account_state.state(row(**changes))
 
     assert (found.group, found.word, found.is_failing) == (
         changes.get("group", "usable"),
@@ -205,17 +205,17 @@ def test_state_says_what_to_make_of_an_account(changes, word, is_failing):
     ],
 )
 def test_a_failed_last_answer_shows_at_once_also_beside_a_fresh_reading(status):
-    found = filters.state(row(status=status))
+    found = account_state.state(row(status=status))
 
     assert (found.group, found.word, found.is_failing) == ("usable", labels.status(status), True)
-    assert filters.state(row(status=status, group="blocked", blocked=True)).is_failing
+    assert account_state.state(row(status=status, group="blocked", blocked=True)).is_failing
 
 
 def test_every_group_has_its_word_and_each_state_that_is_not_ok_says_what_to_do():
     assert set(labels.GROUPS) == set(GROUPS)
     for status in set(Status) - {Status.OK}:
         group = ranking.group(status, NOT_BLOCKED, False)
-        assert filters.state(row(status=status, group=group, taken_at=None)).advice, status
+        assert account_state.state(row(status=status, group=group, taken_at=None)).advice, status
 
 
 @pytest.mark.parametrize(
@@ -231,18 +231,18 @@ def test_every_group_has_its_word_and_each_state_that_is_not_ok_says_what_to_do(
     ],
 )
 def test_what_is_left_is_said_in_short_of_whatever_an_account_has(changes, words):
-    assert filters.left_in_short(row(**changes)) == words
+    assert account_state.left_in_short(row(**changes)) == words
 
 
 def test_a_block_without_an_end_says_what_to_do():
     blocked = {"group": "blocked", "blocked": True}
-    assert filters.state(row(**blocked)).advice == "ChatGPT names no end; refresh it later."
-    assert filters.state(row(**blocked, blocked_until="2026-11-22T00:00:00Z")).advice is None
+    assert account_state.state(row(**blocked)).advice == "ChatGPT names no end; refresh it later."
+    assert account_state.state(row(**blocked, blocked_until="2026-11-22T00:00:00Z")).advice is None
 
 
 def test_a_reached_spend_limit_names_who_can_help():
     assert "owner" in (
-        filters.state(row(group="blocked", blocked=True, spend_reached=True)).advice or ""
+        account_state.state(row(group="blocked", blocked=True, spend_reached=True)).advice or ""
     )
 
 
@@ -284,7 +284,7 @@ def test_a_time_that_smuggles_markup_in_is_written_anew(app):
 def test_addresses_of_static_files_change_with_their_content(tmp_path):
     (tmp_path / "app.css").write_text("a {}")
     app = Flask(__name__, static_folder=str(tmp_path))
-    filters.init_app(app)
+    assets.init_app(app)
     with app.test_request_context():
         asset: Any = app.jinja_env.globals["asset"]
         first, missing = asset("app.css"), asset("gone.css")
@@ -296,9 +296,9 @@ def test_addresses_of_static_files_change_with_their_content(tmp_path):
 
 
 def test_words_for_counts_and_durations():
-    assert filters.plural(1, "account") == "1 account"
-    assert filters.plural(12_060, "refresh", "refreshes") == "12,060 refreshes"
-    assert [filters.milliseconds(v) for v in (None, 412.3, 30_012)] == [
+    assert formats.plural(1, "account") == "1 account"
+    assert formats.plural(12_060, "refresh", "refreshes") == "12,060 refreshes"
+    assert [formats.milliseconds(v) for v in (None, 412.3, 30_012)] == [
         "–",
         "412\u202fms",
         "30.0\u202fs",

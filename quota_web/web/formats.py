@@ -1,0 +1,122 @@
+"""How numbers and times read on a page: percents, amounts, counts, durations, countdowns; pure.
+
+They take what `/api/results` holds (remaining percents, ISO times ending in Z) and a `now` in epoch
+seconds.
+"""
+
+from datetime import UTC, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from quota_web.core import labels
+from quota_web.core.times import iso_text
+
+#: Below this a window counts as low, in percent remaining.
+LOW_PERCENT = 15
+NO_VALUE = "–"
+
+
+def plan_label(plan: str | None) -> str:
+    """A plan as people call it; a dash where none is known."""
+    return labels.plan(plan) or NO_VALUE
+
+
+def percent(value: float | None) -> str:
+    """A percentage with at most one decimal; never rounded to a 0 or 100 that it is not."""
+    if value is None:
+        return NO_VALUE
+    shown = round(value, 1)
+    if shown == 0 < value:
+        return "<0.1\u202f%"
+    return f"{99.9 if shown == 100 > value else shown:g}\u202f%"
+
+
+def level(value: float | None) -> str:
+    """How full a window is, in a word for the style sheet: `none`, `empty`, `low` or `fine`."""
+    if value is None:
+        return "none"
+    return "empty" if value <= 0 else "low" if value < LOW_PERCENT else "fine"
+
+
+def amount(value: str | None) -> str:
+    """A decimal string for people: `1348.7450000000` → `1,348.75`; what is no number stays as it
+    came.
+    """
+    try:
+        number = Decimal(value) if value else None
+    except InvalidOperation:
+        return labels.tidy(str(value))
+    if number is None or not number.is_finite():
+        return NO_VALUE
+    if abs(number) >= 10**15:
+        return f"{number:.3g}"
+    # Half a cent goes up, as people expect; left to itself it would go to the even side.
+    return f"{number.quantize(Decimal('0.01'), ROUND_HALF_UP):,}".removesuffix(".00")
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: `3 d 7 h`, `1 h 12 m`, `12 m`, `<1 m`."""
+    minutes = int(abs(seconds)) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours and days < 30 else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+    return f"{minutes} m" if minutes else "<1 m"
+
+
+def countdown(at: str | int | None, now: int) -> str:
+    """How long until a moment, such as `in 1 h 12 m`; `due` once it has passed."""
+    if at is None:
+        return NO_VALUE
+    left = epoch(at) - now
+    return f"in {span(left)}" if left > 0 else "due"
+
+
+def ago(at: str | int | None, now: int) -> str:
+    """How long since a moment."""
+    if at is None:
+        return "never"
+    passed = now - epoch(at)
+    return "just now" if passed < 60 else f"{span(passed)} ago"
+
+
+def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
+    """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54
+    CST`.
+    """
+    local, today = in_zone(epoch(at), zone), in_zone(now, zone)
+    if local.date() == today.date():
+        return f"{local:%H:%M %Z}"
+    year = "" if local.year == today.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M %Z}"
+
+
+def in_zone(at: int, zone: tzinfo | None) -> datetime:
+    """A moment in a zone; at the end of the calendar, which tokens do name, in UTC."""
+    moment = datetime.fromtimestamp(at, UTC)
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
+
+
+def epoch(at: str | int) -> int:
+    """Epoch seconds of an ISO time, or of what is epoch seconds already."""
+    return at if isinstance(at, int) else int(datetime.fromisoformat(at).timestamp())
+
+
+def iso(at: str | int) -> str:
+    """A moment as ISO 8601 in UTC, ending in Z."""
+    return at if isinstance(at, str) else iso_text(at)
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration of a request: `812 ms`, `2.4 s`."""
+    if value is None:
+        return NO_VALUE
+    return f"{value:.0f}\u202fms" if value < 1000 else f"{value / 1000:.1f}\u202fs"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: `1 account`, `1,204 readings`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
