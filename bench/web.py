@@ -23,7 +23,7 @@ from quota_web import store
 from quota_web.core import clock
 from quota_web.demo import fill
 from quota_web.services import services
-from quota_web.web import security
+from quota_web.web import scopes
 
 PASSWORD = "bench-password"
 HELLO = "/bench/hello"
@@ -119,7 +119,7 @@ def run(report: Report) -> None:
 
 def with_hello(app: Flask) -> Flask:
     """The app with one more route, which does nothing behind the same sign-in."""
-    security.SCOPES["bench.hello"] = security.READ
+    scopes.SCOPES["bench.hello"] = scopes.READ
     app.add_url_rule(HELLO, "bench.hello", lambda: jsonify(hello="world"))
     return app
 

@@ -65,6 +65,7 @@ def _add_pages(app: Flask) -> None:
     from quota_web.web import (
         accounts,
         api,
+        assets,
         compression,
         credentials,
         dashboard,
@@ -75,6 +76,7 @@ def _add_pages(app: Flask) -> None:
         login,
         metrics,
         proxy,
+        scopes,
         security,
         settings,
         versioned_cache,
@@ -86,6 +88,7 @@ def _add_pages(app: Flask) -> None:
     security.init_app(app)
     errors.init_app(app)
     versioned_cache.init_app(app)
+    assets.init_app(app)
     filters.init_app(app, app.config["SETTINGS"].timezone)
     login.init_app(app)
     settings.init_app(app)
@@ -96,4 +99,4 @@ def _add_pages(app: Flask) -> None:
     demo.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
-    security.check_scopes(app)
+    scopes.check(app)

@@ -28,7 +28,7 @@ from quota_web.core.times import iso, iso_text
 from quota_web.reports import account_detail, results_json
 from quota_web.reports.account_detail import Listed
 from quota_web.services import services
-from quota_web.web import security
+from quota_web.web import origins, security
 from quota_web.web.accounts import credentials, history_size
 from quota_web.web.errors import answer, wants_json
 
@@ -332,4 +332,4 @@ def _named() -> str:
 
 def _back() -> BaseResponse:
     """To the page that the form stood on, if it was one of ours."""
-    return redirect(security.safe_next(request.form.get("next"), url_for("auth.index")), 303)
+    return redirect(origins.safe_next(request.form.get("next"), url_for("auth.index")), 303)

@@ -14,7 +14,15 @@ from quota_web.reports.history import Spark, SparkScale
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.reports.refresh_counts import RefreshCounts
 from quota_web.services import services
-from quota_web.web import api, dashboard_table, filters, security, sessions, versioned_cache
+from quota_web.web import (
+    api,
+    dashboard_table,
+    formats,
+    origins,
+    security,
+    sessions,
+    versioned_cache,
+)
 
 blueprint = Blueprint("dashboard", __name__)
 #: The header that tells what a refresh came to, beside the results in the body.
@@ -119,7 +127,7 @@ def start_refresh() -> BaseResponse | str:
     if request.method != "POST" and (
         request.method == "HEAD"
         or any(header in request.headers for header in AHEAD)
-        or security.is_cross_site()
+        or origins.is_cross_site()
     ):
         chosen, missing = refresh_service.select(services().scope, [name] if name else [])
         return render_template(
@@ -170,6 +178,6 @@ def _refresh_soon(name: str) -> str:
     if not chosen:
         return "Nothing to ask: all were asked a moment ago, or are demo data."
     return (
-        f"Refreshing {filters.plural(len(chosen), 'account')}; the answers appear here as they "
+        f"Refreshing {formats.plural(len(chosen), 'account')}; the answers appear here as they "
         f"come."
     )

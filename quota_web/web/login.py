@@ -8,7 +8,7 @@ from quota_web.auth.login import NOT_THE_PASSWORD, NewPassword
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
 from quota_web.services import services
-from quota_web.web import security
+from quota_web.web import origins, security
 from quota_web.web.errors import Refusal
 
 Answer = BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]
@@ -28,14 +28,14 @@ def login_page() -> Answer:
     if request.method == "POST":
         return _enter() if has_password else _set_up()
     if security.signed_in():
-        return redirect(security.safe_next(request.args.get("next")), 303)
+        return redirect(origins.safe_next(request.args.get("next")), 303)
     return _form(request.args.get("next")) if has_password else _setup_form()
 
 
 def _elsewhere() -> BaseResponse:
     """There is nothing to sign in to here: nobody has to, or a proxy does it."""
     if security.signed_in():
-        return redirect(security.safe_next(request.args.get("next")), 303)
+        return redirect(origins.safe_next(request.args.get("next")), 303)
     header = services().settings.proxy_user_header
     raise Refusal(
         401,
@@ -68,7 +68,7 @@ def _enter() -> Answer:
     if epoch is None:
         return _form(target, error=NOT_THE_PASSWORD)
     security.start_session(epoch)
-    return redirect(security.safe_next(target), 303)
+    return redirect(origins.safe_next(target), 303)
 
 
 def _set_up() -> Answer:
@@ -94,7 +94,7 @@ def _set_up() -> Answer:
 def _form(
     target: str | None, error: str | None = None, retry_after: int | None = None
 ) -> tuple[str, int]:
-    shown = security.safe_next(target) if target else ""
+    shown = origins.safe_next(target) if target else ""
     return render_template(
         "sign_in/login.html", next=shown, error=error, retry_after=retry_after
     ), 401 if error else 200

@@ -4,13 +4,12 @@ here.
 1. The peer's headers were in order (proxy.py), and the host is one under which we may be opened.
 2. Whoever asks is found out: a session, an API token, a user whom a trusted proxy names, or a
    stranger.
-3. The endpoint's scope, from the one table below, says whether that is enough.
+3. The endpoint's scope, from the one table in scopes.py, says whether that is enough.
 4. What changes something must come from our own pages, with their CSRF token; API tokens need
    neither, since no browser adds them by itself.
 """
 
-from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_wtf import CSRFProtect
@@ -22,60 +21,13 @@ from quota_web.auth import login, tokens
 from quota_web.auth.login import LoginContext
 from quota_web.auth.passwords import COST
 from quota_web.core import clock
-from quota_web.core.errors import QuotaError, shortened
+from quota_web.core.errors import QuotaError
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.web import hosts, known, proxy, sessions
+from quota_web.web import hosts, known, origins, proxy, scopes, sessions
 from quota_web.web.errors import Refusal, wants_json
 
 csrf = CSRFProtect()
-
-#: What an endpoint asks for. `public`: nothing; `read`, `refresh`, `write`: what API tokens can be
-#: allowed, too; `session`: a person, because credentials or the sign-in itself are shown or
-#: changed.
-PUBLIC, READ, REFRESH, WRITE, SESSION = "public", "read", "refresh", "write", "session"
-
-#: Every endpoint's scope. One that is missing here is an error at start, and closed.
-SCOPES: dict[str, str] = {
-    "static": PUBLIC,
-    "health.healthz": PUBLIC,
-    "health.readyz": PUBLIC,
-    "metrics.index": READ,
-    "sign_in.login": PUBLIC,
-    "sign_in.logout": SESSION,
-    "dashboard.index": READ,
-    "dashboard.refresh": REFRESH,
-    "accounts.show": READ,
-    "accounts.chart_svg": READ,
-    "api.results": READ,
-    "api.history": READ,
-    "auth.index": SESSION,
-    "auth.new": SESSION,
-    "auth.edit": SESSION,
-    "auth.preview": SESSION,
-    "auth.save": WRITE,
-    "auth.delete_confirm": SESSION,
-    "auth.delete": WRITE,
-    "auth.pause": WRITE,
-    "auth.resume": WRITE,
-    "settings.index": SESSION,
-    "settings.password": SESSION,
-    "settings.token_create": SESSION,
-    "settings.token_revoke": SESSION,
-}
-#: These answer without looking who asks, and without the database.
-_PLAIN = frozenset({"static", "health.healthz", "health.readyz"})
-
-_EVERYTHING = frozenset({PUBLIC, READ, REFRESH, WRITE, SESSION})
-#: Who may do what. A visitor is anybody while QUOTA_AUTH is off.
-MAY = {
-    "stranger": frozenset({PUBLIC}),
-    "visitor": frozenset({PUBLIC, READ, REFRESH}),
-    "token": frozenset({PUBLIC, READ, REFRESH}),
-    "writing token": frozenset({PUBLIC, READ, REFRESH, WRITE}),
-    "session": _EVERYTHING,
-    "proxy": _EVERYTHING,
-}
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
@@ -88,7 +40,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
-_CROSS_SITE_ADVICE = "Open the dashboard itself and do it there; scripts use an API token."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
@@ -97,27 +48,9 @@ FORM_MARGIN = 64 * 1024
 #: work for strangers.
 TAKES_FILES = {"auth.save", "auth.preview"}
 MAX_FORM = 64 * 1024
-#: An address to go back to that is longer is none of ours that a person was at.
-MAX_TARGET = 2000
 #: How exactly a session knows its last use.
 SEEN_EVERY_S = 3600
 _SIGNED_IN, _EPOCH, _SEEN = "signed_in", "epoch", "seen"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Whoever asks: a kind out of MAY, and the name that the audit gets."""
-
-    kind: str
-    actor: str
-    user: str | None = None
-
-    def may(self, scope: str) -> bool:
-        return scope in MAY[self.kind]
-
-
-STRANGER = Principal("stranger", "stranger")
-VISITOR = Principal("visitor", "anybody")
 
 
 def init_app(app: Flask) -> None:
@@ -139,21 +72,14 @@ def init_app(app: Flask) -> None:
     app.context_processor(_for_templates)
 
 
-def check_scopes(app: Flask) -> None:
-    """Refuse to start with an endpoint that says nothing about who may use it."""
-    missing = sorted(set(app.view_functions) - set(SCOPES))
-    if missing:
-        raise RuntimeError(f"no scope declared in security.SCOPES for: {', '.join(missing)}")
-
-
 def gate() -> LoginContext:
     """What signing in depends on, of the present app."""
     return LoginContext(services().settings, current_app.config["PASSWORD_COST"])
 
 
-def principal() -> Principal:
+def principal() -> scopes.Principal:
     """Whoever asks, as far as that was found out."""
-    found: Principal = g.get("principal", STRANGER)
+    found: scopes.Principal = g.get("principal", scopes.STRANGER)
     return found
 
 
@@ -166,14 +92,14 @@ def actor() -> str:
 
 def signed_in() -> bool:
     """Whether whoever asks may look: signed in, or nobody has to be."""
-    return principal().may(READ)
+    return principal().may(scopes.READ)
 
 
 def may_see_credentials() -> bool:
     """Whether whoever asks may see what is told of credentials: where they lie, until when they
     hold. Nobody sees a token.
     """
-    return principal().may(SESSION)
+    return principal().may(scopes.SESSION)
 
 
 def is_known() -> bool:
@@ -191,14 +117,6 @@ def data_version() -> tuple[str, int]:
     counts.
     """
     return overview.version(g.get("site"))
-
-
-def is_cross_site() -> bool:
-    """Whether another site led the browser here. A program with a token is never led."""
-    return sessions.bearer() is None and request.headers.get("Sec-Fetch-Site", "") in (
-        "cross-site",
-        "same-site",
-    )
 
 
 def start_session(epoch: int) -> None:
@@ -223,40 +141,16 @@ def end_session() -> None:
     g.pop("csrf_token", None)
 
 
-def safe_next(target: str | None, otherwise: str | None = None) -> str:
-    """Where to go next: *target* if it is a path of ours, else *otherwise* (the dashboard).
-
-    Never another site, however it is spelled.
-    """
-    home = url_for("dashboard.index")
-    return target if target and _is_ours(target, home) else otherwise or home
-
-
-def _is_ours(target: str, home: str) -> bool:
-    """Whether browsers read *target* as a path below *home*: they drop control characters, and take
-    \\ for /.
-    """
-    if len(target) > MAX_TARGET or any(not " " < c < "\x7f" for c in target) or "\\" in target:
-        return False
-    try:
-        parts = urlsplit(target)
-    except ValueError:
-        return False
-    steps = parts.path.lower().replace("%2e", ".").split("/")
-    is_plain = "//" not in target.partition("?")[0] and "." not in steps and ".." not in steps
-    return is_plain and not parts.scheme and not parts.netloc and parts.path.startswith(home)
-
-
 def _check() -> BaseResponse | None:
     """The one check before every request; an answer from here is the request's answer."""
     _check_ways()
     endpoint = request.endpoint
     if endpoint not in TAKES_FILES:
         request.max_content_length = request.max_form_memory_size = MAX_FORM
-    scope = SCOPES.get(endpoint) if endpoint is not None else PUBLIC
+    scope = scopes.SCOPES.get(endpoint) if endpoint is not None else scopes.PUBLIC
     if scope is None:
-        raise RuntimeError(f"no scope declared in security.SCOPES for {endpoint}")
-    if endpoint in _PLAIN:
+        raise RuntimeError(f"no scope declared in scopes.SCOPES for {endpoint}")
+    if endpoint in scopes.PLAIN:
         return None
     if (fault := request.environ.get(sessions.FAULT)) is not None:
         raise fault
@@ -264,7 +158,7 @@ def _check() -> BaseResponse | None:
     if not g.principal.may(scope):
         return _deny(g.principal)
     if request.method not in SAFE_METHODS and sessions.bearer() is None and endpoint is not None:
-        _check_origin()
+        origins.check()
         csrf.protect()
     return None
 
@@ -292,7 +186,7 @@ def _check_ways() -> None:
         raise Refusal(400, "This name is not one of QUOTA_TRUSTED_HOSTS", advice)
 
 
-def _find_principal() -> Principal:
+def _find_principal() -> scopes.Principal:
     """Who asks. Only this much of the database is read before the sign-in is known."""
     present = services()
     present.ready()
@@ -300,32 +194,34 @@ def _find_principal() -> Principal:
     if token is not None:
         return _token(token)
     if present.settings.auth == "off":
-        return VISITOR
+        return scopes.VISITOR
     if present.settings.auth == "proxy":
         return _proxy_user(present.settings.proxy_user_header)
-    return Principal("session", login.SESSION_ACTOR) if _session_counts() else STRANGER
+    return (
+        scopes.Principal("session", login.SESSION_ACTOR) if _session_counts() else scopes.STRANGER
+    )
 
 
-def _token(token: str) -> Principal:
+def _token(token: str) -> scopes.Principal:
     found = tokens.known(token, clock.now())
     if found is None:
-        return STRANGER
+        return scopes.STRANGER
     # With the sign-in off, nobody changes credentials: no token either.
     is_writing = found.can_write and services().settings.auth != "off"
-    return Principal("writing token" if is_writing else "token", f"token {found.name}")
+    return scopes.Principal("writing token" if is_writing else "token", f"token {found.name}")
 
 
-def _proxy_user(header: str) -> Principal:
+def _proxy_user(header: str) -> scopes.Principal:
     """The user whom a trusted proxy names; proxy.py has dropped the header of anybody else."""
     name = request.headers.get(header, "").strip()
     try:
         # Servers hand headers on as Latin-1, proxies send names as UTF-8.
         name = name.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        return STRANGER
+        return scopes.STRANGER
     if not name or not name.isprintable():
-        return STRANGER
-    return Principal("proxy", f"user {name[:80]}", name[:80])
+        return scopes.STRANGER
+    return scopes.Principal("proxy", f"user {name[:80]}", name[:80])
 
 
 def _session_counts() -> bool:
@@ -346,7 +242,7 @@ def _session_counts() -> bool:
     return True
 
 
-def _deny(who: Principal) -> BaseResponse:
+def _deny(who: scopes.Principal) -> BaseResponse:
     """Lead a stranger's browser to the sign-in, tell a program 401; whoever is known but may not,
     403.
     """
@@ -357,56 +253,19 @@ def _deny(who: Principal) -> BaseResponse:
     here = request.script_root + quote(request.path)
     here += f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
     is_worth_it = (
-        request.method == "GET" and len(here) <= MAX_TARGET and here != url_for("dashboard.index")
+        request.method == "GET"
+        and len(here) <= origins.MAX_TARGET
+        and here != url_for("dashboard.index")
     )
     return redirect(url_for("sign_in.login", next=here if is_worth_it else None), 303)
 
 
-def _forbidden_advice(who: Principal) -> str:
+def _forbidden_advice(who: scopes.Principal) -> str:
     if who.kind == "visitor":
         return "The sign-in is off (QUOTA_AUTH=off), so nobody may see or change credentials."
     if who.kind == "token":
         return "This API token only reads and refreshes."
     return "This is for people who sign in, not for API tokens."
-
-
-def _check_origin() -> None:
-    """Refuse what another site's page sends with our user's cookie.
-
-    What says nothing about where it came from is left to the CSRF token.
-    """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
-    if site in ("same-origin", "none"):
-        return
-    if site is not None:
-        raise Refusal(403, "This came from another site", _CROSS_SITE_ADVICE)
-    # Browsers leave Sec-Fetch-Site out on plain http; under a strict Referrer-Policy, such as
-    # proxies like to set, their Origin is null there.
-    if origin != "null" and not _origin_is_ours(origin):
-        raise Refusal(403, "This came from another site", _other_origin_advice(origin))
-
-
-def _other_origin_advice(origin: str) -> str:
-    return (
-        f"The browser was at {shortened(origin)}, and this was sent to "
-        f"{request.headers.get('Host', '')}. {_CROSS_SITE_ADVICE} "
-        "If that was the dashboard, its reverse proxy must hand on the Host header that the "
-        "browser sends."
-    )
-
-
-def _origin_is_ours(origin: str) -> bool:
-    """Whether an Origin names the host that was asked.
-
-    Its scheme may differ: a proxy may have ended https.
-    """
-    scheme, separator, host = origin.partition("://")
-    if not separator or scheme not in ("http", "https") or not host:
-        return False
-    default = ":443" if scheme == "https" else ":80"
-    return host.lower().removesuffix(default) == request.headers.get(
-        "Host", ""
-    ).lower().removesuffix(default)
 
 
 def _add_headers(response: Response) -> Response:
@@ -424,8 +283,8 @@ def _add_headers(response: Response) -> Response:
 def _for_templates() -> dict[str, object]:
     who = principal()
     return {
-        "signed_in": who.may(READ),
-        "may_change": who.may(SESSION),
+        "signed_in": who.may(scopes.READ),
+        "may_change": who.may(scopes.SESSION),
         "can_sign_out": who.kind == "session",
         "user": who.user,
     }

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask, Response
 
 from quota_web.web import compression
-from quota_web.web.security import SCOPES
+from quota_web.web.scopes import SCOPES
 from tests.pages import Script, visiting
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}

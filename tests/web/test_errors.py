@@ -24,7 +24,7 @@ from quota_web.core.errors import (
 )
 from quota_web.factory import create_app
 from quota_web.serving.logs import TextLines
-from quota_web.web import security
+from quota_web.web import scopes, security
 from tests.browser import Browser, make_app, make_token
 
 CANARY = "eyJhbGciOiJub25lIn0.canary-canary.x"
@@ -63,12 +63,12 @@ def app(instance_dir):
 @pytest.fixture(autouse=True)
 def _scopes():
     added = {"test.fail": "public", "test.api_fail": "public", "test.form": "public"}
-    security.SCOPES.update(added)
+    scopes.SCOPES.update(added)
     security.TAKES_FILES.add("test.form")
     yield
     security.TAKES_FILES.discard("test.form")
     for name in added:
-        del security.SCOPES[name]
+        del scopes.SCOPES[name]
 
 
 @pytest.mark.parametrize("code", CODES)

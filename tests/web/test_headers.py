@@ -4,7 +4,7 @@ import re
 
 from flask import Flask
 
-from quota_web.web import security
+from quota_web.web import scopes
 from quota_web.web.security import POLICY
 from tests.browser import Browser, make_app
 
@@ -50,11 +50,11 @@ def test_every_answer_has_the_headers(instance_dir):
 def test_a_bugs_answer_has_the_headers_too(instance_dir):
     app = make_app(instance_dir)
     app.add_url_rule("/bug", endpoint="health.healthz2", view_func=lambda: str(1 / 0))
-    security.SCOPES["health.healthz2"] = "public"
+    scopes.SCOPES["health.healthz2"] = "public"
     try:
         answer = Browser(app).get("/bug")
     finally:
-        del security.SCOPES["health.healthz2"]
+        del scopes.SCOPES["health.healthz2"]
 
     assert answer.status_code == 500
     assert answer.headers["Content-Security-Policy"] == POLICY

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from quota_web.web import security
+from quota_web.web import origins
 from tests.browser import first_start
 
 
@@ -36,13 +36,13 @@ UNSAFE = [
 @pytest.mark.parametrize("target", SAFE)
 def test_a_path_of_ours_is_where_one_goes(app, target):
     with app.test_request_context("/login"):
-        assert security.safe_next(target) == SAFE[target]
+        assert origins.safe_next(target) == SAFE[target]
 
 
 @pytest.mark.parametrize("target", UNSAFE)
 def test_anything_else_leads_to_the_dashboard(app, target):
     with app.test_request_context("/login"):
-        assert security.safe_next(target) == "/"
+        assert origins.safe_next(target) == "/"
 
 
 STARTS = [
@@ -79,7 +79,7 @@ ENDS = [
 
 def test_no_spelling_leads_to_another_site(app):
     with app.test_request_context("/login"):
-        targets = [security.safe_next(start + end) for start, end in product(STARTS, ENDS)]
+        targets = [origins.safe_next(start + end) for start, end in product(STARTS, ENDS)]
 
     assert [
         target
@@ -90,7 +90,7 @@ def test_no_spelling_leads_to_another_site(app):
 
 def test_under_a_prefix_one_stays_below_it(app):
     with app.test_request_context("/login", environ_overrides={"SCRIPT_NAME": "/quota"}):
-        assert security.safe_next("/quota/accounts/alice") == "/quota/accounts/alice"
-        assert security.safe_next("/elsewhere") == "/quota/"
-        assert security.safe_next("/quotas/") == "/quota/"
-        assert security.safe_next("/quota/../elsewhere") == "/quota/"
+        assert origins.safe_next("/quota/accounts/alice") == "/quota/accounts/alice"
+        assert origins.safe_next("/elsewhere") == "/quota/"
+        assert origins.safe_next("/quotas/") == "/quota/"
+        assert origins.safe_next("/quota/../elsewhere") == "/quota/"

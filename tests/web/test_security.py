@@ -13,7 +13,7 @@ from quota_web import store
 from quota_web.auth import login, tokens
 from quota_web.core.errors import AccountExists
 from quota_web.factory import create_app
-from quota_web.web import security
+from quota_web.web import origins, scopes, security
 from quota_web.web.sessions import COOKIE
 from tests.browser import PASSWORD, Browser, make_app, make_token
 from tests.fakes import NOW
@@ -177,7 +177,7 @@ def test_the_first_request_of_a_fresh_app_gets_its_answer_whatever_it_is(kind, i
 
 def test_every_route_has_an_entry_here_and_the_same_in_the_code(instance_dir):
     assert {endpoint for endpoint, _, _ in routes(make_app(instance_dir))} == set(EXPECTED)
-    assert security.SCOPES == EXPECTED
+    assert scopes.SCOPES == EXPECTED
 
 
 def test_a_route_without_a_scope_is_an_error_at_start(instance_dir):
@@ -185,7 +185,7 @@ def test_a_route_without_a_scope_is_an_error_at_start(instance_dir):
     app.add_url_rule("/forgotten", endpoint="forgotten", view_func=lambda: "open")
 
     with pytest.raises(RuntimeError, match="forgotten"):
-        security.check_scopes(app)
+        scopes.check(app)
 
 
 def test_a_route_without_a_scope_is_closed_also_to_who_is_signed_in(instance_dir):
@@ -312,7 +312,7 @@ def test_the_audit_knows_who_acts(instance_dir):
     asked = {"Authorization": header["Authorization"]}
     with app.test_request_context("/", headers=asked):
         app.preprocess_request()
-        assert (security.actor(), security.signed_in(), security.is_cross_site()) == (
+        assert (security.actor(), security.signed_in(), origins.is_cross_site()) == (
             "token nightly",
             True,
             False,

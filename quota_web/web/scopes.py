@@ -1,0 +1,75 @@
+"""Which endpoint needs which scope, and who has which: the one table of both."""
+
+from dataclasses import dataclass
+
+from flask import Flask
+
+#: What an endpoint needs. `public`: nothing; `read`, `refresh`, `write`: what API tokens can be
+#: allowed, too; `session`: a person, because credentials or the sign-in itself are shown or
+#: changed.
+PUBLIC, READ, REFRESH, WRITE, SESSION = "public", "read", "refresh", "write", "session"
+
+#: Every endpoint's scope. One that is missing here is an error at start, and closed.
+SCOPES: dict[str, str] = {
+    "static": PUBLIC,
+    "health.healthz": PUBLIC,
+    "health.readyz": PUBLIC,
+    "metrics.index": READ,
+    "sign_in.login": PUBLIC,
+    "sign_in.logout": SESSION,
+    "dashboard.index": READ,
+    "dashboard.refresh": REFRESH,
+    "accounts.show": READ,
+    "accounts.chart_svg": READ,
+    "api.results": READ,
+    "api.history": READ,
+    "auth.index": SESSION,
+    "auth.new": SESSION,
+    "auth.edit": SESSION,
+    "auth.preview": SESSION,
+    "auth.save": WRITE,
+    "auth.delete_confirm": SESSION,
+    "auth.delete": WRITE,
+    "auth.pause": WRITE,
+    "auth.resume": WRITE,
+    "settings.index": SESSION,
+    "settings.password": SESSION,
+    "settings.token_create": SESSION,
+    "settings.token_revoke": SESSION,
+}
+#: These answer without looking who asks, and without the database.
+PLAIN = frozenset({"static", "health.healthz", "health.readyz"})
+
+_EVERYTHING = frozenset({PUBLIC, READ, REFRESH, WRITE, SESSION})
+#: Who may do what. A visitor is anybody while QUOTA_AUTH is off.
+MAY = {
+    "stranger": frozenset({PUBLIC}),
+    "visitor": frozenset({PUBLIC, READ, REFRESH}),
+    "token": frozenset({PUBLIC, READ, REFRESH}),
+    "writing token": frozenset({PUBLIC, READ, REFRESH, WRITE}),
+    "session": _EVERYTHING,
+    "proxy": _EVERYTHING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever asks: a kind out of MAY, and the name that the audit gets."""
+
+    kind: str
+    actor: str
+    user: str | None = None
+
+    def may(self, scope: str) -> bool:
+        return scope in MAY[self.kind]
+
+
+STRANGER = Principal("stranger", "stranger")
+VISITOR = Principal("visitor", "anybody")
+
+
+def check(app: Flask) -> None:
+    """Refuse to start with an endpoint that says nothing about who may use it."""
+    missing = sorted(set(app.view_functions) - set(SCOPES))
+    if missing:
+        raise RuntimeError(f"no scope declared in scopes.SCOPES for: {', '.join(missing)}")
