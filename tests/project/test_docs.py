@@ -100,3 +100,16 @@ def test_every_command_that_is_shown_exists(tmp_path):
 
     assert {"status", "refresh", "demo", "accounts"} <= shown
     assert shown <= set(quota.commands)
+
+
+def test_files_that_contributors_are_sent_to_exist():
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*/?(?:\.py)?)`", text))
+    files = {name for name in named if "/" in name or name.endswith(".py")}
+
+    assert len(files) > 20
+    assert {
+        name
+        for name in files
+        if not ((PROJECT / name).exists() or (PROJECT / "quota_web" / name).exists())
+    } == set()
