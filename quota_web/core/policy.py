@@ -45,7 +45,7 @@ _HOST_FAULTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Intervals:
     """The two intervals of the settings, in seconds."""
 
     idle: int
@@ -54,7 +54,7 @@ class Pace:
     skip_cache: bool = False
 
 
-def interval(pace: Pace, rose_at: Iterable[int | None], now: int) -> int:
+def interval(pace: Intervals, rose_at: Iterable[int | None], now: int) -> int:
     """How often an account that answers is asked, in seconds, by whether one of its windows rose
     lately.
     """
@@ -64,7 +64,7 @@ def interval(pace: Pace, rose_at: Iterable[int | None], now: int) -> int:
 
 def after_success(
     account_id: int,
-    pace: Pace,
+    pace: Intervals,
     rose_at: Iterable[int | None],
     resets: Iterable[int | None],
     block: Block,
@@ -88,7 +88,7 @@ def after_success(
     )
 
 
-def exhausted_interval(pace: Pace) -> int:
+def exhausted_interval(pace: Intervals) -> int:
     """How often an exhausted account is asked before its reset, in seconds."""
     return pace.idle if pace.skip_cache else max(EXHAUSTED_LEAST, pace.idle)
 
@@ -129,7 +129,7 @@ def address_block_seconds(times: int) -> int:
 
 
 def host_pause(
-    latest: Iterable[tuple[int, Status]], pace: Pace, now: int
+    latest: Iterable[tuple[int, Status]], pace: Intervals, now: int
 ) -> tuple[bool, int | None]:
     """Whether the host seems to be down for everybody, and until when nobody is asked because of
     that.
@@ -148,7 +148,7 @@ def host_pause(
     return True, until if until > now else None
 
 
-def longest_wait(pace: Pace) -> int:
+def longest_wait(pace: Intervals) -> int:
     """No due time that we set is further ahead than this; one that is comes from a clock that has
     been put back since.
     """

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
-from quota_web.demo.generate import DAY, Era, Invented, Persona, Run, Track, invent
+from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Persona, Track, invent
 from quota_web.store.accounts import DEMO
 from quota_web.store.models import (
     account,
@@ -147,7 +147,7 @@ def write(conn: Connection, invented: Invented) -> None:
     )
 
 
-def _attempt_row(account_id: int, run: Run) -> dict[str, Any]:
+def _attempt_row(account_id: int, run: InventedRun) -> dict[str, Any]:
     fault = run.fault
     return {
         "account_id": account_id,

@@ -111,7 +111,7 @@ class Track:
 
 
 @dataclass(slots=True)
-class Run:
+class InventedRun:
     """A run of equal attempts."""
 
     first_at: int
@@ -133,7 +133,7 @@ class Invented:
     tracks: tuple[Track, ...]
     #: When each changed set of facts was first seen.
     facts: tuple[tuple[int, Facts], ...]
-    runs: tuple[Run, ...]
+    runs: tuple[InventedRun, ...]
     interval_s: int
 
     @property
@@ -361,7 +361,7 @@ class _Life:
         self._pays = persona.credits is not None and persona.credits.has_credits
         self.tanks = [_Tank(limit, era.start, rng) for limit in persona.limits]
         self.facts: list[tuple[int, Facts]] = []
-        self.runs: list[Run] = []
+        self.runs: list[InventedRun] = []
         self.interval_s = IDLE
 
     def live(self) -> None:
@@ -450,7 +450,7 @@ class _Life:
             else 180 + (at * 2_654_435_761 >> 7) % 640
         )
         if not self.runs or self.runs[-1].fault != fault:
-            self.runs.append(Run(at, at, fault, 0, 0, 0))
+            self.runs.append(InventedRun(at, at, fault, 0, 0, 0))
         run = self.runs[-1]
         run.last_at, run.count, run.ms_sum, run.ms_max = (
             at,

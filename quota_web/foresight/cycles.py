@@ -19,8 +19,8 @@ from quota_web.foresight.segments import (
     BELOW,
     SAME_RESET_S,
     Break,
+    Measurement,
     Note,
-    Reading,
     Rise,
     Segment,
     Turn,
@@ -99,7 +99,7 @@ class WindowJudge(WindowMemory):
                 self.notes.append(Note(Kind.WINDOW_BACK, at, at, {"used": used}))
             self.absences = 0
             slid = abs(resets_at - at - self.length_s) <= UNTOUCHED_S and self.length_s > 0
-            self._measured(Reading(at, used, resets_at, used <= UNTOUCHED_USED and slid))
+            self._measured(Measurement(at, used, resets_at, used <= UNTOUCHED_USED and slid))
 
     def _absent(self, at: int) -> None:
         if self.segment is None or at < self.last_at():
@@ -111,7 +111,7 @@ class WindowJudge(WindowMemory):
             data = {"used": self.segment.used}
             self.notes.append(Note(Kind.WINDOW_GONE, self.absent_since, at, data))
 
-    def _measured(self, reading: Reading) -> None:
+    def _measured(self, reading: Measurement) -> None:
         segment = self.segment
         if segment is None:
             first = self._begin(reading, reading.at - self.length_s, reading.at)
@@ -130,7 +130,7 @@ class WindowJudge(WindowMemory):
         elif not self._agrees(segment, reading):
             self._compare(segment, reading)
 
-    def _compare(self, segment: Segment, reading: Reading) -> None:
+    def _compare(self, segment: Segment, reading: Measurement) -> None:
         """Judge *reading* by the last believed one alone."""
         if self._continues(segment, reading):
             self._believe(segment, reading)
@@ -146,7 +146,7 @@ class WindowJudge(WindowMemory):
         else:
             self._wait(reading)
 
-    def _continues(self, segment: Segment, reading: Reading) -> bool:
+    def _continues(self, segment: Segment, reading: Measurement) -> bool:
         if segment.stale:
             return True
         if segment.untouched and not reading.untouched:
@@ -158,7 +158,7 @@ class WindowJudge(WindowMemory):
             return True
         return segment.same_reset(reading) and segment.used - reading.used <= BELOW
 
-    def _shows_passed_reset(self, segment: Segment, reading: Reading) -> bool:
+    def _shows_passed_reset(self, segment: Segment, reading: Measurement) -> bool:
         """Whether *reading* is a late answer: the reset that it announces has passed."""
         if segment.stale or segment.resets_at <= reading.at:
             return False
@@ -173,7 +173,7 @@ class WindowJudge(WindowMemory):
 
     # ------------------------------------------------------------------------------ believing
 
-    def _believe(self, segment: Segment, reading: Reading) -> None:
+    def _believe(self, segment: Segment, reading: Measurement) -> None:
         """Let *reading* continue the present segment."""
         self.odd.clear()
         self.note_run(reading.at, reading.used > UNTOUCHED_USED)
@@ -197,7 +197,7 @@ class WindowJudge(WindowMemory):
         segment.fresh = False
         self._note_exhaustion(segment, reading.at, reading.at)
 
-    def _touch(self, segment: Segment, reading: Reading) -> None:
+    def _touch(self, segment: Segment, reading: Measurement) -> None:
         """Start the cycle: the reset stopped sliding, where it was or some way on."""
         start = min(reading.at, reading.resets_at - self.length_s)
         segment.started_at = segment.since = start
@@ -206,7 +206,7 @@ class WindowJudge(WindowMemory):
         segment.peak, segment.step, segment.ran_out_at, segment.zero_s = reading.used, 0, None, 0
         self.rises = []
 
-    def _begin(self, reading: Reading, since: int, otherwise: int) -> Segment:
+    def _begin(self, reading: Measurement, since: int, otherwise: int) -> Segment:
         """Start a segment with *reading*; its cycle began at reset − length, where that can be."""
         self.note_run(reading.at, reading.used > UNTOUCHED_USED)
         before = self.segment
@@ -225,7 +225,7 @@ class WindowJudge(WindowMemory):
         self.odd.clear()
         return segment
 
-    def _start(self, reading: Reading, since: int, otherwise: int) -> int | None:
+    def _start(self, reading: Measurement, since: int, otherwise: int) -> int | None:
         if reading.untouched:
             return None
         start = min(reading.at, reading.resets_at - self.length_s)
@@ -233,12 +233,14 @@ class WindowJudge(WindowMemory):
 
     # ------------------------------------------------------------------------------ breaking
 
-    def _break(self, turn: Turn, segment: Segment, at: int, first: Reading, told_at: int) -> None:
+    def _break(
+        self, turn: Turn, segment: Segment, at: int, first: Measurement, told_at: int
+    ) -> None:
         if segment.readings > 2:
             self.usual_s = (segment.at - segment.first_at) / (segment.readings - 1)
         self.breaks.append(Break(turn, at, told_at, first, self.usual_s, segment, self.rises))
 
-    def _reset_as_due(self, segment: Segment, reading: Reading) -> None:
+    def _reset_as_due(self, segment: Segment, reading: Measurement) -> None:
         due = segment.resets_at
         is_stale, fell = segment.same_reset(reading), reading.used < segment.used - BELOW
         self._break(Turn.SCHEDULED, segment, due, reading, reading.at)
@@ -249,13 +251,13 @@ class WindowJudge(WindowMemory):
             new.doubtful_until = reading.at + RETURN_S
         self._note_exhaustion(new, due, reading.at)
 
-    def _wait(self, reading: Reading) -> None:
+    def _wait(self, reading: Measurement) -> None:
         if not self.odd:
             self.odd_since = reading.at
         self.odd = [*self.odd[1 - MOST_ODD :], reading]
         self.last_odd_at = reading.at
 
-    def _agrees(self, segment: Segment, reading: Reading) -> bool:
+    def _agrees(self, segment: Segment, reading: Measurement) -> bool:
         """Whether *reading* shows the state of a waiting one, which is believed then."""
         for odd in self.odd:
             moved, elapsed = reading.resets_at - odd.resets_at, reading.at - odd.at
@@ -270,7 +272,7 @@ class WindowJudge(WindowMemory):
             return True
         return False
 
-    def _adopt(self, segment: Segment, first: Reading, second: Reading) -> None:
+    def _adopt(self, segment: Segment, first: Measurement, second: Measurement) -> None:
         """Believe the state that two readings agree on."""
         fell = segment.used - first.used
         to_nothing = first.used <= UNTOUCHED_USED < segment.used
@@ -284,7 +286,7 @@ class WindowJudge(WindowMemory):
         self._note_exhaustion(new, first.at, second.at)
         self._believe(new, second)
 
-    def _completes_reset(self, segment: Segment, first: Reading, turn: Turn) -> bool:
+    def _completes_reset(self, segment: Segment, first: Measurement, turn: Turn) -> bool:
         """Whether the new state is what the scheduled reset that was just told has led to."""
         if turn is Turn.RESET and segment.same_reset(first):
             return first.at <= segment.lags_until
@@ -297,7 +299,7 @@ class WindowJudge(WindowMemory):
 
     # ------------------------------------------------------------------------------ returning
 
-    def _falls_back(self, segment: Segment, reading: Reading) -> bool:
+    def _falls_back(self, segment: Segment, reading: Measurement) -> bool:
         """Take a jump of used back, where *reading* stands on the line from before it again."""
         fall = segment.used - reading.used
         due = reading.at >= segment.resets_at - DUE_EARLY_S
@@ -311,13 +313,13 @@ class WindowJudge(WindowMemory):
             # What fell must be what jumped: use by many ordinary steps is no flap.
             if reading.at - rise.at <= RETURN_S and on_line and jump >= fall / 2:
                 used = rise.before.used + rise.points
-                odd = Reading(rise.at, used, segment.resets_at, False)
+                odd = Measurement(rise.at, used, segment.resets_at, False)
                 self._flap(rise.at, odd, reading.at)
                 self._restore(rise.before, self.rises[:index], rise.at, reading)
                 return True
         return False
 
-    def _returns(self, segment: Segment, reading: Reading) -> bool:
+    def _returns(self, segment: Segment, reading: Measurement) -> bool:
         """Withdraw breaks, where *reading* jumps back to the state from before them."""
         if segment.untouched and reading.untouched:
             return False
@@ -339,14 +341,16 @@ class WindowJudge(WindowMemory):
                 return True
         return False
 
-    def _jumps(self, segment: Segment, reading: Reading) -> bool:
+    def _jumps(self, segment: Segment, reading: Measurement) -> bool:
         """Whether *reading* lies beyond what ordinary use of the present segment came to."""
         if self.odd or not segment.same_reset(reading):
             return True
         rise = reading.used - segment.used
         return rise > FALL and rise > 2 * segment.step
 
-    def _restore(self, old: Segment, rises: list[Rise], odd_since: int, reading: Reading) -> None:
+    def _restore(
+        self, old: Segment, rises: list[Rise], odd_since: int, reading: Measurement
+    ) -> None:
         """Go on from *old* as if nothing had been read since *odd_since*."""
         for note in self.notes:
             if note.kind in (Kind.USED_UP, Kind.BACK) and note.told_at >= odd_since:
@@ -357,13 +361,13 @@ class WindowJudge(WindowMemory):
 
     # ------------------------------------------------------------------------------ noting
 
-    def _flap(self, since: int, odd: Reading, told_at: int) -> None:
+    def _flap(self, since: int, odd: Measurement, told_at: int) -> None:
         if self.flapped_at is None or since - self.flapped_at > RETURN_S:
             data = {"used": odd.used, "resets_at": odd.resets_at}
             self.notes.append(Note(Kind.FLAPPING, since, told_at, data))
         self.flapped_at, self.flap = self.last_at(), odd
 
-    def _looks_like_the_flap(self, reading: Reading) -> bool:
+    def _looks_like_the_flap(self, reading: Measurement) -> bool:
         """Whether *reading* shows what odd readings of the last hours showed."""
         flap = self.flap
         if flap is None or self.flapped_at is None or reading.at - self.flapped_at > RETURN_S:

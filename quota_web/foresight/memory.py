@@ -8,8 +8,8 @@ from typing import Any
 
 from quota_web.foresight.segments import (
     Break,
+    Measurement,
     Note,
-    Reading,
     Rise,
     Run,
     Segment,
@@ -34,14 +34,14 @@ class WindowMemory:
         #: Jumps of its used percent that may still prove to be flaps.
         self.rises: list[Rise] = []
         #: Odd readings that wait for a second one, and when the first was taken.
-        self.odd: list[Reading] = []
+        self.odd: list[Measurement] = []
         self.odd_since = 0
         self.last_odd_at = 0
         self.absent_since = 0
         self.absences = 0
         #: When the last flap's last odd reading was taken, and what its first one said.
         self.flapped_at: int | None = None
-        self.flap: Reading | None = None
+        self.flap: Measurement | None = None
         #: The usual distance of the readings in seconds, from the last cycle that had enough.
         self.usual_s: float | None = None
         self.breaks: list[Break] = []
@@ -81,8 +81,8 @@ class WindowMemory:
             raise ValueError("the stored state is of another version; judge the readings again")
         _, self.length_s, segment, carried, odd, flap, scalars, *lists = values
         self.segment, self.carried = _segment(segment), _segment(carried)
-        self.odd = [Reading(*reading) for reading in odd]
-        self.flap = None if flap is None else Reading(*flap)
+        self.odd = [Measurement(*reading) for reading in odd]
+        self.flap = None if flap is None else Measurement(*flap)
         self.odd_since, self.last_odd_at, self.absent_since, self.absences = scalars[:4]
         self.flapped_at, self.usual_s = scalars[4:]
         rises, breaks, withdrawn, notes, runs = lists

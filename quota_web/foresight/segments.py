@@ -11,7 +11,7 @@ SAME_RESET_S = 180
 BELOW, ABOVE = 1, 5
 
 
-class Reading(NamedTuple):
+class Measurement(NamedTuple):
     """One measured reading; *untouched*: hardly used, with a full length ahead."""
 
     at: int
@@ -65,12 +65,12 @@ class Segment:
     #: another.
     doubtful_until: int = 0
 
-    def same_reset(self, reading: Reading) -> bool:
+    def same_reset(self, reading: Measurement) -> bool:
         moved = reading.resets_at - self.resets_at
         most = SAME_RESET_S + (reading.at - self.at if self.sliding else 0)
         return -SAME_RESET_S <= moved <= most
 
-    def is_state_of(self, reading: Reading) -> bool:
+    def is_state_of(self, reading: Measurement) -> bool:
         """Whether *reading* shows the state that this segment ended in."""
         if self.untouched:
             return reading.untouched
@@ -103,7 +103,7 @@ class Break:
     #: When it happened: the due moment, or the first reading of the new state.
     at: int
     told_at: int
-    first: Reading
+    first: Measurement
     #: The usual distance of the readings, in seconds; None where there were too few.
     usual_s: float | None
     before: Segment
@@ -153,7 +153,7 @@ def rises_from(values: Iterable[list[Any]]) -> list[Rise]:
 def break_from(values: list[Any]) -> Break:
     turn, at, told_at, first, usual_s, before, rises, withdrawn_at = values
     segment = Segment(*before)
-    first = Reading(*first)
+    first = Measurement(*first)
     return Break(Turn(turn), at, told_at, first, usual_s, segment, rises_from(rises), withdrawn_at)
 
 

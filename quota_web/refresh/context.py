@@ -5,7 +5,7 @@ it.
 from quota_web.accounts import folder_sync
 from quota_web.accounts.folder_sync import SyncResult
 from quota_web.core import clock
-from quota_web.core.policy import Pace
+from quota_web.core.policy import Intervals
 from quota_web.refresh import hooks, refresh_service
 from quota_web.refresh.refresh_service import RefreshContext
 from quota_web.services import Services
@@ -24,7 +24,7 @@ def make_context(
     return RefreshContext(
         services.client,
         services.cipher,
-        Pace(settings.refresh_interval, settings.active_interval, settings.skip_cache),
+        Intervals(settings.refresh_interval, settings.active_interval, settings.skip_cache),
         settings.concurrency,
         clock.now,
         services.stop,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from quota_web import store
 from quota_web.core import policy
-from quota_web.core.policy import Pace
+from quota_web.core.policy import Intervals
 from quota_web.core.quota import Status
 from quota_web.store.accounts import DEMO, Account, Scope
 
@@ -31,7 +31,7 @@ class DueAccounts:
     quiet_until: int
 
 
-def due_accounts(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> DueAccounts:
+def due_accounts(scope: Scope, pace: Intervals, claim_lasts: int, now: int) -> DueAccounts:
     """Who of *scope* is to be asked at *now*; a claim counts for *claim_lasts* seconds."""
     with store.database.reading() as conn:
         address_blocked_until = store.site_state.read(conn).address_blocked_until
@@ -63,7 +63,7 @@ def due_accounts(scope: Scope, pace: Pace, claim_lasts: int, now: int) -> DueAcc
 def _moments(
     everybody: list[Account],
     address_blocked_until: int | None,
-    pace: Pace,
+    pace: Intervals,
     claim_lasts: int,
     now: int,
 ) -> Iterator[int]:
@@ -80,7 +80,7 @@ def _moments(
             yield found.claimed_at + claim_lasts
 
 
-def is_due(found: Account, pace: Pace, now: int) -> bool:
+def is_due(found: Account, pace: Intervals, now: int) -> bool:
     """Whether an account's time has come, or its due time makes no sense any more."""
     if not _may_be_asked(found):
         return False
@@ -107,7 +107,7 @@ def _seemed_expired(found: Account, now: int) -> bool:
     return isinstance(expired_at, int) and expired_at > now
 
 
-def _waits_too_long(found: Account, due_at: int, pace: Pace, now: int) -> bool:
+def _waits_too_long(found: Account, due_at: int, pace: Intervals, now: int) -> bool:
     """Whether no present rule would let an account wait for so long: the clock was put back, or the
     settings ask for more than they did.
     """
@@ -127,7 +127,7 @@ def _waits_too_long(found: Account, due_at: int, pace: Pace, now: int) -> bool:
 
 
 def _while_host_is_down(
-    due_now: list[Account], everybody: list[Account], in_flight: int, pace: Pace, now: int
+    due_now: list[Account], everybody: list[Account], in_flight: int, pace: Intervals, now: int
 ) -> list[Account]:
     """All of them; or where everybody failed lately, one, and that only if nobody is being asked
     and the pause is over.

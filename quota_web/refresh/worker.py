@@ -23,7 +23,7 @@ from quota_web.codex.fetch_result import FetchResult
 from quota_web.core import policy, quota
 from quota_web.core.errors import BadDatabase, DatabaseBusy
 from quota_web.core.faults import Fault
-from quota_web.core.policy import Pace
+from quota_web.core.policy import Intervals
 from quota_web.core.quota import NETWORK, Snapshot, Status
 from quota_web.refresh.hooks import Hooks, Recorded
 from quota_web.store.accounts import Account, EncryptedCredential
@@ -68,7 +68,7 @@ class RefreshContext:
 
     client: "UsageClient"
     cipher: TokenCipher
-    pace: Pace
+    pace: Intervals
     slots: int
     now: Callable[[], int]
     stop: threading.Event = field(default_factory=threading.Event)
@@ -355,7 +355,7 @@ def _unopened() -> FetchResult:
 
 
 def _outcome(
-    tx: Connection, asked: _Fetched, known: Sequence[KnownWindow], pace: Pace, now: int
+    tx: Connection, asked: _Fetched, known: Sequence[KnownWindow], pace: Intervals, now: int
 ) -> Outcome:
     """What an answer means for its account: what is stored, and when it is asked next."""
     found, answer = asked.account, asked.answer

@@ -10,7 +10,7 @@ from quota_web.store.models import event
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LoggedEvent:
     at: int
     kind: str
     actor: str
@@ -40,13 +40,13 @@ def add(
     )
 
 
-def newest(conn: Connection, limit: int = 50) -> list[Event]:
+def newest(conn: Connection, limit: int = 50) -> list[LoggedEvent]:
     rows = conn.execute(
         select(event.c.at, event.c.kind, event.c.actor, event.c.account_id, event.c.data)
         .order_by(event.c.id.desc())
         .limit(limit)
     )
     return [
-        Event(row.at, row.kind, row.actor, row.account_id, json.loads(row.data or "{}"))
+        LoggedEvent(row.at, row.kind, row.actor, row.account_id, json.loads(row.data or "{}"))
         for row in rows
     ]

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quota_web.core import policy
-from quota_web.core.policy import Pace
+from quota_web.core.policy import Intervals
 from quota_web.core.quota import NOT_BLOCKED, Block, Status
 
 NOW = 1_795_262_400
-PACE = Pace(idle=3_600, active=300)
+PACE = Intervals(idle=3_600, active=300)
 IDS = range(1, 200)
 
 
@@ -48,7 +48,7 @@ def test_an_account_is_in_use_for_half_an_hour_after_it_rose(rose_at, seconds):
 
 
 def test_the_active_interval_is_never_longer_than_the_idle_one():
-    assert policy.interval(Pace(idle=60, active=300), [NOW], NOW) == 60
+    assert policy.interval(Intervals(idle=60, active=300), [NOW], NOW) == 60
 
 
 def test_a_reset_that_comes_first_is_looked_at_when_it_is_due():
@@ -66,7 +66,7 @@ def test_a_reset_in_the_past_changes_nothing():
 
 
 def test_an_exhausted_account_is_asked_after_its_reset():
-    for pace in (PACE, Pace(60, 60)):
+    for pace in (PACE, Intervals(60, 60)):
         found = [next_due(i, pace, block=Block(True, NOW + 1_700))[1] for i in IDS]
 
         assert all(NOW + 1_705 <= at < NOW + 1_735 for at in found)
@@ -77,7 +77,7 @@ def test_an_account_exhausted_for_days_is_asked_at_the_idle_interval_but_not_eve
     idle, wait
 ):
     block = Block(True, NOW + 400_000)
-    found = [next_due(i, Pace(idle, 300), block=block)[1] - NOW for i in IDS]
+    found = [next_due(i, Intervals(idle, 300), block=block)[1] - NOW for i in IDS]
 
     assert min(found) == wait
     assert wait < max(found) <= wait * 1.1
@@ -163,7 +163,7 @@ def test_a_jitter_stays_within_a_tenth(account_id, seconds, now):
 
 @given(
     st.integers(1, 1000),
-    st.builds(Pace, st.integers(1, 10_000), st.integers(1, 10_000)),
+    st.builds(Intervals, st.integers(1, 10_000), st.integers(1, 10_000)),
     st.lists(st.none() | st.integers(NOW - 9_999, NOW + 9_999)),
     st.lists(st.none() | st.integers(NOW - 9_999, NOW + 9_999)),
     st.booleans(),

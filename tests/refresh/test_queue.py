@@ -7,14 +7,14 @@ import pytest
 from quota_web import store
 from quota_web.core import policy
 from quota_web.core.faults import Fault
-from quota_web.core.policy import Pace
+from quota_web.core.policy import Intervals
 from quota_web.core.quota import NOT_BLOCKED, Block, Status
 from quota_web.refresh import queue
 from quota_web.store.accounts import DEMO, MANAGED, Scope
 from tests.browser import first_start
 from tests.fakes import NOW
 
-PACE = Pace(3_600, 300)
+PACE = Intervals(3_600, 300)
 YEAR = 31_536_000
 LASTS = 150
 
@@ -39,7 +39,7 @@ def add(name: str, origin: str = MANAGED, **columns: object) -> int:
     return account_id
 
 
-def due_at(now: int = NOW, pace: Pace = PACE, scope: Scope | None = None) -> list[str]:
+def due_at(now: int = NOW, pace: Intervals = PACE, scope: Scope | None = None) -> list[str]:
     return [a.name for a in queue.due_accounts(scope or Scope(), pace, LASTS, now).due]
 
 
@@ -159,14 +159,14 @@ def test_a_shorter_interval_holds_at_once(app):
     add("alice", attempted_at=NOW - 100, next_due_at=NOW + 3_500)
 
     assert due_at() == []
-    assert due_at(pace=Pace(60, 60)) == ["alice"]
+    assert due_at(pace=Intervals(60, 60)) == ["alice"]
 
 
 def test_exhausted_accounts_wait_half_an_hour_unless_the_cache_is_skipped(app):
     add("bob", attempted_at=NOW - 1_000, next_due_at=NOW + 800, interval_s=60)
 
-    assert due_at(pace=Pace(60, 60)) == []
-    assert due_at(pace=Pace(60, 60, skip_cache=True)) == ["bob"]
+    assert due_at(pace=Intervals(60, 60)) == []
+    assert due_at(pace=Intervals(60, 60, skip_cache=True)) == ["bob"]
 
 
 def test_who_was_left_alone_until_a_reset_far_ahead_is_asked_at_the_idle_interval(app):
@@ -178,9 +178,9 @@ def test_who_was_left_alone_until_a_reset_far_ahead_is_asked_at_the_idle_interva
 
 def test_skipping_the_cache_asks_the_exhausted_like_the_others():
     block = Block(True, NOW + 80_000)
-    quick = Pace(60, 60)
+    quick = Intervals(60, 60)
     waits = policy.after_success(1, quick, [], [], block, NOW)[1]
-    skips = policy.after_success(1, Pace(60, 60, skip_cache=True), [], [], block, NOW)[1]
+    skips = policy.after_success(1, Intervals(60, 60, skip_cache=True), [], [], block, NOW)[1]
 
     assert waits >= NOW + policy.EXHAUSTED_LEAST
     assert skips == policy.after_success(1, quick, [], [], NOT_BLOCKED, NOW)[1]
@@ -204,7 +204,7 @@ def test_the_pause_grows_with_the_number_that_failed():
 
 
 def test_the_pause_is_not_longer_than_the_interval():
-    assert policy.host_pause(failed(*range(20)), Pace(100, 100), NOW)[1] == NOW + 100
+    assert policy.host_pause(failed(*range(20)), Intervals(100, 100), NOW)[1] == NOW + 100
 
 
 def test_one_answer_ends_it():

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from quota_web import store
 from quota_web.accounts import account_service
 from quota_web.codex import auth_file
-from quota_web.core.policy import Pace
+from quota_web.core.policy import Intervals
 from quota_web.core.quota import NETWORK, Status
 from quota_web.refresh import refresh_service, worker
 from quota_web.refresh.worker import CLAIM_LASTS
@@ -447,7 +447,7 @@ def test_an_account_that_rises_is_asked_more_often(installation, codex):
     )
     intervals = []
     for _ in range(3):
-        installation.refresh(pace=Pace(3_600, 300))
+        installation.refresh(pace=Intervals(3_600, 300))
         intervals.append(installation.account("alice").interval_s)
         installation.now += 1_801
 
