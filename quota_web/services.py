@@ -1,5 +1,5 @@
-"""What doors hand to acts: settings, the sealer of tokens, the upstream's client, and a database
-that is up to date.
+"""What commands and requests need: settings, the cipher for tokens, the client of the upstream, and
+a database that is up to date.
 """
 
 import threading
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """One app's surroundings. Nothing is opened, read or connected to before it is asked for."""
+    """What one app needs. Nothing is opened, read or connected to before its first use."""
 
     def __init__(self, settings: Settings, client: "UsageClient | None" = None) -> None:
         self.settings = settings
@@ -34,14 +34,14 @@ class Services:
         self.began_at: int | None = None
         self._client = client
         self._is_ready = False
-        #: Tells a restore that this process uses the database.
+        #: Shows a restore that this process uses the database.
         self._presence: DatabaseLock | None = None
         self._lock = threading.Lock()
 
     @property
     def scope(self) -> Scope:
-        """The accounts that this app looks after: all of them, unless a folder was named; then that
-        folder's and the managed ones.
+        """The accounts that this app refreshes and shows: all of them, unless a folder was named;
+        then that folder's and the managed ones.
         """
         return Scope(
             folder=self.settings.account_dir if self.settings.account_dir_named else None,
@@ -58,8 +58,8 @@ class Services:
 
     @property
     def presence(self) -> DatabaseLock | None:
-        """What says to others that this process uses the SQLite file, once it is ready; None for a
-        server.
+        """The lock that shows other processes that this one uses the SQLite file; None before
+        `ready`, and for PostgreSQL.
         """
         return self._presence
 
@@ -75,10 +75,7 @@ class Services:
             presence.leave()
 
     def end(self) -> None:
-        """Let nothing more be sent, and cut what is under way.
-
-        What has been answered is still stored.
-        """
+        """Send nothing more, and cut requests under way; responses that came are still stored."""
         self.stop.set()
         with self._lock:
             client = self._client
@@ -98,7 +95,7 @@ def init_app(app: Flask, client: "UsageClient | None" = None) -> None:
 
 
 def services() -> Services:
-    """The present app's world."""
+    """The services of the current app."""
     return cast(Services, current_app.extensions["quota_services"])
 
 

@@ -18,10 +18,10 @@ from quota_web.codex.auth_file import Credentials, Entry
 from quota_web.core import labels, logins, names
 from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused
 from quota_web.core.faults import Fault
+from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.store.accounts import Account
 from quota_web.store.encryption import TokenCipher
 
-MAX_FILE = 2 * 1024 * 1024
 #: Of so many entries without a token one line says how many they are.
 MOST_EMPTY = 3
 
@@ -57,8 +57,8 @@ def read_input(file: Path | None, standard_input: BinaryIO) -> bytes:
     """The bytes of *file*, or of standard input for None or `-`."""
     if file is not None and str(file) != "-":
         return _read(file)
-    raw = standard_input.read(MAX_FILE + 1)
-    if len(raw) > MAX_FILE:
+    raw = standard_input.read(MAX_CREDENTIALS + 1)
+    if len(raw) > MAX_CREDENTIALS:
         raise BadInput("auth_json", "the input is larger than 2 MiB")
     return raw
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.core.errors import TooManyTries
+from quota_web.core.limits import CLOCK_SKEW_S
 
 MINUTE, HOUR = 60, 3600
 PER_MINUTE = 5
@@ -25,8 +26,6 @@ ALL_PER_HOUR = 100
 KNOWN_FOR_S, MOST_KNOWN = 90 * 86_400, 20
 #: What fits the column.
 MAX_POT = 64
-#: How far clocks of hosts that share a database may differ.
-CLOCK_SLACK_S = 60
 
 
 def check(address: str | None, now: int, own: str | None = None) -> bool:
@@ -62,7 +61,7 @@ def forget_old(now: int) -> None:
 
 
 def _forget_old(conn: Connection, now: int) -> None:
-    store.auth.forget_failures(conn, before=now - HOUR, after=now + CLOCK_SLACK_S)
+    store.auth.forget_failures(conn, before=now - HOUR, after=now + CLOCK_SKEW_S)
 
 
 def remember(conn: Connection, address: str | None, now: int) -> None:

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from quota_web.codex import auth_formats, auth_text, entry_credentials, jwt
 from quota_web.codex.auth_formats import Found, JsonObject, first_text
-from quota_web.codex.auth_text import MAX_ENTRIES, MAX_FILE
+from quota_web.codex.auth_text import MAX_ENTRIES
 from quota_web.codex.entry_credentials import MAX_TOKEN, Credentials, refused
 from quota_web.codex.json_guard import JsonRefused, size_in_words
 from quota_web.codex.text import clean
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
+from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.core.logins import may_be_same
 from quota_web.core.secret import Secret
 
@@ -106,7 +107,7 @@ def read_file(path: Path) -> bytes:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise refused("file_unreadable", "not a regular file")
-            raw = file.read(MAX_FILE + 1)
+            raw = file.read(MAX_CREDENTIALS + 1)
     except FileNotFoundError:
         raise CredentialsRefused(Fault("file_gone")) from None
     except IsADirectoryError:
@@ -118,8 +119,8 @@ def read_file(path: Path) -> bytes:
             else "not a usable file name"
         )
         raise refused("file_unreadable", words) from None
-    if len(raw) > MAX_FILE:
-        raise refused("file_unreadable", f"larger than {size_in_words(MAX_FILE)}")
+    if len(raw) > MAX_CREDENTIALS:
+        raise refused("file_unreadable", f"larger than {size_in_words(MAX_CREDENTIALS)}")
     return raw
 
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from quota_web.codex.auth_text import MAX_FILE, is_bare_token, is_refresh_token
+from quota_web.codex.auth_text import is_bare_token, is_refresh_token
 from quota_web.codex.json_guard import BrokenPart, JsonRefused, load_json
 from quota_web.codex.text import clean
+from quota_web.core.limits import MAX_CREDENTIALS
 
 MAX_DEPTH = 8
 #: More objects than a thousand accounts have in any known shape.
@@ -257,7 +258,7 @@ class _Walk:
         if text[:1] not in ("{", "["):
             return []
         try:
-            inner = load_json(text.encode("utf-8", "surrogatepass"), MAX_FILE)
+            inner = load_json(text.encode("utf-8", "surrogatepass"), MAX_CREDENTIALS)
         except JsonRefused:
             is_sign = any(f'"{name}"' in text for name in (*ACCESS[:2], *REFRESH[:2]))
             return [Found(problem="a text in it is cut or no JSON")] if is_sign else []

@@ -15,8 +15,8 @@ from quota_web.codex.json_guard import (
     load_text,
     sequence,
 )
+from quota_web.core.limits import MAX_CREDENTIALS
 
-MAX_FILE = 2 << 20
 MAX_ENTRIES = 1000
 _REFRESH_PREFIXES = ("rt_", "rt.", "oaistb_rt_")
 _BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
@@ -32,10 +32,10 @@ def documents(raw: bytes, *, whole: bool = False) -> list[object]:
     With *whole* a broken part refuses all of it. Raises JsonRefused.
     """
     try:
-        return [load_json(raw, MAX_FILE)]
+        return [load_json(raw, MAX_CREDENTIALS)]
     except JsonRefused as error:
         refused = error
-    text = load_text(raw, MAX_FILE)
+    text = load_text(raw, MAX_CREDENTIALS)
     found = _lines(text) or _parts(text)
     broken = [isinstance(part, BrokenPart) for part in found]
     if all(broken) or (whole and any(broken)):
@@ -66,7 +66,7 @@ def _line(line: str, number: int) -> object:
     others.
     """
     try:
-        return load_json(line.encode("utf-8"), MAX_FILE)
+        return load_json(line.encode("utf-8"), MAX_CREDENTIALS)
     except JsonRefused:
         return BrokenPart(number)
 

@@ -1,4 +1,4 @@
-"""Sends one HTTP request and reads its response: within a deadline, up to a size, with nothing kept.
+"""Sends one HTTP request and reads its response, within a deadline and up to a size.
 
 requests' adapter is used without a `Session`: that one keeps cookies, reads `.netrc` and the
 environment, and reads the whole body of a redirect that it does not follow. TLS is always verified.

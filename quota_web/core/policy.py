@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 
+from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.quota import Block, Status
 
 #: An account counts as in use this long after its used percent last rose.
@@ -28,11 +29,6 @@ ADDRESS_BLOCK = 900
 #: all: one account at a time looks whether it is back.
 HOST_DOWN_AFTER = 3
 HOST_PAUSE_FIRST, HOST_PAUSE_LAST = 60, 900
-#: A clock that shows an earlier date has not been set; nothing it says about tokens and resets can
-#: be believed.
-CLOCK_IS_SET_FROM = 1_767_225_600  # 2026-01-01T00:00:00Z
-#: How far the clocks of two hosts that share a database may differ without meaning anything.
-CLOCK_SLACK = 60
 #: A spread of ±10 % keeps accounts with equal intervals apart.
 JITTER = 0.1
 
@@ -152,7 +148,7 @@ def longest_wait(pace: Intervals) -> int:
     """No due time that we set is further ahead than this; one that is comes from a clock that has
     been put back since.
     """
-    return longest_ordinary(max(RETRY_AFTER_MOST, BACKOFF_FORBIDDEN_LAST, pace.idle)) + CLOCK_SLACK
+    return longest_ordinary(max(RETRY_AFTER_MOST, BACKOFF_FORBIDDEN_LAST, pace.idle)) + CLOCK_SKEW_S
 
 
 def longest_ordinary(interval_s: int) -> int:

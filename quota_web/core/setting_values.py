@@ -82,7 +82,7 @@ def networks(value: str) -> tuple[Network, ...]:
 
 
 def hosts(value: str) -> tuple[str, ...]:
-    """Host names in lower case, separated by commas or spaces; one with a leading dot is a domain."""
+    """Host names, separated by commas or spaces; one with a leading dot is a domain."""
     hosts = tuple(part.lower().rstrip(".") for part in _parts(value))
     if not all(re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host) for host in hosts):
         raise ValueError("no host name")

@@ -16,12 +16,11 @@ from quota_web.codex.client import Probe, UsageClient
 from quota_web.config import PROJECT, USAGE_URL, Settings
 from quota_web.core import times
 from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
+from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.names import FILE_SUFFIX
 from quota_web.core.quota import Status
 from quota_web.store.encryption import KEY_FILE, TokenCipher
 
-#: Before this the program did not exist: a clock that says so is wrong. 2026-01-01.
-EARLIEST = 1_767_225_600
 #: How far the clock may be from the upstream's, in seconds, before it is worth a word and before
 #: tokens are misjudged.
 CLOCK_OFF, CLOCK_WRONG = 60, 300
@@ -282,7 +281,7 @@ def _account_folder(settings: Settings) -> Finding:
 
 def _clock(now: int) -> Finding:
     said = times.iso_text(now)
-    if now < EARLIEST:
+    if now < FIRST_BELIEVABLE:
         return Finding(
             "clock",
             Level.BAD,

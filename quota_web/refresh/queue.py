@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from quota_web import store
 from quota_web.core import policy
+from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.policy import Intervals
 from quota_web.core.quota import Status
 from quota_web.store.accounts import DEMO, Account, Scope
@@ -116,7 +117,7 @@ def _waits_too_long(found: Account, due_at: int, pace: Intervals, now: int) -> b
         return True
     if attempted_at is None:
         return False
-    if attempted_at > now + policy.CLOCK_SLACK:
+    if attempted_at > now + CLOCK_SKEW_S:
         return True
     bound, is_slower = pace.idle, interval_s > pace.idle
     if due_at > attempted_at + policy.longest_ordinary(interval_s):

@@ -26,8 +26,9 @@ from typing import Any
 
 from flask import Flask
 
-from quota_web.core import clock, policy, times
+from quota_web.core import clock, times
 from quota_web.core.errors import QuotaError
+from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import Status
 from quota_web.refresh.housekeeping import Chores, Housekeeping
 from quota_web.refresh.queue import DueAccounts
@@ -186,7 +187,7 @@ class Schedule:
             return "the service is stopping"
         if silent_s > DEAD_AFTER * self._tick_s:
             return f"the schedule has not ticked for {silent_s:.0f} s"
-        if clock.now() < policy.CLOCK_IS_SET_FROM:
+        if clock.now() < FIRST_BELIEVABLE:
             return f"the clock of this machine says {times.iso(clock.now())}"
         with self._changed:
             lasting = [text for times_seen, text in self._troubles.values() if times_seen > 1]

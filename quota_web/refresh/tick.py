@@ -12,7 +12,8 @@ from pathlib import Path
 
 from quota_web import store
 from quota_web.accounts import folder_sync
-from quota_web.core import clock, faults, policy, times
+from quota_web.core import clock, faults, times
+from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import context, queue, refresh_service, worker
 from quota_web.refresh.queue import DueAccounts
@@ -79,7 +80,7 @@ class Tick:
             self.look_closely()
         now, version = clock.now(), _version()
         is_quiet = version == self._seen_version and self._seen_at <= now < self._quiet_until
-        if is_quiet or now < policy.CLOCK_IS_SET_FROM:
+        if is_quiet or now < FIRST_BELIEVABLE:
             return DueAccounts((), (), 0, 0, now)
         found = queue.due_accounts(self._world.scope, self._context().pace, worker.CLAIM_LASTS, now)
         self._seen_version, self._seen_at, self._quiet_until = version, now, found.quiet_until

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from quota_web.core import faults, logins, names
 from quota_web.core.errors import AccountExists, AccountNotFound, Outdated
 from quota_web.core.faults import Fault
+from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.logins import Login
 from quota_web.core.quota import Status
 from quota_web.store.models import account, credential, event, site_state
@@ -24,9 +25,6 @@ FOLLOWED = "followed"
 MANAGED = "managed"
 #: Invented, without credentials: nothing is ever sent for it.
 DEMO = "demo"
-#: By how many seconds the clocks of hosts that share a database may differ: a claim that seems to
-#: come from so near a future counts.
-CLOCKS_DIFFER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Account:
         return (
             self.claim_id is not None
             and self.claimed_at is not None
-            and -CLOCKS_DIFFER <= now - self.claimed_at < lasts
+            and -CLOCK_SKEW_S <= now - self.claimed_at < lasts
         )
 
 
@@ -442,7 +440,7 @@ def count(conn: Connection) -> int:
 def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: int) -> list[int]:
     """Claim accounts for this run and return those that were free.
 
-    A claim counts while −CLOCKS_DIFFER ≤ now − claimed_at < *lasts*; one from a future that a clock
+    A claim counts while −CLOCK_SKEW_S ≤ now − claimed_at < *lasts*; one from a future that a clock
     jump took back does not.
     """
     return list(
@@ -454,7 +452,7 @@ def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: 
 
 def _span(now: int, lasts: int) -> dict[str, int]:
     """Claims from after `since` until `until` count."""
-    return {"since": now - lasts, "until": now + CLOCKS_DIFFER}
+    return {"since": now - lasts, "until": now + CLOCK_SKEW_S}
 
 
 def _claim() -> Any:

@@ -24,6 +24,7 @@ from quota_web.accounts.account_service import Saved
 from quota_web.accounts.importing import Planned
 from quota_web.core import clock, names
 from quota_web.core.errors import BadInput
+from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import account_detail, results_json
 from quota_web.reports.account_detail import Listed
@@ -33,7 +34,6 @@ from quota_web.web.accounts import credentials, history_size
 from quota_web.web.errors import answer, wants_json
 
 blueprint = Blueprint("auth", __name__)
-MAX_UPLOAD = 2 * 1024 * 1024
 
 
 def init_app(app: Flask) -> None:
@@ -113,7 +113,7 @@ def _form(
             "account_id": told.chatgpt_account_id,
         }
     return render_template(
-        "auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_UPLOAD
+        "auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_CREDENTIALS
     )
 
 
@@ -251,12 +251,14 @@ def _wake() -> None:
 def _typed() -> AccountForm:
     form = request.form
     files = tuple(
-        (f.filename or "", f.read(MAX_UPLOAD + 1))
+        (f.filename or "", f.read(MAX_CREDENTIALS + 1))
         for f in request.files.getlist("auth_json")
         if f.filename
     )
     pasted = form.get("auth_json", "")
-    if any(len(content) > MAX_UPLOAD for content in (pasted, *(content for _, content in files))):
+    if any(
+        len(content) > MAX_CREDENTIALS for content in (pasted, *(content for _, content in files))
+    ):
         raise RequestEntityTooLarge
     return AccountForm(
         name=form.get("name", "").strip(),

@@ -22,6 +22,7 @@ from quota_web.auth.login import LoginContext
 from quota_web.auth.passwords import COST
 from quota_web.core import clock
 from quota_web.core.errors import QuotaError
+from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.web import hosts, known, origins, proxy, scopes, sessions
@@ -41,7 +42,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-MAX_BODY = 2 * 1024 * 1024
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
 FORM_MARGIN = 64 * 1024
 #: Which endpoints are sent files; all other forms are a few words, and reading a large one would be
@@ -55,8 +55,8 @@ _SIGNED_IN, _EPOCH, _SEEN = "signed_in", "epoch", "seen"
 
 def init_app(app: Flask) -> None:
     app.config.update(
-        MAX_CONTENT_LENGTH=MAX_BODY + FORM_MARGIN,
-        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        MAX_CONTENT_LENGTH=MAX_CREDENTIALS + FORM_MARGIN,
+        MAX_FORM_MEMORY_SIZE=MAX_CREDENTIALS,
         MAX_FORM_PARTS=50,
         # We ask for the token ourselves, after looking who asks; it holds as long as its session.
         # The Origin is checked here, too.

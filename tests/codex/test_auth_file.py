@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import MAX_TOKEN, Credentials
-from quota_web.codex.auth_text import MAX_FILE
 from quota_web.core.errors import CredentialsRefused
+from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.core.secret import Secret
 from tests.fakes import NOW, auth_document, make_jwt
 from tests.installation import wait_until
@@ -373,10 +373,10 @@ def test_suggested_names_are_fit_for_an_account(name, suggested):
 
 def test_read_file_follows_links_and_reads_no_more_than_it_may(tmp_path):
     file, link = tmp_path / "a.auth.json", tmp_path / "link"
-    file.write_bytes(b"x" * (MAX_FILE))
+    file.write_bytes(b"x" * (MAX_CREDENTIALS))
     link.symlink_to(file)
 
-    assert len(auth_file.read_file(link)) == MAX_FILE
+    assert len(auth_file.read_file(link)) == MAX_CREDENTIALS
     with open(file, "ab") as more:
         more.truncate(1 << 34)
     assert (
