@@ -20,6 +20,7 @@ from quota_web.store.models import (
     account,
     account_fact,
     attempt,
+    forecast,
     limit_window,
     reading,
     rollup,
@@ -230,6 +231,7 @@ def _remove_one(conn: Connection) -> bool:
     )
     conn.execute(delete(reading).where(reading.c.window_id.in_(windows)))
     conn.execute(delete(rollup).where(rollup.c.span.in_(SPANS), rollup.c.window_id.in_(windows)))
+    conn.execute(delete(forecast).where(forecast.c.window_id.in_(windows)))
     for table in (limit_window, account_fact, attempt):
         conn.execute(delete(table).where(table.c.account_id == found))
     conn.execute(delete(account).where(account.c.id == found))

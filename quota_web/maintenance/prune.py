@@ -18,6 +18,7 @@ from quota_web.store.models import (
     account_fact,
     attempt,
     credential,
+    forecast,
     limit_window,
     reading,
     rollup,
@@ -175,6 +176,7 @@ def _drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
     gone = _drop_attempts_where(conn, account_id, true(), limit)
     if gone:
         return gone
+    conn.execute(forecast.delete().where(forecast.c.window_id.in_(windows)))
     for table in (account_fact, limit_window, credential):
         gone += int(conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount)
     return gone + int(conn.execute(account.delete().where(account.c.id == account_id)).rowcount)

@@ -14,6 +14,7 @@ from quota_web.store import (
     encryption,
     events,
     filesystem,
+    forecasts,
     health,
     history,
     leftovers,
@@ -23,6 +24,7 @@ from quota_web.store import (
     rollups,
     schema,
     site_state,
+    window_readings,
     windows,
 )
 
@@ -36,6 +38,7 @@ __all__ = [
     "encryption",
     "events",
     "filesystem",
+    "forecasts",
     "health",
     "history",
     "leftovers",
@@ -45,5 +48,6 @@ __all__ = [
     "rollups",
     "schema",
     "site_state",
+    "window_readings",
     "windows",
 ]

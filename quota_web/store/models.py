@@ -174,6 +174,35 @@ attempt = Table(
     sqlite_with_rowid=False,
 )
 
+forecast = Table(
+    "forecast",
+    metadata,
+    #: 0 for what is said now; else the beginning (UTC) of the day whose first forecast is kept.
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("window_id", Integer, primary_key=True, autoincrement=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    #: The reading that it was made from.
+    Column("taken_at", BigInteger, nullable=False),
+    Column("used_percent", Float, nullable=False),
+    Column("resets_at", BigInteger),
+    #: Before the reset; NULL where the state says why there is none.
+    Column("run_out_probability", Float),
+    #: JSON: what `store.forecasts.StoredForecast` holds beside.
+    Column("data", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+account_choice = Table(
+    "account_choice",
+    metadata,
+    #: Always 1: there is one choice.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    #: JSON: a list of [account id, reasons], the account to use first.
+    Column("ranked", Text, nullable=False),
+)
+
 event = Table(
     "event",
     metadata,

@@ -65,6 +65,18 @@ def _rows(
     return (conn.execute(everything) if ids is None else conn.execute(chosen, {"ids": ids})).all()
 
 
+def plan_since(conn: Connection, account_ids: Sequence[int]) -> dict[int, int]:
+    """From when on answers have named the plan that they name now, by account id."""
+    f = account_fact.c
+    query = select(f.account_id, f.since, f.plan).where(f.account_id.in_(list(account_ids)))
+    plans: dict[int, str | None] = {}
+    since: dict[int, int] = {}
+    for account_id, at, plan in conn.execute(query.order_by(f.account_id, f.since)):
+        if account_id not in plans or plans[account_id] != plan:
+            plans[account_id], since[account_id] = plan, at
+    return since
+
+
 @lru_cache(maxsize=256)
 def _facts_of(said: tuple[Any, ...]) -> Facts:
     plan, allowed, limit_reached, reached_type, spend_reached, credits, reset_credits, models = said

@@ -20,7 +20,7 @@ from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew, KeyMi
 from quota_web.services import Services, services
 from tests.installation import Installation, open_installation
 
-SERIES = {"reading", "rollup", "account_fact", "attempt"}
+SERIES = {"reading", "rollup", "account_fact", "attempt", "forecast"}
 
 
 def migrate(installation: Installation, *arguments: str) -> str:
