@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     store.database.init_app(app)
     services.init_app(app)
     hooks.init_app(app)
+    _add_hooks(app)
     quota.init_app(app)
     if pages:
         _add_schedule(app)
@@ -58,6 +59,17 @@ def chores() -> "Chores":
     from quota_web.refresh.housekeeping import Chores
 
     return Chores(prune.purge_deleted, prune.prune, throttle.forget_old)
+
+
+def _add_hooks(app: Flask) -> None:
+    """What follows a refresh. Loaded when it comes to that: most commands refresh nothing."""
+
+    def forecast() -> None:
+        from quota_web.foresight import forecast_pass
+
+        forecast_pass.after_refresh()
+
+    app.extensions[hooks.EXTENSION].on_finished.append(forecast)
 
 
 def _add_pages(app: Flask) -> None:

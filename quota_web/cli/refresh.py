@@ -12,7 +12,7 @@ from quota_web.cli.progress import ProgressBar
 from quota_web.core import clock, faults, names, ranking
 from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import CACHE, NETWORK, Status
-from quota_web.refresh import context, refresh_service
+from quota_web.refresh import context, hooks, refresh_service
 from quota_web.refresh.refresh_service import RefreshResult
 from quota_web.reports import overview, results_json, state_file
 from quota_web.reports.overview import AccountView, Overview
@@ -73,6 +73,7 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
             print(results_json.text(_overview(services, wanted.scope)))
         return max(status, output.UNUSABLE)
     found = _refreshed(services, wanted, chosen)
+    hooks.hooks().finished()
     _print(services, wanted, found)
     for error in missing:
         output.print_error(

@@ -64,6 +64,17 @@ def order(
     return (GROUPS.index(group), is_failing(status), *numbers, names.fold(name))
 
 
+def placed(order: Order, place: int | None, is_stale: bool) -> tuple[object, ...]:
+    """Sorts like *order*, usable accounts by their *place* in the order of use first.
+
+    Behind those of the same kind stand those without a place, and those that are stale: what is
+    left of them is unknown.
+    """
+    if order[0] != GROUPS.index(Group.USABLE):
+        return (order[0], order[1], False, 0.0, *order[2:])
+    return (order[0], order[1], is_stale, _or_last(place), *order[2:])
+
+
 def _by_what_is_left(windows: Sequence[Reading]) -> tuple[float, float, float, float]:
     """Five-hour left (most first), then weekly, then the sooner reset.
 

@@ -39,6 +39,14 @@ def short(at: int, now: int, zone: tzinfo | None) -> str:
     return moment.strftime("%a %H:%M" if 0 < days < 7 else "%Y-%m-%d %H:%M")
 
 
+def day_and_minute(at: int, now: int, zone: tzinfo | None) -> str:
+    """`16:40` today, else `Tue 24 Nov 20:54`."""
+    moment = _in_zone(at, zone)
+    if moment.date() == _in_zone(now, zone).date():
+        return moment.strftime("%H:%M")
+    return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
+
+
 def _in_zone(at: int, zone: tzinfo | None) -> datetime:
     try:
         return datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()

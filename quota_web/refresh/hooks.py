@@ -1,4 +1,4 @@
-"""Three points at which other rooms take part in a refresh; the factory fills them.
+"""Points at which other rooms take part in a refresh; the factory fills them.
 
 A hook that fails is logged and left out: the readings are stored all the same.
 """
@@ -34,6 +34,7 @@ class Recorded:
 
 RecordingHook = Callable[[Connection, Sequence[Recorded]], None]
 RecordedHook = Callable[[Sequence[Recorded]], None]
+FinishedHook = Callable[[], None]
 RefusedHook = Callable[[Account, Fault], EncryptedCredential | None]
 
 
@@ -45,6 +46,8 @@ class Hooks:
     on_recording: list[RecordingHook] = field(default_factory=list)
     #: After that transaction was committed, in the thread that waits for results.
     on_recorded: list[RecordedHook] = field(default_factory=list)
+    #: After a whole refresh by the schedule or a command, and once a minute; never in a request.
+    on_finished: list[FinishedHook] = field(default_factory=list)
     #: Where the upstream refused a token or it has run out: new credentials, with which the
     #: request is sent once more, or None. In a thread of the pool that has neither a transaction
     #: nor an app context; several threads call it at the same time.
@@ -71,6 +74,14 @@ class Hooks:
                 hook(recorded)
             except Exception:
                 logger.exception("a hook after the recording failed")
+
+    def finished(self) -> None:
+        """Call the hooks that follow a whole refresh."""
+        for hook in self.on_finished:
+            try:
+                hook()
+            except Exception:
+                logger.exception("a hook after the refresh failed")
 
     def refused(self, account: Account, fault: Fault) -> EncryptedCredential | None:
         """New credentials for an account whose token was refused, where there are any."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from quota_web import store
 from quota_web.core import clock
+from quota_web.refresh import hooks
 
 HOURLY_S = 3_600.0
 DAY = 86_400
@@ -60,9 +61,10 @@ class Housekeeping:
         self._steady_rounds = 0
 
     def work(self, now: int, stop: threading.Event) -> None:
-        """Do what there is to do, until *stop*: deleted accounts' history at once, the rest
-        hourly.
+        """Do what there is to do, until *stop*: what follows a refresh and deleted accounts'
+        history at once, the rest hourly.
         """
+        hooks.hooks().finished()
         self._chores.purge_deleted(stop.is_set)
         if clock.monotonic() - self._hourly_at < HOURLY_S or stop.is_set():
             return

@@ -15,7 +15,7 @@ from quota_web.accounts import folder_sync
 from quota_web.core import clock, faults, times
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
-from quota_web.refresh import context, queue, refresh_service, worker
+from quota_web.refresh import context, hooks, queue, refresh_service, worker
 from quota_web.refresh.queue import DueAccounts
 from quota_web.refresh.refresh_service import RefreshContext, RefreshResult
 from quota_web.services import Services
@@ -111,6 +111,7 @@ class Tick:
             if clock.monotonic() - written_at >= STATE_LAG_S:
                 self._write_state_file()
                 written_at, is_written = clock.monotonic(), True
+        hooks.hooks().finished()
         if not is_written:
             self._write_state_file()
 

@@ -83,13 +83,20 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
             store.windows.facts(conn, [found.id]),
         )
         failing = store.attempts.failing_since(conn, [found])
+        forecasts = store.forecasts.present(conn)
         sealed = store.accounts.credentials(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         everybody = store.accounts.list_all(conn, scope)
     twins = tuple(a.name for a in everybody if _is_twin(a, found))
     looks_like = lookalikes.marks(a.name for a in everybody).get(found.name)
     report = overview.account_view(
-        found, facts.get(found.id), known.get(found.id, []), failing.get(found.id), now, interval_s
+        found,
+        facts.get(found.id),
+        known.get(found.id, []),
+        failing.get(found.id),
+        now,
+        interval_s,
+        forecasts,
     )
     told = credential_state(found, sealed, look_into_file=True)
     return Details(report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like)
@@ -120,9 +127,16 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
             store.accounts.credentials(conn, ids),
         )
         failing = store.attempts.failing_since(conn, accounts)
+        forecasts = store.forecasts.present(conn)
     told = {
         a.id: overview.account_view(
-            a, facts.get(a.id), known.get(a.id, []), failing.get(a.id), now, interval_s
+            a,
+            facts.get(a.id),
+            known.get(a.id, []),
+            failing.get(a.id),
+            now,
+            interval_s,
+            forecasts,
         )
         for a in accounts
     }

@@ -16,6 +16,7 @@ from quota_web.core.faults import Fault
 from quota_web.core.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
 from quota_web.core.ranking import Group, Order
 from quota_web.store.accounts import Account, Scope
+from quota_web.store.forecasts import StoredChoice, StoredForecast
 from quota_web.store.site_state import SiteState
 from quota_web.store.windows import KnownWindow
 
@@ -46,6 +47,8 @@ class AccountView:
     #: The first attempt without a usable answer since the last one that had one; None where the
     #: last attempt was answered, or nothing was sent because nothing could come of it.
     failing_since: int | None = None
+    #: What is said of each window's future, by its key.
+    forecasts: Mapping[str, StoredForecast] = field(default_factory=dict)
 
     @property
     def is_failing(self) -> bool:
@@ -78,6 +81,8 @@ class Overview:
     flips_at: int | None
     #: Each account's place in the order of all, from 1, by its id.
     ranks: Mapping[int, int] = field(default_factory=dict)
+    #: The order of use as it is stored; None before it was first worked out.
+    choice: StoredChoice | None = None
 
     @property
     def counted(self) -> tuple[AccountView, ...]:
@@ -126,12 +131,25 @@ def _load(
         store.windows.facts(conn),
         store.attempts.failing_since(conn, accounts),
     )
+    forecasts, choice = store.forecasts.present(conn), store.forecasts.choice(conn)
     repeated = store.accounts.repeated(accounts)
     made = [
-        _report(a, facts.get(a.id), windows.get(a.id, []), failing.get(a.id), now, interval_s)
+        _report(
+            a,
+            facts.get(a.id),
+            windows.get(a.id, []),
+            failing.get(a.id),
+            now,
+            interval_s,
+            forecasts,
+        )
         for a in accounts
     ]
-    views = sorted((_marked(view, repeated) for view, _ in made), key=_order)
+    places = {r.account_id: place for place, r in enumerate(choice.ranked)} if choice else {}
+    views = sorted(
+        (_marked(view, repeated) for view, _ in made),
+        key=lambda view: ranking.placed(_order(view), places.get(view.account.id), view.stale),
+    )
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     return Overview(
         site=state,
@@ -139,6 +157,7 @@ def _load(
         next_refresh_at=min(due, default=None),
         flips_at=min((at for _, at in made if at is not None), default=None),
         ranks={view.account.id: place for place, view in enumerate(views, 1)},
+        choice=choice,
     )
 
 
@@ -172,9 +191,10 @@ def account_view(
     failing_since: int | None,
     now: int,
     interval_s: int,
+    forecasts: Mapping[int, StoredForecast] | None = None,
 ) -> AccountView:
-    """What is known of one account at *now*."""
-    return _report(account, facts, known, failing_since, now, interval_s)[0]
+    """What is known of one account at *now*; *forecasts* are those of windows, by id."""
+    return _report(account, facts, known, failing_since, now, interval_s, forecasts or {})[0]
 
 
 def _report(
@@ -184,6 +204,7 @@ def _report(
     failing_since: int | None,
     now: int,
     interval_s: int,
+    forecasts: Mapping[int, StoredForecast],
 ) -> tuple[AccountView, int | None]:
     """The report at *now*, and the moment at which it is another one by itself."""
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
@@ -203,6 +224,7 @@ def _report(
             account.status, block, validity is not None and now < validity.known_until
         ),
         failing_since=failing_since if ranking.is_failing(account.status) else None,
+        forecasts={w.reading.key: forecasts[w.id] for w in known if w.id in forecasts},
     )
     moments = [w.resets_at for w in windows if w.resets_at is not None]
     moments += [validity.stale_from, validity.known_until] if validity else []

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "config": ("core", "version"),
     "codex": ("core", "config"),
     "store": ("core", "config"),
-    "foresight": ("core", "store", "services"),
+    "foresight": ("core", "reports", "services", "store"),
     "services": EDGES,
     "accounts": ("services", *EDGES),
     "refresh": ("accounts", "services", *EDGES),

@@ -1,0 +1,39 @@
+"""When a window's forecast is made anew: a constant number of rules, pure."""
+
+from quota_web.store.forecasts import StoredForecast
+from quota_web.store.windows import KnownWindow
+
+#: Where the used percent moved, at most once in so many seconds; else as seldom as that.
+MOVED_S, UNMOVED_S = 300, 900
+#: A reset that moved by more is another one.
+SAME_RESET_S = 180
+
+
+def is_due(window: KnownWindow, before: StoredForecast | None, now: int, is_stale: bool) -> bool:
+    """Whether a forecast from *before* is to be made anew from the *window*'s last reading.
+
+    Time alone changes nothing where the reading is stale: it is not shown as fresh anyway.
+    """
+    if window.taken_at is None or window.gone_at is not None:
+        return False
+    if before is None or before.made_at > now:
+        return True
+    reading, age = window.reading, now - before.made_at
+    if reading.exhausted != (before.used_percent >= 100) or _has_reset(before, now):
+        return True
+    if window.taken_at == before.taken_at:
+        return not is_stale and age >= UNMOVED_S
+    moved = reading.used_percent != before.used_percent
+    moved = moved or _differ(reading.resets_at, before.resets_at)
+    return age >= (MOVED_S if moved else UNMOVED_S)
+
+
+def _has_reset(before: StoredForecast, now: int) -> bool:
+    """Whether a reset has come due since."""
+    return before.resets_at is not None and before.made_at < before.resets_at <= now
+
+
+def _differ(here: int | None, there: int | None) -> bool:
+    if here is None or there is None:
+        return here is not there
+    return abs(here - there) > SAME_RESET_S

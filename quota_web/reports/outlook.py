@@ -1,0 +1,97 @@
+"""What is said of the future at a moment: stored forecasts as far as they still hold, and which
+account is to be used next. Pure.
+
+Page, API and commands take both from here, so all of them say the same at one moment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from quota_web.core.quota import DAILY, FIVE_HOUR, MONTHLY, WEEKLY, Reading, is_own
+from quota_web.core.ranking import Group
+from quota_web.reports.overview import AccountView, Overview
+from quota_web.store.forecasts import StoredForecast
+
+#: The state of a forecast whose reading says nothing of now.
+STALE = "stale"
+#: The windows that a reason is about: what must last now, and what would expire.
+SHORT_ONES, LONG_ONES = (FIVE_HOUR, DAILY), (WEEKLY, MONTHLY)
+
+
+@dataclass(frozen=True, slots=True)
+class NextReason:
+    """Why an account is named, and the window that it is about."""
+
+    code: str
+    window: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Which account to use now."""
+
+    #: None while none is usable.
+    account: AccountView | None
+    reasons: tuple[NextReason, ...] = ()
+    #: The other usable ones, the next first.
+    then: tuple[AccountView, ...] = ()
+    #: While none is usable: when one is again, if that is known, and which.
+    until: int | None = None
+    waits_for: AccountView | None = None
+
+
+def forecast_of(view: AccountView, key: str) -> StoredForecast | None:
+    """What is said of a window of *view*; None where nothing was said yet.
+
+    Nothing is known of the future once the reading is stale; a reset that has passed makes it so.
+    """
+    said = view.forecasts.get(key)
+    if said is None or not view.stale:
+        return said
+    return replace(
+        said, state=STALE, run_out_probability=None, blocked_by=None, run_out_in=None, rest=None
+    )
+
+
+def forecasts_of(view: AccountView) -> dict[str, StoredForecast]:
+    """The same for each present window, in the windows' order."""
+    said = {w.key: forecast_of(view, w.key) for w in view.windows}
+    return {key: one for key, one in said.items() if one is not None}
+
+
+def tightest(view: AccountView) -> tuple[str, StoredForecast] | None:
+    """The account's own window that most likely runs out, with what is said of it."""
+    own = [(key, one) for key, one in forecasts_of(view).items() if is_own(key)]
+    return max(own, key=lambda pair: _danger(pair[1]), default=None)
+
+
+def _danger(said: StoredForecast) -> tuple[float, float]:
+    """By the chance; where none is said, by how far use is ahead of an even one."""
+    ahead = said.pace[0] - said.pace[1] if said.pace else -100.0
+    return (-1.0 if said.run_out_probability is None else said.run_out_probability, ahead)
+
+
+def next_of(seen: Overview) -> Next:
+    """Which account to use now, out of those that *seen* shows."""
+    usable = [a for a in seen.counted if a.group is Group.USABLE and not a.stale]
+    if usable:
+        return Next(usable[0], _reasons(seen, usable[0]), tuple(usable[1:]))
+    waiting = [a for a in seen.counted if a.group is Group.BLOCKED and a.block.until is not None]
+    soonest = min(waiting, key=lambda a: a.block.until or 0, default=None)
+    return Next(None, until=soonest.block.until if soonest else None, waits_for=soonest)
+
+
+def _reasons(seen: Overview, view: AccountView) -> tuple[NextReason, ...]:
+    ranked = seen.choice.ranked if seen.choice else ()
+    codes = next((r.reasons for r in ranked if r.account_id == view.account.id), ())
+    return tuple(NextReason(code, _about(view, code)) for code in codes)
+
+
+def _about(view: AccountView, code: str) -> Reading | None:
+    wanted = SHORT_ONES if code == "carries" else LONG_ONES
+    return _first(view.windows, wanted) or _first(view.windows, (*LONG_ONES, *SHORT_ONES))
+
+
+def _first(windows: Sequence[Reading], keys: Sequence[str]) -> Reading | None:
+    by_key = {w.key: w for w in windows}
+    return next((by_key[key] for key in keys if key in by_key), None)
