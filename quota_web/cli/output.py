@@ -26,6 +26,7 @@ from quota_web.core.quota import (
 )
 from quota_web.core.ranking import Group
 from quota_web.core.times import local, short
+from quota_web.reports import outlook
 from quota_web.reports.overview import AccountView
 
 #: Exit statuses of commands; of several the highest wins.
@@ -36,6 +37,10 @@ HEADER = ("account", "five_hour%", "weekly%", "weekly_reset", "source")
 _NUMBERS = frozenset({"five_hour%", "weekly%"})
 #: No column of times is narrower than one with a time in it.
 _LEAST = {"weekly_reset": 23}
+#: Columns that stand there only where they say something.
+_OPTIONAL = frozenset({"other", "lasts"})
+#: States of a forecast that say whether a window lasts.
+_FORESEEN = frozenset({"forecast", "blocked_by"})
 
 
 def exit_status(fault: Fault | None) -> int:
@@ -57,12 +62,27 @@ def status_table(
     now: int,
     zone: tzinfo | None,
 ) -> list[str]:
-    """The same with what can be made of each account, and what it has beside the two windows."""
-    rows = [[*_row(r, zone), state(r, now, zone), other(r, now, zone)] for r in reports]
-    header = [*HEADER, "state", "other"]
-    if not any(row[-1] for row in rows):
-        header, rows = header[:-1], [row[:-1] for row in rows]
-    return _lines(header, rows)
+    """The same with what can be made of each account, what it has beside the two windows, and
+    whether these last; the last two only where there is something to say.
+    """
+    rows = [[*_row(r, zone), state(r, now, zone), other(r, now, zone), lasts(r)] for r in reports]
+    header = [*HEADER, "state", "other", "lasts"]
+    shown = [
+        i for i, title in enumerate(header) if title not in _OPTIONAL or any(r[i] for r in rows)
+    ]
+    return _lines([header[i] for i in shown], [[row[i] for i in shown] for row in rows])
+
+
+def lasts(report: AccountView) -> str:
+    """Whether the window that most likely runs out lasts: `weekly probably (20 % runs out)`."""
+    found = outlook.tightest(report)
+    if found is None or found[1].state not in _FORESEEN:
+        return ""
+    # Loaded where there is something to say: most commands have nothing.
+    from quota_web.reports import outlook_words
+
+    key, said = found
+    return f"{labels.window(key).lower()}: {outlook_words.in_cells(key, said, None).lasts}"
 
 
 def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

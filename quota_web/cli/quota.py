@@ -12,7 +12,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from quota_web.cli import accounts, auth, demo, maintenance
-from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
+from quota_web.core.errors import BadDatabase, BadInput, BadSetting, QuotaError
 from quota_web.services import services
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ACTOR = "command line"
 #: In which forms `status` prints.
-FORMATS = ("table", "oneline", "json")
+FORMATS_OF_BARS = ("waybar", "tmux", "starship")
+FORMATS = ("table", "oneline", "json", *FORMATS_OF_BARS)
 
 
 class QuotaGroup(AppGroup):
@@ -122,7 +123,7 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 )
 def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     """Show what is known, from the database; nothing is sent."""
-    from quota_web.cli import output
+    from quota_web.cli import bars, output
     from quota_web.core import clock
     from quota_web.reports import overview
 
@@ -130,7 +131,10 @@ def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     present.ready()
     seen = overview.load_overview(present.scope, clock.now(), present.settings.refresh_interval)
     chosen, missing = overview.pick(seen.accounts, names)
-    _print_status(seen.only(chosen[:most]), form, present.settings.timezone, bool(missing))
+    if form in FORMATS_OF_BARS:
+        print(bars.bar(form, chosen, most, clock.now(), present.settings.timezone))
+    else:
+        _print_status(seen.only(chosen[:most]), form, present.settings.timezone, bool(missing))
     for error in missing:
         output.print_error(str(error))
     sys.exit(output.UNUSABLE if missing else output.OK)
@@ -156,3 +160,51 @@ def _print_status(seen: "Overview", form: str, zone: tzinfo | None, is_missing: 
     for view in seen.accounts:
         if view.fault is not None:
             output.print_error(faults.line(view.account.name, view.fault, zone))
+
+
+@quota.command()
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the /api/forecast document.")
+def forecast(names: tuple[str, ...], as_json: bool) -> None:
+    """Show whether each window will last until its reset; nothing is sent."""
+    from quota_web.cli import foresight
+
+    sys.exit(foresight.forecast(services(), names, as_json))
+
+
+@quota.command("next")
+@click.option("--json", "as_json", is_flag=True, help="Print the /api/next document.")
+def next_account(as_json: bool) -> None:
+    """Name the account to use now, and why: `$(scripts/quota next | cut -f1)`.
+
+    Exit status 75: none can be used now.
+    """
+    from quota_web.cli import foresight
+
+    sys.exit(foresight.next_account(services(), as_json))
+
+
+@quota.command()
+@click.argument("name", metavar="[ACCOUNT]", required=False)
+@click.option(
+    "--min",
+    "least",
+    metavar="WINDOW=PERCENT,…",
+    default="",
+    help="How much of each window must be left, such as 5h=10,weekly=5; 5 of those not named.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was looked at as JSON.")
+def guard(name: str | None, least: str, as_json: bool) -> None:
+    """Say whether work may go on with ACCOUNT, or with the one that `next` names.
+
+    Exit status 0: go on. Anything else means stop: 10 too little left, 11 blocked or paused,
+    12 unknown or stale, 1 unknown account.
+    """
+    from quota_web.cli import foresight
+    from quota_web.reports.guard import parse_least
+
+    try:
+        wanted = parse_least(least)
+    except BadInput as error:
+        raise click.BadParameter(str(error), param_hint="--min") from None
+    sys.exit(foresight.guard_account(services(), name, wanted, as_json))

@@ -8,6 +8,7 @@ from typing import Any
 from quota_web.core import labels, names
 from quota_web.core.quota import Credits, ModelUsage, Reading
 from quota_web.core.times import iso, iso_text
+from quota_web.reports import outlook_json
 from quota_web.reports.account_detail import Listed
 from quota_web.reports.overview import AccountView, Overview
 
@@ -26,7 +27,12 @@ def document(overview: Overview) -> dict[str, Any]:
 
 def text(overview: Overview) -> str:
     """The document as commands print it."""
-    return names.visible_json(json.dumps(document(overview), indent=1, ensure_ascii=False))
+    return as_text(document(overview))
+
+
+def as_text(document: Any) -> str:
+    """Any document as commands print it."""
+    return names.visible_json(json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def result(report: AccountView) -> dict[str, Any]:
@@ -54,7 +60,10 @@ def result(report: AccountView) -> dict[str, Any]:
         "blocked_until": iso(report.block.until),
         "reached_type": facts.reached_type if facts else None,
         "spend_reached": facts.spend_reached if facts else False,
-        "windows": [window(w) for w in report.windows],
+        "windows": [
+            window(w) | {"forecast": outlook_json.window_forecast(report, w.key)}
+            for w in report.windows
+        ],
         "credits": _credits(facts.credits) if facts and facts.credits else None,
         "reset_credits": facts.reset_credits if facts else None,
         "model_usage": [_model(usage) for usage in facts.model_usage] if facts else [],

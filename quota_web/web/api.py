@@ -1,5 +1,5 @@
-"""`/api/results` and `/api/history`: the numbers of the pages, for scripts and for the pages
-themselves.
+"""`/api/results`, `/api/forecast`, `/api/next` and `/api/history`: the numbers of the pages, for
+scripts and for the pages themselves.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 
 from quota_web.core import clock
 from quota_web.core.times import iso
-from quota_web.reports import history, overview, results_json
+from quota_web.reports import history, outlook_json, overview, results_json
 from quota_web.reports.history import Chart
 from quota_web.reports.overview import Overview
 from quota_web.services import services
@@ -85,6 +85,21 @@ def results_document() -> Response:
     response = Response(current.body, mimetype="application/json")
     response.set_etag(current.etag)
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
+
+
+@blueprint.get("/api/forecast", endpoint="forecast")
+def forecast_document() -> Response:
+    return json(outlook_json.forecast_document(_overview()))
+
+
+@blueprint.get("/api/next", endpoint="next")
+def next_document() -> Response:
+    return json(outlook_json.next_document(_overview()))
+
+
+def _overview() -> Overview:
+    present = services()
+    return overview.load_overview(present.scope, clock.now(), present.settings.refresh_interval)
 
 
 @blueprint.get("/api/history", endpoint="history")

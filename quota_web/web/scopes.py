@@ -23,6 +23,8 @@ SCOPES: dict[str, str] = {
     "accounts.chart_svg": READ,
     "api.results": READ,
     "api.history": READ,
+    "api.forecast": READ,
+    "api.next": READ,
     "auth.index": SESSION,
     "auth.new": SESSION,
     "auth.edit": SESSION,

@@ -75,7 +75,10 @@ def test_rows_are_sorted_by_what_is_left(installation, codex):
     codex.answers("acct-c", FakeResponse(body=body))
 
     # c and d differ in their reset alone; f has no weekly window, a no five-hour one.
-    refreshed, status = installation.run("refresh").stdout, installation.run("status").stdout
+    installation.run("refresh")
+    # Before the order of use was first worked out.
+    installation.execute("DELETE FROM account_choice")
+    refreshed, status = installation.run("status").stdout, installation.run("status").stdout
     assert [line.split()[0] for line in refreshed.splitlines()[1:]] == [
         "a",
         "d",
@@ -87,6 +90,17 @@ def test_rows_are_sorted_by_what_is_left(installation, codex):
     assert status == refreshed
     document = json.loads(installation.run("status", "--json").stdout)
     assert [entry["account"] for entry in document["results"]] == ["a", "d", "c", "e", "f", "b"]
+
+
+def test_rows_are_in_the_order_of_use_once_that_was_worked_out(installation, codex):
+    for name, week in {"a": 90, "b": 40, "c": 60}.items():
+        installation.file(name)
+        codex.answers(f"acct-{name}", FakeResponse(body=usage_body(50, week)))
+
+    refreshed, status = installation.run("refresh").stdout, installation.run("status").stdout
+    assert [line.split()[0] for line in refreshed.splitlines()[1:]] == ["b", "c", "a"]
+    assert status == refreshed
+    assert installation.run("next").stdout.split("\t")[0] == "b"
 
 
 def test_a_failed_account_has_a_line_and_keeps_its_last_reading_with_its_state(installation, codex):

@@ -42,6 +42,18 @@ def test_the_document_has_the_shape_of_the_contract(installation, codex):
                         "used_percent": 12,
                         "window_seconds": 18000,
                         "resets_at": "2026-11-21T14:00:00Z",
+                        "forecast": {
+                            "state": "few_data",
+                            "days_of_history": 0.0,
+                            "run_out_probability": None,
+                            "lasts": None,
+                            "if_runs_out": None,
+                            "remaining_at_reset_percent": None,
+                            "remaining_at_reset_between": None,
+                            "resets_at": "2026-11-21T14:00:00Z",
+                            "pace": {"used_percent": 12, "even_percent": 60},
+                            "blocked_by": None,
+                        },
                     },
                     {
                         "key": "weekly",
@@ -50,6 +62,18 @@ def test_the_document_has_the_shape_of_the_contract(installation, codex):
                         "used_percent": 40,
                         "window_seconds": 604800,
                         "resets_at": "2026-11-24T23:20:00Z",
+                        "forecast": {
+                            "state": "few_data",
+                            "days_of_history": 0.0,
+                            "run_out_probability": None,
+                            "lasts": None,
+                            "if_runs_out": None,
+                            "remaining_at_reset_percent": None,
+                            "remaining_at_reset_between": None,
+                            "resets_at": "2026-11-24T23:20:00Z",
+                            "pace": {"used_percent": 40, "even_percent": 50},
+                            "blocked_by": None,
+                        },
                     },
                 ],
                 "credits": {"has_credits": False, "unlimited": False, "balance": "0"},
@@ -85,6 +109,7 @@ def test_a_spend_limit_has_its_amounts(installation, codex):
         "limit": "15000",
         "used": "3831.75",
         "unit": None,
+        "forecast": None,
     }
 
 

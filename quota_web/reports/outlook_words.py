@@ -1,0 +1,44 @@
+"""What is said of a stored forecast, by the words of `foresight`. Pure."""
+
+from datetime import tzinfo
+
+from quota_web.foresight.distribution import Distribution
+from quota_web.foresight.forecast import Forecast, ForecastState, Pace
+from quota_web.foresight.words import Cells, Statement, cells, statement
+from quota_web.store.forecasts import Quantiles, StoredForecast
+
+#: What the stored quantiles are.
+SHARES = (0.1, 0.5, 0.9)
+
+
+def as_forecast(key: str, said: StoredForecast) -> Forecast:
+    """The forecast as it was made, its distributions as far as they are stored."""
+    return Forecast(
+        key,
+        ForecastState(said.state),
+        said.made_at,
+        said.length_s,
+        resets_at=said.resets_at,
+        days_of_history=said.days_of_history,
+        pace=Pace(*said.pace) if said.pace else None,
+        blocked_by=said.blocked_by,
+        run_out_probability=said.run_out_probability,
+        crossings=_distribution(said.run_out_in),
+        rest=_distribution(said.rest),
+    )
+
+
+def _distribution(values: Quantiles | None) -> Distribution:
+    return Distribution(values, SHARES) if values else Distribution()
+
+
+def sentence(
+    key: str, said: StoredForecast, zone: tzinfo | None, early_reset_seen: bool
+) -> Statement:
+    """A window's forecast as a sentence."""
+    return statement(as_forecast(key, said), zone, early_reset_seen)
+
+
+def in_cells(key: str, said: StoredForecast, zone: tzinfo | None) -> Cells:
+    """The same for a table."""
+    return cells(as_forecast(key, said), zone)
