@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.accounts import pending_files
-from quota_web.codex import auth_file
+from quota_web.codex import auth_edit, auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import logins, names
 from quota_web.core.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
@@ -240,7 +240,7 @@ def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:
     """A followed account's file with other credentials in it, whatever else it holds kept."""
     if credentials is None:
         return None
-    return auth_file.updated(auth_file.read_file(file) if file.exists() else None, credentials)
+    return auth_edit.updated(auth_file.read_file(file) if file.exists() else None, credentials)
 
 
 def put(
@@ -418,7 +418,7 @@ def export(
         store.events.add(tx, now, "account_exported", actor, found.id, name=found.name)
     raw = _followed_file(found)
     with _writable(file.parent):
-        content = raw if raw is not None else auth_file.to_document(opened(cipher, found, sealed))
+        content = raw if raw is not None else auth_edit.to_document(opened(cipher, found, sealed))
         # Tokens in the clear: what root exports stays root's, whoever's folder it is written to.
         store.filesystem.write_private(file, content, give=False)
 

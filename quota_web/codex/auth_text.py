@@ -43,6 +43,12 @@ def documents(raw: bytes, *, whole: bool = False) -> list[object]:
     return found
 
 
+def document(raw: bytes) -> object:
+    """The one document of a file; a list where it holds several. Raises JsonRefused."""
+    found = documents(raw, whole=True)
+    return found[0] if len(found) == 1 else found
+
+
 def _lines(text: str) -> list[object]:
     """Bare tokens or JSON Lines; empty where the text is neither."""
     lines = [

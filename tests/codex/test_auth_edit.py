@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quota_web.codex import auth_file
+from quota_web.codex import auth_edit, auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.core.secret import Secret
 from tests.codex.test_auth_file import ACCESS, CANARY, ID, SHAPES, as_bytes, refusal
@@ -25,7 +25,7 @@ def test_an_edit_puts_new_tokens_in_their_places_and_keeps_the_rest(shape):
         refresh_token=Secret("rt_new"),
         expires_at=NOW + 1,
     )
-    written = auth_file.updated(raw, new)
+    written = auth_edit.updated(raw, new)
     found = auth_file.read(written)
 
     assert (found.access_token, found.refresh_token, found.account_id) == (
@@ -41,7 +41,7 @@ def test_an_edit_keeps_unknown_fields_and_tokens_that_it_does_not_bring():
         "mine": True
     }
     new = Credentials(Secret("new-token"), None, None, "acct-1")
-    written = json.loads(auth_file.updated(as_bytes(document), new))
+    written = json.loads(auth_edit.updated(as_bytes(document), new))
     document["tokens"] = {**document["tokens"], "access_token": "new-token"}  # type: ignore[dict-item]
 
     assert written == document
@@ -51,7 +51,7 @@ def test_an_edit_to_another_login_leaves_none_of_the_old_tokens():
     document = auth_document(
         "acct-1", access_token=ACCESS, refresh_token=f"rt_{CANARY}", id_token=ID
     )
-    written = auth_file.updated(
+    written = auth_edit.updated(
         as_bytes(document), Credentials(Secret("new-token"), None, None, "acct-2")
     )
 
@@ -67,7 +67,7 @@ def test_an_edit_to_another_user_of_the_same_workspace_leaves_none_of_the_old_to
         id_token=ID,
     )
     new = auth_file.parse({"access_token": make_jwt("acct-1", user_id="user-2")})
-    written = auth_file.updated(as_bytes(document), new)
+    written = auth_edit.updated(as_bytes(document), new)
 
     assert CANARY.encode() not in written
     assert (auth_file.read(written).user_id, auth_file.read(written).id_token) == ("user-2", None)
@@ -83,7 +83,7 @@ def test_an_edit_to_another_user_of_the_same_workspace_leaves_none_of_the_old_to
 def test_an_account_id_is_corrected_without_loss_of_tokens(document):
     before = auth_file.parse(document)
     found = auth_file.read(
-        auth_file.updated(
+        auth_edit.updated(
             as_bytes(document),
             replace(before, account_id="acct-2", refresh_token=None, id_token=None),
         )
@@ -93,7 +93,7 @@ def test_an_account_id_is_corrected_without_loss_of_tokens(document):
 
 
 def test_an_edit_turns_an_api_key_file_into_a_login():
-    written = auth_file.updated(
+    written = auth_edit.updated(
         b'{"auth_mode": "apikey", "OPENAI_API_KEY": "sk-x", "tokens": null}',
         Credentials(Secret("t"), None, None, "a"),
     )
@@ -106,9 +106,9 @@ def test_an_edit_writes_a_new_file_where_there_is_none():
     new = auth_file.parse(auth_document("a"))
 
     assert (
-        auth_file.updated(None, new)
-        == auth_file.updated(b"{broken", new)
-        == auth_file.to_document(new)
+        auth_edit.updated(None, new)
+        == auth_edit.updated(b"{broken", new)
+        == auth_edit.to_document(new)
     )
 
 
@@ -118,7 +118,7 @@ def test_an_edit_never_drops_the_other_accounts_of_a_file():
     )
 
     assert (
-        refusal(auth_file.updated, two, auth_file.parse(auth_document("a"))).fault.code
+        refusal(auth_edit.updated, two, auth_file.parse(auth_document("a"))).fault.code
         == "file_unreadable"
     )
 
@@ -131,7 +131,7 @@ def test_the_expiry_beside_the_tokens_is_kept_in_step():
         "expires_at": 1_700_000_000,
     }
     written = json.loads(
-        auth_file.updated(as_bytes(document), replace(auth_file.parse(document), expires_at=NOW))
+        auth_edit.updated(as_bytes(document), replace(auth_file.parse(document), expires_at=NOW))
     )
 
     assert (written["expired"], written["expires"], written["expires_at"]) == (
@@ -162,4 +162,4 @@ credentials = st.builds(
 
 @given(credentials)
 def test_what_is_exported_reads_back(found):
-    assert auth_file.read(auth_file.to_document(found)) == found
+    assert auth_file.read(auth_edit.to_document(found)) == found

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quota_web.codex import auth_file
+from quota_web.codex import auth_edit, auth_file
 from quota_web.codex.auth_file import MAX_TOKEN, Credentials
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.limits import MAX_CREDENTIALS
@@ -524,7 +524,7 @@ def test_no_document_raises_anything_but_a_refusal(document):
         found = auth_file.parse(document)
 
     if found is not None:
-        assert auth_file.read(auth_file.updated(raw, found)).access_token == found.access_token
+        assert auth_file.read(auth_edit.updated(raw, found)).access_token == found.access_token
     for entry in auth_file.entries(raw, "f.json"):
         assert (entry.credentials is None) != (entry.fault is None)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from quota_web.codex import auth_file
+from quota_web.codex import auth_edit, auth_file
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.secret import Secret
 from tests.fakes import auth_document, make_jwt
@@ -194,7 +194,7 @@ def test_a_file_of_one_login_is_edited_where_its_token_stands(shape):
         access_token=Secret(token("a", exp=1_900_000_000)),
         expires_at=1_900_000_000,
     )
-    written = auth_file.updated(raw, new)
+    written = auth_edit.updated(raw, new)
 
     assert auth_file.read(written).access_token == new.access_token
     assert found(written).keys() == SHAPES[shape][1].keys()
@@ -204,7 +204,7 @@ def test_a_file_whose_tokens_are_in_a_text_is_read_and_never_written():
     raw = json.dumps(SHAPES["a file in a text"][0]).encode()
 
     with pytest.raises(CredentialsRefused, match="kept in a text"):
-        auth_file.updated(raw, auth_file.read(raw))
+        auth_edit.updated(raw, auth_file.read(raw))
 
 
 def test_of_several_tokens_of_one_login_the_longest_lasting_is_read():

@@ -1,4 +1,4 @@
-"""One account that was found in a document → Credentials.
+"""An account that was found in a document → Credentials, and which account a document is of.
 
 What is wrong with it is a `CredentialsRefused` that carries the fault; nothing of its content is in
 the text. An expired token is not refused here: that is judged later, by someone who knows what time
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from quota_web.codex import auth_formats, auth_text, jwt
 from quota_web.codex.auth_formats import Found, first_text
+from quota_web.codex.json_guard import JsonRefused
 from quota_web.codex.text import clean
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
@@ -72,6 +73,62 @@ def read(item: Found) -> Credentials:
         fedramp=id_claims.fedramp or access_claims.fedramp,
     )
     return _with_owner(found, item, id_claims, access_claims)
+
+
+def outcome(item: Found) -> Credentials | Fault:
+    """The credentials of a single account, or why there are none."""
+    try:
+        return read(item)
+    except CredentialsRefused as error:
+        return error.fault
+
+
+def split(document: object) -> list[Found]:
+    """Every account in a document. Raises CredentialsRefused where it has too many objects."""
+    try:
+        return auth_formats.split(document)
+    except JsonRefused as error:
+        raise refused("file_unreadable", str(error)) from None
+
+
+def only(items: list[Found]) -> tuple[Found, Credentials]:
+    """The one login of a document: where it stands, and its credentials.
+
+    Of several tokens of it the one that lasts longest. Raises CredentialsRefused.
+    """
+    own = [item for item in items if foreign(item) is None]
+    if not own:
+        nothing = Fault("file_unreadable", {"reason": "no account in it"})
+        raise CredentialsRefused(
+            next((fault for item in items if (fault := foreign(item))), nothing)
+        )
+    usable = [(item, made) for item in own if isinstance(made := outcome(item), Credentials)]
+    if not usable:
+        raise CredentialsRefused(
+            next(made for item in own if isinstance(made := outcome(item), Fault))
+        )
+    logins = {
+        made.login if made.login.is_known else (made.access_token, made.account_id)
+        for _, made in usable
+    }
+    if len(logins) > 1:
+        raise refused("file_unreadable", f"holds {len(logins)} accounts; import it instead")
+    return max(usable, key=lambda found: found[1].expires_at or 0)
+
+
+def foreign(item: Found) -> Fault | None:
+    """That an account is another service's.
+
+    A name that is not known here counts only where the token is not OpenAI's.
+    """
+    service = item.service
+    if service is None or service.kind == "own":
+        return None
+    if service.kind == "unknown":
+        tokens = [first_text(item.where[:1], (item.access or "", *auth_formats.ID)), item.bare]
+        if any(isinstance(token, str) and jwt.read(token).account_id for token in tokens):
+            return None
+    return Fault("other_platform", {"platform": service.word})
 
 
 def _with_owner(
