@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quota_web.codex import auth_formats, auth_text, credentials
+from quota_web.codex import auth_formats, auth_services, auth_text, credentials
 from quota_web.codex.auth_formats import Found, first_text
 from quota_web.codex.auth_text import MAX_ENTRIES
 from quota_web.codex.credentials import MAX_TOKEN, Credentials, refused
@@ -158,7 +158,7 @@ def _entry(item: Found, file_stem: str) -> Entry:
             name or _usable_name(email or item.key) or file_stem, None, fault, item.is_sign
         )
     made = credentials.outcome(item)
-    key = item.key if item.key and not auth_formats.is_service(item.key) else None
+    key = item.key if item.key and not auth_services.is_service(item.key) else None
     if isinstance(made, Fault):
         return Entry(name or _usable_name(key) or file_stem, None, made, item.is_sign)
     return Entry(name or _usable_name(made.email) or _usable_name(key) or file_stem, made, None)

@@ -6,11 +6,11 @@ object itself or by the nearest around it. The objects are the document's own, s
 edits the document.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from quota_web.codex import auth_services
+from quota_web.codex.auth_services import Service
 from quota_web.codex.auth_text import is_bare_token, is_refresh_token
 from quota_web.codex.json_guard import BrokenPart, JsonRefused, load_json
 from quota_web.codex.text import clean
@@ -39,64 +39,10 @@ _API_KEY_MODES = ("api", "apikey", "bedrockapikey")
 _COMMON = ("access", "token")
 _BESIDE_TOKENS = (*REFRESH, *ID, *ACCOUNT_ID, *_MODE, "platform", "provider")
 
-_OWN = ("openai", "codex", "chatgpt", "opencode")
-_OTHERS = (
-    *(
-        "anthropic",
-        "claude",
-        "copilot",
-        "github",
-        "google",
-        "gemini",
-        "antigravity",
-        "openrouter",
-        "xai",
-        "grok",
-        "groq",
-    ),
-    *(
-        "mistral",
-        "deepseek",
-        "qwen",
-        "kimi",
-        "moonshot",
-        "iflow",
-        "cursor",
-        "windsurf",
-        "kiro",
-        "bedrock",
-        "vertex",
-    ),
-    *("azure", "minimax", "zai"),
-)
-#: Words that stand beside a service's in a key, such as `openai-codex:default`,
-#: `claude_code_oauth`.
-_BESIDE = ("", "ai", "api", "auth", "cli", "code", "oauth", "provider", "web")
-#: Objects whose keys are services, and objects whose keys are people's own words.
-BY_SERVICE = ("providers", "credential_pool")
-BY_NAME = ("accounts",)
 #: Lists whose items are accounts, also those that hold no token.
 LISTS = ("accounts", "data", "credentials")
-_FOREIGN_TOKENS = {
-    "sk-ant-": "anthropic",
-    "ya29.": "google",
-    "gho_": "github",
-    "ghu_": "github",
-    "ghp_": "github",
-    "xai-": "xai",
-}
 
 JsonObject = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Whose an account is as far as words around it say: ChatGPT's, another known service's, or of
-    an unknown name.
-    """
-
-    kind: Literal["own", "other", "unknown"]
-    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +137,7 @@ class _Walk:
         return self._object(value, place)
 
     def _object(self, value: JsonObject, place: _Place) -> list[Found]:
-        service = _by_fields(value) or place.service
+        service = auth_services.by_fields(value) or place.service
         around = replace(
             place, service=service, account_id=first_text([value], ACCOUNT_ID) or place.account_id
         )
@@ -200,7 +146,7 @@ class _Walk:
             for key, child in value.items()
             for found in self.walk(child, _inside(around, key))
         ]
-        if place.key in BY_NAME:
+        if place.key in auth_services.BY_NAME:
             below = [
                 (key, replace(found, name=found.name or clean(key)) if found.is_open else found)
                 for key, found in below
@@ -214,7 +160,7 @@ class _Walk:
         ]
         if access is None and (below or not _is_sign(value, place)):
             return closed
-        service = _by_token(value.get(access or "")) or service
+        service = auth_services.by_token(value.get(access or "")) or service
         own = Found(
             (value,),
             access,
@@ -244,7 +190,7 @@ class _Walk:
         text = text.strip()
         if (
             not place.key
-            and (text.startswith("eyJ") or place.above in BY_NAME)
+            and (text.startswith("eyJ") or place.above in auth_services.BY_NAME)
             and is_bare_token(text)
         ):
             return [
@@ -268,7 +214,7 @@ class _Walk:
 
 
 def _inside(around: _Place, key: str) -> _Place:
-    service = _by_key(key, around.key, around.service)
+    service = auth_services.by_key(key, around.key, around.service)
     return replace(
         around,
         depth=around.depth + 1,
@@ -290,7 +236,10 @@ def _no_account(item: object, place: _Place) -> Found:
     """What stands among accounts and holds no token."""
     if isinstance(item, dict):
         return Found(
-            (item,), name=_own_name(item), service=_by_fields(item) or place.service, is_sign=False
+            (item,),
+            name=_own_name(item),
+            service=auth_services.by_fields(item) or place.service,
+            is_sign=False,
         )
     return Found(bare=item, is_sign=False)
 
@@ -324,68 +273,12 @@ def _is_sign(part: JsonObject, place: _Place) -> bool:
     is_refresh = first_text([part], REFRESH[:2]) is not None or (
         isinstance(refresh, str) and is_refresh_token(refresh)
     )
-    is_service = place.above in BY_SERVICE or (
-        place.service is not None and _known(_head(place.key)) and any(n in part for n in _MODE)
+    is_service = place.above in auth_services.BY_SERVICE or (
+        place.service is not None
+        and auth_services.known(auth_services.service_part(place.key))
+        and any(n in part for n in _MODE)
     )
     return is_refresh or is_service or holds_api_key([part]) or holds_agent_identity([part])
-
-
-def _by_fields(part: JsonObject) -> Service | None:
-    """The service that an object names."""
-    for name in ("platform", "provider"):
-        if word := clean(part.get(name), 40):
-            return _known(word) or Service("unknown", word)
-    return _known(clean(part.get("type"), 40) or "")
-
-
-def _by_key(key: str, above: str, around: Service | None) -> Service | None:
-    """The service that a key names, else the one around it."""
-    if above in BY_NAME:
-        return around
-    if found := _known(_head(key)):
-        return found
-    is_news = above in BY_SERVICE and (around is None or around.kind == "unknown")
-    return Service("unknown", clean(key, 40) or "another service") if is_news else around
-
-
-def _head(key: str) -> str:
-    """The part of a key that can be a service's: `openai-codex` of `openai-codex:default`; nothing
-    of a person's word.
-    """
-    head = re.split("[:/]", key.lower(), maxsplit=1)[0]
-    words = [word for word in re.split("[^a-z0-9]+", head) if word not in _BESIDE]
-    return head if words and all(word in (*_OWN, *_OTHERS) for word in words) else ""
-
-
-def _known(word: str) -> Service | None:
-    """A service that is known here, in a word that names one."""
-    lower = word.lower()
-    if any(own in lower for own in _OWN):
-        return Service("own", word)
-    return (
-        Service("other", word)
-        if any(other in re.split("[^a-z0-9]+", lower) for other in _OTHERS)
-        else None
-    )
-
-
-def _by_token(token: object) -> Service | None:
-    """The service that issues tokens of this beginning, where that is another one."""
-    if not isinstance(token, str):
-        return None
-    return next(
-        (
-            Service("other", word)
-            for start, word in _FOREIGN_TOKENS.items()
-            if token.startswith(start)
-        ),
-        None,
-    )
-
-
-def is_service(key: str) -> bool:
-    """Whether a key names a service rather than an account."""
-    return bool(_head(key))
 
 
 def _own_name(part: JsonObject) -> str | None:
