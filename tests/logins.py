@@ -49,5 +49,5 @@ def stored(installation: Installation, name: str) -> Credentials:
     """The credentials of an account in the clear."""
     with store.database.reading() as conn:
         found = store.accounts.get_by_name(conn, name)
-        sealed = store.accounts.credentials(conn, [found.id])[found.id]
+        sealed = store.credentials.get_by_ids(conn, [found.id])[found.id]
     return account_service.opened(installation.services.cipher, found, sealed)

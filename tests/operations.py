@@ -123,7 +123,7 @@ def run(app: Flask, *arguments: str, **options):
 
 def opens(cipher: TokenCipher, account_id: int) -> Secret:
     with store.database.reading() as conn:
-        sealed = store.accounts.credentials(conn, [account_id])[account_id].access_sealed
+        sealed = store.credentials.get_by_ids(conn, [account_id])[account_id].access_sealed
     return cipher.open(sealed, account_id, ACCESS)
 
 

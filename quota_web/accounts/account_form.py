@@ -14,7 +14,12 @@ from quota_web.codex.auth_file import Credentials, Entry
 from quota_web.core import names
 from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused, QuotaError
 from quota_web.core.faults import Fault
-from quota_web.store.accounts import Account, EncryptedCredential, Scope, Shown
+from quota_web.store.accounts import (
+    Account,
+    Scope,
+    Shown,
+)
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import TokenCipher
 
 #: What a pasted text is called where files have a name.
@@ -131,7 +136,7 @@ def save_chosen(
 def _edit(cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor: str) -> Saved:
     with store.database.reading() as conn:
         found = store.accounts.as_shown(conn, typed.original_name, typed.shown, scope)
-        sealed = store.accounts.credentials(conn, [found.id]).get(found.id)
+        sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
     entries = _entries(typed, found.chatgpt_account_id)
     if len(entries) > 1:
         raise FormInvalid({"auth_json": f"this is one account, the file holds {len(entries)}"})

@@ -27,10 +27,10 @@ from quota_web.store.accounts import (
     FOLLOWED,
     MANAGED,
     Account,
-    EncryptedCredential,
     Scope,
     Shown,
 )
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, DecryptionFailed, TokenCipher
 
 
@@ -86,7 +86,7 @@ def add(cipher: TokenCipher, name: str, credentials: Credentials, now: int, acto
             store.events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
             return Saved(found.name, False, given_name=_other_name(name, found))
-        held = store.accounts.credentials(tx, [found.id]).get(found.id)
+        held = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
     return _renew_followed(cipher, name, found, held, credentials, now, actor)
 
 
@@ -260,7 +260,7 @@ def put(
     refresh, identity = (
         (None, None) if only_access else (credentials.refresh_token, credentials.id_token)
     )
-    store.accounts.put_credentials(
+    store.credentials.put(
         tx,
         EncryptedCredential(
             account_id=account_id,
@@ -412,7 +412,7 @@ def export(
         )
     with store.database.transaction() as tx:
         found = store.accounts.get_by_name(tx, name, scope)
-        sealed = store.accounts.credentials(tx, [found.id]).get(found.id)
+        sealed = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
         if sealed is None:
             raise BadInput("name", f"{found.name}: has no stored credentials")
         store.events.add(tx, now, "account_exported", actor, found.id, name=found.name)

@@ -153,7 +153,9 @@ def _look(
     with store.database.reading() as conn:
         held = pending_files.held(conn)
         known = _followed(conn, folder, held)
-        sealed_with = store.accounts.key_ids(conn, [a.id for a in known.values()]) if cipher else {}
+        sealed_with = (
+            store.credentials.key_ids(conn, [a.id for a in known.values()]) if cipher else {}
+        )
     if cipher and sealed_with:
         # What cannot be opened any more is read from its file again before anybody asks with it.
         ours = cipher.opened_ids
@@ -392,7 +394,7 @@ def _put(
     it still holds.
     """
     sealed, found = (
-        store.accounts.credentials(tx, [account_id]).get(account_id),
+        store.credentials.get_by_ids(tx, [account_id]).get(account_id),
         store.accounts.get_by_id(tx, account_id),
     )
     is_same = sealed is not None and sealed.access_fp == credentials.access_token.fingerprint()

@@ -14,7 +14,10 @@ from sqlalchemy import Connection
 from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.faults import Fault
-from quota_web.store.accounts import Account, EncryptedCredential
+from quota_web.store.accounts import (
+    Account,
+)
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import ACCESS, BOUND, IDENTITY, REFRESH, TokenCipher
 
 CHUNK = 20
@@ -50,21 +53,21 @@ def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
     # Under the write lock: nobody is sealing at the moment at which another key becomes the present
     # one.
     with store.database.transaction() as tx:
-        every = store.accounts.all_credentials(tx)
+        every = store.credentials.list_all(tx)
         is_new = not any(_is_stale(cipher, sealed, or_alone=True) for sealed in every)
         if is_new and not cipher.is_from_file:
             raise BadInput("key", GIVEN_KEY)
         if is_new:
             cipher.add_key()
     with store.database.reading() as conn:
-        ids = [sealed.account_id for sealed in store.accounts.all_credentials(conn)]
+        ids = [sealed.account_id for sealed in store.credentials.list_all(conn)]
     resealed = 0
     for start in range(0, len(ids), CHUNK):
         with store.database.transaction() as tx:
             resealed += _reseal(tx, cipher, ids[start : start + CHUNK])
     while True:
         with store.database.transaction() as tx:
-            every = store.accounts.all_credentials(tx, alone=True)
+            every = store.credentials.list_all(tx, alone=True)
             # Saved meanwhile by a process that did not know the new key yet.
             late = _reseal(tx, cipher, [sealed.account_id for sealed in every])
             resealed += late
@@ -95,11 +98,11 @@ def _finish(
 def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
     stale = [
         sealed
-        for sealed in store.accounts.credentials(tx, ids).values()
+        for sealed in store.credentials.get_by_ids(tx, ids).values()
         if _is_stale(cipher, sealed)
     ]
     for sealed in stale:
-        store.accounts.reencrypt(tx, _resealed(cipher, sealed))
+        store.credentials.reencrypt(tx, _resealed(cipher, sealed))
     return len(stale)
 
 
@@ -111,14 +114,14 @@ def adopt(tx: Connection, cipher: TokenCipher) -> tuple[int, list[Account]]:
     many were sealed anew, and the accounts that have no such file: they need their tokens from a
     person.
     """
-    every = store.accounts.all_credentials(tx)
+    every = store.credentials.list_all(tx)
     only_bound = store.auth.setting_of(tx, BOUND) is not None
     wide = None if cipher.is_missing else cipher.with_kept_keys(only_bound)
     stale = [sealed for sealed in every if wide is not None and _is_stale(wide, sealed)]
     for sealed in stale:
-        store.accounts.reencrypt(tx, _resealed(wide or cipher, sealed))
+        store.credentials.reencrypt(tx, _resealed(wide or cipher, sealed))
     lost = [sealed.account_id for sealed in every if wide is None or not _is_readable(wide, sealed)]
-    store.accounts.drop_credentials(tx, lost)
+    store.credentials.drop(tx, lost)
     found = store.accounts.get_by_ids(tx, lost).values()
     for account in found:
         store.accounts.set_fault(tx, account.id, Fault("token_lost"))
@@ -137,18 +140,14 @@ def bind(cipher: TokenCipher) -> int:
     """
     with store.database.reading() as conn:
         is_done = store.auth.setting_of(conn, BOUND) is not None
-        ids = (
-            []
-            if is_done
-            else [sealed.account_id for sealed in store.accounts.all_credentials(conn)]
-        )
+        ids = [] if is_done else [sealed.account_id for sealed in store.credentials.list_all(conn)]
     done = 0
     for start in range(0, len(ids), CHUNK):
         with store.database.transaction() as tx:
             done += _reseal(tx, cipher, ids[start : start + CHUNK])
     if not is_done:
         with store.database.transaction() as tx:
-            every = store.accounts.all_credentials(tx, alone=True)
+            every = store.credentials.list_all(tx, alone=True)
             done += _reseal(tx, cipher, [sealed.account_id for sealed in every])
             is_done = all(_is_readable(cipher, sealed) for sealed in every)
             if is_done:

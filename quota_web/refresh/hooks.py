@@ -12,7 +12,10 @@ from sqlalchemy import Connection
 
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Facts
-from quota_web.store.accounts import Account, EncryptedCredential
+from quota_web.store.accounts import (
+    Account,
+)
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.db_errors import is_bad_database
 from quota_web.store.recording import Outcome
 from quota_web.store.windows import KnownWindow

@@ -30,7 +30,12 @@ from quota_web.refresh.worker import (
     RefreshRun,
     free_dead_claims,
 )
-from quota_web.store.accounts import DEMO, Account, EncryptedCredential, Scope
+from quota_web.store.accounts import (
+    DEMO,
+    Account,
+    Scope,
+)
+from quota_web.store.credentials import EncryptedCredential
 
 __all__ = [
     "RefreshContext",
@@ -150,7 +155,7 @@ def _sort_out(
     now, ids = context.now(), [a.id for a in chosen]
     with store.database.reading() as conn:
         sealed, windows, facts = (
-            store.accounts.credentials(conn, ids),
+            store.credentials.get_by_ids(conn, ids),
             store.windows.windows(conn, ids),
             store.windows.facts(conn, ids),
         )

@@ -26,7 +26,10 @@ from quota_web.core.faults import Fault
 from quota_web.core.policy import Intervals
 from quota_web.core.quota import NETWORK, Snapshot, Status
 from quota_web.refresh.hooks import Hooks, Recorded
-from quota_web.store.accounts import Account, EncryptedCredential
+from quota_web.store.accounts import (
+    Account,
+)
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import ACCESS, DecryptionFailed, TokenCipher
 from quota_web.store.recording import Outcome
 from quota_web.store.windows import KnownWindow
@@ -139,7 +142,7 @@ class RefreshRun:
             pool.shutdown(wait=False, cancel_futures=True)
             if self._in_flight:
                 with store.database.transaction() as tx:
-                    store.accounts.release(tx, self._claim_id)
+                    store.claims.release(tx, self._claim_id)
             holder.leave()
 
     def _results(self, pool: ThreadPoolExecutor) -> Iterator[RefreshResult]:
@@ -204,7 +207,7 @@ class RefreshRun:
         )
         if context.limit is None or free <= 0:
             return free
-        return min(free, context.limit - store.accounts.live_claims(tx, context.now(), CLAIM_LASTS))
+        return min(free, context.limit - store.claims.live(tx, context.now(), CLAIM_LASTS))
 
     def _claim(self, tx: Connection, free: int) -> _Claimed:
         claimed = _Claimed()
@@ -220,16 +223,16 @@ class RefreshRun:
         return claimed
 
     def _claim_some(self, tx: Connection, wanted: dict[int, Account], claimed: _Claimed) -> None:
-        mine = store.accounts.claim(tx, wanted, self._claim_id, self._context.now(), CLAIM_LASTS)
+        mine = store.claims.take(tx, wanted, self._claim_id, self._context.now(), CLAIM_LASTS)
         # Read again under the claim: somebody may have asked, paused it or changed the token since
         # the accounts were chosen.
-        fresh, sealed = store.accounts.get_by_ids(tx, mine), store.accounts.credentials(tx, mine)
+        fresh, sealed = store.accounts.get_by_ids(tx, mine), store.credentials.get_by_ids(tx, mine)
         ready = [
             i for i in mine if i in fresh and i in sealed and _is_as_chosen(fresh[i], wanted[i])
         ]
         passed = set(mine).difference(ready)
         if passed:
-            store.accounts.release(tx, self._claim_id, passed)
+            store.claims.release(tx, self._claim_id, passed)
         claimed.ready += [(fresh[i], sealed[i]) for i in wanted if i in ready]
         claimed.held += [a for i, a in wanted.items() if i not in ready]
 
@@ -299,7 +302,7 @@ class RefreshRun:
         # What cannot be written now is tried again; whether the answers can be stored is another
         # matter.
         with suppress(BadDatabase), store.database.transaction() as tx:
-            store.accounts.renew(tx, self._claim_id, self._context.now())
+            store.claims.renew(tx, self._claim_id, self._context.now())
 
     def _store(
         self, tx: Connection, asked: list[_Fetched], recorded: list[Recorded]
@@ -321,7 +324,7 @@ class RefreshRun:
         self._context.hooks.record(tx, recorded)
         cut = [a.account.id for a in asked if a.answer.dropped]
         if cut:
-            store.accounts.release(tx, self._claim_id, cut)
+            store.claims.release(tx, self._claim_id, cut)
         by_id = {a.account.id: a.answer for a in answered}
         return [
             RefreshResult(
@@ -337,7 +340,7 @@ def free_dead_claims() -> bool:
         if claims:
             with store.database.transaction() as tx:
                 for claim_id in claims:
-                    store.accounts.release(tx, claim_id)
+                    store.claims.release(tx, claim_id)
         return bool(claims)
 
 

@@ -15,7 +15,12 @@ from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.reports import overview
 from quota_web.reports.overview import AccountView
-from quota_web.store.accounts import FOLLOWED, Account, EncryptedCredential, Scope
+from quota_web.store.accounts import (
+    FOLLOWED,
+    Account,
+    Scope,
+)
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.history import Attempts, Size
 
 
@@ -84,7 +89,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         )
         failing = store.attempts.failing_since(conn, [found])
         forecasts = store.forecasts.present(conn)
-        sealed = store.accounts.credentials(conn, [found.id]).get(found.id)
+        sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         everybody = store.accounts.list_all(conn, scope)
     twins = tuple(a.name for a in everybody if _is_twin(a, found))
@@ -124,7 +129,7 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
         known, facts, sealed = (
             store.windows.windows(conn, ids),
             store.windows.facts(conn, ids),
-            store.accounts.credentials(conn, ids),
+            store.credentials.get_by_ids(conn, ids),
         )
         failing = store.attempts.failing_since(conn, accounts)
         forecasts = store.forecasts.present(conn)

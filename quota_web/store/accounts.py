@@ -1,4 +1,4 @@
-"""Accounts and their credentials. Every function takes the open connection; none commits.
+"""Accounts. Every function takes the open connection; none commits.
 
 Names are compared by their folded form (`names.key`), because SQLite's own lower() knows ASCII
 alone.
@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from quota_web.core import faults, logins, names
@@ -19,7 +19,8 @@ from quota_web.core.faults import Fault
 from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.logins import Login
 from quota_web.core.quota import Status
-from quota_web.store.models import account, credential, event, site_state
+from quota_web.store import credentials
+from quota_web.store.models import account, credential, event
 
 FOLLOWED = "followed"
 MANAGED = "managed"
@@ -79,24 +80,6 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class EncryptedCredential:
-    """One account's credentials at rest."""
-
-    account_id: int
-    access_sealed: bytes
-    refresh_sealed: bytes | None
-    id_sealed: bytes | None
-    access_expires_at: int | None
-    access_fp: str
-    refresh_fp: str | None
-    client_id: str | None
-    fedramp: bool
-    key_id: str
-    version: int
-    updated_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class Scope:
     """Which accounts a door speaks of: those that follow *folder*, and with *managed* those of the
     database too.
@@ -140,8 +123,6 @@ _OF_LOGIN = (
     .join_from(account, credential, isouter=True)
     .where(account.c.chatgpt_account_id == bindparam("account"))
 )
-_CREDENTIALS = select(*(credential.c[f] for f in EncryptedCredential.__slots__))
-_CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
 
 
 def list_all(conn: Connection, scope: Scope | None = None) -> list[Account]:
@@ -365,68 +346,10 @@ def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
     """Take an account out of sight, free its name and forget its credentials; its history goes
     later, in chunks.
     """
-    drop_credentials(conn, [account_id])
+    credentials.drop(conn, [account_id])
     update_account(
         conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None
     )
-
-
-def put_credentials(conn: Connection, sealed: EncryptedCredential) -> None:
-    """Store an account's credentials in place of what it had."""
-    values = {
-        f: getattr(sealed, f)
-        for f in EncryptedCredential.__slots__
-        if f not in ("account_id", "version")
-    }
-    changed = conn.execute(
-        update(credential)
-        .where(credential.c.account_id == sealed.account_id)
-        .values(**values, version=credential.c.version + 1)
-    )
-    if changed.rowcount == 0:
-        conn.execute(insert(credential).values(account_id=sealed.account_id, version=1, **values))
-
-
-def credentials(conn: Connection, ids: Sequence[int]) -> dict[int, EncryptedCredential]:
-    """The sealed credentials of these accounts, by account id."""
-    return {
-        row.account_id: EncryptedCredential(*row)
-        for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()
-    }
-
-
-def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
-    """Which key these accounts' credentials are sealed with, by account id."""
-    query = select(credential.c.account_id, credential.c.key_id)
-    return {
-        row.account_id: row.key_id
-        for row in conn.execute(query.where(credential.c.account_id.in_(ids)))
-    }
-
-
-def all_credentials(conn: Connection, *, alone: bool = False) -> list[EncryptedCredential]:
-    """Every account's sealed credentials; with *alone*, nobody else changes any until the
-    transaction ends.
-    """
-    if alone and conn.dialect.name == "postgresql":
-        conn.execute(text("LOCK TABLE credential IN SHARE ROW EXCLUSIVE MODE"))
-    return [EncryptedCredential(*row) for row in conn.execute(_CREDENTIALS).all()]
-
-
-def reencrypt(conn: Connection, sealed: EncryptedCredential) -> None:
-    """Store the same tokens under another key."""
-    values = {
-        f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")
-    }
-    conn.execute(
-        update(credential).where(credential.c.account_id == sealed.account_id).values(**values)
-    )
-
-
-def drop_credentials(conn: Connection, ids: Sequence[int]) -> None:
-    """Forget these accounts' credentials."""
-    for account_id in ids:
-        conn.execute(credential.delete().where(credential.c.account_id == account_id))
 
 
 def count(conn: Connection) -> int:
@@ -435,72 +358,6 @@ def count(conn: Connection) -> int:
             select(func.count()).select_from(account).where(account.c.deleted_at.is_(None))
         ).scalar_one()
     )
-
-
-def claim(conn: Connection, ids: Iterable[int], claim_id: int, now: int, lasts: int) -> list[int]:
-    """Claim accounts for this run and return those that were free.
-
-    A claim counts while −CLOCK_SKEW_S ≤ now − claimed_at < *lasts*; one from a future that a clock
-    jump took back does not.
-    """
-    return list(
-        conn.execute(
-            _CLAIM, {"ids": list(ids), "claim": claim_id, "now": now, **_span(now, lasts)}
-        ).scalars()
-    )
-
-
-def _span(now: int, lasts: int) -> dict[str, int]:
-    """Claims from after `since` until `until` count."""
-    return {"since": now - lasts, "until": now + CLOCK_SKEW_S}
-
-
-def _claim() -> Any:
-    a = account.c
-    free = (
-        a.claim_id.is_(None)
-        | (a.claimed_at > bindparam("until"))
-        | (a.claimed_at <= bindparam("since"))
-    )
-    taken = update(account).where(a.id.in_(_IDS), a.deleted_at.is_(None), free)
-    return taken.values(claim_id=bindparam("claim"), claimed_at=bindparam("now")).returning(a.id)
-
-
-_CLAIM = _claim()
-
-
-def live_claims(conn: Connection, now: int, lasts: int) -> int:
-    """How many accounts are being asked at this moment, by any process; others wait until the
-    transaction ends, so that none counts too few.
-    """
-    if conn.dialect.name != "sqlite":
-        # SQLite has one writer anyway.
-        conn.execute(select(site_state.c.id).with_for_update())
-    return int(conn.execute(_LIVE, _span(now, lasts)).scalar_one())
-
-
-_LIVE = (
-    select(func.count())
-    .select_from(account)
-    .where(
-        account.c.claim_id.is_not(None),
-        account.c.claimed_at <= bindparam("until"),
-        account.c.claimed_at > bindparam("since"),
-    )
-)
-
-
-def renew(conn: Connection, claim_id: int, now: int) -> None:
-    """Say that this run still asks for what it claimed."""
-    conn.execute(update(account).where(account.c.claim_id == claim_id).values(claimed_at=now))
-
-
-def release(conn: Connection, claim_id: int, ids: Iterable[int] | None = None) -> None:
-    """Give claims of this run back without a result."""
-    mine = update(account).where(account.c.claim_id == claim_id)
-    if ids is not None:
-        mine = mine.where(account.c.id.in_(list(ids)))
-    conn.execute(mine.values(claim_id=None, claimed_at=None))
 
 
 def user_is_another(conn: Connection, account_id: int, user_id: str) -> bool:

@@ -43,7 +43,7 @@ def edit(installation, original, name=None, new=None):
 
 def sealed_of(found):
     with store.database.reading() as conn:
-        return store.accounts.credentials(conn, [found.id])[found.id]
+        return store.credentials.get_by_ids(conn, [found.id])[found.id]
 
 
 def kinds():

@@ -40,7 +40,7 @@ def key_file(instance_dir):
 
 def tokens():
     with store.database.reading() as conn:
-        every = store.accounts.all_credentials(conn)
+        every = store.credentials.list_all(conn)
     opened = [services().cipher.open(s.refresh_sealed or b"", s.account_id, REFRESH) for s in every]
     return sorted(token.reveal() for token in opened)
 
@@ -167,7 +167,7 @@ def test_an_account_whose_file_is_there_needs_no_key(app, made, instance_dir, tm
     folder_sync.sync(services().cipher, folder, NOW)
     assert fault_of("carol") is None
     with store.database.reading() as conn:
-        assert len(store.accounts.all_credentials(conn)) == 1
+        assert len(store.credentials.list_all(conn)) == 1
 
 
 def test_the_first_refresh_after_a_lost_key_asks_for_accounts_whose_files_are_there(

@@ -36,7 +36,7 @@ def key_file(instance_dir):
 
 def refresh_tokens(cipher):
     with store.database.reading() as conn:
-        every = store.accounts.all_credentials(conn)
+        every = store.credentials.list_all(conn)
     return [cipher.open(s.refresh_sealed, s.account_id, REFRESH).reveal() for s in every]
 
 
@@ -55,7 +55,7 @@ def test_all_tokens_are_sealed_with_the_new_key_alone(app, key_file, instance_di
     assert key_file.stat().st_mode & 0o777 == 0o600
     assert sorted(refresh_tokens(TokenCipher(instance_dir))) == TOKENS
     with store.database.reading() as conn:
-        assert {sealed.key_id for sealed in store.accounts.all_credentials(conn)} == {
+        assert {sealed.key_id for sealed in store.credentials.list_all(conn)} == {
             TokenCipher(instance_dir).key_id
         }
 
@@ -90,7 +90,7 @@ def test_an_interrupted_change_is_finished_without_a_third_key(
 ):
     monkeypatch.setattr(rotate_key, "CHUNK", 1)
     calls = itertools.count(1)
-    reencrypt = store.accounts.reencrypt
+    reencrypt = store.credentials.reencrypt
 
     def interrupted(*arguments):
         if next(calls) == stops_after:
@@ -98,7 +98,7 @@ def test_an_interrupted_change_is_finished_without_a_third_key(
         reencrypt(*arguments)
 
     with monkeypatch.context() as dying:
-        dying.setattr(store.accounts, "reencrypt", interrupted)
+        dying.setattr(store.credentials, "reencrypt", interrupted)
         with pytest.raises(KeyboardInterrupt):
             rotate_key.rotate(services().cipher, NOW, "test")
     assert sorted(refresh_tokens(TokenCipher(instance_dir))) == TOKENS
@@ -137,13 +137,13 @@ def test_tokens_saved_while_the_key_changes_survive(app, instance_dir):
 
 def test_what_no_key_opens_is_named_and_left_alone(app, instance_dir):
     with store.database.transaction() as tx:
-        (sealed, *_) = store.accounts.all_credentials(tx)
+        (sealed, *_) = store.credentials.list_all(tx)
         stranger = TokenCipher(instance_dir / "nowhere", Secret("a key that nobody has here"))
         access = stranger.seal(Secret("lost"), sealed.account_id, ACCESS)
-        store.accounts.reencrypt(
+        store.credentials.reencrypt(
             tx,
-            store.accounts.EncryptedCredential(
-                **{f: getattr(sealed, f) for f in store.accounts.EncryptedCredential.__slots__}
+            store.credentials.EncryptedCredential(
+                **{f: getattr(sealed, f) for f in store.credentials.EncryptedCredential.__slots__}
                 | {"access_sealed": access}
             ),
         )
@@ -154,7 +154,7 @@ def test_what_no_key_opens_is_named_and_left_alone(app, instance_dir):
     assert "account-1: no key opens its tokens" in result.stderr
     with store.database.reading() as conn:
         assert (
-            store.accounts.credentials(conn, [sealed.account_id])[sealed.account_id].access_sealed
+            store.credentials.get_by_ids(conn, [sealed.account_id])[sealed.account_id].access_sealed
             == access
         )
 

@@ -86,7 +86,7 @@ def test_a_refused_token_is_renewed_and_the_request_sent_once_more(installation,
     def renew(account, fault):
         asked.append((account.name, fault.status))
         with installation.app.app_context(), store.database.reading() as conn:
-            old = store.accounts.credentials(conn, [account.id])[account.id]
+            old = store.credentials.get_by_ids(conn, [account.id])[account.id]
         return replace(old, access_sealed=cipher.seal(Secret(token), account.id, ACCESS))
 
     hooks().on_refused = renew

@@ -88,8 +88,8 @@ def test_the_claim_of_a_host_whose_clock_is_a_little_ahead_counts(app):
 
     assert due_at() == []
     with store.database.transaction() as tx:
-        assert store.accounts.live_claims(tx, NOW, LASTS) == 1
-        assert store.accounts.claim(tx, [alice], 9, NOW, LASTS) == []
+        assert store.claims.live(tx, NOW, LASTS) == 1
+        assert store.claims.take(tx, [alice], 9, NOW, LASTS) == []
 
 
 def test_a_request_is_no_matter_of_time(app):
@@ -237,5 +237,5 @@ def test_while_everything_fails_one_account_at_a_time_looks(app):
     assert due_at(pause - 1) == []
     assert due_at(pause) == ["claimed"]
     with store.database.transaction() as tx:
-        store.accounts.claim(tx, [store.accounts.get_by_name(tx, "claimed").id], 7, pause, LASTS)
+        store.claims.take(tx, [store.accounts.get_by_name(tx, "claimed").id], 7, pause, LASTS)
     assert due_at(pause) == []

@@ -30,7 +30,7 @@ def versions(installation):
 
 def answered(tx, account_id, fault=None):
     """What a refresh writes of one answer."""
-    store.accounts.claim(tx, [account_id], CLAIM, NOW, 150)
+    store.claims.take(tx, [account_id], CLAIM, NOW, 150)
     found = store.accounts.get_by_ids(tx, [account_id])[account_id]
     measured = Snapshot(
         (Reading("five_hour", 40, NOW + 60, 18_000),), Facts(plan="plus"), Identity()
@@ -66,9 +66,9 @@ def test_a_claim_changes_no_version(installation, accounts):
     before = versions(installation)
 
     with store.database.transaction() as tx:
-        store.accounts.claim(tx, accounts, CLAIM, NOW, 150)
-        store.accounts.renew(tx, CLAIM, NOW + 1)
-        store.accounts.release(tx, CLAIM)
+        store.claims.take(tx, accounts, CLAIM, NOW, 150)
+        store.claims.renew(tx, CLAIM, NOW + 1)
+        store.claims.release(tx, CLAIM)
 
     assert versions(installation) == before
 

@@ -32,7 +32,7 @@ def app(instance_dir, database):
 
 def everything():
     with store.database.reading() as conn:
-        return store.accounts.all_credentials(conn)
+        return store.credentials.list_all(conn)
 
 
 def tokens(cipher):
@@ -49,16 +49,19 @@ def as_before():
     """Make the present database one of 1.0: tokens sealed alone, and no mark."""
     clear, cipher = tokens(services().cipher), services().cipher
     with store.database.transaction() as tx:
-        for sealed in store.accounts.all_credentials(tx):
+        for sealed in store.credentials.list_all(tx):
             old = {
                 c: alone(cipher, clear[sealed.account_id, kind])
                 for c, kind in KINDS.items()
                 if getattr(sealed, c) is not None
             }
-            store.accounts.reencrypt(
+            store.credentials.reencrypt(
                 tx,
-                store.accounts.EncryptedCredential(
-                    **{f: getattr(sealed, f) for f in store.accounts.EncryptedCredential.__slots__}
+                store.credentials.EncryptedCredential(
+                    **{
+                        f: getattr(sealed, f)
+                        for f in store.credentials.EncryptedCredential.__slots__
+                    }
                     | old
                     | {"key_id": "of before"}
                 ),
@@ -127,7 +130,7 @@ def test_a_database_that_was_never_used_is_bound_from_its_first_start(instance_d
 
 def test_an_interrupted_start_goes_on_at_the_next(app, monkeypatch):
     before, pieces = tokens(services().cipher), []
-    reseal = store.accounts.reencrypt
+    reseal = store.credentials.reencrypt
 
     def interrupted(*arguments):
         pieces.append(1)
@@ -136,7 +139,7 @@ def test_an_interrupted_start_goes_on_at_the_next(app, monkeypatch):
         reseal(*arguments)
 
     with monkeypatch.context() as dying:
-        dying.setattr(store.accounts, "reencrypt", interrupted)
+        dying.setattr(store.credentials, "reencrypt", interrupted)
         with pytest.raises(KeyboardInterrupt):
             rotate_key.bind(services().cipher)
     assert not is_marked()
@@ -169,10 +172,10 @@ def test_two_services_that_start_together_lose_nothing(app, instance_dir, databa
 def test_a_token_that_no_key_opens_keeps_the_older_ones_accepted(app):
     (first, *_) = everything()
     with store.database.transaction() as tx:
-        store.accounts.put_credentials(
+        store.credentials.put(
             tx,
-            store.accounts.EncryptedCredential(
-                **{f: getattr(first, f) for f in store.accounts.EncryptedCredential.__slots__}
+            store.credentials.EncryptedCredential(
+                **{f: getattr(first, f) for f in store.credentials.EncryptedCredential.__slots__}
                 | {"access_sealed": b"of a lost key"}
             ),
         )

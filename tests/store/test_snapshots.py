@@ -35,7 +35,7 @@ def outcome_of(found, at, snapshot=None, fault=None, ms=120):
 def record(account_id, at, *readings, facts=FACTS, fault=None, claim=CLAIM, ms=120):
     """One attempt at *at*, as a refresh stores it; returns whether it was."""
     with store.database.transaction() as tx:
-        store.accounts.claim(tx, [account_id], CLAIM, at, 150)
+        store.claims.take(tx, [account_id], CLAIM, at, 150)
         found = store.accounts.get_by_id(tx, account_id)
         snapshot = (
             Snapshot(readings, facts, Identity(email="alice@example.com"))
@@ -294,7 +294,7 @@ def test_a_late_result_of_a_lost_claim_changes_nothing(installation, account_id)
     assert not record(account_id, NOW + 60, five(99), claim=CLAIM + 1)
 
     with store.database.transaction() as tx:
-        store.accounts.release(tx, CLAIM)
+        store.claims.release(tx, CLAIM)
     assert installation.rows("SELECT * FROM account") == before
     assert series(installation) == [(NOW, 12)]
     assert installation.rows("SELECT count(*), sum(count) FROM attempt") == [(1, 1)]
@@ -302,7 +302,7 @@ def test_a_late_result_of_a_lost_claim_changes_nothing(installation, account_id)
 
 def test_a_deleted_account_takes_no_result(installation, account_id):
     with store.database.transaction() as tx:
-        store.accounts.claim(tx, [account_id], CLAIM, NOW, 150)
+        store.claims.take(tx, [account_id], CLAIM, NOW, 150)
         found = store.accounts.get_by_id(tx, account_id)
         store.accounts.mark_deleted(tx, account_id, NOW)
         stored = store.recording.record(
@@ -342,7 +342,7 @@ def test_many_outcomes_share_a_transaction(installation):
         ids = [
             store.accounts.add(tx, f"account {n}", store.accounts.MANAGED, NOW) for n in range(70)
         ]
-        store.accounts.claim(tx, ids, CLAIM, NOW, 150)
+        store.claims.take(tx, ids, CLAIM, NOW, 150)
         found = store.accounts.get_by_ids(tx, ids)
         outcomes = [
             outcome_of(found[i], NOW, Snapshot((five(i % 100), week(1)), FACTS)) for i in ids

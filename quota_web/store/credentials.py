@@ -1,0 +1,90 @@
+"""The encrypted credentials of accounts. Every function takes the open connection; none commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, text, update
+
+from quota_web.store.models import credential
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedCredential:
+    """One account's credentials at rest."""
+
+    account_id: int
+    access_sealed: bytes
+    refresh_sealed: bytes | None
+    id_sealed: bytes | None
+    access_expires_at: int | None
+    access_fp: str
+    refresh_fp: str | None
+    client_id: str | None
+    fedramp: bool
+    key_id: str
+    version: int
+    updated_at: int
+
+
+_IDS: Any = bindparam("ids", expanding=True)
+_CREDENTIALS = select(*(credential.c[f] for f in EncryptedCredential.__slots__))
+_CREDENTIALS_OF = _CREDENTIALS.where(credential.c.account_id.in_(_IDS))
+
+
+def put(conn: Connection, sealed: EncryptedCredential) -> None:
+    """Store an account's credentials in place of what it had."""
+    values = {
+        f: getattr(sealed, f)
+        for f in EncryptedCredential.__slots__
+        if f not in ("account_id", "version")
+    }
+    changed = conn.execute(
+        update(credential)
+        .where(credential.c.account_id == sealed.account_id)
+        .values(**values, version=credential.c.version + 1)
+    )
+    if changed.rowcount == 0:
+        conn.execute(insert(credential).values(account_id=sealed.account_id, version=1, **values))
+
+
+def get_by_ids(conn: Connection, ids: Sequence[int]) -> dict[int, EncryptedCredential]:
+    """The credentials of these accounts, by account id."""
+    return {
+        row.account_id: EncryptedCredential(*row)
+        for row in conn.execute(_CREDENTIALS_OF, {"ids": ids}).all()
+    }
+
+
+def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Which key these accounts' credentials are encrypted with, by account id."""
+    query = select(credential.c.account_id, credential.c.key_id)
+    return {
+        row.account_id: row.key_id
+        for row in conn.execute(query.where(credential.c.account_id.in_(ids)))
+    }
+
+
+def list_all(conn: Connection, *, alone: bool = False) -> list[EncryptedCredential]:
+    """The credentials of all accounts; with *alone*, no other process changes any until the
+    transaction ends.
+    """
+    if alone and conn.dialect.name == "postgresql":
+        conn.execute(text("LOCK TABLE credential IN SHARE ROW EXCLUSIVE MODE"))
+    return [EncryptedCredential(*row) for row in conn.execute(_CREDENTIALS).all()]
+
+
+def reencrypt(conn: Connection, sealed: EncryptedCredential) -> None:
+    """Store the same tokens under another key."""
+    values = {
+        f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")
+    }
+    conn.execute(
+        update(credential).where(credential.c.account_id == sealed.account_id).values(**values)
+    )
+
+
+def drop(conn: Connection, ids: Sequence[int]) -> None:
+    """Delete these accounts' credentials."""
+    for account_id in ids:
+        conn.execute(credential.delete().where(credential.c.account_id == account_id))
