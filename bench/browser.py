@@ -19,7 +19,7 @@ from bench.served import p95, served
 from bench.web import PASSWORD
 from quota_web.core import clock
 from quota_web.demo import fill
-from quota_web.demo.generate import PLAIN
+from quota_web.demo.personas import PLAIN
 from quota_web.services import services
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from bench.visitors import (
 from quota_web import store
 from quota_web.core import clock
 from quota_web.demo import fill
-from quota_web.demo.generate import PLAIN
+from quota_web.demo.personas import PLAIN
 from quota_web.services import services
 from quota_web.store.accounts import FOLLOWED
 

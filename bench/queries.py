@@ -14,7 +14,7 @@ from bench.served import pages
 from quota_web import store
 from quota_web.core import clock, series
 from quota_web.demo import fill
-from quota_web.demo.generate import PLAIN
+from quota_web.demo.personas import PLAIN
 from quota_web.reports import history
 from quota_web.reports.history import RANGES, HistoryQuery
 from quota_web.services import services

@@ -13,7 +13,8 @@ from bench.place import Place, place
 from quota_web import store
 from quota_web.core import clock
 from quota_web.demo import fill, generate
-from quota_web.demo.generate import PLAIN, Era, Invented
+from quota_web.demo.generate import Era, Invented
+from quota_web.demo.personas import PLAIN
 from quota_web.services import services
 
 DAY = 86_400

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
-from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Persona, Track, invent
+from quota_web.demo.generate import DAY, InventedRun, Era, Invented, Track, invent
+from quota_web.demo.personas import Persona
 from quota_web.store.accounts import DEMO
 from quota_web.store.models import (
     account,
@@ -37,8 +38,17 @@ CHUNK = 50_000
 _READING = ("window_id", "taken_at", "used_percent", "resets_at", "flags")
 
 
-def fill(accounts: int, days: int, now: int, *, utc_offset_s: int = 0, every_s: int | None = None, persona: Persona | None = None,
-         seed: int = 1, told: Callable[[], None] = lambda: None) -> int:  # fmt: skip
+def fill(
+    accounts: int,
+    days: int,
+    now: int,
+    *,
+    utc_offset_s: int = 0,
+    every_s: int | None = None,
+    persona: Persona | None = None,
+    seed: int = 1,
+    told: Callable[[], None] = lambda: None,
+) -> int:
     """Invent *accounts* accounts with *days* of history up to *now*; returns how many readings that
     came to.
 

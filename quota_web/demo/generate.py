@@ -7,13 +7,14 @@ blocked. Times are epoch seconds.
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
 from quota_web.core import quota
 from quota_web.core.faults import Fault
-from quota_web.core.quota import Credits, Facts, Spend
+from quota_web.core.quota import Facts, Spend
+from quota_web.demo.personas import NAMES, PERSONAS, Limit, Persona
 
 DAY, HOUR = 86_400, 3_600
 #: How often an account is asked while idle and while in use, and how long it counts as in use after
@@ -22,76 +23,6 @@ IDLE, ACTIVE, ACTIVE_FOR = 3_600, 300, 1_800
 #: Nothing happens after this long before the end, save the last poll.
 END_MARGIN = 120
 SPEND_LIMIT = 15_000
-
-NAMES = (
-    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "ken", "lena", "mallory", "niaj", "olivia", "peggy",
-    "quentin", "rupert", "sybil", "trent", "ursula", "victor", "walter", "xenia", "yusuf", "zoe",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A window that a persona has, and how fast it fills: percent for each percent of a five-hour
-    window's worth of work.
-    """
-
-    key: str
-    #: None for a spend limit, which starts anew with each month.
-    length_s: int | None
-    share: float
-    upstream_name: str | None = None
-
-
-FIVE_HOUR = Limit(quota.FIVE_HOUR, 18_000, 1.0)
-WEEKLY = Limit(quota.WEEKLY, 604_800, 0.13)
-MONTHLY = Limit(quota.MONTHLY, 2_592_000, 0.12)
-SPEND = Limit(quota.SPEND, None, 0.02)
-SPARK = tuple(
-    replace(
-        w,
-        key=f"model:codex_bengalfox:{w.key}",
-        share=w.share / 2,
-        upstream_name="GPT-5.3-Codex-Spark",
-    )
-    for w in (FIVE_HOUR, WEEKLY)
-)
-
-
-NO_CREDITS = Credits(False, balance="0")
-
-
-@dataclass(frozen=True, slots=True)
-class Persona:
-    """What kind of account it is, how much is asked of it, and how its story ends."""
-
-    plan: str
-    limits: tuple[Limit, ...] = (FIVE_HOUR, WEEKLY)
-    #: Percent of a five-hour window that an hour of work takes.
-    appetite: float = 14.0
-    weekends: float = 0.2
-    credits: Credits | None = NO_CREDITS
-    #: `ok`, `exhausted`, `paused`, or the code of a fault that lasts since some hours.
-    ending: str = "ok"
-    #: The key of a window that went away on the way, with a change of the plan.
-    lost: str | None = None
-
-
-PERSONAS = (
-    Persona("plus"),
-    Persona("plus", appetite=26),
-    Persona("pro", (FIVE_HOUR, WEEKLY, *SPARK), appetite=8, weekends=0.6),
-    Persona("team", appetite=11, ending="exhausted"),
-    Persona("plus", ending="unauthorized"),
-    Persona("enterprise", (WEEKLY, SPEND), appetite=20, credits=None),
-    Persona("free", (MONTHLY,), appetite=6, weekends=0.5),
-    Persona("go", (WEEKLY,), appetite=9),
-    Persona("business", ending="unreachable"),
-    Persona("pro", appetite=10, ending="paused"),
-    Persona("edu", appetite=22, credits=Credits(True, balance="41.50")),
-    Persona("prolite", appetite=16, lost=quota.FIVE_HOUR),
-)
-#: The everyday account, without faults; benchmarks multiply it.
-PLAIN = Persona("plus")
 
 
 @dataclass(slots=True)
@@ -112,7 +43,7 @@ class Track:
 
 @dataclass(slots=True)
 class InventedRun:
-    """A run of equal attempts."""
+    """Equal attempts in a row."""
 
     first_at: int
     last_at: int
@@ -164,12 +95,13 @@ class Era:
 
 def invent(number: int, era: Era, seed: int = 0, persona: Persona | None = None) -> Invented:
     """The *number*-th account's story; the same for the same arguments."""
-    rng, everybody = Random(f"{seed}:{number}"), Random(seed)  # noqa: S311  nothing secret hangs on it
+    # Nothing secret depends on them; the shared one gives faults that all accounts have at once.
+    rng, shared = Random(f"{seed}:{number}"), Random(seed)  # noqa: S311
     persona = persona or PERSONAS[number % len(PERSONAS)]
     first, again = NAMES[number % len(NAMES)], number // len(NAMES)
     name = f"{first}-{again + 1}" if again else first
     life = _Life(
-        persona, era, _sessions(persona, era, rng), _episodes(persona, era, rng, everybody), rng
+        persona, era, _sessions(persona, era, rng), _episodes(persona, era, rng, shared), rng
     )
     life.live()
     return Invented(
@@ -225,20 +157,20 @@ def _ended(persona: Persona, era: Era, sessions: list[Session], rng: Random) -> 
     return sessions
 
 
-def _episodes(persona: Persona, era: Era, rng: Random, everybody: Random) -> list[Episode]:
+def _episodes(persona: Persona, era: Era, rng: Random, shared: Random) -> list[Episode]:
     """When asking failed: nights in which the machine was off (for everybody), faults of the
     upstream, and the ending.
     """
     found: list[Episode] = []
     end = era.end - 9 * HOUR
     for chance, fault, least, most, source in (
-        (0.02, None, 4 * HOUR, 30 * HOUR, everybody),
+        (0.02, None, 4 * HOUR, 30 * HOUR, shared),
         (
             0.03,
             Fault("unreachable", {"reason": "the connection was refused"}),
             900,
             3 * HOUR,
-            everybody,
+            shared,
         ),
         (
             0.03,

@@ -6,7 +6,7 @@ Nothing is changed or made, and no token is sent.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -54,16 +54,16 @@ class DoctorContext:
     now: int
 
 
-def diagnose(patient: DoctorContext) -> Iterator[Finding]:
+def diagnose(context: DoctorContext) -> Iterator[Finding]:
     """One finding after the other, as they come; the upstream last but one, since it may take a
     while.
     """
-    yield from _settings(patient.settings)
-    yield _instance_folder(patient.settings.instance_dir)
-    yield from _database(patient)
-    yield _account_folder(patient.settings)
-    yield _clock(patient.now)
-    yield from _upstream(patient)
+    yield from _settings(context.settings)
+    yield _instance_folder(context.settings.instance_dir)
+    yield from _database(context)
+    yield _account_folder(context.settings)
+    yield _clock(context.now)
+    yield from _upstream(context)
     yield _chart_library()
 
 
@@ -124,7 +124,7 @@ def mib(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB" if size < 2**30 else f"{size / 2**30:,.1f} GiB"
 
 
-def _database(patient: DoctorContext) -> Iterator[Finding]:
+def _database(context: DoctorContext) -> Iterator[Finding]:
     what, place = "database", store.health.place()
     if place is not None and not place.is_there:
         yield Finding(
@@ -146,7 +146,7 @@ def _database(patient: DoctorContext) -> Iterator[Finding]:
             )
             return
         yield _wholeness(content)
-        yield from _key(patient, content)
+        yield from _key(context, content)
     except QuotaError as error:
         damaged = "stop the service and restore a backup: `scripts/quota restore FILE`"
         yield Finding(
@@ -161,7 +161,7 @@ def _database(patient: DoctorContext) -> Iterator[Finding]:
         )
 
 
-def _wholeness(content: store.health.Content) -> Finding:
+def _wholeness(content: store.health.StoredContent) -> Finding:
     store.health.check()
     table = store.health.broken_references()
     if table is not None:
@@ -194,9 +194,9 @@ def _wholeness(content: store.health.Content) -> Finding:
     return Finding("database", Level.OK, told)
 
 
-def _key(patient: DoctorContext, content: store.health.Content) -> Iterator[Finding]:
-    what, file = "key", patient.settings.instance_dir / KEY_FILE
-    if patient.cipher.is_from_file and not file.exists():
+def _key(context: DoctorContext, content: store.health.StoredContent) -> Iterator[Finding]:
+    what, file = "key", context.settings.instance_dir / KEY_FILE
+    if context.cipher.is_from_file and not file.exists():
         verdict = Level.BAD if content.sealed_with else Level.OK
         advice = (
             "put it back, or set QUOTA_SECRET_KEY if that was used before"
@@ -208,10 +208,18 @@ def _key(patient: DoctorContext, content: store.health.Content) -> Iterator[Find
         )
         return
     try:
-        known = patient.cipher.opened_ids
+        known = context.cipher.opened_ids
     except BadSetting as error:
         yield Finding(what, Level.BAD, str(error), "see the line above")
         return
+    yield _fitting(context, content, known)
+
+
+def _fitting(
+    context: DoctorContext, content: store.health.StoredContent, known: Sequence[str]
+) -> Finding:
+    """Whether the keys that are there open all stored tokens."""
+    what, file = "key", context.settings.instance_dir / KEY_FILE
     lost = sum(count for key_id, count in content.sealed_with.items() if key_id not in known)
     old = sum(count for key_id, count in content.sealed_with.items() if key_id in known[1:])
     if lost:
@@ -219,33 +227,32 @@ def _key(patient: DoctorContext, content: store.health.Content) -> Iterator[Find
             f"add the key that sealed them as a further line of {file}, or save those "
             f"accounts again"
         )
-        yield Finding(
+        return Finding(
             what,
             Level.BAD,
             f"the tokens of {lost} account(s) were sealed with a key that is not here",
             advice,
         )
-    elif patient.cipher.is_from_file and os.stat(file).st_mode & 0o077:
-        yield Finding(
+    if context.cipher.is_from_file and os.stat(file).st_mode & 0o077:
+        return Finding(
             what,
             Level.BAD,
             f"{file}: other users of this machine can read it",
             f"chmod 600 {file}; then `scripts/quota rotate-key`",
         )
-    elif old:
-        yield Finding(
+    if old:
+        return Finding(
             what,
             Level.WARN,
             f"the tokens of {old} account(s) are sealed with an older key",
             "finish with `scripts/quota rotate-key`",
         )
-    else:
-        yield Finding(
-            what,
-            Level.OK,
-            "fits all stored tokens; keep a copy apart from the backups, which are of no use to a "
-            "thief without it",
-        )
+    return Finding(
+        what,
+        Level.OK,
+        "fits all stored tokens; keep a copy apart from the backups, which are of no use to a "
+        "thief without it",
+    )
 
 
 def _account_folder(settings: Settings) -> Finding:
@@ -303,10 +310,10 @@ def _clock(now: int) -> Finding:
     return Finding("clock", Level.OK, f"says {said}")
 
 
-def _upstream(patient: DoctorContext) -> Iterator[Finding]:
+def _upstream(context: DoctorContext) -> Iterator[Finding]:
     what = "upstream"
     try:
-        probe = patient.client().probe(patient.now)
+        probe = context.client().probe(context.now)
     except BadSetting as error:
         yield Finding(what, Level.BAD, str(error), "change the setting")
         return
@@ -330,7 +337,7 @@ def _upstream(patient: DoctorContext) -> Iterator[Finding]:
             Level.OK,
             f"answers in {probe.duration_ms} ms (HTTP {probe.status}, asked without a token)",
         )
-    yield from _clock_beside(probe, patient.now)
+    yield from _clock_beside(probe, context.now)
 
 
 def _clock_beside(probe: Probe, now: int) -> Iterator[Finding]:

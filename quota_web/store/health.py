@@ -35,7 +35,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class StoredContent:
     """What the database says about itself."""
 
     version: str | None
@@ -106,13 +106,13 @@ def broken_references() -> str | None:
     return None if row is None else str(row[0])
 
 
-def content() -> Content:
+def content() -> StoredContent:
     """What is in it. Of a database that is not at this program's version only the version is looked
     at.
     """
     version = schema.version()
     if version != schema.HEAD:
-        return Content(
+        return StoredContent(
             version, schema.HEAD, version is None or version in schema.KNOWN, None, 0, {}
         )
     with database.reading() as conn:
@@ -125,7 +125,7 @@ def content() -> Content:
         sealed = conn.execute(
             select(credential.c.key_id, func.count()).group_by(credential.c.key_id)
         ).all()
-    return Content(
+    return StoredContent(
         version,
         schema.HEAD,
         True,

@@ -1,7 +1,7 @@
 """Locks between processes: each is a file that the system unlocks when its process dies.
 
-`DatabaseLock` says that a database is in use, `RunLock` that a refresh still lives, `exclusive` lets
-one process migrate at a time.
+`DatabaseLock` shows that a database is in use, `RunLock` that a refresh still lives; `exclusive`
+lets one process migrate at a time.
 """
 
 import errno

@@ -311,8 +311,10 @@ site_state = Table(
 #: Every snapshot in plain words, for people with SQL of their own.
 SNAPSHOT_VIEW = """
 CREATE VIEW snapshot AS
-SELECT a.name AS account, r.taken_at AS taken_at, w.key AS window_key, r.used_percent AS used_percent,
-       CASE WHEN r.used_percent >= 100 THEN 0 WHEN r.used_percent <= 0 THEN 100 ELSE 100 - r.used_percent END AS remaining_percent,
+SELECT a.name AS account, r.taken_at AS taken_at, w.key AS window_key,
+       r.used_percent AS used_percent,
+       CASE WHEN r.used_percent >= 100 THEN 0 WHEN r.used_percent <= 0 THEN 100
+            ELSE 100 - r.used_percent END AS remaining_percent,
        r.resets_at AS resets_at
 FROM reading r JOIN limit_window w ON w.id = r.window_id JOIN account a ON a.id = w.account_id
 WHERE r.used_percent IS NOT NULL AND a.deleted_at IS NULL

@@ -167,61 +167,51 @@ def _gather_gone(batch: _Batch, window: KnownWindow, at: int) -> None:
 
 def _gather_attempt(batch: _Batch, outcome: Outcome, claim_id: int) -> None:
     before, fault, at = outcome.account, outcome.fault, outcome.at
-    http_status = 200 if fault is None else fault.http_status
-    code, data = (fault.code, fault.data_json()) if fault else (None, None)
+    values = {
+        "status": outcome.status,
+        "http_status": 200 if fault is None else fault.http_status,
+        "fault_code": _code(fault),
+        "fault_data": fault.data_json() if fault else None,
+    }
     goes_on = before.run_first_at is not None and (
         before.last_status,
         before.http_status,
         _code(before.fault),
-    ) == (outcome.status, http_status, code)
-    first_at = before.run_first_at if goes_on else at
+    ) == (outcome.status, values["http_status"], values["fault_code"])
     if goes_on:
         batch.attempts_on.append(
             {
                 "b_account": before.id,
-                "b_first": first_at,
+                "b_first": before.run_first_at,
                 "b_at": at,
                 "b_ms": outcome.duration_ms,
-                "b_data": data,
+                "b_data": values["fault_data"],
             }
         )
     else:
-        values = {
-            "status": outcome.status,
-            "http_status": http_status,
-            "fault_code": code,
-            "fault_data": data,
-        }
-        batch.attempts_new.append(
-            {
-                "account_id": before.id,
-                "first_at": at,
-                "last_at": at,
-                **values,
-                "count": 1,
-                "ms_sum": outcome.duration_ms,
-                "ms_max": outcome.duration_ms,
-            }
-        )
+        times = {"first_at": at, "last_at": at}
+        spent = {"count": 1, "ms_sum": outcome.duration_ms, "ms_max": outcome.duration_ms}
+        batch.attempts_new.append({"account_id": before.id} | times | values | spent)
+    first_at = before.run_first_at if goes_on else at
+    batch.accounts.append(_account_row(outcome, claim_id, first_at) | values)
+
+
+def _account_row(outcome: Outcome, claim_id: int, first_at: int | None) -> dict[str, Any]:
+    """What an attempt changes on the account's row, beside its status and fault."""
+    before = outcome.account
     identity = outcome.snapshot.identity if outcome.snapshot else None
-    batch.accounts.append(
-        {
-            "b_id": before.id,
-            "b_claim": claim_id,
-            "status": outcome.status,
-            "fault_code": code,
-            "fault_data": data,
-            "http_status": http_status,
-            "attempted_at": at,
-            "taken_at": at if outcome.snapshot else before.taken_at,
-            "run_first_at": first_at,
-            "failures": outcome.failures,
-            "interval_s": outcome.interval_s,
-            "next_due_at": outcome.next_due_at,
-            "email": before.email or (identity.email if identity else None),
-            "answer_user_id": (identity.user_id if identity else None) or before.answer_user_id,
-        }
-    )
+    return {
+        "b_id": before.id,
+        "b_claim": claim_id,
+        "attempted_at": outcome.at,
+        "taken_at": outcome.at if outcome.snapshot else before.taken_at,
+        "run_first_at": first_at,
+        "failures": outcome.failures,
+        "interval_s": outcome.interval_s,
+        "next_due_at": outcome.next_due_at,
+        "email": before.email or (identity.email if identity else None),
+        "answer_user_id": (identity.user_id if identity else None) or before.answer_user_id,
+    }
 
 
 def _code(fault: Fault | None) -> str | None:

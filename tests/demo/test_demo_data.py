@@ -14,7 +14,8 @@ from quota_web.core import clock
 from quota_web.core.errors import AccountExists, BadInput
 from quota_web.core.quota import CACHE, Status
 from quota_web.demo import fill, generate
-from quota_web.demo.generate import PERSONAS, PLAIN, Era, Track
+from quota_web.demo.generate import Era, Track
+from quota_web.demo.personas import PERSONAS, PLAIN
 from quota_web.factory import create_app
 from quota_web.refresh import context, refresh_service
 from quota_web.reports import overview

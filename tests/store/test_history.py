@@ -8,8 +8,9 @@ from sqlalchemy import delete
 from quota_web import config, store
 from quota_web.core import clock, series
 from quota_web.core.series import Axis
-from quota_web.demo import fill, generate
-from quota_web.demo.generate import Era, Invented, Persona
+from quota_web.demo import fill, generate, personas
+from quota_web.demo.generate import Era, Invented
+from quota_web.demo.personas import Persona
 from quota_web.factory import create_app
 from quota_web.services import services
 from quota_web.store.history import RAW
@@ -44,8 +45,8 @@ def stories() -> list[Invented]:
     gone = Persona("prolite", lost="five_hour")
     return [
         generate.invent(0, ERA, persona=gone),
-        generate.invent(1, ERA, persona=generate.PLAIN),
-        generate.invent(2, Era(NOW - 5 * DAY, NOW, every_s=60), persona=generate.PLAIN),
+        generate.invent(1, ERA, persona=personas.PLAIN),
+        generate.invent(2, Era(NOW - 5 * DAY, NOW, every_s=60), persona=personas.PLAIN),
     ]
 
 
