@@ -53,8 +53,8 @@ def fill(
     came to.
 
     Raises BadInput unless the database is empty. Each account has a transaction of its own, so that
-    a long filling keeps nobody waiting; the mark goes first, so that also a filling cut short is
-    seen and can be removed.
+    a long filling keeps no other writer waiting; the mark goes first, so that also a filling cut
+    short is seen and can be removed.
     """
     with store.database.transaction() as tx:
         if _is_marked(tx):
@@ -152,7 +152,7 @@ def write(conn: Connection, invented: Invented) -> None:
         run_first_at=last.first_at,
         failures=last.count if last.fault else 0,
         interval_s=invented.interval_s,
-        # Nobody is to be asked, ever.
+        # Nothing is ever sent for it.
         next_due_at=None,
         paused_at=last.last_at if invented.is_paused else None,
     )

@@ -1,8 +1,8 @@
-"""Invented histories of accounts: people who work by day, rest at weekends, run out, and machines
+"""Invented histories of accounts: people work by day, rest at weekends, run out, and machines
 that fail now and then. Pure.
 
 Each account is lived through from poll to poll, as the schedule would have asked for it: windows
-start at first use, fill while somebody works, and reset; nothing is drawn while the account is
+start at first use, fill during work, and reset; nothing is used while the account is
 blocked. Times are epoch seconds.
 """
 
@@ -120,8 +120,8 @@ Session = tuple[int, int, float]
 
 
 def _sessions(persona: Persona, era: Era, rng: Random) -> list[Session]:
-    """When somebody works, from when to when and how hard (percent of a five-hour window a second),
-    in order.
+    """The sessions of work, from when to when and how hard (percent of a five-hour window a
+    second), in order.
     """
     sessions: list[Session] = []
     first_day = (era.start + era.utc_offset_s) // DAY
@@ -158,7 +158,7 @@ def _ended(persona: Persona, era: Era, sessions: list[Session], rng: Random) -> 
 
 
 def _episodes(persona: Persona, era: Era, rng: Random, shared: Random) -> list[Episode]:
-    """When asking failed: nights in which the machine was off (for everybody), faults of the
+    """When asking failed: nights in which the machine was off (for all accounts), faults of the
     upstream, and the ending.
     """
     found: list[Episode] = []
@@ -225,7 +225,7 @@ class _Tank:
         #: 0 while nothing of it is used.
         self._used, self._resets_at = 0.0, 0
         if limit.length_s is not None and limit.length_s > DAY:
-            # Somewhere in the middle: otherwise everybody's weeks would begin together.
+            # Somewhere in the middle: otherwise the weeks of all accounts would begin together.
             self._used, self._resets_at = rng.uniform(0, 60), start + rng.randrange(limit.length_s)
 
     def blocks_until(self) -> int:

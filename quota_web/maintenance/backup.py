@@ -1,5 +1,5 @@
-"""Writes a backup of the SQLite database while it is in use, and examines it before anybody relies
-on it.
+"""Writes a backup of the SQLite database while it is in use, and examines it before it gets
+its name.
 
 A backup holds the encrypted tokens, and never the key that opens them.
 """
@@ -32,7 +32,7 @@ class BackupContent:
 
 
 def backup(target: Path, *, overwrite: bool = False) -> BackupContent:
-    """Write the database into *target* (mode 0600) and look through what was written; it appears
+    """Write the database into *target* (mode 0600) and examine what was written; it appears
     under that name when it is good.
 
     Raises BadInput where the file is there already or the database is a server's, BadSetting where
@@ -80,7 +80,7 @@ def _write_copy(target: Path) -> None:
 
 
 def examine(file: Path) -> BackupContent:
-    """Look through a whole copy that nobody has open, without changing it.
+    """Examine a whole copy that no process has open, without changing it.
 
     Raises DatabaseDamaged, DatabaseTooNew, or BadInput where it is not a database of ours.
     """
@@ -104,7 +104,7 @@ def examine(file: Path) -> BackupContent:
 def _immutable(file: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro&immutable=1", uri=True)
     try:
-        # The file may come from anybody: nothing in it is run.
+        # The file may come from anywhere: nothing in it is run.
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA cell_size_check=ON")
         yield connection
@@ -128,8 +128,8 @@ def _known_version(file: Path, connection: sqlite3.Connection) -> str:
 
 
 def _require_our_tables(file: Path, connection: sqlite3.Connection, version: str) -> None:
-    """Exactly the tables, indexes and views of that version: a trigger or a view of somebody else's
-    would run here with our rights.
+    """Exactly the tables, indexes and views of that version: a foreign trigger or view would
+    run here with our rights.
     """
     there = store.schema.listed_objects(
         connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()

@@ -364,7 +364,7 @@ def _chart_library() -> Finding:
     )
     # An image has the library without the list that it was built by.
     listed = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    # What only the tests need is nobody's trouble.
+    # What only the tests need is missing nowhere else.
     wanted = {name: entry for name, entry in listed.items() if "for" not in entry}
     missing = sorted(name for name in wanted if not (folder / name).is_file())
     if missing or not any(folder.glob("*.js")):

@@ -26,8 +26,8 @@ class Rebuilt:
 
 
 def rebuild(now: int, actor: str, progress: Callable[[int, int], None]) -> Rebuilt:
-    """Go through all windows, a month of one a transaction; *progress* is told windows done and
-    windows in all.
+    """Go through all windows, a month of one a transaction; *progress* is called with windows
+    done and windows in all.
 
     Rollups from before a window's first raw reading stay: their readings have been pruned.
     """

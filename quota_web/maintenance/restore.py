@@ -63,7 +63,7 @@ def restore(
     *,
     without_tokens: bool = False,
 ) -> Restored:
-    """Put a backup in the database's place: taken in, judged and brought up to date beside it
+    """Put a backup in the database's place: it is copied, examined and migrated beside it
     first.
 
     Its accounts go on following files of *folder*, and of those that the present database follows.
@@ -167,7 +167,7 @@ def _take_in(source: Path, part: Path) -> None:
 
 
 def _copy_in(source: Path, target: Path) -> None:
-    """Copy *source*, a file of anybody's, byte by byte into *target*, an empty file of ours.
+    """Copy *source*, a file of any origin, byte by byte into *target*, an empty file of ours.
 
     Raises BadInput.
     """
@@ -201,7 +201,7 @@ def _require_database(source: Path, size: int, head: bytes) -> None:
 
 def _renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
     """Make a copy fit to go on from: sessions of both pasts end, version numbers of the other past
-    mean nothing, nobody is being asked.
+    mean nothing, no account is being fetched.
     """
     with store.database.elsewhere(f"sqlite:///{copy}", write=True) as conn:
         conn.execute(update(account).values(claim_id=None, claimed_at=None, requested_at=None))
@@ -215,8 +215,8 @@ def _renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
 def _quiet(file: Path) -> _Replaced:
     """Make sure that no other program has the database open, and move its log into it.
 
-    Returns what it says, as far as that can be read. Raises BadDatabase where somebody has it open.
-    A damaged one is left as it is.
+    Returns what is needed of it, as far as that can be read. Raises BadDatabase where another
+    program has it open. A damaged one is left as it is.
     """
     # Whatever connections this process has: none may be open when the file is looked into by hand.
     store.database.forget_troubles()

@@ -50,8 +50,8 @@ def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
 
     Raises BadInput where the key is not ours to change.
     """
-    # Under the write lock: nobody is sealing at the moment at which another key becomes the present
-    # one.
+    # Under the write lock: no process encrypts at the moment at which another key becomes the
+    # present one.
     with store.database.transaction() as tx:
         every = store.credentials.list_all(tx)
         is_new = not any(_is_stale(cipher, sealed, or_alone=True) for sealed in every)
@@ -135,8 +135,8 @@ def bind(cipher: TokenCipher) -> int:
     others.
 
     In pieces; several processes may do it at once, and interrupted it goes on at the next start.
-    While there is a token that no key opens, nobody can tell how it was sealed, and older ones are
-    accepted on. Returns how many accounts were sealed anew.
+    While there is a token that no key opens, it cannot be known how it was encrypted, and older
+    ones are accepted on. Returns how many accounts were sealed anew.
     """
     with store.database.reading() as conn:
         is_done = store.auth.setting_of(conn, BOUND) is not None

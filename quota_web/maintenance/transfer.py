@@ -18,8 +18,8 @@ from quota_web.store.models import account
 
 #: Rows a statement.
 CHUNK = 5_000
-#: What a database has before anybody used it.
-_BORN_WITH = frozenset({"site_state"})
+#: Tables that have rows in a new database.
+_NEVER_EMPTY = frozenset({"site_state"})
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,8 +54,8 @@ def alone(presence: DatabaseLock | None) -> Iterator[int]:
     """Keep every other process off our SQLite file meanwhile: what a service stored after the copy
     began would be left behind.
 
-    Raises BadDatabase where another one uses it. A server lets nobody be kept off: says how many
-    others are connected to our database there.
+    Raises BadDatabase where another one uses it. On a server no process can be kept off: yields how
+    many others are connected to our database there.
     """
     file = store.database.file()
     if file is None or presence is None:
@@ -70,8 +70,8 @@ def alone(presence: DatabaseLock | None) -> Iterator[int]:
 
 
 def copy_to(url: str, progress: Progress) -> dict[str, Sum]:
-    """Copy everything to the database at *url* and compare both sides; *progress* is told a table,
-    rows done, rows in all.
+    """Copy everything to the database at *url* and compare both sides; *progress* is called with a
+    table, rows done, rows in all.
 
     Raises BadInput where *url* is no address or that database is not empty, BadDatabase where it
     cannot be used.
@@ -109,14 +109,14 @@ def _copy(url: str, progress: Progress) -> dict[str, Sum]:
                 raise BadInput(
                     "url", f"table {table.name} did not arrive whole; nothing was kept there"
                 )
-        _make_at_home(target)
+        _settle(target)
     return sums
 
 
 def _require_empty(target: Connection) -> None:
     for table in _tables():
         if (
-            table.name not in _BORN_WITH
+            table.name not in _NEVER_EMPTY
             and target.execute(select(text("1")).select_from(table).limit(1)).first()
         ):
             raise BadInput(
@@ -158,9 +158,9 @@ def _chunks(conn: Connection, table: Table) -> Iterator[Sequence[Sequence[Any]]]
         rows = conn.execute(query.where(behind)).all() if len(rows) == CHUNK else ()
 
 
-def _make_at_home(target: Connection) -> None:
-    """What is true of the other place: nobody is being asked from there, and its version numbers
-    are its own.
+def _settle(target: Connection) -> None:
+    """What is true of the other place: no account is being fetched from there, and its version
+    numbers are its own.
     """
     target.execute(update(account).values(claim_id=None, claimed_at=None))
     store.site_state.new_nonce(target)

@@ -1,4 +1,4 @@
-"""What stands in the rows of a backup, which may come from anybody: what this program would never
+"""Checks the rows of a backup, which may come from anywhere: what this program would never
 write is refused, and what would lead to files of the owner is judged by the folders of this
 installation.
 """
@@ -20,7 +20,7 @@ from quota_web.store.models import account, api_token, credential, setting
 #: What SQLite may hold in a column; it takes anything in any.
 _NUMBERS, _BYTES, _TEXT = ("integer", "real", "null"), ("blob", "null"), ("text", "null")
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-#: Settings that mean nothing in another place, or that only whoever made the backup would know.
+#: Settings that mean nothing in another place, or that only the maker of the backup would know.
 _LEFT_BEHIND = ("setup_code_hash", "file_act:%")
 
 

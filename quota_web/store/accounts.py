@@ -71,7 +71,7 @@ class Account:
         return Status.PAUSED if self.paused_at is not None else self.last_status
 
     def is_claimed(self, now: int, lasts: int) -> bool:
-        """Whether somebody is asking for it at this moment; see `claim`."""
+        """Whether a run fetches it at this moment; see `store.claims`."""
         return (
             self.claim_id is not None
             and self.claimed_at is not None
@@ -81,8 +81,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which accounts a door speaks of: those that follow *folder*, and with *managed* those of the
-    database too.
+    """Which accounts a command or page is about: those that follow *folder*, and with *managed*
+    those of the database too.
     """
 
     folder: Path | None = None
@@ -173,7 +173,7 @@ def _version(conn: Connection, account_id: int) -> int:
 def get_by_name(conn: Connection, name: str, scope: Scope | None = None) -> Account:
     """The account of that name, whatever the case; raises AccountNotFound."""
     if len(name) > names.MAX_NAME or not name.isprintable():
-        # Nobody is called that, and some of these characters are no text that a database takes.
+        # No account has such a name, and a database refuses some of these characters.
         raise AccountNotFound(name)
     found = _one(conn, account.c.name_key == names.fold(name))
     if found is None or (scope is not None and not scope.holds(found)):
@@ -198,8 +198,8 @@ def of_login(conn: Connection, login: Login, access_fp: str) -> list[Account]:
 
 
 def by_use(found: Account) -> tuple[bool, bool, int]:
-    """Sorts accounts of one login: the one that stands for all is asked, answers, and came
-    first.
+    """Sorts accounts of one login: first those that are not paused, then those that answer, then
+    the oldest.
     """
     return (found.paused_at is not None, found.last_status is not Status.OK, found.id)
 
@@ -301,7 +301,7 @@ def update_account(conn: Connection, account_id: int, **columns: Any) -> None:
 
 
 def bump_version(conn: Connection, account_id: int) -> None:
-    """Say that something known of an account changed that is stored outside its row."""
+    """Give an account a new version after a change that is stored outside its row."""
     conn.execute(
         update(account).where(account.c.id == account_id).values(version=account.c.version + 1)
     )
@@ -343,8 +343,8 @@ def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
 
 
 def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
-    """Take an account out of sight, free its name and forget its credentials; its history goes
-    later, in chunks.
+    """Hide an account, free its name and delete its credentials; its history is deleted later,
+    in chunks.
     """
     credentials.drop(conn, [account_id])
     update_account(

@@ -12,7 +12,7 @@ from quota_web.store.models import api_token, login_failure, setting, site_state
 #: Keys of stored settings.
 PASSWORD = "password_hash"
 SETUP_CODE = "setup_code_hash"
-#: JSON: when somebody last signed in, by the address.
+#: JSON: the time of the last sign-in, by address.
 KNOWN_ADDRESSES = "known_addresses"
 #: When a proxy on this machine was last seen.
 LOCAL_PROXY = "local_proxy_at"

@@ -166,8 +166,9 @@ def transaction() -> Iterator[Connection]:
     """Open a writing transaction; it commits at the end of the block or rolls back on an error.
 
     Takes SQLite's write lock at once (BEGIN IMMEDIATE): a transaction that reads first and writes
-    later fails when somebody else wrote in between. Refuses to be opened inside another one of the
-    same thread. Raises DatabaseBusy when the lock cannot be had, BadDatabase for everything else.
+    later fails when another process wrote in between. Refuses to be opened inside another one of
+    the same thread. Raises DatabaseBusy when the lock cannot be had, BadDatabase for everything
+    else.
     """
     with _connection(write=True) as conn:
         yield conn
@@ -290,7 +291,7 @@ def _note(engine: Engine, error: Exception) -> None:
 
 
 def found_damaged(error: DatabaseDamaged) -> None:
-    """Stop writing: a check found damage that no statement has met yet."""
+    """Stop writing: a check found damage that no statement has run into yet."""
     _note(bound(), error)
 
 
@@ -302,7 +303,7 @@ def forget_troubles() -> None:
 
 def compact() -> None:
     """Give the space of deleted rows back to the disk where that is asked for by one statement;
-    somebody else's lock leaves it as it is.
+    another process's lock leaves it as it is.
     """
     with bound().connect() as conn:
         driver = conn.connection.driver_connection

@@ -71,7 +71,7 @@ class TokenCipher:
         self._boxes: list[_Box] = []
         self._known: list[_Box] = []
         self._read_at: tuple[int, int, int] | None = None
-        #: No token is sealed alone any more, so one that is was put there by somebody else.
+        #: No token is sealed alone any more, so one that is was put there by another program.
         self.only_bound = False
         self._lock = threading.Lock()
 
@@ -322,7 +322,7 @@ def _make(file: Path) -> None:
 
 
 def _replace(file: Path, keys: Sequence[bytes]) -> None:
-    """Write the key file anew, so that whoever reads it sees the keys from before or those from
+    """Write the key file anew, so that a reader sees the keys from before or those from
     now.
     """
     try:

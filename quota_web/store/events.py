@@ -1,4 +1,7 @@
-"""What happened and who did it: the audit. Values, and tokens above all, never stand here."""
+"""What happened and which actor did it: the audit.
+
+Values, above all tokens, are never stored here.
+"""
 
 import json
 from collections.abc import Mapping

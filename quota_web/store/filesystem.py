@@ -1,5 +1,5 @@
-"""The file system under an SQLite database: who may write there, whether it is a network's, what is
-free, and who uses the database now.
+"""The file system under an SQLite database: rights, whether it is a network's, how much is free,
+and how private files are written.
 
 The database's own files are never opened here, only looked at: closing any descriptor of them would
 drop SQLite's locks.
@@ -56,13 +56,13 @@ NETWORK_FUSE = frozenset(
     )
 )
 IN_USE = ".in-use"
-#: With less than this free, in bytes, somebody should make room before the database cannot grow.
+#: With less than this free, in bytes, room should be made before the database cannot grow.
 LOW_SPACE = 200 * 1024 * 1024
 
 
 def network_type(path: Path) -> str | None:
     """The type of the network file system that *path* lies on, such as `nfs4`; None on a local one,
-    or where nobody can tell.
+    or where that cannot be known.
     """
     kind = _type_of(Path(os.path.realpath(path)))
     if kind is None:
@@ -96,7 +96,7 @@ def _type_of(path: Path) -> str | None:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """What may still be written there by us; None where nobody can tell."""
+    """How much this process may still write there; None where that cannot be known."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -135,8 +135,8 @@ def created(path: Path, *, give: bool = True) -> int:
 
 
 def _give(descriptor: int, owner: os.stat_result) -> None:
-    """Give what this process has just made to somebody; nothing is reached by its path again, which
-    he may have changed.
+    """Give what this process has just made to another user; no path is used again, since that user
+    may have changed it.
     """
     own = os.fstat(descriptor)
     if os.geteuid() == 0 and (own.st_uid, own.st_gid) != (owner.st_uid, owner.st_gid):
@@ -162,7 +162,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_private(file: Path, content: bytes, *, give: bool = True) -> None:
-    """Write a file so that nobody ever sees half of it or reads it who is not its owner.
+    """Write a file so that no reader ever sees half of it, and only its owner can read it.
 
     A symbolic link's target is written.
     """
@@ -193,8 +193,8 @@ def is_staged_name(name: str, suffix: str) -> bool:
 
 
 def staged(target: Path, content: bytes, *, give: bool = True) -> Path:
-    """A file beside *target* with this content that survives a power cut, read by nobody but its
-    owner.
+    """A file beside *target* with this content that survives a power cut, and that only its
+    owner can read.
     """
     temporary = target.with_name(hidden_name(target.name))
     descriptor = created(temporary, give=give)
@@ -249,7 +249,7 @@ def require_writable(file: Path) -> None:
 
 
 def no_entry(path: Path, error: OSError) -> str:
-    """One line: what is wrong, whose it is, who we are, and the command that mends it."""
+    """One line: what is wrong, the owner, this process's user, and the command that mends it."""
     me = f"{os.geteuid()}:{os.getegid()}"
     if error.errno == errno.EROFS:
         return (

@@ -15,7 +15,7 @@ from quota_web.core.series import Point
 from quota_web.store.models import attempt, limit_window, reading, rollup
 from quota_web.store.rollups import SPANS
 
-#: Rows that a chart may read: more are slower to fetch than anybody can see.
+#: Rows that a chart may read: more points take longer to fetch than they show.
 MOST_ROWS = 10_000
 #: Up to RAW_GROUPED seconds the database groups raw readings, and up to MOST_GROUPED of them; up to
 #: RAW_COUNTED it does MOST_ROWS.

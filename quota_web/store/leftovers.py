@@ -1,8 +1,8 @@
 """Files that are made under a hidden name and get theirs when they are whole; a kill leaves them
 behind.
 
-A copy of a database is locked for as long as somebody writes it, which may be long: one that
-nobody has locked is left over. Smaller files take milliseconds: those are judged by their age.
+A copy of a database is locked for as long as a process writes it, which may be long: one without
+a lock is left over. Smaller files take milliseconds: those are judged by their age.
 """
 
 import os
@@ -16,7 +16,7 @@ from quota_web.store import filesystem, locks
 
 #: SQLite's files begin with this.
 MAGIC = b"SQLite format 3\0"
-#: Nobody takes so long, in seconds, to write a file of a few kilobytes.
+#: Longer than any process takes, in seconds, to write a file of a few kilobytes.
 OLD_S = 600
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -24,7 +24,7 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """An empty file beside *target* that nobody else can read; gone at the end, with whatever
+    """An empty file beside *target* that only its owner can read; gone at the end, with whatever
     SQLite put beside it.
     """
     part, descriptor = _made(target)
@@ -40,17 +40,17 @@ def _made(target: Path) -> tuple[Path, int]:
     while True:
         part = target.with_name(filesystem.hidden_name(target.name, ".part"))
         descriptor = filesystem.created(part)
-        # On a file system without locks nobody can tell, and nothing is removed.
+        # On a file system without locks this cannot be known, and nothing is removed.
         with suppress(OSError):
             locks.try_lock(descriptor)
         if os.fstat(descriptor).st_nlink:
             return part, descriptor
-        # Somebody who was cleaning up was quicker than the lock.
+        # Another process removed it before it was locked.
         os.close(descriptor)
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove copies of databases in *folder* that nobody writes any more."""
+    """Remove copies of databases in *folder* that no process writes any more."""
     for name in _names(folder):
         if _PART.fullmatch(name):
             with suppress(OSError):

@@ -47,7 +47,7 @@ account = Table(
     Column("chatgpt_account_id", String(128), index=True),
     Column("chatgpt_user_id", String(200)),
     Column("email", String(320)),
-    #: Whom the answers name; an answer that names somebody else is not stored.
+    #: The user that answers name; an answer that names another one is not stored.
     Column("answer_user_id", String(200)),
     Column("paused_at", BigInteger),
     Column("deleted_at", BigInteger),

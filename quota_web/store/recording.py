@@ -244,7 +244,8 @@ _MINE = select(account.c.id).where(
     account.c.claim_id == bindparam("claim_id"),
     account.c.deleted_at.is_(None),
 )
-# Nobody takes these over before the transaction ends; SQLite's write lock does that by itself.
+# No other run takes these over before the transaction ends; SQLite's write lock does that by
+# itself.
 _MINE = _MINE.with_for_update()
 _WINDOW = update(limit_window).where(limit_window.c.id == bindparam("b_id"))
 _LATEST = _WINDOW.values(gone_at=None)

@@ -33,9 +33,9 @@ KEPT_COPIES = 3
 def ensure(cipher: TokenCipher) -> DatabaseLock | None:
     """Bring the database to HEAD if it is not there, and check that its tokens have their key.
 
-    Returns what says to others that this process uses the file; keep it as long as the process
-    does. Raises DatabaseTooNew, DatabaseDamaged, KeyMissing, BadSetting (the folder cannot be
-    written) or BadDatabase.
+    Returns the lock that shows other processes that this one uses the file; keep it for as long.
+    Raises DatabaseTooNew, DatabaseDamaged, KeyMissing, BadSetting (the folder cannot be written) or
+    BadDatabase.
     """
     file = database.sqlite_path(_url())
     lock = None
@@ -65,7 +65,7 @@ def _bring_up_to_date(cipher: TokenCipher, file: Path | None) -> None:
 
 @contextmanager
 def _named(file: Path | None) -> Iterator[None]:
-    """Say which database it is that cannot be used, in one line."""
+    """Name the database that cannot be used, in one line."""
     where = "the database" if file is None else str(file)
     try:
         yield
@@ -111,7 +111,7 @@ def bring_up(url: str) -> None:
 
 
 def _upgrade(url: str, keep_copy: bool) -> None:
-    """Migrate under a lock that all processes share; whoever waited finds the work done."""
+    """Migrate under a lock that all processes share; a process that waited finds the work done."""
     file = database.sqlite_path(url)
     with migrating(url) as conn:
         with conn.begin():
@@ -136,7 +136,7 @@ def _upgrade(url: str, keep_copy: bool) -> None:
 def migrating(url: str | None = None) -> Iterator[Connection]:
     """Open a connection that may change the schema: alone, and with foreign keys off.
 
-    Whoever asks for it begins its transactions.
+    The caller begins its transactions.
     """
     # An engine of its own: SQLite only allows to switch foreign keys outside a transaction.
     url = url or _url()
@@ -188,7 +188,9 @@ def check_references(conn: Connection) -> None:
 
 
 def _lock_rows(conn: Connection) -> None:
-    """Let nobody else migrate until the transaction ends; on SQLite the file's lock does that."""
+    """Let no other process migrate until the transaction ends; on SQLite the file's lock does
+    that.
+    """
     if not database.is_sqlite(conn):
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRES_LOCK})
 
@@ -214,7 +216,7 @@ def _keep_copy(conn: Connection, file: Path, present: str) -> None:
     """
     copy = file.with_name(f"{file.name}.before-{HEAD}-from-{present}")
     copy.unlink(missing_ok=True)
-    # Made empty first: SQLite would let everybody read it until its mode is changed.
+    # Made empty first: SQLite would leave it readable by all users until its mode is changed.
     os.close(filesystem.created(copy))
     _driver(conn).execute("VACUUM INTO ?", (str(copy),))
     copies = sorted(

@@ -18,7 +18,7 @@ class SiteState:
     updated_at: int | None
     session_epoch: int
     nonce: str
-    #: Until when nobody is asked, because the upstream refuses this machine's address.
+    #: Until when nothing is sent, because the upstream refuses this machine's address.
     address_blocked_until: int | None
 
     @property
@@ -35,7 +35,7 @@ _BUMP = text(
     "UPDATE site_state SET data_version = data_version + 1, updated_at = :now WHERE id = 1"
 )
 
-_NUDGE = text("UPDATE site_state SET data_version = data_version + 1 WHERE id = 1")
+_TOUCH = text("UPDATE site_state SET data_version = data_version + 1 WHERE id = 1")
 
 
 def read(conn: Connection) -> SiteState:
@@ -44,15 +44,15 @@ def read(conn: Connection) -> SiteState:
 
 
 def bump_version(conn: Connection, now: int) -> None:
-    """Say that the data changed; the last statement of a transaction that changes what pages
+    """Give the data a new version; the last statement of a transaction that changes what pages
     show.
     """
     conn.execute(_BUMP, {"now": now})
 
 
 def touch(conn: Connection) -> None:
-    """Let every process look again, although nothing changed that has a date."""
-    conn.execute(_NUDGE)
+    """Let every process read the data again, although nothing changed that has a date."""
+    conn.execute(_TOUCH)
 
 
 def end_sessions(conn: Connection) -> None:
@@ -65,7 +65,7 @@ def end_sessions(conn: Connection) -> None:
 
 
 def block_address(conn: Connection, until: int | None) -> None:
-    """Say until when the upstream refuses this machine's address; None lifts it."""
+    """Store until when the upstream refuses this machine's address; None lifts it."""
     conn.execute(update(site_state).where(site_state.c.id == 1).values(address_blocked_until=until))
 
 
