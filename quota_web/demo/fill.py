@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
-from quota_web.demo.generate import DAY, InventedRun, Era, Invented, Track, invent
+from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Track, invent
 from quota_web.demo.personas import Persona
 from quota_web.store.accounts import DEMO
 from quota_web.store.models import (
