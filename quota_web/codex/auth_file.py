@@ -1,8 +1,8 @@
 """auth.json in every shape → Credentials.
 
 What is wrong with a file is a `CredentialsRefused` that carries the fault; nothing of the file's
-content is in its text. An expired token is not refused here: that is judged later, by someone who
-knows what time it is.
+content is in its text. An expired token is not refused here: that is judged later, where the
+time is known.
 """
 
 import os
@@ -18,7 +18,7 @@ from quota_web.codex.auth_formats import Found, first_text
 from quota_web.codex.auth_text import MAX_ENTRIES
 from quota_web.codex.credentials import MAX_TOKEN, Credentials, refused
 from quota_web.codex.json_guard import JsonRefused, size_in_words
-from quota_web.codex.text import clean
+from quota_web.codex.sanitize import clean
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.limits import MAX_CREDENTIALS

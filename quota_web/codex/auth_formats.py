@@ -13,7 +13,7 @@ from quota_web.codex import auth_services
 from quota_web.codex.auth_services import Service
 from quota_web.codex.auth_text import is_bare_token, is_refresh_token
 from quota_web.codex.json_guard import BrokenPart, JsonRefused, load_json
-from quota_web.codex.text import clean
+from quota_web.codex.sanitize import clean
 from quota_web.core.limits import MAX_CREDENTIALS
 
 MAX_DEPTH = 8
@@ -186,7 +186,7 @@ class _Walk:
         ]
 
     def _text(self, text: str, place: _Place) -> list[Found]:
-        """A bare token in a list, and JSON that somebody put into a text."""
+        """A bare token in a list, and JSON inside a text."""
         text = text.strip()
         if (
             not place.key

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from quota_web.codex.text import clean
+from quota_web.codex.sanitize import clean
 
 _OWN = ("openai", "codex", "chatgpt", "opencode")
 _OTHERS = (

@@ -12,7 +12,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from quota_web.codex.json_guard import JsonRefused, load_json
-from quota_web.codex.text import scrub
+from quota_web.codex.sanitize import scrub
 from quota_web.core.faults import Fault
 from quota_web.core.limits import MAX_RESPONSE
 
@@ -29,7 +29,8 @@ _DEACTIVATED = re.compile(
     re.IGNORECASE,
 )
 _NOT_NOW = re.compile(
-    r"\b(?:not|never)(?:\s+\w+)?\s+deactivated\b|\b(?:will|may|might|can|could)\s+(?:\w+\s+)?be\s+deactivated\b"
+    r"\b(?:not|never)(?:\s+\w+)?\s+deactivated\b"
+    r"|\b(?:will|may|might|can|could)\s+(?:\w+\s+)?be\s+deactivated\b"
     r"|\b(?:if|whether|unless)\b[^.!?,;]{0,40}\bdeactivated\b",
     re.IGNORECASE,
 )

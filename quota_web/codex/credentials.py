@@ -1,8 +1,7 @@
 """An account that was found in a document → Credentials, and which account a document is of.
 
 What is wrong with it is a `CredentialsRefused` that carries the fault; nothing of its content is in
-the text. An expired token is not refused here: that is judged later, by someone who knows what time
-it is.
+the text. An expired token is not refused here: that is judged later, where the time is known.
 """
 
 import re
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from quota_web.codex import auth_formats, auth_text, jwt
 from quota_web.codex.auth_formats import Found, first_text
 from quota_web.codex.json_guard import JsonRefused
-from quota_web.codex.text import clean
+from quota_web.codex.sanitize import clean
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.logins import Login

@@ -8,7 +8,7 @@ import binascii
 from dataclasses import dataclass
 
 from quota_web.codex.json_guard import JsonRefused, load_json
-from quota_web.codex.text import clean
+from quota_web.codex.sanitize import clean
 
 _AUTH = "https://api.openai.com/auth"
 _PROFILE = "https://api.openai.com/profile"

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from quota_web.codex import values
-from quota_web.codex.text import clean
+from quota_web.codex.sanitize import clean
 from quota_web.core import quota
 from quota_web.core.quota import Credits, Facts, Identity, ModelUsage, Reading, Snapshot, Spend
 
@@ -48,7 +48,8 @@ _OTHER_SPEND_LIMITS = (
 )
 
 _WINDOW_NAME = re.compile(
-    r"(?:five_hour|daily|weekly|monthly|primary|secondary|tertiary)(?:_rate)?(?:_limit)?(?:_window)?|\w{1,40}_window"
+    r"(?:five_hour|daily|weekly|monthly|primary|secondary|tertiary)"
+    r"(?:_rate)?(?:_limit)?(?:_window)?|\w{1,40}_window"
 )
 _SAYING_NAME = re.compile(r"(five_hour|weekly|daily|monthly)")
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")

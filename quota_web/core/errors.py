@@ -20,7 +20,7 @@ QuotaError
 
 from quota_web.core.faults import Fault
 
-#: How much of what somebody sent is said back to him, or logged.
+#: How many characters of a bad value messages and logs repeat.
 MOST_SHOWN = 120
 
 

@@ -28,7 +28,7 @@ class Login:
 
 
 def is_same(one: Login, other: Login) -> bool:
-    """Whether two are certainly one login; an unknown user is nobody's."""
+    """Whether two are certainly one login; an unknown user equals no other."""
     return one.is_known and one == other
 
 
@@ -39,7 +39,7 @@ def may_be_same(one: Login, other: Login) -> bool:
 
 
 def repeated(logins: Iterable[tuple[K, Login]]) -> dict[K, K]:
-    """Who repeats a login that came before, by key, with the key that had it first."""
+    """The accounts that repeat a login that came before, by key, with the key that had it first."""
     first: dict[Login, K] = {}
     found = {key: first.setdefault(login, key) for key, login in logins if login.is_known}
     return {key: holder for key, holder in found.items() if key != holder}

@@ -1,7 +1,7 @@
 """When an account is asked next. Pure: takes `now` and what is known, and draws no random number
 itself.
 
-Nobody is asked together with the others without need: a jitter by account spreads equal intervals,
+No two accounts are refreshed at once without need: a jitter by account spreads equal intervals,
 and failures back off.
 """
 
@@ -22,7 +22,7 @@ AFTER_RESET = 5
 EXHAUSTED_LEAST = 1_800
 BACKOFF_FIRST, BACKOFF_LAST, BACKOFF_FORBIDDEN_LAST = 300, 3_600, 21_600
 RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 60, 21_600
-#: How long nobody is asked after the upstream refused this machine's address, doubled with each
+#: How long nothing is sent after the upstream refused this machine's address, doubled with each
 #: time it still does.
 ADDRESS_BLOCK = 900
 #: When so many accounts in a row failed for reasons that are not their own, the host is down for
@@ -111,7 +111,7 @@ def after_failure(
 
 
 def is_address_blocked(until: int | None, now: int) -> bool:
-    """Whether nobody is to be asked now; a moment further ahead than any block is left from a clock
+    """Whether nothing may be sent now; a moment further ahead than any block is left from a clock
     that jumped.
     """
     return until is not None and now < until <= now + BACKOFF_FORBIDDEN_LAST
@@ -127,7 +127,7 @@ def address_block_seconds(times: int) -> int:
 def host_pause(
     latest: Iterable[tuple[int, Status]], pace: Intervals, now: int
 ) -> tuple[bool, int | None]:
-    """Whether the host seems to be down for everybody, and until when nobody is asked because of
+    """Whether the host seems to be down for all accounts, and until when nothing is sent because of
     that.
 
     *latest* is each account's last attempt: when, and what came of it. The more accounts failed

@@ -131,7 +131,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom an answer or a token speaks of.
+    """The user and account that a response or a token names.
 
     One account id is shared by all members of a workspace.
     """

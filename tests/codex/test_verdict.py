@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quota_web.codex.classify import MAX_RETRY_AFTER, classify, retry_after_seconds
-from quota_web.codex.text import MAX_SNIPPET, scrub
+from quota_web.codex.sanitize import MAX_SNIPPET, scrub
 from quota_web.core.quota import Status
 from tests.fakes import NOW, usage_body
 
