@@ -110,6 +110,11 @@ def _consequences(done: "Restored") -> Iterator[str]:
         yield (
             f"API tokens of the backup are good again: {listed}. Revoke those that you do not know."
         )
+    if done.share_links:
+        yield (
+            f"Share links of the backup are good again: {done.share_links}. "
+            "Revoke on the Settings page those that you do not know."
+        )
 
 
 @click.command()

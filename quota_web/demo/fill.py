@@ -26,6 +26,7 @@ from quota_web.store.models import (
     reading,
     rollup,
     setting,
+    share_link,
 )
 from quota_web.store.recording import fact_row
 from quota_web.store.rollups import SPANS
@@ -242,7 +243,7 @@ def _remove_one(conn: Connection) -> bool:
     conn.execute(delete(reading).where(reading.c.window_id.in_(windows)))
     conn.execute(delete(rollup).where(rollup.c.span.in_(SPANS), rollup.c.window_id.in_(windows)))
     conn.execute(delete(forecast).where(forecast.c.window_id.in_(windows)))
-    for table in (limit_window, account_fact, attempt):
+    for table in (limit_window, account_fact, attempt, share_link):
         conn.execute(delete(table).where(table.c.account_id == found))
     conn.execute(delete(account).where(account.c.id == found))
     return True

@@ -22,6 +22,7 @@ from quota_web.store.models import (
     limit_window,
     reading,
     rollup,
+    share_link,
 )
 
 #: Rows a transaction: a writer that waits for it waits for some milliseconds.
@@ -177,6 +178,6 @@ def _drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
     if gone:
         return gone
     conn.execute(forecast.delete().where(forecast.c.window_id.in_(windows)))
-    for table in (account_fact, limit_window, credential):
+    for table in (account_fact, limit_window, credential, share_link):
         gone += int(conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount)
     return gone + int(conn.execute(account.delete().where(account.c.id == account_id)).rowcount)

@@ -43,6 +43,8 @@ class Restored:
     no_longer_followed: tuple[str, ...]
     #: Names of the API tokens that came along.
     api_tokens: tuple[str, ...]
+    #: How many share links that work came along.
+    share_links: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def restore(
                 rows.lost,
                 rows.no_longer_followed,
                 rows.api_tokens,
+                rows.share_links,
             )
     finally:
         lock.leave()
@@ -111,6 +114,7 @@ class _Rows:
     lost: tuple[str, ...]
     no_longer_followed: tuple[str, ...]
     api_tokens: tuple[str, ...]
+    share_links: int
 
 
 def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Path]) -> _Rows:
@@ -120,8 +124,9 @@ def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Pat
         untrusted_rows.leave_behind(conn)
         kept = untrusted_rows.settle_files(conn, folders)
         resealed, lost = rotate_key.adopt(conn, cipher)
-        tokens = untrusted_rows.token_names(conn)
-    return _Rows(resealed, tuple(a.name for a in lost), tuple(kept), tuple(tokens))
+        tokens = tuple(untrusted_rows.token_names(conn))
+        links = len(store.share_links.list_all(conn))
+    return _Rows(resealed, tuple(a.name for a in lost), tuple(kept), tokens, links)
 
 
 def _put_in_place(

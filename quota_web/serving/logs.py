@@ -13,10 +13,10 @@ from datetime import tzinfo
 from quota_web.core import names, times
 
 #: What looks like a secret: JWTs, refresh tokens, API keys, session tokens, our own API tokens,
-#: bearer values, and the set-up link's code.
+#: bearer values, the set-up link's code, and the secrets of share links.
 _SECRET = re.compile(
     r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?<![A-Za-z0-9])(?:rt|sk|sess|cq)[-_.][\w.-]{8,}|(?<=bearer "
-    r")[^\s\"']{8,}|(?<=#setup=)[\w-]+",
+    r")[^\s\"']{8,}|(?<=#setup=)[\w-]+|(?<=/share/)[\w-]{8,}|(?<=/embed/)[\w-]{8,}",
     re.IGNORECASE,
 )
 _HIDDEN = "***"

@@ -278,6 +278,23 @@ api_token = Table(
     Column("last_used_at", BigInteger),
 )
 
+share_link = Table(
+    "share_link",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    #: Of the secret in its address.
+    Column("hash", String(64), nullable=False, unique=True),
+    #: What it shows, such as `calendar`.
+    Column("kind", String(10), nullable=False),
+    #: NULL: all accounts.
+    Column("account_id", Integer, ForeignKey("account.id")),
+    #: Whether names that hold an address, id or token are shown.
+    Column("with_names", Boolean, nullable=False, default=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)
+
 login_failure = Table(
     "login_failure",
     metadata,

@@ -23,6 +23,7 @@ from quota_web.services import services
 from quota_web.store.accounts import MANAGED, Scope
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 from quota_web.store.rollups import write as write_series
+from quota_web.store.share_links import NewShareLink
 from tests.fakes import NOW, FakeCodex, auth_document
 
 DAY = 86_400
@@ -308,6 +309,9 @@ def test_demo_accounts_take_no_credentials(app):
 def test_removing_leaves_nothing(app):
     tables = [t for t in store.models.metadata.sorted_tables if t.name != "site_state"]
     fill.fill(5, 2, NOW)
+    with store.database.transaction() as tx:
+        shared = NewShareLink("calendar", store.accounts.list_all(tx)[0].id, False, None)
+        store.share_links.add(tx, "a" * 64, shared, NOW)
     result = run(app, "demo", "--remove")
 
     assert (result.exit_code, result.output) == (0, "The demo data is gone.\n")

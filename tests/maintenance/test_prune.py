@@ -7,8 +7,10 @@ from sqlalchemy import delete, update
 
 from quota_web import store
 from quota_web.accounts import account_service
+from quota_web.auth import share_links
 from quota_web.core.quota import Facts
 from quota_web.maintenance import prune, rebuild
+from quota_web.services import services
 from tests.fakes import NOW
 from tests.operations import DAY, all_rows, fill_history, opened, record, rows, run
 
@@ -117,6 +119,8 @@ def test_a_deleted_account_leaves_nothing_but_its_counts(ids, monkeypatch):
     monkeypatch.setattr(prune, "CHUNK", 50)
     with store.database.reading() as conn:
         before = store.attempts.totals(conn)
+    for name in ("", "alice"):
+        share_links.create(services().scope, "calendar", name, False, "", NOW, "test")
     account_service.remove("alice", NOW, "test")
 
     assert prune.purge_deleted() > 200
@@ -127,6 +131,7 @@ def test_a_deleted_account_leaves_nothing_but_its_counts(ids, monkeypatch):
         assert {row.window_id for row in _table(table)} == windows
     for table in (store.models.account_fact, store.models.attempt, store.models.limit_window):
         assert {row.account_id for row in _table(table)} == {ids[1]}
+    assert [row.account_id for row in _table(store.models.share_link)] == [None]
     with store.database.reading() as conn:
         assert store.attempts.totals(conn) == before
 

@@ -10,6 +10,7 @@ import pytest
 
 from quota_web import store
 from quota_web.accounts import account_service, folder_sync
+from quota_web.auth import share_links
 from quota_web.codex import auth_file
 from quota_web.core.errors import BadInput
 from quota_web.maintenance import backup
@@ -174,6 +175,18 @@ def test_tokens_that_come_along_are_listed_by_name(app, instance_dir, tmp_path):
     result = run(app, "restore", str(file), "--yes")
 
     assert "API tokens of the backup are good again: laptop, statusbar" in result.stderr
+
+
+def test_share_links_that_are_good_again_are_counted(app, tmp_path):
+    for _ in range(2):
+        share_links.create(services().scope, "calendar", "", False, "", NOW, "test")
+    file = tmp_path / "backup.sqlite"
+    backup.backup(file)
+    leave()
+
+    result = run(app, "restore", str(file), "--yes")
+
+    assert "Share links of the backup are good again: 2." in result.stderr
 
 
 def test_a_set_up_link_of_another_place_opens_nothing_here(made):

@@ -42,6 +42,8 @@ def test_tokens_are_hidden_wherever_they_stand(token, around):
         "bearer opaque-value-1",
         "BEARER opaque-value-1",
         "http://h/login#setup=abc-def",
+        "GET /share/opaque-value-1.ics",
+        "GET /quota/embed/opaque-value-1/chart.svg",
     ],
 )
 def test_values_are_hidden_by_what_stands_before_them(text):

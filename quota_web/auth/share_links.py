@@ -1,0 +1,99 @@
+"""Share links: addresses that show one thing to whoever has them, without a sign-in. The secret in
+one is 256 random bits, shown once; only its SHA-256 is stored.
+"""
+
+import hashlib
+import re
+import secrets
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.core.errors import AccountNotFound, BadInput, Outdated
+from quota_web.core.secret import Secret
+from quota_web.store.accounts import Scope
+from quota_web.store.share_links import NewShareLink, ShareLink
+
+DAY = 86_400
+MOST_DAYS = 3_650
+_SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class Kind(StrEnum):
+    """What a link can show."""
+
+    CALENDAR = "calendar"
+
+
+def create(
+    scope: Scope, kind: str, account: str, with_names: bool, days: str, now: int, actor: str
+) -> Secret:
+    """Make a link and return its secret, which is known to nobody afterwards.
+
+    It shows one *account*, or all of them where that is empty, and holds for so many *days*, or
+    until it is revoked where that is empty. Raises BadInput.
+    """
+    if kind not in set(Kind):
+        raise BadInput("share_kind", f"A share link shows one of: {', '.join(Kind)}.")
+    expires_at = now + _days(days) * DAY if days.strip() else None
+    secret = Secret(secrets.token_urlsafe(32))
+    with store.database.transaction() as conn:
+        account_id = _account_id(conn, account, scope) if account else None
+        link_id = store.share_links.add(
+            conn,
+            _hash(secret.reveal()),
+            NewShareLink(kind, account_id, with_names, expires_at),
+            now,
+        )
+        store.events.add(
+            conn, now, "share_link_created", actor, account_id, link=link_id, shows=kind
+        )
+    return secret
+
+
+def revoke(link_id: int, now: int, actor: str) -> None:
+    """Make a link worthless at once. Raises Outdated where it is already."""
+    with store.database.transaction() as conn:
+        found = store.share_links.by_id(conn, link_id)
+        if found is None:
+            raise Outdated("the share link")
+        store.share_links.revoke(conn, link_id, now)
+        store.events.add(conn, now, "share_link_revoked", actor, found.account_id, link=link_id)
+
+
+def listed() -> list[ShareLink]:
+    """The links that are not revoked; some of them may have expired."""
+    with store.database.reading() as conn:
+        return store.share_links.list_all(conn)
+
+
+def find(secret: str, kind: Kind, now: int) -> ShareLink | None:
+    """The link of that kind that *secret* opens; None for any other secret."""
+    if not _SHAPE.fullmatch(secret):
+        return None
+    # Looked up by its hash: how long that takes says nothing about the secret.
+    with store.database.reading() as conn:
+        found = store.share_links.by_hash(conn, _hash(secret))
+    if found is None or found.kind != kind:
+        return None
+    return found if found.expires_at is None or now < found.expires_at else None
+
+
+def _account_id(conn: Connection, name: str, scope: Scope) -> int:
+    try:
+        return store.accounts.get_by_name(conn, name, scope).id
+    except AccountNotFound as error:
+        raise BadInput("share_account", f"There is no account {error.name}.") from None
+
+
+def _days(text: str) -> int:
+    text = text.strip()
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_DAYS))
+    if not is_number or not 1 <= int(text) <= MOST_DAYS:
+        raise BadInput("share_days", f"Give a whole number of days from 1 to {MOST_DAYS:,}.")
+    return int(text)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("ascii")).hexdigest()
