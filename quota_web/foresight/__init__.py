@@ -13,9 +13,10 @@ from quota_web.foresight.events import (
     Kind,
     WindowReadings,
 )
-from quota_web.foresight.forecast import Forecast, ForecastState, Pace, forecast
+from quota_web.foresight.forecast import Forecast, ForecastState, Pace, forecast, settled
 from quota_web.foresight.history import WindowHistory
 from quota_web.foresight.judging import Judge, judge
+from quota_web.foresight.words import chance_in_words
 
 __all__ = [
     "AccountHistory",
@@ -33,7 +34,9 @@ __all__ = [
     "Reason",
     "WindowHistory",
     "WindowReadings",
+    "chance_in_words",
     "choose",
     "forecast",
     "judge",
+    "settled",
 ]

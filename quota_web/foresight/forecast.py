@@ -108,17 +108,9 @@ def forecast(
     length = length_of(window)
     since = now - tuning_for(length).days_back * DAY - LEAD_S
     past = settle(window, length, since)
-    if not past or past.last.resets_at - now > length + UNTOUCHED_S:
-        return Forecast(window.key, ForecastState.NO_RESET, now, length)
-    said = Forecast(
-        window.key,
-        _state(past, length, now, stale_after_s),
-        now,
-        length,
-        resets_at=past.last.resets_at,
-        days_of_history=(now - window.taken_at[0]) / DAY,
-        pace=_pace(past.last, length, now),
-    )
+    said = _settled(window, past, now, length, stale_after_s)
+    if past is None:
+        return said
     if said.state is ForecastState.EXHAUSTED:
         return replace(said, run_out_probability=1.0, crossings=AT_ZERO, rest=AT_ZERO)
     if said.state is not ForecastState.FORECAST:
@@ -130,6 +122,30 @@ def forecast(
     if now - past.first_at < LEAST_HISTORY_S:
         return replace(said, state=ForecastState.FEW_DATA)
     return _with_chance(said, past, tuple(others.values()), free_at, zone)
+
+
+def settled(window: WindowHistory, now: int, stale_after_s: int = STALE_AFTER_S) -> Forecast:
+    """What is known of *window* without a look ahead: its state, its reset and its pace. Its last
+    few readings do.
+    """
+    length = length_of(window)
+    return _settled(window, settle(window, length, 0), now, length, stale_after_s)
+
+
+def _settled(
+    window: WindowHistory, past: Past | None, now: int, length: int, stale_after_s: int
+) -> Forecast:
+    if not past or past.last.resets_at - now > length + UNTOUCHED_S:
+        return Forecast(window.key, ForecastState.NO_RESET, now, length)
+    return Forecast(
+        window.key,
+        _state(past, length, now, stale_after_s),
+        now,
+        length,
+        resets_at=past.last.resets_at,
+        days_of_history=(now - window.taken_at[0]) / DAY,
+        pace=_pace(past.last, length, now),
+    )
 
 
 def _exhausted_ones(siblings: Sequence[WindowHistory], since: int) -> dict[str, Past]:

@@ -114,6 +114,13 @@ def trouble() -> BadDatabase | None:
     return store.database.trouble()
 
 
+def account_names(scope: Scope) -> list[str]:
+    """The names of the accounts of *scope*, in the order in which they came."""
+    with store.database.reading() as conn:
+        accounts = store.accounts.list_all(conn, scope)
+    return [a.name for a in sorted(accounts, key=attrgetter("id"))]
+
+
 def load_overview(scope: Scope, now: int, interval_s: int) -> Overview:
     """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which
     decides what is stale.
