@@ -78,6 +78,7 @@ def _add_pages(app: Flask) -> None:
         accounts,
         api,
         assets,
+        calendar,
         compression,
         credentials,
         dashboard,
@@ -108,6 +109,7 @@ def _add_pages(app: Flask) -> None:
     accounts.init_app(app)
     credentials.init_app(app)
     api.init_app(app)
+    calendar.init_app(app)
     demo.init_app(app)
     health.init_app(app)
     metrics.init_app(app)

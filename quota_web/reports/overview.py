@@ -118,7 +118,7 @@ def account_names(scope: Scope) -> list[str]:
     """The names of the accounts of *scope*, in the order in which they came."""
     with store.database.reading() as conn:
         accounts = store.accounts.list_all(conn, scope)
-    return [a.name for a in sorted(accounts, key=attrgetter("id"))]
+    return [a.name for a in sorted(accounts, key=lambda a: a.id)]
 
 
 def load_overview(scope: Scope, now: int, interval_s: int) -> Overview:

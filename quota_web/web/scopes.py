@@ -25,6 +25,8 @@ SCOPES: dict[str, str] = {
     "api.history": READ,
     "api.forecast": READ,
     "api.next": READ,
+    "calendar.resets": READ,
+    "calendar.shared": PUBLIC,
     "auth.index": SESSION,
     "auth.new": SESSION,
     "auth.edit": SESSION,
@@ -38,6 +40,8 @@ SCOPES: dict[str, str] = {
     "settings.password": SESSION,
     "settings.token_create": SESSION,
     "settings.token_revoke": SESSION,
+    "settings.share_create": SESSION,
+    "settings.share_revoke": SESSION,
 }
 #: These answer without looking who asks, and without the database.
 PLAIN = frozenset({"static", "health.healthz", "health.readyz"})

@@ -154,7 +154,7 @@ def _check() -> BaseResponse | None:
         return None
     if (fault := request.environ.get(sessions.FAULT)) is not None:
         raise fault
-    g.principal = _find_principal()
+    g.principal = STRANGER if sessions.is_shared() else _find_principal()
     if not g.principal.may(scope):
         return _deny(g.principal)
     if request.method not in SAFE_METHODS and sessions.bearer() is None and endpoint is not None:
@@ -274,8 +274,11 @@ def _add_headers(response: Response) -> Response:
         if "v" in request.args:
             # The address changes with the content, so what it says holds for good.
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+    response.headers["Cache-Control"] = "no-store"
+    if sessions.is_shared():
+        response.headers["X-Robots-Tag"] = "noindex"
     else:
-        response.headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")
     return response
 

@@ -16,6 +16,8 @@ from quota_web.web import known
 
 COOKIE = "codex_quota_session"
 LIFETIME_S = 30 * 86_400
+#: Addresses below these have their secret in them: they are opened by that alone.
+SHARED = ("/share/", "/embed/")
 #: Where a fault that kept the cookie closed is left for `security`, which turns it into a page.
 FAULT = "quota.session_fault"
 
@@ -48,6 +50,11 @@ def bearer() -> str | None:
     return token
 
 
+def is_shared() -> bool:
+    """Whether a share link is requested: no cookie and no token means anything there."""
+    return request.path.startswith(SHARED)
+
+
 class KeySessions(SecureCookieSessionInterface):
     """Flask's signed cookies, with keys that are first read when a request needs them: making an
     app touches no disk.
@@ -56,7 +63,7 @@ class KeySessions(SecureCookieSessionInterface):
     digest_method = staticmethod(hashlib.sha256)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if request.path == "/healthz":
+        if request.path == "/healthz" or is_shared():
             return self.session_class()
         try:
             # Also for who brings a token instead of a cookie: pages print forms, and those are
@@ -68,7 +75,7 @@ class KeySessions(SecureCookieSessionInterface):
         return self.session_class() if bearer() is not None else super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if app.secret_key and bearer() is None:
+        if app.secret_key and bearer() is None and not is_shared():
             super().save_session(app, session, response)
             # After the session's own: that is the one which whoever reads a single cookie must
             # find.

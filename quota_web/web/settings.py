@@ -1,14 +1,15 @@
-"""The settings page: the password, and the API tokens."""
+"""The settings page: the password, the API tokens and the share links."""
 
 from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.auth import login, tokens
+from quota_web.auth import login, share_links, tokens
 from quota_web.auth.login import NewPassword
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
+from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.web import formats, security
 
@@ -80,6 +81,37 @@ def token_revoke() -> BaseResponse | tuple[str, int]:
     return redirect(url_for("settings.index"), 303)
 
 
+@blueprint.post("/share-links")
+def share_create() -> str | tuple[str, int]:
+    """Make a share link and show its address, this once."""
+    form = request.form
+    account, days, with_names = (
+        form.get("account", ""),
+        form.get("days", ""),
+        bool(form.get("with_names")),
+    )
+    scope, kind = services().scope, form.get("kind", "")
+    try:
+        secret = share_links.create(
+            scope, kind, account, with_names, days, clock.now(), security.actor()
+        )
+    except BadInput as error:
+        return _page(
+            errors={error.field: error.message},
+            values={"share_account": account, "share_days": days, "share_with_names": with_names},
+        ), 422
+    address = url_for("calendar.shared", secret=secret.reveal(), _external=True)
+    return _page(new_link=address)
+
+
+@blueprint.post("/share-links/revoke")
+def share_revoke() -> BaseResponse:
+    link_id = request.form.get("id", type=int)
+    share_links.revoke(-1 if link_id is None else link_id, clock.now(), security.actor())
+    flash("The share link is revoked.", "ok")
+    return redirect(url_for("settings.index"), 303)
+
+
 def _page(**more: Any) -> str:
     listed = [
         {
@@ -90,9 +122,13 @@ def _page(**more: Any) -> str:
         }
         for t in tokens.listed()
     ]
-    return render_template(
-        "settings/index.html", **({"password_fixed": _password_fixed(), "tokens": listed} | more)
-    )
+    shown = {
+        "password_fixed": _password_fixed(),
+        "tokens": listed,
+        "links": share_links.listed(),
+        "accounts": overview.account_names(services().scope),
+    }
+    return render_template("settings/index.html", **(shown | more))
 
 
 def _password_fixed() -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
+from typing import Any
 
 import icalendar as first_parser
 import vobject
@@ -18,9 +19,13 @@ DAY = Entry("two@quota", date(2026, 11, 24), "alice may run out (70 %)", "60 % w
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=200)
 
 
-def read(text: str):
+def parsed(text: str) -> Any:
+    return first_parser.Calendar.from_ical(text)
+
+
+def read(text: str) -> list[tuple[str, Any, str, str]]:
     """What the two parsers find: UID, moment, summary and description of each entry."""
-    found = first_parser.Calendar.from_ical(text)
+    found = parsed(text)
     one = [
         (str(e["UID"]), e["DTSTART"].dt, str(e["SUMMARY"]), str(e["DESCRIPTION"]))
         for e in found.walk("VEVENT")
@@ -47,7 +52,7 @@ def test_two_parsers_read_what_was_meant():
 
 
 def test_an_entry_of_a_whole_day_ends_with_that_day():
-    [entry] = first_parser.Calendar.from_ical(icalendar.text("Quota", [DAY])).walk("VEVENT")
+    [entry] = parsed(icalendar.text("Quota", [DAY])).walk("VEVENT")
 
     assert entry["DTEND"].dt == date(2026, 11, 25)
 
@@ -57,7 +62,7 @@ def test_an_entry_of_a_whole_day_ends_with_that_day():
 def test_any_text_comes_back_and_no_line_is_too_long(summary, description):
     text = icalendar.text("Quota", [Entry("u", NOW, summary, description, NOW)])
 
-    [entry] = first_parser.Calendar.from_ical(text).walk("VEVENT")
+    [entry] = parsed(text).walk("VEVENT")
     assert (str(entry["SUMMARY"]), str(entry["DESCRIPTION"])) == (summary, description)
     assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
 
@@ -76,11 +81,11 @@ def test_a_calendar_without_an_entry_is_one_all_the_same():
     text = icalendar.text("Quota", [])
 
     assert read(text) == []
-    assert len(first_parser.Calendar.from_ical(text).subcomponents) == 1
+    assert len(parsed(text).subcomponents) == 1
 
 
 def test_the_name_and_how_often_to_look_again_are_said():
-    calendar = first_parser.Calendar.from_ical(icalendar.text("My quota", [RESET]))
+    calendar = parsed(icalendar.text("My quota", [RESET]))
 
     assert str(calendar["X-WR-CALNAME"]) == "My quota"
     assert calendar["REFRESH-INTERVAL"].dt.total_seconds() == 3_600

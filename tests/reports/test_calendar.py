@@ -1,6 +1,7 @@
 """The calendar of resets: which windows come into it, under which UIDs, and as what."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -220,6 +221,7 @@ def test_the_text_is_read_by_a_calendar_program(installation):
 
     text = calendar.text(installation.scope, CalendarQuery(), NOW, 3_600, ZONE)
 
+    entry: Any
     [entry] = icalendar.Calendar.from_ical(text).walk("VEVENT")
     assert entry["DTSTART"].dt == datetime.fromtimestamp(NOW + 300_000, UTC)
     assert entry["DTSTAMP"].dt == datetime.fromtimestamp(NOW, UTC)

@@ -32,6 +32,8 @@ EXPECTED = {
     "accounts.chart_svg": "read",
     "api.results": "read",
     "api.history": "read",
+    "calendar.resets": "read",
+    "calendar.shared": "public",
     "auth.index": "session",
     "auth.new": "session",
     "auth.edit": "session",
@@ -45,6 +47,8 @@ EXPECTED = {
     "settings.password": "session",
     "settings.token_create": "session",
     "settings.token_revoke": "session",
+    "settings.share_create": "session",
+    "settings.share_revoke": "session",
 }
 READERS = {"public", "read", "refresh"}
 LETS_IN = {
