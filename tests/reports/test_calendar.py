@@ -34,8 +34,8 @@ def shown(installation: Installation, **query) -> list[tuple[str, str, int]]:
 
 
 def answer(weekly: float, resets_at: int, at: int, **more) -> FakeResponse:
-    body = usage_body(12, weekly, at=at, **more)
-    body["rate_limit"]["secondary_window"]["reset_at"] = resets_at  # type: ignore[index]
+    body: dict[str, Any] = usage_body(12, weekly, at=at, **more)
+    body["rate_limit"]["secondary_window"]["reset_at"] = resets_at
     return FakeResponse(body=body)
 
 
@@ -56,7 +56,7 @@ def test_the_weekly_reset_is_shown_and_the_five_hour_one_where_it_is_wanted(inst
 
 
 def test_a_monthly_window_is_shown_a_models_and_a_spend_limit_are_not(installation, codex):
-    body = usage_body(12, None)
+    body: dict[str, Any] = usage_body(12, None)
     month = {
         "used_percent": 30,
         "limit_window_seconds": 2_592_000,
