@@ -154,7 +154,7 @@ def _check() -> BaseResponse | None:
         return None
     if (fault := request.environ.get(sessions.FAULT)) is not None:
         raise fault
-    g.principal = STRANGER if sessions.is_shared() else _find_principal()
+    g.principal = scopes.STRANGER if sessions.is_shared() else _find_principal()
     if not g.principal.may(scope):
         return _deny(g.principal)
     if request.method not in SAFE_METHODS and sessions.bearer() is None and endpoint is not None:
