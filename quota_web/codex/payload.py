@@ -6,14 +6,14 @@ they stand in, and what was not measured is no reading.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
 from quota_web.codex import values
+from quota_web.codex.fields import NOTHING, Fields, fields_of, first, items
 from quota_web.codex.sanitize import clean
 from quota_web.core import quota
 from quota_web.core.quota import Credits, Facts, Identity, ModelUsage, Reading, Snapshot, Spend
@@ -52,11 +52,7 @@ _WINDOW_NAME = re.compile(
     r"(?:_rate)?(?:_limit)?(?:_window)?|\w{1,40}_window"
 )
 _SAYING_NAME = re.compile(r"(five_hour|weekly|daily|monthly)")
-_CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9._-]+")
-
-Fields = dict[str, object]
-_NOTHING: Fields = {}
 
 
 class BadPayload(ValueError):
@@ -70,14 +66,14 @@ def parse(document: object, fetched_at: int) -> Snapshot:
     """
     if not isinstance(document, dict):
         raise BadPayload("the answer is not a JSON object")
-    top = _fields(document)
-    top = _fields(top.get("result")) or top
+    top = fields_of(document)
+    top = fields_of(top.get("result")) or top
     limits = list(islice(_limits(top), _MOST_LIMITS))
-    own = next((limit.section for limit in limits if limit.id == _OWN_LIMIT_ID), _NOTHING)
+    own = next((limit.section for limit in limits if limit.id == _OWN_LIMIT_ID), NOTHING)
     windows = list(_windows(top))
     if not windows and not any(_is_section(top, name) for name in _SECTIONS):
         raise BadPayload("the answer holds no quota")
-    spend = _fields(_first(top, own, "spend_control"))
+    spend = fields_of(first(top, own, "spend_control"))
     spend_limit = _spend_reading(spend, own, fetched_at)
     found = [
         *_readings([*_windows(own), *(() if _names_another(top) else windows)], fetched_at),
@@ -107,19 +103,21 @@ def _limits(top: Fields) -> Iterator[_Limit]:
     counts.
     """
     for name in _OWN_SECTIONS:
-        if section := _fields(top.get(name)):
+        if section := fields_of(top.get(name)):
             own_id = _limit_id(section) or _limit_id(top) or _OWN_LIMIT_ID
             yield _Limit(own_id, section, section)
     if _names_another(top):
         yield _Limit(_limit_id(top), top, top)
     for listed in (top.get(name) for name in _OTHER_SECTIONS):
-        named = _items(listed) if isinstance(listed, dict) else ()
-        yield from (_listed(name, _fields(item)) for name, item in named)
-        yield from (_listed(None, _fields(i)) for i in (listed if isinstance(listed, list) else ()))
+        named = items(listed) if isinstance(listed, dict) else ()
+        yield from (_listed(name, fields_of(item)) for name, item in named)
+        yield from (
+            _listed(None, fields_of(i)) for i in (listed if isinstance(listed, list) else ())
+        )
 
 
 def _listed(name: str | None, item: Fields) -> _Limit:
-    section = _fields(item.get("rate_limit") or item.get("rate_limits")) or item
+    section = fields_of(item.get("rate_limit") or item.get("rate_limits")) or item
     return _Limit(_limit_id(item) or _limit_id(section) or clean(name), item, section)
 
 
@@ -147,12 +145,12 @@ def _facts(top: Fields, own: Fields, spend: Fields, spend_reading: Reading | Non
         reached = spend_reading is not None and spend_reading.exhausted
     allowed = values.flag(own.get("allowed"))
     return Facts(
-        plan=clean(_first(top, own, "plan_type")),
+        plan=clean(first(top, own, "plan_type")),
         allowed=values.flag(own.get("ordinary_usage_allowed")) if allowed is None else allowed,
         limit_reached=values.flag(own.get("limit_reached")),
-        reached_type=_reached_type(_first(top, own, "rate_limit_reached_type")),
+        reached_type=_reached_type(first(top, own, "rate_limit_reached_type")),
         spend_reached=reached,
-        credits=_credits(_first(top, own, "credits")),
+        credits=_credits(first(top, own, "credits")),
         reset_credits=_reset_credits(top.get("rate_limit_reset_credits")),
     )
 
@@ -164,20 +162,20 @@ def _identity(top: Fields) -> Identity:
 
 
 def _reached_type(value: object) -> str | None:
-    return clean(_fields(value).get("type")) if isinstance(value, dict) else clean(value)
+    return clean(fields_of(value).get("type")) if isinstance(value, dict) else clean(value)
 
 
 def _reset_credits(value: object) -> int | None:
     return values.whole(
-        _fields(value).get("available_count") if isinstance(value, dict) else value, 1_000_000
+        fields_of(value).get("available_count") if isinstance(value, dict) else value, 1_000_000
     )
 
 
 def _model_usage(value: object, fetched_at: int) -> tuple[ModelUsage, ...]:
     """Which models may be used, sorted by name: an object of objects by model."""
     found = []
-    for name, item in islice(_items(value), _MOST_MODELS) if isinstance(value, dict) else ():
-        part, model = _fields(item), clean(name)
+    for name, item in islice(items(value), _MOST_MODELS) if isinstance(value, dict) else ():
+        part, model = fields_of(item), clean(name)
         available = values.flag(part.get("available"))
         if model is None or available is None:
             continue
@@ -190,7 +188,7 @@ def _model_usage(value: object, fetched_at: int) -> tuple[ModelUsage, ...]:
 def _credits(value: object) -> Credits | None:
     if not isinstance(value, dict):
         return None
-    part = _fields(value)
+    part = fields_of(value)
     balance, unlimited = (
         values.amount(part.get("balance")),
         values.flag(part.get("unlimited")) or False,
@@ -224,7 +222,7 @@ def _readings(
 
 def _other_readings(top: Fields, limits: Sequence[_Limit], fetched_at: int) -> Iterator[Reading]:
     """The readings of limits that are not the account's own: single models and code review."""
-    review = _windows(_fields(top.get("code_review_rate_limit")))
+    review = _windows(fields_of(top.get("code_review_rate_limit")))
     yield from _readings(review, fetched_at, quota.CODE_REVIEW_PREFIX)
     others = [
         (limit, _feature(limit), _name(limit)) for limit in limits if limit.id != _OWN_LIMIT_ID
@@ -255,14 +253,14 @@ def _windows(section: Fields) -> Iterator[tuple[str, Fields]]:
     for name, value in section.items():
         if not isinstance(value, dict) or not _WINDOW_NAME.fullmatch(name):
             continue
-        window = _fields(value)
+        window = fields_of(value)
         inner = [
             (n, v) for n, v in window.items() if isinstance(v, dict) and _WINDOW_NAME.fullmatch(n)
         ]
         if inner and _used_percent(window) is None:
             says = _SAYING_NAME.match(name) is not None
             yield from (
-                (name if says and not place else n, _fields(v))
+                (name if says and not place else n, fields_of(v))
                 for place, (n, v) in enumerate(inner)
             )
         else:
@@ -344,12 +342,12 @@ def _resets_at(window: Fields, fetched_at: int) -> int | None:
 def _spend_reading(spend: Fields, own: Fields, fetched_at: int) -> Reading | None:
     """The person's own spend limit, else the fullest of the others that apply."""
     individual = _spend_limit(
-        _fields(spend.get("individual_limit") or own.get("individual_limit")), fetched_at
+        fields_of(spend.get("individual_limit") or own.get("individual_limit")), fetched_at
     )
     if individual is not None:
         return individual
-    parts = [_fields(spend.get(name)) for name in _OTHER_SPEND_LIMITS]
-    others = [_spend_limit(_fields(part.get("details")) or part, fetched_at) for part in parts]
+    parts = [fields_of(spend.get(name)) for name in _OTHER_SPEND_LIMITS]
+    others = [_spend_limit(fields_of(part.get("details")) or part, fetched_at) for part in parts]
     return max(
         (reading for reading in others if reading is not None),
         key=lambda r: r.used_percent,
@@ -405,31 +403,3 @@ def _fuller(one: Reading, other: Reading) -> Reading:
         )
     first, last = sorted((one, other), key=lambda r: (r.used_percent, r.resets_at or 0))
     return replace(last, conflict=True, length_s=last.length_s or first.length_s)
-
-
-def _first(top: Fields, own: Fields, name: str) -> object:
-    value = top.get(name)
-    return own.get(name) if value is None else value
-
-
-def _fields(value: object) -> Fields:
-    """An object with its keys in snake case, whatever case they came in; of two spellings the first
-    one wins. Nothing for anything else.
-    """
-    if not isinstance(value, dict):
-        return _NOTHING
-    fields: Fields = {}
-    for name, item in _items(value):
-        fields.setdefault(_snake(name), item)
-    return fields
-
-
-def _items(value: Mapping[object, object]) -> Iterator[tuple[str, object]]:
-    return (
-        (name, item) for name, item in value.items() if isinstance(name, str) and len(name) <= 64
-    )
-
-
-@lru_cache(maxsize=1024)
-def _snake(name: str) -> str:
-    return _CAMEL_HUMP.sub(r"_\1", name).lower()
