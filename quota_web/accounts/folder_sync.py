@@ -42,9 +42,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that no account could be made of, because its name is somebody else's or no name at
-    all.
-    """
+    """A file that became no account: its name is taken, or is no name at all."""
 
     name: str
     fault: Fault

@@ -1,5 +1,4 @@
-"""Door: the schedule. One tick every few seconds, kept alive by a watchdog; what has to be asked
-runs in jobs beside it.
+"""The schedule: a tick every few seconds, kept alive by a watchdog; refreshes are jobs beside it.
 
 1. A tick is a one-shot job. It arms the next one at its end, so a clock that jumps builds no list
    of missed runs.
@@ -43,33 +42,28 @@ EXTENSION = "quota_schedule"
 GIVEN = "quota_schedule_calls"
 #: Seconds between ticks: how soon a request that another process took is noticed.
 TICK_S = 5.0
-#: Seconds between runs for those who are due; who becomes due in between is asked together.
+#: Seconds between runs for due accounts; those that become due in between share a run.
 DUE_S = 10.0
 #: No tick for this many intervals: the schedule is dead.
 DEAD_AFTER = 3
 WATCH_S = 1.0
-#: After so many restarts that did not help, and ticks that hang, one more thread would not help
-#: either.
+#: With so many ticks that hang, one more thread would not help.
 MOST_HUNG = 3
 #: Runs of a kind that may go on at the same time: one account that does not answer must not hold up
 #: the others.
 RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
-#: The fewest accounts that a tick starts with; more where there are so many that their turn would
-#: not come in time.
+#: The fewest accounts that a tick starts with; of many accounts, more.
 BATCH = 8
-#: Somebody is due and nobody is being asked for so many times DUE_S: whatever the reason is, the
-#: schedule does not do its work.
+#: Accounts are due and no request is sent for so many times DUE_S: the schedule does not work.
 IDLE_AFTER = 3
 #: How long a run may bring no result: an attempt has two minutes, and storing is tried some times.
 #: And how long chores may take in all.
 RUN_S, CHORES_MOST_S = 240.0, 3_600.0
-#: How long runs are left alone after one could not store its results: asking again would bring
-#: nothing.
+#: The pause after a run that could not store its results; it doubles up to the last.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
 #: How long a stop waits for runs to store what has been answered.
 STOP_S = 4.0
-SHUT_DOWN_S = 1.0
 
 SETTINGS = {
     # The extension's web interface would let a visitor run any function.
@@ -120,7 +114,7 @@ class Schedule:
         self._app, self._tick_s = app, tick_s
         self._world: Services = app.extensions["quota_services"]
         write_state_file, chores = app.extensions[GIVEN]
-        self._rounds = Tick(self._world, write_state_file)
+        self.work = Tick(self._world, write_state_file)
         settings = self._world.settings
         self._chores = Housekeeping(
             chores,
@@ -131,19 +125,20 @@ class Schedule:
         self._pid = os.getpid()
         self._changed = threading.Condition()
         # All below is guarded by _changed.
-        self._scheduler: Any = None
+        #: Flask-APScheduler's object; another one after a restart.
+        self.scheduler: Any = None
         self._generation = 0
-        self._ticked_at = clock.monotonic()
+        self.ticked_at = clock.monotonic()
         self._is_ticking = self._is_woken = False
         #: Jobs under way with their last sign of life, those of schedules that were left behind
         #: included, and the names that are taken in the present one.
         self._running: dict[tuple[int, str], float] = {}
         self._taken: set[str] = set()
         self._troubles: dict[str, tuple[int, str]] = {}
-        #: Since when somebody has been due and nobody was asked, and how many are.
+        #: Since when accounts have been due and none was in flight, and how many are.
         self._idle_since: float | None = None
         self._waiting = 0
-        self._paused_until = self._due_at = float("-inf")
+        self.paused_until = self._due_at = float("-inf")
         self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
         #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
         self.counts: Counter[str] = Counter()
@@ -168,11 +163,11 @@ class Schedule:
                 "%d jobs did not end in time; their accounts are free again when their claims end",
                 left,
             )
-        _shut_down(self._scheduler)
+        _end(self.scheduler)
 
     def wake(self) -> None:
-        """Tick now: somebody waits."""
-        self._rounds.look_closely()
+        """Tick now: a person waits."""
+        self.work.look_closely()
         with self._changed:
             self._is_woken = True
             if not self._is_ticking and not self._world.stop.is_set():
@@ -180,7 +175,7 @@ class Schedule:
 
     def health(self) -> str:
         """`ok`, or what is wrong."""
-        silent_s = clock.monotonic() - self._ticked_at
+        silent_s = clock.monotonic() - self.ticked_at
         if self._pid != os.getpid():
             return "the schedule belongs to another process"
         if self._world.stop.is_set():
@@ -207,7 +202,7 @@ class Schedule:
         return None
 
     def _idle(self) -> str | None:
-        """That somebody is due and nobody is asked, if it lasts. The caller holds the lock."""
+        """That accounts are due and none is refreshed, if it lasts. The caller holds the lock."""
         idle_s = 0.0 if self._idle_since is None else clock.monotonic() - self._idle_since
         if idle_s <= IDLE_AFTER * max(DUE_S, self._tick_s):
             return None
@@ -234,8 +229,8 @@ class Schedule:
             scheduler.scheduler.start()
         with self._changed:
             self._generation += 1
-            self._scheduler = scheduler
-            self._ticked_at = clock.monotonic()
+            self.scheduler = scheduler
+            self.ticked_at = clock.monotonic()
             self._is_ticking = False
             self._taken.clear()
             self._add("tick", self._tick)
@@ -243,15 +238,15 @@ class Schedule:
     def _watch(self) -> None:
         """Runs in a thread of its own: makes a new schedule when the present one is dead."""
         while not self._world.stop.wait(WATCH_S):
-            silent_s = clock.monotonic() - self._ticked_at
+            silent_s = clock.monotonic() - self.ticked_at
             hung = sum(name == "tick" for _, name in list(self._running))
             if silent_s <= DEAD_AFTER * self._tick_s or hung >= MOST_HUNG:
                 continue
             logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
             self.counts["restart"] += 1
-            dead = self._scheduler
+            dead = self.scheduler
             self._launch()
-            _shut_down(dead)
+            _end(dead)
 
     def _add(
         self, name: str, work: Callable[..., None], *args: object, after_s: float = 0.0
@@ -262,7 +257,7 @@ class Schedule:
         """
         # The clock has whole seconds, so now is never in the future.
         at = datetime.fromtimestamp(clock.now() + math.ceil(after_s), UTC)
-        self._scheduler.add_job(
+        self.scheduler.add_job(
             name,
             work,
             args=[self._generation, *args],
@@ -277,7 +272,7 @@ class Schedule:
             if generation != self._generation:
                 return
             self._is_ticking, self._is_woken = True, False
-            self._ticked_at = clock.monotonic()
+            self.ticked_at = clock.monotonic()
         try:
             with self._job(generation, "tick"):
                 self._round()
@@ -285,17 +280,17 @@ class Schedule:
             with self._changed:
                 if generation == self._generation:
                     self._is_ticking = False
-                    self._ticked_at = clock.monotonic()
+                    self.ticked_at = clock.monotonic()
                     # Processes that started together drift apart.
                     pause = 0.0 if self._is_woken else self._tick_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
                     self._add("tick", self._tick, after_s=pause)
 
     def _round(self) -> None:
-        self._rounds.follow()
-        if clock.monotonic() < self._paused_until:
+        self.work.follow()
+        if clock.monotonic() < self.paused_until:
             self._note_waiting(0)
         else:
-            found = self._rounds.agenda()
+            found = self.work.agenda()
             self._note_waiting(0 if found.in_flight else len(found.requested) + len(found.due))
             if found.requested:
                 self._begin("asked", self._ask, list(found.requested), True)
@@ -306,9 +301,7 @@ class Schedule:
             self._begin("chores", self._do_chores)
 
     def _is_time_for(self, found: DueAccounts) -> bool:
-        """Whether to ask those who are due: some at a time cost much less than one by one, but
-        nobody new waits for company.
-        """
+        """Whether to refresh now: a batch costs less, but a new account never waits."""
         if not found.due or found.in_flight >= AT_ONCE:
             return False
         return (
@@ -318,7 +311,7 @@ class Schedule:
         )
 
     def _note_waiting(self, waiting: int) -> None:
-        """Remember since when accounts wait though nobody is being asked."""
+        """Remember since when accounts wait though none is in flight."""
         with self._changed:
             self._waiting = waiting
             if not waiting:
@@ -353,10 +346,10 @@ class Schedule:
 
     def _ask(self, progress: Callable[[], None], chosen: list[Account], by_person: bool) -> None:
         try:
-            self._rounds.ask(chosen, by_person, progress)
+            self.work.ask(chosen, by_person, progress)
         except Exception:
             times_seen = self._troubles.get("asking", (0, ""))[0]
-            self._paused_until = clock.monotonic() + min(
+            self.paused_until = clock.monotonic() + min(
                 PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S
             )
             raise
@@ -399,19 +392,10 @@ class Schedule:
             logger.error("%s: %s", kind, text)
 
 
-def _shut_down(scheduler: Any) -> None:
-    """End a scheduler's threads as far as they let themselves be ended.
-
-    It may hang in its own locks, so it is not waited for long.
-    """
-
-    def end() -> None:
+def _end(scheduler: Any) -> None:
+    """End a scheduler's thread; its jobs go on until they see the stop."""
+    if scheduler is not None and scheduler.running:
         # Without jobs first: a job that is just being started while the scheduler stops ends its
         # thread with an error.
         scheduler.remove_all_jobs()
         scheduler.shutdown(wait=False)
-
-    if scheduler is not None and scheduler.running:
-        ending = threading.Thread(target=end, name="quota-shut-down", daemon=True)
-        ending.start()
-        ending.join(SHUT_DOWN_S)

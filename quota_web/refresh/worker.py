@@ -8,10 +8,10 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -20,19 +20,17 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.codex.fetch_result import FetchResult
-from quota_web.core import policy, quota
 from quota_web.core.errors import BadDatabase, DatabaseBusy
 from quota_web.core.faults import Fault
 from quota_web.core.policy import Intervals
-from quota_web.core.quota import NETWORK, Snapshot, Status
+from quota_web.core.quota import NETWORK, Status
+from quota_web.refresh import outcomes
 from quota_web.refresh.hooks import Hooks, Recorded
 from quota_web.store.accounts import (
     Account,
 )
 from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import ACCESS, DecryptionFailed, TokenCipher
-from quota_web.store.recording import Outcome
-from quota_web.store.windows import KnownWindow
 
 if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient
@@ -311,13 +309,15 @@ class RefreshRun:
         ids = [a.account.id for a in answered]
         windows, facts = store.windows.windows(tx, ids), store.windows.facts(tx, ids)
         now = self._context.now()
-        outcomes = [
-            _outcome(tx, a, windows.get(a.account.id, []), self._context.pace, now)
+        found = [
+            outcomes.outcome_of(
+                tx, a.account, a.answer, windows.get(a.account.id, []), self._context.pace, now
+            )
             for a in answered
         ]
-        mine = store.recording.record(tx, outcomes, self._claim_id, windows, facts)
-        stored = [o for o in outcomes if o.account.id in mine]
-        _mind_address(tx, stored, now)
+        mine = store.recording.record(tx, found, self._claim_id, windows, facts)
+        stored = [o for o in found if o.account.id in mine]
+        outcomes.note_address(tx, stored, now)
         for one in stored:
             known = windows.get(one.account.id, [])
             recorded.append(Recorded(one, known, facts.get(one.account.id)))
@@ -355,85 +355,3 @@ def _is_as_chosen(fresh: Account, chosen: Account) -> bool:
 def _unopened() -> FetchResult:
     fault = Fault("sealed_unreadable")
     return FetchResult(fault.status, fault=fault)
-
-
-def _outcome(
-    tx: Connection, asked: _Fetched, known: Sequence[KnownWindow], pace: Intervals, now: int
-) -> Outcome:
-    """What an answer means for its account: what is stored, and when it is asked next."""
-    found, answer = asked.account, asked.answer
-    snapshot, fault = answer.snapshot, answer.fault
-    if snapshot is not None and _is_somebody_else(tx, found, snapshot):
-        snapshot, fault = (
-            None,
-            Fault("bad_response", {"reason": "it speaks of another account", "http_status": 200}),
-        )
-    if snapshot is None:
-        fault = fault or Fault("bad_response", {"reason": "it says nothing"})
-        failures = found.failures + 1
-        due_at = policy.after_failure(found.id, fault.status, failures, answer.retry_after_s, now)
-        if fault.status is Status.RATE_LIMITED and due_at is not None:
-            # The upstream may ask for longer than we are ready to wait; people are told when we do
-            # ask.
-            fault = replace(fault, data={**fault.data, "at": due_at})
-        return Outcome(
-            found,
-            now,
-            None,
-            fault,
-            answer.duration_ms,
-            failures,
-            found.interval_s or pace.idle,
-            due_at,
-        )
-    readings = quota.with_known_keys(snapshot.readings, [w.reading for w in known])
-    snapshot = replace(snapshot, readings=readings)
-    block = quota.block_state(snapshot.facts, snapshot.readings, now, now)
-    interval_s, due_at = policy.after_success(
-        found.id,
-        pace,
-        _rose_at(snapshot, known, now),
-        [r.resets_at for r in snapshot.readings],
-        block,
-        now,
-    )
-    return Outcome(found, now, snapshot, None, answer.duration_ms, 0, interval_s, due_at)
-
-
-def _rose_at(snapshot: Snapshot, known: Sequence[KnownWindow], now: int) -> list[int | None]:
-    """When each window last rose, this answer included."""
-    before = {w.reading.key: w for w in known if w.gone_at is None and w.taken_at is not None}
-    risen = [
-        r.key
-        for r in snapshot.readings
-        if r.key in before and r.used_percent > before[r.key].reading.used_percent
-    ]
-    return [now if w.reading.key in risen else w.rose_at for w in before.values()]
-
-
-def _is_somebody_else(tx: Connection, found: Account, snapshot: Snapshot) -> bool:
-    """Whether an answer names another user than the account's: numbers must never cross over.
-
-    The token's own claim settles it, once an answer has named that user: the upstream is not
-    documented, and where its answers never agreed with the token, only a user who is known to be
-    another account's here is somebody else.
-    """
-    user, claimed = snapshot.identity.user_id, found.chatgpt_user_id
-    if user is None or user == claimed:
-        return False
-    if claimed is not None and found.answer_user_id == claimed:
-        return True
-    return store.accounts.user_is_another(tx, found.id, user)
-
-
-def _mind_address(tx: Connection, outcomes: Sequence[Outcome], now: int) -> None:
-    """Leave the upstream alone for everybody's sake while it refuses this machine's address; one
-    answer lifts that.
-    """
-    if any(o.snapshot is not None for o in outcomes):
-        if store.site_state.read(tx).address_blocked_until is not None:
-            store.site_state.block_address(tx, None)
-        return
-    refused = [o.failures for o in outcomes if o.status is Status.ADDRESS_BLOCKED]
-    if refused:
-        store.site_state.block_address(tx, now + policy.address_block_seconds(max(refused)))

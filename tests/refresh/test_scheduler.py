@@ -9,6 +9,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.job import Job
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.triggers.date import DateTrigger
 
 from quota_web import config, store
 from quota_web.core import clock, policy
@@ -72,19 +75,35 @@ def wait_for(there, seconds: float = 10.0):
         time.sleep(0.02)
 
 
+class Broken(DateTrigger):  # type: ignore[misc] # the library has no types
+    """A trigger that works once and then ends the thread that asks it."""
+
+    is_asked = False
+
+    def get_next_fire_time(self, previous_fire_time, now):
+        if self.is_asked:
+            raise OverflowError("date value out of range")
+        self.is_asked = True
+        return super().get_next_fire_time(previous_fire_time, now)
+
+
 def move_tick(schedule, to: datetime) -> None:
     """Let the next tick stand at a moment that the clock has jumped away from."""
-    scheduler = schedule._scheduler.scheduler
-    wait_for(lambda: scheduler.get_job("tick") is not None)
-    with schedule._changed:
-        schedule._add("tick", schedule._tick)
-        scheduler.modify_job("tick", next_run_time=to)
+
+    def moved() -> bool:
+        try:
+            schedule.scheduler.modify_job("tick", next_run_time=to)
+        except JobLookupError:
+            return False
+        return True
+
+    wait_for(moved)
 
 
 def ticks_on(schedule) -> bool:
     """Whether another tick comes."""
-    before = schedule._ticked_at
-    wait_for(lambda: schedule._ticked_at > before + TICK_S / 2)
+    before = schedule.ticked_at
+    wait_for(lambda: schedule.ticked_at > before + TICK_S / 2)
     return True
 
 
@@ -133,9 +152,14 @@ def test_it_starts_once(app, schedule):
 
 
 def test_late_jobs_run_and_none_runs_twice(schedule):
-    with schedule._changed:
-        schedule._add("tick", schedule._tick, after_s=60)
-        job = schedule._scheduler.get_job("tick")
+    jobs: list[Job] = []
+
+    def is_there() -> bool:
+        jobs.extend(schedule.scheduler.get_jobs())
+        return jobs != []
+
+    wait_for(is_there)
+    job = jobs[0]
 
     assert (job.misfire_grace_time, job.coalesce, job.max_instances) == (None, True, 1)
 
@@ -191,14 +215,7 @@ def test_never_more_than_four_at_once(codex, schedule, instance_dir):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_schedule_whose_thread_died_is_started_again(app, schedule):
     wait_for(lambda: scheduler.health(app) == "ok")
-    dead = schedule._scheduler.scheduler
-
-    def broken():
-        raise OverflowError("date value out of range")
-
-    dead._process_jobs = broken
-    dead.wakeup()
-    wait_for(lambda: not dead._thread.is_alive())
+    schedule.scheduler.add_job("broken", print, trigger=Broken())
 
     wait_for(lambda: schedule.counts["restart"] == 1)
     wait_for(lambda: scheduler.health(app) == "ok")
@@ -207,7 +224,7 @@ def test_a_schedule_whose_thread_died_is_started_again(app, schedule):
 
 def test_a_tick_that_hangs_is_left_behind(app, schedule):
     go_on = threading.Event()
-    follow = schedule._rounds.follow
+    follow = schedule.work.follow
     hung: list[threading.Thread] = []
 
     def hangs_once():
@@ -216,7 +233,7 @@ def test_a_tick_that_hangs_is_left_behind(app, schedule):
             go_on.wait(30)
         follow()
 
-    schedule._rounds.follow = hangs_once
+    schedule.work.follow = hangs_once
     wait_for(lambda: hung)
     wait_for(lambda: schedule.counts["restart"] == 1)
     assert ticks_on(schedule)
@@ -229,7 +246,7 @@ def test_a_tick_that_hangs_is_left_behind(app, schedule):
 def test_when_every_tick_hangs_threads_do_not_pile_up(app, schedule, monkeypatch):
     monkeypatch.setattr(scheduler, "MOST_HUNG", 2)
     go_on = threading.Event()
-    schedule._rounds.follow = lambda: go_on.wait(30)
+    schedule.work.follow = lambda: go_on.wait(30)
 
     wait_for(lambda: schedule.counts["restart"] == scheduler.MOST_HUNG - 1, 30)
     time.sleep((scheduler.DEAD_AFTER + 1) * TICK_S)
@@ -264,25 +281,25 @@ def test_a_clock_that_was_never_set_asks_nobody(app, codex, schedule):
     with app.app_context():
         refresh_service.request(refresh_service.select(services().scope)[0], clock.now())
         with clock.frozen(86_400):
-            found = schedule._rounds.agenda()
+            found = schedule.work.agenda()
             assert (found.requested, found.due) == ((), ())
             assert scheduler.health(app) == "the clock of this machine says 1970-01-02T00:00:00Z"
 
 
 def test_an_error_does_not_end_it_and_is_said_when_it_lasts(app, schedule):
-    follow = schedule._rounds.follow
+    follow = schedule.work.follow
 
     def broken():
         raise BadDatabase("the database cannot be used: disk I/O error")
 
-    schedule._rounds.follow = broken
+    schedule.work.follow = broken
     wait_for(lambda: scheduler.health(app) == "the database cannot be used: disk I/O error")
-    schedule._rounds.follow = follow
+    schedule.work.follow = follow
     wait_for(lambda: scheduler.health(app) == "ok")
 
 
 def test_a_bug_does_not_end_it_and_is_counted(app, schedule):
-    schedule._rounds.follow = lambda: 1 / 0
+    schedule.work.follow = lambda: 1 / 0
     wait_for(lambda: schedule.counts["error"] >= 2)
 
     assert scheduler.health(app) == "tick failed: ZeroDivisionError"
@@ -293,7 +310,7 @@ def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, s
         raise BadDatabase("the disk is full")
 
     wait_for(lambda: len(codex.seen) == 2)
-    schedule._rounds.ask = full
+    schedule.work.ask = full
     with app.app_context():
         wait_for(
             lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0])
@@ -304,7 +321,7 @@ def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, s
             )
             store.site_state.bump_version(tx, clock.now())
 
-    wait_for(lambda: schedule._paused_until > clock.monotonic() + scheduler.PAUSE_FIRST_S - 2)
+    wait_for(lambda: schedule.paused_until > clock.monotonic() + scheduler.PAUSE_FIRST_S - 2)
     asked = schedule.counts["trouble"]
     assert ticks_on(schedule)
     assert schedule.counts["trouble"] == asked
@@ -318,7 +335,7 @@ def test_a_run_that_brings_nothing_is_said(app, schedule, monkeypatch):
         is_there.set()
         go_on.wait(30)
 
-    schedule._rounds.ask = hangs
+    schedule.work.ask = hangs
     assert is_there.wait(10)
 
     assert re.fullmatch(r"a run \(due\) has brought nothing for \d+ s", scheduler.health(app))
@@ -328,9 +345,9 @@ def test_a_run_that_brings_nothing_is_said(app, schedule, monkeypatch):
 def test_who_is_due_and_never_asked_is_said(app, codex, schedule, monkeypatch):
     monkeypatch.setattr(scheduler, "IDLE_AFTER", 1)
     # Runs come and go, and nobody is asked.
-    schedule._rounds.ask = lambda *_: None
+    schedule.work.ask = lambda *_: None
     wait_for(lambda: "2 accounts are due and none has been asked for" in scheduler.health(app))
-    del schedule._rounds.ask
+    del schedule.work.ask
 
     wait_for(lambda: len(codex.seen) == 2)
     wait_for(lambda: scheduler.health(app) == "ok")
@@ -360,11 +377,11 @@ def test_stopping_stores_what_was_answered_and_drops_the_rest(app, codex, slow_a
 def test_nothing_ticks_after_the_stop(app, codex, schedule):
     wait_for(lambda: len(codex.seen) == 2)
     scheduler.stop(app)
-    before = schedule._ticked_at
+    before = schedule.ticked_at
     schedule.wake()
     time.sleep(1.5 * TICK_S)
 
-    assert schedule._ticked_at == before
+    assert schedule.ticked_at == before
     assert [
         t.name for t in threading.enumerate() if t.name.startswith(("APScheduler", "quota-"))
     ] == []
