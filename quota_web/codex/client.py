@@ -36,7 +36,7 @@ _MASKED = ("set-cookie", "set-cookie2")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a question without a token came to: whether there is a way to the other side, and
+    """What a request without a token showed: whether there is a way to the other side, and
     whether it likes this machine's address.
     """
 
@@ -49,7 +49,7 @@ class Probe:
 
 
 class UsageClient:
-    """Asks for the quota of any number of accounts over one pool of connections; safe to use from
+    """Fetches the quota of any number of accounts over one pool of connections; safe to use from
     many threads.
     """
 
@@ -105,7 +105,7 @@ class UsageClient:
         now: Callable[[], int],
         keep_raw: bool = False,
     ) -> FetchResult:
-        """Ask for one account's quota, with retries; *now* tells the wall time at which an answer
+        """Fetch one account's quota, with retries; *now* returns the wall time at which a response
         came.
         """
         headers = self._headers_for(account_id, access_token, fedramp)
@@ -127,7 +127,7 @@ class UsageClient:
             self._stop.wait(wait)
 
     def probe(self, now: int) -> Probe:
-        """Ask once, without any token: enough to see name, route, proxy and certificate."""
+        """Send one request without a token: enough to see name, route, proxy and certificate."""
         started = clock.monotonic()
         exchange = self._send({}, self._timeout)
         judged, _ = self._judged(exchange, now, ())

@@ -44,7 +44,7 @@ class RequestWatcher(deadlines.DeadlineWatcher):
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[RequestDeadline]:
-        """Cut whatever the calling thread asks for inside the block once *seconds* have passed."""
+        """Cut what the calling thread sends inside the block once *seconds* have passed."""
         cut = RequestDeadline(clock.monotonic() + seconds)
         self.begin(cut)
         _here.cut = cut

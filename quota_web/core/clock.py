@@ -1,6 +1,6 @@
 """The only clock: wall time as whole epoch seconds in UTC, and a monotonic one for waits.
 
-Doors (views, commands, the schedule) read it and hand `now` down; nothing below them looks at the
+Views, commands and the schedule read it and hand `now` down; nothing below them looks at the
 time.
 """
 
