@@ -56,8 +56,7 @@ RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
 BATCH = 8
 #: Accounts are due and no request is sent for so many times DUE_S: the schedule does not work.
 IDLE_AFTER = 3
-#: How long a run may bring no result: an attempt has two minutes, and storing is tried some times.
-#: And how long chores may take in all.
+#: How long a run may bring no result, and how long chores may take in all.
 RUN_S, CHORES_MOST_S = 240.0, 3_600.0
 #: The pause after a run that could not store its results; it doubles up to the last.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
