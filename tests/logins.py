@@ -4,7 +4,7 @@ import io
 import json
 
 from quota_web import store
-from quota_web.accounts import account_service
+from quota_web.accounts import account_service, stored_credentials
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
 from tests.fakes import auth_document, make_jwt
@@ -50,4 +50,4 @@ def stored(installation: Installation, name: str) -> Credentials:
     with store.database.reading() as conn:
         found = store.accounts.get_by_name(conn, name)
         sealed = store.credentials.get_by_ids(conn, [found.id])[found.id]
-    return account_service.opened(installation.services.cipher, found, sealed)
+    return stored_credentials.opened(installation.services.cipher, found, sealed)

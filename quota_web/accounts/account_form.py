@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from quota_web import store
-from quota_web.accounts import account_service, importing
+from quota_web.accounts import account_service, importing, stored_credentials
 from quota_web.accounts.account_service import Saved
 from quota_web.accounts.importing import Planned
 from quota_web.codex import auth_file
@@ -167,7 +167,7 @@ def _stored(cipher: TokenCipher, found: Account, sealed: EncryptedCredential | N
     if sealed is None:
         raise FormInvalid({"access_token": "there is no stored token to go with it; give one"})
     try:
-        return account_service.opened(cipher, found, sealed)
+        return stored_credentials.opened(cipher, found, sealed)
     except BadInput as error:
         raise FormInvalid({"access_token": str(error)}) from None
 

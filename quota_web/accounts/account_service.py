@@ -1,13 +1,11 @@
-"""Acts on accounts: add, replace, rename, pause, remove, export.
+"""Acts on accounts: add, replace, rename, pause, remove.
 
 A login that is here already is updated under the name that it has. Another login never goes on with
 somebody's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +13,12 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.accounts import pending_files
+from quota_web.accounts import pending_files, stored_credentials
 from quota_web.codex import auth_edit, auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import logins, names
-from quota_web.core.errors import AccountExists, AccountNotFound, BadInput, CredentialsRefused
+from quota_web.core.errors import AccountExists, AccountNotFound, BadInput
 from quota_web.core.quota import Status
-from quota_web.core.secret import Secret
 from quota_web.store.accounts import (
     DEMO,
     FOLLOWED,
@@ -31,7 +28,7 @@ from quota_web.store.accounts import (
     Shown,
 )
 from quota_web.store.credentials import EncryptedCredential
-from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, DecryptionFailed, TokenCipher
+from quota_web.store.encryption import TokenCipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def add(cipher: TokenCipher, name: str, credentials: Credentials, now: int, acto
         if found is None:
             return _added(tx, cipher, name, credentials, now, actor)
         if found.origin != FOLLOWED:
-            put(tx, cipher, found.id, credentials, now)
+            stored_credentials.put(tx, cipher, found.id, credentials, now)
             store.events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
             return Saved(found.name, False, given_name=_other_name(name, found))
@@ -149,7 +146,7 @@ def _added(
     tx: Connection, cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str
 ) -> Saved:
     account_id = store.accounts.add(tx, name, MANAGED, now)
-    put(tx, cipher, account_id, credentials, now)
+    stored_credentials.put(tx, cipher, account_id, credentials, now)
     store.events.add(tx, now, "account_added", actor, account_id, name=name)
     store.site_state.bump_version(tx, now)
     return Saved(name, True)
@@ -205,7 +202,9 @@ def edit(
                 tx, name, found.origin, now, source_path=found.source_path
             )
         if credentials is not None:
-            put(tx, cipher, account_id, credentials, now, only_access=found.origin == FOLLOWED)
+            stored_credentials.put(
+                tx, cipher, account_id, credentials, now, only_access=found.origin == FOLLOWED
+            )
         if found.origin == FOLLOWED:
             old = Path(found.source_path or "")
             files_after.change(
@@ -241,57 +240,6 @@ def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:
     if credentials is None:
         return None
     return auth_edit.updated(auth_file.read_file(file) if file.exists() else None, credentials)
-
-
-def put(
-    tx: Connection,
-    cipher: TokenCipher,
-    account_id: int,
-    credentials: Credentials,
-    now: int,
-    *,
-    only_access: bool = False,
-) -> None:
-    """Seal an account's credentials and have it asked soon.
-
-    Of a followed account *only_access* is kept: its refresh token stays in its file, where nobody
-    here can spend it.
-    """
-    refresh, identity = (
-        (None, None) if only_access else (credentials.refresh_token, credentials.id_token)
-    )
-    store.credentials.put(
-        tx,
-        EncryptedCredential(
-            account_id=account_id,
-            access_sealed=cipher.seal(credentials.access_token, account_id, ACCESS),
-            refresh_sealed=cipher.seal(refresh, account_id, REFRESH) if refresh else None,
-            id_sealed=cipher.seal(identity, account_id, IDENTITY) if identity else None,
-            access_expires_at=credentials.expires_at,
-            access_fp=credentials.access_token.fingerprint(),
-            refresh_fp=refresh.fingerprint() if refresh else None,
-            client_id=credentials.client_id,
-            fedramp=credentials.fedramp,
-            key_id=cipher.key_id,
-            version=1,
-            updated_at=now,
-        ),
-    )
-    owner = {
-        "chatgpt_account_id": credentials.account_id,
-        "chatgpt_user_id": credentials.user_id,
-        "email": credentials.email,
-    }
-    store.accounts.set_fault(tx, account_id, None)
-    store.accounts.update_account(
-        tx,
-        account_id,
-        **{k: v for k, v in owner.items() if v is not None},
-        next_due_at=now,
-        claim_id=None,
-        claimed_at=None,
-        answer_user_id=None,
-    )
 
 
 def archive(tx: Connection, found: Account, now: int) -> str:
@@ -389,85 +337,3 @@ def remove(
         if found.origin == FOLLOWED and found.source_path:
             files_after.remove(Path(found.source_path))
     return found.name
-
-
-def export(
-    cipher: TokenCipher,
-    name: str,
-    file: Path,
-    now: int,
-    actor: str,
-    scope: Scope | None = None,
-    *,
-    overwrite: bool = False,
-) -> None:
-    """Write an account's credentials to *file* as an auth.json of mode 0600.
-
-    Raises BadInput where there is a file already and *overwrite* is false.
-    """
-    if not overwrite and os.path.lexists(file) and not file.is_dir():
-        shown = names.printable(str(file))
-        raise BadInput(
-            "file", f"{shown} exists already; nothing was written (--force overwrites it)"
-        )
-    with store.database.transaction() as tx:
-        found = store.accounts.get_by_name(tx, name, scope)
-        sealed = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
-        if sealed is None:
-            raise BadInput("name", f"{found.name}: has no stored credentials")
-        store.events.add(tx, now, "account_exported", actor, found.id, name=found.name)
-    raw = _followed_file(found)
-    with _writable(file.parent):
-        content = raw if raw is not None else auth_edit.to_document(opened(cipher, found, sealed))
-        # Tokens in the clear: what root exports stays root's, whoever's folder it is written to.
-        store.filesystem.write_private(file, content, give=False)
-
-
-def _followed_file(found: Account) -> bytes | None:
-    """A followed account's file as it stands: it has what is not stored here, such as the refresh
-    token.
-    """
-    path = Path(found.source_path or "")
-    if found.origin != FOLLOWED or not pending_files.is_auth_file(path):
-        return None
-    try:
-        return auth_file.read_file(path)
-    except CredentialsRefused:
-        return None
-
-
-def opened(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> Credentials:
-    """An account's stored credentials in the clear.
-
-    Raises BadInput where the present key does not open them.
-    """
-    try:
-        return Credentials(
-            access_token=cipher.open(sealed.access_sealed, found.id, ACCESS),
-            refresh_token=_opened(cipher, sealed.refresh_sealed, found.id, REFRESH),
-            id_token=_opened(cipher, sealed.id_sealed, found.id, IDENTITY),
-            account_id=found.chatgpt_account_id or "",
-            user_id=found.chatgpt_user_id,
-            email=found.email,
-            expires_at=sealed.access_expires_at,
-            fedramp=sealed.fedramp,
-            client_id=sealed.client_id,
-        )
-    except DecryptionFailed:
-        raise BadInput(
-            "name", f"{found.name}: the stored token cannot be opened with the present key"
-        ) from None
-
-
-def _opened(cipher: TokenCipher, sealed: bytes | None, owner: int, kind: str) -> Secret | None:
-    return cipher.open(sealed, owner, kind) if sealed is not None else None
-
-
-@contextmanager
-def _writable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(
-            "", f"{names.printable(str(folder))} cannot be written: {error.strerror}"
-        ) from None

@@ -6,7 +6,6 @@ is gone keeps its account and history, and another login in the same file starts
 """
 
 import errno
-import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -18,19 +17,22 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.accounts import account_service, pending_files
-from quota_web.codex import auth_file
+from quota_web.accounts import (
+    account_service,
+    folder_files,
+    pending_files,
+    stored_credentials,
+)
+from quota_web.accounts.folder_files import AuthFile, SkippedFile
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import names
-from quota_web.core.errors import AccountNotFound, BadInput, CredentialsRefused
+from quota_web.core.errors import AccountNotFound
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Status
 from quota_web.store.accounts import FOLLOWED, Account
 from quota_web.store.encryption import ACCESS, TokenCipher
 
 GONE = Fault("file_gone")
-#: The stored token is of no use; the file has it still.
-UNOPENED = Fault("sealed_unreadable")
 ACTOR = "account folder"
 #: Files whose accounts are brought in step in one transaction, and the pause before the next: a
 #: folder of 2,000 new files must not keep everybody else from the database for seconds.
@@ -38,14 +40,6 @@ PIECE = 20
 BETWEEN_PIECES_S = 0.01
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedFile:
-    """A file that became no account: its name is taken, or is no name at all."""
-
-    name: str
-    fault: Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +51,6 @@ class SyncResult:
     folder_fault: str | None = None
     #: Whether that is because there is no such folder.
     is_missing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    path: Path
-    hash: str | None
-    credentials: Credentials | None
-    fault: Fault | None
 
 
 def folders(settled: Path, is_named: bool) -> list[Path]:
@@ -135,12 +120,12 @@ def look(folder: Path) -> SyncResult:
 
 def _look(
     folder: Path, cipher: TokenCipher | None = None
-) -> tuple[list[_File], dict[str, Account], list[SkippedFile]] | SyncResult:
+) -> tuple[list[AuthFile], dict[str, Account], list[SkippedFile]] | SyncResult:
     """The folder's files beside what is known of them; a Report where it cannot be read."""
     shown = names.printable(str(folder))
     try:
         str(folder).encode()
-        listed = _list(folder)
+        listed = folder_files.listed(folder)
     except UnicodeEncodeError:
         return SyncResult(folder_fault=f"account folder {shown}: its name is not UTF-8")
     except OSError as error:
@@ -159,21 +144,10 @@ def _look(
         ours = cipher.opened_ids
         closed = {account_id for account_id, key_id in sealed_with.items() if key_id not in ours}
         known = {p: replace(a, source_hash=None) if a.id in closed else a for p, a in known.items()}
-    files, problems = _read_all([path for path in listed if str(path) not in held], known)
+    files, problems = folder_files.read_all(
+        [path for path in listed if str(path) not in held], known
+    )
     return files, known, problems
-
-
-def _list(folder: Path) -> list[Path]:
-    """The folder's auth files in byte order, which decides between names that differ only in
-    case.
-    """
-    with os.scandir(folder) as entries:
-        found = [
-            folder / e.name
-            for e in entries
-            if e.name.endswith(names.FILE_SUFFIX) and not e.name.startswith(".")
-        ]
-    return sorted(found, key=lambda path: os.fsencode(path.name))
 
 
 def _followed(conn: Connection, folder: Path, held: set[str]) -> dict[str, Account]:
@@ -188,99 +162,18 @@ def _followed(conn: Connection, folder: Path, held: set[str]) -> dict[str, Accou
     }
 
 
-def _read_all(
-    listed: list[Path], known: dict[str, Account]
-) -> tuple[list[_File], list[SkippedFile]]:
-    files: list[_File] = []
-    problems: list[SkippedFile] = []
-    seen: dict[str, str] = {}
-    patience = _Patience()
-    for path in listed:
-        stem = path.name.removesuffix(names.FILE_SUFFIX)
-        try:
-            name = names.validate(stem)
-        except BadInput as error:
-            problems.append(
-                SkippedFile(
-                    names.printable(stem), Fault("file_unreadable", {"reason": error.message})
-                )
-            )
-            continue
-        first = seen.setdefault(names.fold(name), path.name)
-        if first != path.name:
-            problems.append(SkippedFile(name, Fault("name_taken", {"holder": f"the file {first}"})))
-            continue
-        files.append(_read(name, path, known.get(str(path)), patience))
-    return files, problems
-
-
-class _Patience:
-    """Waits for files that somebody is just writing, but for all of a folder together no longer
-    than this.
-    """
-
-    def __init__(self, seconds: float = 2.0) -> None:
-        self._left = seconds
-
-    def wait(self, seconds: float) -> None:
-        if self._left > 0:
-            self._left -= seconds
-            time.sleep(seconds)
-
-
-def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> _File:
-    """One file; parsed only when its content changed since.
-
-    A file that cannot be read while somebody is still writing it stays as it was known; the next
-    look settles it.
-    """
-    before = _signature(path)
-    try:
-        raw = auth_file.read_file(path)
-        digest = hashlib.sha256(raw).hexdigest()
-        if known is not None and known.source_hash == digest and known.fault != UNOPENED:
-            return _File(name, path, digest, None, None)
-        if (
-            known is not None
-            and known.source_hash is None
-            and known.last_status is Status.INVALID_CREDENTIALS
-        ):
-            # Known to be broken: not worth waiting whether somebody is just writing it.
-            return _File(name, path, digest, auth_file.read(raw), None)
-        raw, credentials = auth_file.read_whole(path, patience.wait)
-        return _File(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)
-    except CredentialsRefused as refused:
-        if (
-            known is not None
-            and known.source_hash is not None
-            and before is not None
-            and _signature(path) not in (before, None)
-        ):
-            return _File(name, path, known.source_hash, None, None)
-        return _File(name, path, None, None, refused.fault)
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    """What changes with every write to a file; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _is_in_step(file: _File, found: Account | None) -> bool:
+def _is_in_step(file: AuthFile, found: Account | None) -> bool:
     """Whether the database already says all that the file says."""
     return found is not None and found.source_gone_at is None and _is_known(file, found)
 
 
-def _is_known(file: _File, found: Account) -> bool:
+def _is_known(file: AuthFile, found: Account) -> bool:
     if file.fault is not None:
         return found.source_hash is None and found.fault == file.fault
     return file.credentials is None
 
 
-def _apply(cipher: TokenCipher, files: list[_File], now: int) -> list[SkippedFile]:
+def _apply(cipher: TokenCipher, files: list[AuthFile], now: int) -> list[SkippedFile]:
     """Bring the accounts of these files in step; returns those that no account could be made of."""
     problems, has_changed = [], False
     with store.database.transaction() as tx:
@@ -314,7 +207,7 @@ def _mark_gone(paths: list[str], now: int) -> None:
             store.site_state.bump_version(tx, now)
 
 
-def _new(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> SkippedFile | None:
+def _new(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> SkippedFile | None:
     """A file that no account has followed until now."""
     if not os.path.lexists(file.path):
         # Removed or renamed since the folder was listed, by an act whose account is another's now.
@@ -332,7 +225,7 @@ def _new(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> SkippedF
     return SkippedFile(file.name, _taken(holder))
 
 
-def _has_moved(holder: Account, file: _File) -> bool:
+def _has_moved(holder: Account, file: AuthFile) -> bool:
     """Whether the followed account of this name and login had another file until now, in another
     folder or spelling: its history goes on here.
     """
@@ -341,13 +234,13 @@ def _has_moved(holder: Account, file: _File) -> bool:
     return account_service.same_login(holder, file.credentials)
 
 
-def _add(tx: Connection, cipher: TokenCipher, file: _File, now: int) -> None:
+def _add(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> None:
     account_id = store.accounts.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
     store.events.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
     if file.credentials is None:
         _refuse(tx, account_id, file.fault or GONE)
         return
-    account_service.put(tx, cipher, account_id, file.credentials, now, only_access=True)
+    stored_credentials.put(tx, cipher, account_id, file.credentials, now, only_access=True)
     store.accounts.update_account(tx, account_id, source_hash=file.hash)
 
 
@@ -360,7 +253,7 @@ def _taken(holder: Account) -> Fault:
     return Fault("name_taken", {"holder": by})
 
 
-def _update(tx: Connection, cipher: TokenCipher, file: _File, found: Account, now: int) -> None:
+def _update(tx: Connection, cipher: TokenCipher, file: AuthFile, found: Account, now: int) -> None:
     """A file that has changed since, or is back."""
     account_id = found.id
     if file.credentials is None:
@@ -382,7 +275,7 @@ def _put(
     tx: Connection,
     cipher: TokenCipher,
     account_id: int,
-    file: _File,
+    file: AuthFile,
     credentials: Credentials,
     now: int,
 ) -> None:
@@ -400,7 +293,7 @@ def _put(
         sealed is None or not is_same or not cipher.opens(sealed.access_sealed, account_id, ACCESS)
     )
     if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
-        account_service.put(tx, cipher, account_id, credentials, now, only_access=True)
+        stored_credentials.put(tx, cipher, account_id, credentials, now, only_access=True)
     store.accounts.update_account(tx, account_id, source_hash=file.hash, source_gone_at=None)
 
 

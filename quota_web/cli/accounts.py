@@ -123,10 +123,10 @@ def import_(paths: tuple[Path, ...]) -> None:
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 def export(name: str, file: Path, force: bool) -> None:
     """Write the credentials of NAME to FILE as an auth.json that only you can read."""
-    from quota_web.accounts import account_service
+    from quota_web.accounts import exporting
     from quota_web.core import clock, names
 
-    account_service.export(_world().cipher, name, file, clock.now(), ACTOR, overwrite=force)
+    exporting.export(_world().cipher, name, file, clock.now(), ACTOR, overwrite=force)
     click.echo(f"{names.printable(str(file))}: written, mode 0600; it holds tokens")
 
 

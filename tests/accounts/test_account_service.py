@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from quota_web import store
-from quota_web.accounts import account_service
+from quota_web.accounts import account_service, exporting, stored_credentials
 from quota_web.codex import auth_file
 from quota_web.core.errors import AccountExists, AccountNotFound, BadInput
 from quota_web.core.quota import Status
@@ -70,7 +70,7 @@ def test_an_added_account_is_managed_sealed_and_due_at_once(installation):
     [(access, refresh, identity)] = installation.rows(
         "SELECT access_sealed, refresh_sealed, id_sealed FROM credential"
     )
-    clear = account_service.opened(installation.services.cipher, found, sealed_of(found))
+    clear = stored_credentials.opened(installation.services.cipher, found, sealed_of(found))
     for token, sealed in (
         (clear.access_token, access),
         (clear.refresh_token, refresh),
@@ -339,7 +339,7 @@ def test_an_account_whose_file_cannot_be_removed_stays(installation):
 
 def exported(installation, tmp_path, name="alice", **how):
     file = tmp_path / "out.json"
-    account_service.export(installation.services.cipher, name, file, NOW, BY, **how)
+    exporting.export(installation.services.cipher, name, file, NOW, BY, **how)
     return file
 
 
@@ -386,7 +386,7 @@ def test_an_export_that_cannot_be_written_is_told(installation, tmp_path, where)
     add(installation)
 
     with pytest.raises(BadInput, match="cannot be written"):
-        account_service.export(installation.services.cipher, "alice", tmp_path / where, NOW, BY)
+        exporting.export(installation.services.cipher, "alice", tmp_path / where, NOW, BY)
 
 
 def test_an_export_with_the_wrong_key_is_told(installation, tmp_path):
@@ -414,7 +414,7 @@ def test_the_longest_names_can_be_edited_renamed_and_deleted(installation, codex
     edit(installation, name, "短" * 80)
     assert not file.exists()
     assert [path.name for path in installation.accounts.iterdir()] == [f"{'短' * 80}.auth.json"]
-    account_service.export(
+    exporting.export(
         installation.services.cipher,
         "短" * 80,
         installation.folder / ("写" * 81 + ".json"),

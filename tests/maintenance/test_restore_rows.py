@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quota_web import store
-from quota_web.accounts import account_service, folder_sync
+from quota_web.accounts import account_service, exporting, folder_sync
 from quota_web.auth import share_links
 from quota_web.codex import auth_file
 from quota_web.core.errors import BadInput
@@ -131,7 +131,7 @@ def test_a_row_that_was_changed_in_place_leads_nowhere_either(app, precious, tmp
         with pytest.raises(BadInput, match="is no auth file"):
             account_service.edit(services().cipher, "alice", "carol", None, NOW, "a person")
     else:
-        account_service.export(services().cipher, "alice", tmp_path / "out.json", NOW, "a person")
+        exporting.export(services().cipher, "alice", tmp_path / "out.json", NOW, "a person")
         assert auth_file.read((tmp_path / "out.json").read_bytes()).account_id == "acct-alice"
     assert precious.read_text() == MINE
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from quota_web import store
-from quota_web.accounts import account_service
+from quota_web.accounts import account_service, stored_credentials
 from quota_web.codex import auth_file
 from quota_web.core.policy import Intervals
 from quota_web.core.quota import NETWORK, Status
@@ -281,7 +281,7 @@ def test_the_late_answer_of_a_lost_claim_changes_nothing_and_the_account_is_aske
         document = auth_document("acct-alice", access_token=new_token)
         with store.database.transaction() as tx:
             found = store.accounts.get_by_name(tx, "alice")
-            account_service.put(
+            stored_credentials.put(
                 tx, installation.services.cipher, found.id, auth_file.parse(document), NOW
             )
 

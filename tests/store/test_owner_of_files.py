@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from quota_web import store
-from quota_web.accounts import account_service
+from quota_web.accounts import account_service, exporting
 from quota_web.auth import login
 from quota_web.auth.login import LoginContext
 from quota_web.codex import auth_file
@@ -88,7 +88,7 @@ def test_an_export_of_root_stays_roots(installation, tmp_path):
     installation.file("alice")
     installation.follow()
     folder = given(tmp_path / "of-somebody")
-    account_service.export(installation.services.cipher, "alice", folder / "out.json", NOW, "root")
+    exporting.export(installation.services.cipher, "alice", folder / "out.json", NOW, "root")
 
     assert (folder / "out.json").stat().st_uid == 0
 
