@@ -72,7 +72,9 @@ class HistoryQuery:
 def parse_query(
     args: Mapping[str, str], accounts: Sequence[str], windows: Sequence[str], now: int
 ) -> HistoryQuery:
-    """The query's words as a HistoryQuery; raises BadQuery for a range, moment or number that is none."""
+    """The query's words as a HistoryQuery; raises BadQuery for a range, moment or number that is
+    none.
+    """
     points = _points(args.get("points"))
     if args.get("from") or args.get("to"):
         if args.get("range"):

@@ -1,8 +1,8 @@
 """Answers in gzip for clients that accept it, so that the pages are as small without a proxy in
 front as behind one.
 
-What was compressed is stored by the hash of its content: style sheets, scripts and unchanged results
-are compressed once a process.
+What was compressed is stored by the hash of its content: style sheets, scripts and unchanged
+results are compressed once a process.
 """
 
 import gzip
