@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
-from quota_web.codex import values
+from quota_web.codex import values, window_values
 from quota_web.codex.fields import NOTHING, Fields, fields_of, first, items
 from quota_web.codex.sanitize import clean
 from quota_web.core import quota
@@ -21,18 +21,6 @@ from quota_web.core.quota import Credits, Facts, Identity, ModelUsage, Reading, 
 MAX_READINGS = 64
 _MOST_LIMITS = 256
 _MOST_MODELS = 64
-
-#: More than this is no percentage of anything; spend limits have been seen at 107.
-_MOST_PERCENT = 1_000_000.0
-_LONGEST_WINDOW = 10 * 366 * values.DAY
-_LONGEST_UNSAID_WEEK = 8 * values.DAY
-
-_USED = ("used_percent",)
-_LEFT = ("percent_left", "remaining_percent")
-_LENGTH_SECONDS = ("limit_window_seconds", "window_seconds")
-_LENGTH_MINUTES = ("window_duration_mins", "window_minutes")
-_RESET_AT = ("reset_at", "resets_at", "reset_time_ms", "reset_time")
-_RESET_AFTER = ("reset_after_seconds", "resets_in_seconds")
 
 #: The first of these in an answer is the account's own section, unless it names another limit.
 _OWN_SECTIONS = ("rate_limit", "rate_limits")
@@ -257,7 +245,7 @@ def _windows(section: Fields) -> Iterator[tuple[str, Fields]]:
         inner = [
             (n, v) for n, v in window.items() if isinstance(v, dict) and _WINDOW_NAME.fullmatch(n)
         ]
-        if inner and _used_percent(window) is None:
+        if inner and window_values.used_percent(window) is None:
             says = _SAYING_NAME.match(name) is not None
             yield from (
                 (name if says and not place else n, fields_of(v))
@@ -271,10 +259,10 @@ def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
     """One window's reading; None where there is no usable percent, and for placeholders, which
     measure nothing.
     """
-    used = _used_percent(window)
+    used = window_values.used_percent(window)
     if used is None:
         return None
-    length, resets_at = _length(window), _resets_at(window, fetched_at)
+    length, resets_at = window_values.length(window), window_values.resets_at(window, fetched_at)
     if length == 0:
         return None
     says = _SAYING_NAME.match(name)
@@ -282,7 +270,12 @@ def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
         used == 0
         and length is None
         and resets_at is None
-        and (not says or any(n in window for n in (*_LENGTH_SECONDS, *_LENGTH_MINUTES)))
+        and (
+            not says
+            or any(
+                n in window for n in (*window_values.LENGTH_SECONDS, *window_values.LENGTH_MINUTES)
+            )
+        )
     ):
         return None
     if length is not None:
@@ -291,52 +284,12 @@ def _reading(name: str, window: Fields, fetched_at: int) -> Reading | None:
         key = says.group(1)
     else:
         ahead = 0 if resets_at is None else resets_at - fetched_at
-        key = quota.WEEKLY if values.DAY < ahead <= _LONGEST_UNSAID_WEEK else quota.UNKNOWN
+        key = (
+            quota.WEEKLY
+            if values.DAY < ahead <= window_values.LONGEST_UNSAID_WEEK
+            else quota.UNKNOWN
+        )
     return Reading(key, used, resets_at, length)
-
-
-def _used_percent(window: Fields) -> float | None:
-    """The used percent as measured, above 100 too.
-
-    One below 0 cannot have been measured; to call it 0 would invent a full window.
-    """
-    for name in _USED + _LEFT:
-        value = values.number(window[name]) if name in window else None
-        used = value if value is None or name in _USED else 100 - value
-        if used is not None and 0 <= used <= _MOST_PERCENT:
-            return used + 0.0  # so that no -0.0 is shown
-    return None
-
-
-def _length(window: Fields) -> int | None:
-    """A window's length in seconds; 0 for one that is given and not positive, None without any.
-
-    A window of length 0 is one that is switched off, whatever its reset says.
-    """
-    found = None
-    for names, factor in ((_LENGTH_SECONDS, 1), (_LENGTH_MINUTES, 60)):
-        for name in names:
-            value = values.number(window.get(name))
-            if value is not None and 1 <= value * factor <= _LONGEST_WINDOW:
-                return round(value * factor)
-            if value is not None and value * factor < 1:
-                found = 0
-    return found
-
-
-def _resets_at(window: Fields, fetched_at: int) -> int | None:
-    """The absolute reset if it can be true, else the relative one, which drifts by the time the
-    answer took.
-    """
-    for name in _RESET_AT:
-        found = values.moment(window.get(name), fetched_at)
-        if found is not None:
-            return found
-    for name in _RESET_AFTER:
-        after = values.whole(window.get(name), values.RESET_AHEAD)
-        if after:
-            return fetched_at + after
-    return None
 
 
 def _spend_reading(spend: Fields, own: Fields, fetched_at: int) -> Reading | None:
@@ -361,7 +314,7 @@ def _spend_limit(part: Fields, fetched_at: int) -> Reading | None:
     limit, used, left = (values.amount(part.get(name)) for name in ("limit", "used", "remaining"))
     if used is None and limit is not None and left is not None:
         used = str(Decimal(limit) - Decimal(left))
-    percent = _used_percent(part)
+    percent = window_values.used_percent(part)
     if (
         percent is None
         and limit is not None
@@ -369,13 +322,15 @@ def _spend_limit(part: Fields, fetched_at: int) -> Reading | None:
         and Decimal(limit) > 0
         and Decimal(used) >= 0
     ):
-        percent = min(round(float(100 * Decimal(used) / Decimal(limit)), 4), _MOST_PERCENT)
+        percent = min(
+            round(float(100 * Decimal(used) / Decimal(limit)), 4), window_values.MOST_PERCENT
+        )
     if percent is None:
         return None
     return Reading(
         quota.SPEND,
         percent,
-        _resets_at(part, fetched_at),
+        window_values.resets_at(part, fetched_at),
         None,
         None,
         Spend(limit, used, clean(part.get("unit"), 40)),
