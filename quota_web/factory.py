@@ -2,15 +2,18 @@
 other.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from sqlalchemy import Connection
 
 from quota_web import config, services, store
 from quota_web.cli import quota
 from quota_web.config import Settings
 from quota_web.refresh import hooks
+from quota_web.store.recording import Recorded
 
 if TYPE_CHECKING:
     from quota_web.refresh.housekeeping import Chores
@@ -55,10 +58,17 @@ def _add_schedule(app: Flask) -> None:
 def chores() -> "Chores":
     """What the schedule tidies up in other rooms."""
     from quota_web.auth import throttle
+    from quota_web.foresight import rejudging
     from quota_web.maintenance import prune
     from quota_web.refresh.housekeeping import Chores
 
-    return Chores(prune.purge_deleted, prune.prune, throttle.forget_old)
+    return Chores(
+        prune.purge_deleted,
+        prune.prune,
+        throttle.forget_old,
+        rejudging.ensure,
+        rejudging.settle,
+    )
 
 
 def _add_hooks(app: Flask) -> None:
@@ -69,7 +79,14 @@ def _add_hooks(app: Flask) -> None:
 
         forecast_pass.after_refresh()
 
-    app.extensions[hooks.EXTENSION].on_finished.append(forecast)
+    def judge(conn: Connection, recorded: Sequence[Recorded]) -> None:
+        from quota_web.foresight import recording
+
+        recording.judge_recorded(conn, recorded)
+
+    filled: hooks.Hooks = app.extensions[hooks.EXTENSION]
+    filled.on_recording.append(judge)
+    filled.on_finished.append(forecast)
 
 
 def _add_pages(app: Flask) -> None:

@@ -16,17 +16,23 @@ from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
 from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Track, invent
 from quota_web.demo.personas import Persona
+from quota_web.foresight import rejudging
 from quota_web.store.accounts import DEMO
+from quota_web.store.judged import ACTOR
 from quota_web.store.models import (
     account,
     account_fact,
+    account_state,
     attempt,
+    cycle,
+    event,
     forecast,
     limit_window,
     reading,
     rollup,
     setting,
     share_link,
+    window_state,
 )
 from quota_web.store.recording import fact_row
 from quota_web.store.rollups import SPANS
@@ -78,6 +84,7 @@ def fill(
             store.site_state.bump_version(tx, now)
         readings += invented.readings
         told()
+    rejudging.rebuild(now)
     return readings
 
 
@@ -126,7 +133,11 @@ def _mark(conn: Connection, now: int) -> None:
 
 
 def unmark(conn: Connection) -> None:
-    conn.execute(delete(setting).where(setting.c.key == MARK))
+    """Take the mark away, and what was judged of all demo accounts together; what else there is
+    is judged again by the next housekeeping.
+    """
+    conn.execute(delete(setting).where(setting.c.key.in_((MARK, rejudging.MARK))))
+    conn.execute(delete(event).where(event.c.account_id.is_(None), event.c.actor == ACTOR))
 
 
 def write(conn: Connection, invented: Invented) -> None:
@@ -243,7 +254,10 @@ def _remove_one(conn: Connection) -> bool:
     conn.execute(delete(reading).where(reading.c.window_id.in_(windows)))
     conn.execute(delete(rollup).where(rollup.c.span.in_(SPANS), rollup.c.window_id.in_(windows)))
     conn.execute(delete(forecast).where(forecast.c.window_id.in_(windows)))
-    for table in (limit_window, account_fact, attempt, share_link):
+    for table in (cycle, window_state):
+        conn.execute(delete(table).where(table.c.window_id.in_(windows)))
+    conn.execute(delete(event).where(event.c.account_id == found))
+    for table in (limit_window, account_fact, account_state, attempt, share_link):
         conn.execute(delete(table).where(table.c.account_id == found))
     conn.execute(delete(account).where(account.c.id == found))
     return True

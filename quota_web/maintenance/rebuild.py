@@ -1,4 +1,6 @@
-"""Makes what is derived from the raw readings anew: rollups, and each window's latest values."""
+"""Makes what is derived from the raw readings anew: rollups, each window's latest values, cycles
+and events.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from quota_web import store
+from quota_web.foresight import rejudging
 from quota_web.store.models import limit_window, reading
 from quota_web.store.rollups import SPANS
 
@@ -39,6 +42,7 @@ def rebuild(now: int, actor: str, progress: Callable[[int, int], None]) -> Rebui
         readings += _rebuild_window(window_id)
         with store.database.transaction() as tx:
             corrected += _remake_latest(tx, window_id)
+    rejudging.rebuild(now, progress)
     with store.database.transaction() as tx:
         store.events.add(
             tx,
@@ -107,7 +111,12 @@ def _remake_latest(conn: Connection, window_id: int) -> bool:
         "gone_at": None,
     }
     if newest.used_percent is None:
-        values |= {"used_percent": None, "resets_at": None, "gone_at": newest.taken_at}
+        # Two absences are stored; it has been gone since the first.
+        absent = select(func.min(r.taken_at)).where(
+            r.window_id == window_id, r.taken_at > measured.taken_at
+        )
+        gone_at = conn.execute(absent).scalar_one()
+        values |= {"used_percent": None, "resets_at": None, "gone_at": gone_at}
     if there == list(values.values()):
         return False
     conn.execute(update(limit_window).where(w.id == window_id).values(**values))

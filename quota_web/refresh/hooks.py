@@ -11,28 +11,18 @@ from flask import Flask, current_app
 from sqlalchemy import Connection
 
 from quota_web.core.faults import Fault
-from quota_web.core.quota import Facts
 from quota_web.store.accounts import (
     Account,
 )
 from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.db_errors import is_bad_database
-from quota_web.store.recording import Outcome
-from quota_web.store.windows import KnownWindow
+from quota_web.store.recording import Recorded
 
 logger = logging.getLogger(__name__)
 
+__all__ = ["Hooks", "Recorded", "hooks", "init_app"]
+
 EXTENSION = "quota_hooks"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An outcome that has been stored, and what was known of its account before."""
-
-    outcome: Outcome
-    windows: Sequence[KnownWindow]
-    #: None before the first snapshot.
-    facts: Facts | None
 
 
 RecordingHook = Callable[[Connection, Sequence[Recorded]], None]

@@ -41,6 +41,11 @@ class Chores:
     prune: Prune
     #: Forgets failed sign-ins that no limit counts any more at the given moment.
     forget_failures: Callable[[int], None]
+    #: Judges all readings where the present rules have not yet, until the function says stop;
+    #: whether they have by now.
+    judge_all: Callable[[int, Callable[[], bool]], bool]
+    #: Tells what has become true of quota by the time alone.
+    settle: Callable[[int], None]
 
 
 class Housekeeping:
@@ -59,6 +64,8 @@ class Housekeeping:
         self._hourly_at = float("-inf")
         self._wall_at = 0
         self._steady_rounds = 0
+        #: Whether all readings from before were judged by these rules.
+        self._is_judged = False
 
     def work(self, now: int, stop: threading.Event) -> None:
         """Do what there is to do, until *stop*: what follows a refresh and deleted accounts'
@@ -66,9 +73,13 @@ class Housekeeping:
         """
         hooks.hooks().finished()
         self._chores.purge_deleted(stop.is_set)
+        if not self._is_judged and not stop.is_set():
+            self._is_judged = self._chores.judge_all(now, stop.is_set)
         if clock.monotonic() - self._hourly_at < HOURLY_S or stop.is_set():
             return
         self._note_clock(now)
+        if self._is_judged:
+            self._chores.settle(now)
         if self._retention_days is not None and self._steady_rounds >= STEADY_ROUNDS:
             before = now - self._retention_days * DAY
             self._chores.prune(before, now, ACTOR, stop.is_set)

@@ -43,6 +43,23 @@ class Outcome:
         return self.fault.status if self.fault else Status.OK
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An outcome that has been stored, and what was known of its account before."""
+
+    outcome: Outcome
+    windows: Sequence[KnownWindow]
+    #: None before the first snapshot.
+    facts: Facts | None
+
+
+def is_stored_absence(window: KnownWindow, before: Account) -> bool:
+    """Whether an answer without *window* is stored: the first one is, and the one right after it,
+    since one alone may be a mistake of the upstream.
+    """
+    return window.gone_at is None or window.gone_at == before.taken_at
+
+
 @dataclass(slots=True)
 class _Batch:
     """The rows of many outcomes, gathered so that each table is written with one statement."""
@@ -103,7 +120,7 @@ def _gather_snapshot(
         window_id = window.id if window else _add_window(conn, outcome.account.id, measured.key)
         _gather_reading(batch, window_id, measured, outcome.at, window)
     for window in by_key.values():
-        if window.gone_at is None:
+        if is_stored_absence(window, outcome.account):
             _gather_gone(batch, window, outcome.at)
 
 
@@ -152,7 +169,8 @@ def _gather_reading(
 
 
 def _gather_gone(batch: _Batch, window: KnownWindow, at: int) -> None:
-    batch.gone.append({"b_id": window.id, "gone_at": at})
+    if window.gone_at is None:
+        batch.gone.append({"b_id": window.id, "gone_at": at})
     batch.readings.append(
         {
             "window_id": window.id,

@@ -197,7 +197,19 @@ def test_a_window_that_is_gone_from_the_answer_has_no_value_any_more(installatio
     record(account_id, NOW + 120, week(42))
 
     assert installation.used("alice") == {"weekly": 42}
-    assert series(installation) == [(NOW, 12), (NOW + 60, None)]
+    assert series(installation) == [(NOW, 12), (NOW + 60, None), (NOW + 120, None)]
+    assert_rollups_follow_from_readings()
+
+
+def test_of_a_window_that_stays_away_two_absences_are_stored(installation, account_id):
+    record(account_id, NOW, five(12), week(40))
+    for minute in (1, 2, 3, 4):
+        record(account_id, NOW + 60 * minute, week(41))
+
+    assert series(installation) == [(NOW, 12), (NOW + 60, None), (NOW + 120, None)]
+    assert installation.rows("SELECT gone_at FROM limit_window WHERE key = 'five_hour'") == [
+        (NOW + 60,)
+    ]
     assert_rollups_follow_from_readings()
 
 

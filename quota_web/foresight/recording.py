@@ -1,0 +1,155 @@
+"""Judges readings in the transaction that stores them, and notes when answers fail and come back.
+
+While readings merely go on, the batch's states are read and written and nothing else.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.core.quota import Status
+from quota_web.core.ranking import NEEDS_A_PERSON
+from quota_web.foresight import stored
+from quota_web.foresight.causes import AccountJudge
+from quota_web.foresight.judging import Judge
+from quota_web.foresight.stored import Stored
+from quota_web.store.recording import Recorded, is_stored_absence
+
+#: The most readings that are caught up with here; more are left to a rebuild.
+CATCH_UP = 5_000
+ACTOR = "service"
+SIGN_IN_ENDED, FAILING_SINCE, FINE_AGAIN = "sign_in_ended", "failing_since", "fine_again"
+
+
+def judge_recorded(conn: Connection, recorded: Sequence[Recorded]) -> None:
+    """Judge what these outcomes brought; called in the transaction that stored them."""
+    for one in recorded:
+        _note_turn(conn, one)
+    answered = [one for one in recorded if one.outcome.snapshot is not None]
+    if not answered:
+        return
+    present = _load(conn, answered)
+    behind = _catch_up(conn, present, answered)
+    told, fed = [], []
+    for one in answered:
+        name = str(one.outcome.account.id)
+        if name in present.unjudged:
+            continue
+        account = present.judge.account(name)
+        before = _marks(account)
+        _feed(present, account, one)
+        fed.append(name)
+        if name in behind or _marks(account) != before:
+            told.append(name)
+    if told:
+        _tell(conn, present, told, max(one.outcome.at for one in answered))
+    stored.save(conn, present, fed)
+
+
+def _load(conn: Connection, answered: Sequence[Recorded]) -> Stored:
+    known = {w.id for one in answered for w in one.windows if w.taken_at or w.gone_at}
+    ids = [one.outcome.account.id for one in answered]
+    return stored.load(conn, ids, known=known, lock=True)
+
+
+def _feed(present: Stored, account: AccountJudge, one: Recorded) -> None:
+    outcome = one.outcome
+    snapshot, at = outcome.snapshot, outcome.at
+    if snapshot is None:
+        return
+    stored.feed_facts(account, at, snapshot.facts.plan, snapshot.facts.reset_credits)
+    name, keys = str(outcome.account.id), set()
+    for reading in snapshot.readings:
+        keys.add(reading.key)
+        account.window(reading.key, reading.length_s).feed(
+            [(at, reading.used_percent, reading.resets_at)]
+        )
+        present.at[present.window_ids[name, reading.key]] = at
+    for window in one.windows:
+        key = window.reading.key
+        if key not in keys and is_stored_absence(window, outcome.account):
+            account.window(key, None).feed([(at, None, None)])
+            present.at[window.id] = at
+
+
+def _marks(account: AccountJudge) -> list[object]:
+    """What changes when there is something to tell."""
+    marks: list[object] = [len(account.plans), len(account.credits)]
+    for window in account.windows.values():
+        marks += [len(window.breaks), len(window.withdrawn), len(window.notes)]
+        marks += [note.withdrawn_at for note in window.notes]
+    return marks
+
+
+def _tell(conn: Connection, present: Stored, told: Sequence[str], now: int) -> None:
+    accounts = present.judge.accounts
+    if any(stored.has_early_reset(accounts[name]) for name in told):
+        whole = stored.load(conn)
+        whole.take(present, list(accounts))
+        stored.tell(conn, whole, now, of_all=True)
+        return
+    some = Judge()
+    some.accounts = {name: accounts[name] for name in told}
+    one = Stored(some, present.window_ids, present.at)
+    stored.tell(conn, one, now, of_all=False)
+
+
+# ---------------------------------------------------------------------------------- catching up
+
+
+def _catch_up(conn: Connection, present: Stored, answered: Iterable[Recorded]) -> set[str]:
+    """Judge readings that were stored and not judged: by an older program, or when this failed.
+
+    Returns the accounts that had some.
+    """
+    behind: dict[str, list[Recorded]] = defaultdict(list)
+    for one in answered:
+        name = str(one.outcome.account.id)
+        if name in present.unjudged or any(_is_behind(present, w) for w in one.windows):
+            behind[name].append(one)
+    for name, [one, *_] in behind.items():
+        _catch_up_one(conn, present, name, one)
+    return set(behind)
+
+
+def _is_behind(present: Stored, window: Any) -> bool:
+    at = present.at.get(window.id, -1)
+    last = window.gone_at if window.gone_at is not None else window.taken_at
+    return last is not None and last > at
+
+
+def _catch_up_one(conn: Connection, present: Stored, name: str, one: Recorded) -> None:
+    account_id, until = one.outcome.account.id, one.outcome.at - 1
+    known = {window.id: window for window in one.windows}
+    is_new = name in present.unjudged
+    since = -1 if is_new else min(present.at.get(i, -1) for i in known)
+    rows = store.judges.readings(conn, list(known), since, until, CATCH_UP + 1)
+    if len(rows) > CATCH_UP:
+        present.unjudged.add(name)
+        present.judge.accounts.pop(name, None)
+        return
+    present.unjudged.discard(name)
+    account = present.judge.account(name)
+    for _, at, plan, credits in store.judges.account_facts(conn, [account_id], since, until):
+        stored.feed_facts(account, at, plan, credits)
+    stored.feed_rows(present, account, {i: (w.reading.key, w.reading.length_s) for i, w in known.items()},
+              rows)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- answers
+
+
+def _note_turn(conn: Connection, one: Recorded) -> None:
+    """Note that answers began to fail, or came again."""
+    outcome, before = one.outcome, one.outcome.account.last_status
+    account_id, status = outcome.account.id, outcome.status
+    was_fine = before in (Status.OK, Status.PENDING)
+    if status in NEEDS_A_PERSON and before not in NEEDS_A_PERSON:
+        store.events.add(conn, outcome.at, SIGN_IN_ENDED, ACTOR, account_id, status=str(status))
+    elif status is not Status.OK and was_fine:
+        store.events.add(conn, outcome.at, FAILING_SINCE, ACTOR, account_id, status=str(status))
+    elif status is Status.OK and not was_fine:
+        store.events.add(conn, outcome.at, FINE_AGAIN, ACTOR, account_id, status=str(before))

@@ -1,0 +1,238 @@
+"""Judges as they are stored, and what they tell as rows: the same for a few readings and for all.
+
+Accounts go by their ids here, as text, because names may change.
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.foresight.absences import Row, with_absences
+from quota_web.foresight.causes import AccountJudge
+from quota_web.foresight.cycles import DUE_EARLY_S, WindowJudge
+from quota_web.foresight.events import Cycle, Event, Judgement, Kind
+from quota_web.foresight.judging import Judge
+from quota_web.foresight.memory import HOUR, VERSION
+from quota_web.store.judged import JudgedCycle, JudgedEvent
+
+
+@dataclass(slots=True)
+class Stored:
+    """Judges with the rows of their windows."""
+
+    judge: Judge = field(default_factory=Judge)
+    #: Window ids by account and key.
+    window_ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    #: The last reading that each window's judge has seen, by window id.
+    at: dict[int, int] = field(default_factory=dict)
+    #: Accounts with windows that were read and not judged, or by other rules: they have no judge.
+    unjudged: set[str] = field(default_factory=set)
+    #: Where the newest row that was fed from the database was an absence: its moment.
+    last_absence: dict[int, int] = field(default_factory=dict)
+
+    def take(self, other: "Stored", names: Iterable[str]) -> None:
+        """Take over the judges of these accounts from *other*."""
+        for name in names:
+            self.judge.accounts[name] = other.judge.accounts[name]
+            self.unjudged.discard(name)
+        self.window_ids |= other.window_ids
+        self.at |= other.at
+
+
+def load(
+    conn: Connection,
+    account_ids: Sequence[int] | None = None,
+    *,
+    known: Container[int] | None = None,
+    lock: bool = False,
+) -> Stored:
+    """The judges of these accounts, or for None of all.
+
+    *known* are the windows that were read before; None: those that have a reading.
+    """
+    rows = store.judges.states(conn, account_ids, lock=lock)
+    facts = store.judges.facts(conn, account_ids)
+    stored = Stored()
+    for row in rows:
+        name = str(row.account_id)
+        stored.window_ids[name, row.key] = row.window_id
+        account = _account(stored, name, facts.get(row.account_id))
+        if row.state is None or row.at is None:
+            was_read = row.taken_at is not None or row.gone_at is not None
+            if was_read if known is None else row.window_id in known:
+                stored.unjudged.add(name)
+            continue
+        try:
+            account.windows[row.key] = WindowJudge.from_json(row.state)
+        except ValueError:
+            stored.unjudged.add(name)
+            continue
+        stored.at[row.window_id] = row.at
+    for name in stored.unjudged:
+        del stored.judge.accounts[name]
+    for (name, _), window_id in stored.window_ids.items():
+        if name in stored.unjudged:
+            stored.at.pop(window_id, None)
+    return stored
+
+
+def _account(stored: Stored, name: str, facts: str | None) -> AccountJudge:
+    if name not in stored.judge.accounts and facts is not None:
+        stored.judge.accounts[name] = AccountJudge.from_json(facts)
+    return stored.judge.account(name)
+
+
+def save(conn: Connection, stored: Stored, names: Iterable[str] | None = None) -> None:
+    """Write the states of these accounts, or for None of all."""
+    chosen = list(stored.judge.accounts) if names is None else list(names)
+    states, facts = [], []
+    for name in chosen:
+        account = stored.judge.accounts[name]
+        facts.append((int(name), account.facts_to_json()))
+        for key, window in account.windows.items():
+            window_id = stored.window_ids[name, key]
+            at = stored.at.get(window_id, window.last_at())
+            states.append((window_id, at, VERSION, window.to_json()))
+    store.judges.put_states(conn, states)
+    store.judges.put_facts(conn, facts)
+
+
+def feed_facts(account: AccountJudge, at: int, plan: str | None, reset_credits: int | None) -> None:
+    """Take up what an answer said beside its windows, where it said it."""
+    if plan is not None:
+        account.feed_plan(at, plan)
+    if reset_credits is not None:
+        account.feed_credits(at, reset_credits)
+
+
+def feed_rows(
+    present: Stored,
+    account: AccountJudge,
+    windows: dict[int, tuple[str, int | None]],
+    rows: Sequence[tuple[int, int, float | None, int | None]],
+) -> None:
+    """Feed stored readings of one account's *windows* (key and length by id), oldest first, those
+    left out that were seen before.
+    """
+    answers = sorted({at for _, at, _, _ in rows})
+    by_window: dict[int, list[Row]] = defaultdict(list)
+    for window_id, at, used, resets_at in rows:
+        if at > present.at.get(window_id, -1):
+            by_window[window_id].append((at, used, resets_at))
+    for window_id, (key, length_s) in windows.items():
+        mine, last = by_window[window_id], present.last_absence.pop(window_id, None)
+        # An absence before these rows may be one of two, of which older programs stored one.
+        rows_before = [] if last is None else [(last, None, None)]
+        if not mine and last is None:
+            continue
+        all_rows = with_absences([*rows_before, *mine], answers)
+        account.window(key, length_s).feed(row for row in all_rows if row[0] != last)
+        newest = mine[-1] if mine else (last or 0, None, None)
+        present.at[window_id] = newest[0]
+        if newest[1] is None:
+            present.last_absence[window_id] = newest[0]
+
+
+def has_early_reset(account: AccountJudge) -> bool:
+    """Whether an early reset of it is not settled: the rule of provider-wide ones needs all."""
+    return any(
+        account.cause(broke).kind is Kind.RESET_EARLY
+        for window in account.windows.values()
+        for broke in window.breaks + window.withdrawn
+    )
+
+
+def tell(conn: Connection, stored: Stored, now: int, *, of_all: bool) -> int:
+    """Let the stored events and cycles be what these judges say now; returns how many rows changed.
+
+    *of_all*: they are the judges of all accounts; else nothing is said of events that came to all.
+    """
+    accounts = stored.judge.accounts
+    said = stored.judge.judgement(now)
+    events = rows_of(said, stored.window_ids)
+    if not of_all:
+        events = [e for e in events if e.account_id is not None]
+    changed = store.judged.put_events(conn, events, VERSION)
+    changed += _withdraw_missing(conn, stored, {e.key for e in events}, now, of_all=of_all)
+    since = {
+        window_id: accounts[name].settled_to + DUE_EARLY_S
+        for (name, _), window_id in stored.window_ids.items()
+        if name in accounts
+    }
+    cycles = cycles_of(said.cycles, stored.window_ids)
+    return changed + store.judged.put_cycles(conn, cycles, since, VERSION)
+
+
+def _withdraw_missing(
+    conn: Connection, stored: Stored, keys: set[str], now: int, *, of_all: bool
+) -> int:
+    """Withdraw what was told and is not said any more."""
+    accounts = stored.judge.accounts
+    settled_to = min((a.settled_to for a in accounts.values()), default=-1)
+    ids = None if of_all else [int(name) for name in accounts]
+    gone = []
+    for row in store.judged.standing(conn, settled_to, ids):
+        if row.key in keys:
+            continue
+        if row.account_id is None:
+            is_ours = not stored.unjudged
+        else:
+            one = accounts.get(str(row.account_id))
+            # A reset may be seen, and settled, shortly before the moment that it is dated to.
+            is_ours = one is not None and row.at > one.settled_to + DUE_EARLY_S
+        if is_ours:
+            gone.append(row)
+    return store.judged.withdraw(conn, gone, now)
+
+
+def rows_of(said: Judgement, window_ids: Mapping[tuple[str, str], int]) -> list[JudgedEvent]:
+    """The judgement's events as rows."""
+    return [_row_of(one, window_ids) for one in said.events]
+
+
+def _row_of(one: Event, window_ids: Mapping[tuple[str, str], int]) -> JudgedEvent:
+    window = one.account is not None and one.window is not None
+    data = {name: _plain(value) for name, value in one.data.items()}
+    if one.kind is Kind.RESET_PROVIDER:
+        data["parts"] = [[int(account), key, at] for account, key, at in data["parts"]]
+    return JudgedEvent(
+        str(one.kind),
+        None if one.account is None else int(one.account),
+        window_ids[one.account or "", one.window or ""] if window else None,
+        one.at,
+        one.told_at,
+        one.withdrawn_at,
+        data,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A whole number without its fraction, as answers give it: the same however it was stored."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def cycles_of(
+    cycles: Mapping[tuple[str, str], Sequence[Cycle]], window_ids: Mapping[tuple[str, str], int]
+) -> list[JudgedCycle]:
+    """Closed cycles as rows."""
+    return [
+        JudgedCycle(
+            window_ids[key],
+            one.started_at,
+            one.ended_at or 0,
+            str(one.how),
+            one.used_at_reset or 0.0,
+            one.peak,
+            one.ran_out_at,
+            round(one.hours_at_zero * HOUR),
+            one.readings,
+            one.gap_s,
+            one.is_lower_bound,
+        )
+        for key, rows in cycles.items()
+        for one in rows
+    ]
