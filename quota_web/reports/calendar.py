@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from operator import attrgetter
 
-from sqlalchemy import Connection
-
 from quota_web import store
 from quota_web.core import icalendar, labels, names
 from quota_web.core.icalendar import Entry
 from quota_web.core.quota import NAMED_LENGTHS, WEEKLY, is_own
 from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
-from quota_web.reports import overview
+from quota_web.reports import outlook, overview
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import Scope
 from quota_web.store.windows import KnownWindow
@@ -25,6 +23,8 @@ NAME = "Codex Quota"
 LONG_S = round(NAMED_LENGTHS[WEEKLY] * 0.95)
 #: A run-out is shown from this chance on.
 LIKELY = 0.65
+#: A forecast is of this cycle where its reset is no farther from the cycle's.
+SAME_RESET_S = 180
 #: So many of the newest readings tell whether a window flaps.
 READINGS = 12
 #: Older than any reading.
@@ -105,7 +105,6 @@ def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list
         ids = [window.id for window in wanted]
         readings = store.calendar.newest_readings(conn, ids, READINGS)
         numbers = store.calendar.last_cycles(conn, ids)
-        run_outs = _run_outs(conn)
     found = []
     for window in sorted(wanted, key=attrgetter("account_id", "id")):
         view = views[window.account_id]
@@ -113,8 +112,8 @@ def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list
         if resets_at is None:
             continue
         name = view.account.name if query.with_names else shown[view.account.name]
-        number, run_out = numbers.get(window.id, 0) + 1, run_outs.get(window.id)
-        run_out = run_out if _is_long(window) else None
+        number = numbers.get(window.id, 0) + 1
+        run_out = _run_out(view, window, resets_at) if _is_long(window) else None
         found.append(Ahead(view.account.id, name, window, resets_at, number, run_out))
     return found
 
@@ -158,6 +157,12 @@ def _reset_ahead(
     return said.resets_at if is_ahead else None
 
 
-def _run_outs(conn: Connection) -> dict[int, RunOut]:
-    """What the stored forecasts say, by window id."""
-    return {}
+def _run_out(view: AccountView, window: KnownWindow, resets_at: int) -> RunOut | None:
+    """What the stored forecast says of the cycle that ends at *resets_at*."""
+    said = outlook.forecast_of(view, window.reading.key)
+    if said is None or said.run_out_probability is None or said.run_out_in is None:
+        return None
+    if said.resets_at is None or abs(said.resets_at - resets_at) > SAME_RESET_S:
+        return None
+    middle = said.made_at + round(said.run_out_in[1])
+    return RunOut(said.run_out_probability, middle, said.made_at)

@@ -12,6 +12,7 @@ from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import Reading
 from quota_web.reports import calendar
 from quota_web.reports.calendar import Ahead, CalendarQuery, RunOut
+from quota_web.store.forecasts import StoredForecast
 from quota_web.store.windows import KnownWindow
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.installation import Installation
@@ -213,6 +214,38 @@ def test_a_likely_run_out_is_an_entry_of_its_whole_day(probability, words):
             )
         ]
     )
+
+
+def forecast_of(installation: Installation, key: str, chance: float, resets_at: int) -> None:
+    """Store what is forecast of alice's window: if it runs out, most likely in a day."""
+    [window_id] = [
+        a.window.id for a in ahead(installation, with_short=True) if a.window.reading.key == key
+    ]
+    said = StoredForecast(
+        window_id, NOW, "forecast", NOW, 40, resets_at, chance, run_out_in=(3_600, DAY, 2 * DAY)
+    )
+    with store.database.transaction() as conn:
+        store.forecasts.save(conn, [said])
+
+
+def test_the_stored_forecast_says_when_a_long_window_may_run_out(installation):
+    installation.file("alice")
+    installation.refresh()
+    forecast_of(installation, "weekly", 0.7, NOW + 300_060)
+    forecast_of(installation, "five_hour", 0.9, NOW + 7_200)
+
+    assert [a.run_out for a in ahead(installation, with_short=True)] == [
+        None,
+        RunOut(0.7, NOW + DAY, NOW),
+    ]
+
+
+def test_a_forecast_of_another_cycle_says_nothing_of_this_one(installation):
+    installation.file("alice")
+    installation.refresh()
+    forecast_of(installation, "weekly", 0.7, NOW + 300_000 - WEEK)
+
+    assert [a.run_out for a in ahead(installation)] == [None]
 
 
 def test_the_text_is_read_by_a_calendar_program(installation):
