@@ -105,6 +105,7 @@ def _add_pages(app: Flask) -> None:
         health,
         login,
         metrics,
+        openapi,
         proxy,
         scopes,
         security,
@@ -126,6 +127,7 @@ def _add_pages(app: Flask) -> None:
     accounts.init_app(app)
     credentials.init_app(app)
     api.init_app(app)
+    openapi.init_app(app)
     calendar.init_app(app)
     demo.init_app(app)
     health.init_app(app)

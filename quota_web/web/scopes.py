@@ -25,6 +25,7 @@ SCOPES: dict[str, str] = {
     "api.history": READ,
     "api.forecast": READ,
     "api.next": READ,
+    "openapi.description": READ,
     "calendar.resets": READ,
     "calendar.shared": PUBLIC,
     "auth.index": SESSION,

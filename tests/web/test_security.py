@@ -32,6 +32,7 @@ EXPECTED = {
     "accounts.chart_svg": "read",
     "api.results": "read",
     "api.history": "read",
+    "openapi.description": "read",
     "calendar.resets": "read",
     "calendar.shared": "public",
     "auth.index": "session",
