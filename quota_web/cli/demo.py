@@ -34,6 +34,7 @@ def command(accounts: int, days: int, remove: bool) -> None:
     from quota_web.core import clock
     from quota_web.core.times import utc_offset
     from quota_web.demo import fill
+    from quota_web.refresh import hooks
 
     present, now = services(), clock.now()
     present.ready()
@@ -50,6 +51,7 @@ def command(accounts: int, days: int, remove: bool) -> None:
             utc_offset_s=utc_offset(now, present.settings.timezone),
             told=progress.count,
         )
+    hooks.hooks().finished()
     what = "1 account" if accounts == 1 else f"{accounts} accounts"
     click.echo(
         f"Invented {what} with {readings:,} readings over {days} days. To take them away: "

@@ -39,8 +39,6 @@ _NUMBERS = frozenset({"five_hour%", "weekly%"})
 _LEAST = {"weekly_reset": 23}
 #: Columns that stand there only where they say something.
 _OPTIONAL = frozenset({"other", "lasts"})
-#: States of a forecast that say whether a window lasts.
-_FORESEEN = frozenset({"forecast", "blocked_by"})
 
 
 def exit_status(fault: Fault | None) -> int:
@@ -75,8 +73,8 @@ def status_table(
 
 def lasts(report: AccountView) -> str:
     """Whether the window that most likely runs out lasts: `weekly probably (20 % runs out)`."""
-    found = outlook.tightest(report)
-    if found is None or found[1].state not in _FORESEEN:
+    found = outlook.foreseen(report)
+    if found is None:
         return ""
     # Loaded where there is something to say: most commands have nothing.
     from quota_web.reports import outlook_words

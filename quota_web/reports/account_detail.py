@@ -23,6 +23,10 @@ from quota_web.store.accounts import (
 from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.history import Attempts, Size
 
+#: So long after a reset before its time one more is to be reckoned with.
+EARLY_SEEN_S = 30 * 86_400
+EARLY_RESETS = ("reset_provider", "reset_early")
+
 
 @dataclass(frozen=True, slots=True)
 class CredentialState:
@@ -66,6 +70,8 @@ class Details:
     #: Other accounts with the same login.
     twins: tuple[str, ...]
     looks_like: str | None
+    #: Whether windows were reset before their time of late.
+    early_reset_seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         )
         failing = store.attempts.failing_since(conn, [found])
         forecasts = store.forecasts.present(conn)
+        is_early = store.events.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         everybody = store.accounts.list_all(conn, scope)
@@ -104,7 +111,9 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         forecasts,
     )
     told = credential_state(found, sealed, look_into_file=True)
-    return Details(report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like)
+    return Details(
+        report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like, is_early
+    )
 
 
 def _attempt(run: Attempts) -> Attempt:

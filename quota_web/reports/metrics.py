@@ -9,7 +9,7 @@ from typing import Any
 
 from quota_web import store
 from quota_web.core.quota import Status
-from quota_web.reports import overview
+from quota_web.reports import outlook, overview
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.store.accounts import Scope
 from quota_web.store.attempts import AttemptTotal
@@ -35,6 +35,7 @@ def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
         def collect(self) -> Iterable[Any]:
             yield from _of_windows(seen.counted)
             yield from _of_accounts(seen.counted, now)
+            yield from _of_forecasts(seen.counted)
             yield _of_repeated(seen)
             yield from _of_attempts(totals)
             yield from _of_site(seen, sizes, now)
@@ -101,6 +102,26 @@ def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
     )
     for name, text, figure in figures:
         yield _gauge(name, text, ("account",), (((a.account.name,), figure(a)) for a in accounts))
+
+
+def _of_forecasts(accounts: Sequence[AccountView]) -> Iterator[Any]:
+    said = [
+        ((a.account.name, key), one)
+        for a in accounts
+        for key, one in outlook.forecasts_of(a).items()
+    ]
+    yield _gauge(
+        "run_out_probability",
+        "The chance that a window is used up before its reset, 0 to 1.",
+        ("account", "window"),
+        ((k, one.run_out_probability) for k, one in said),
+    )
+    yield _gauge(
+        "expected_remaining_percent",
+        "What will be left of a window at its reset: the middle of what may be.",
+        ("account", "window"),
+        ((k, one.rest[1] if one.rest else None) for k, one in said),
+    )
 
 
 def _of_repeated(seen: Overview) -> Any:

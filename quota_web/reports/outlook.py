@@ -59,6 +59,16 @@ def forecasts_of(view: AccountView) -> dict[str, StoredForecast]:
     return {key: one for key, one in said.items() if one is not None}
 
 
+#: States that say whether a window lasts.
+_FORESEEN = frozenset({"forecast", "blocked_by"})
+
+
+def foreseen(view: AccountView) -> tuple[str, StoredForecast] | None:
+    """The tightest window, where it is said whether it lasts."""
+    found = tightest(view)
+    return found if found is not None and found[1].state in _FORESEEN else None
+
+
 def tightest(view: AccountView) -> tuple[str, StoredForecast] | None:
     """The account's own window that most likely runs out, with what is said of it."""
     own = [(key, one) for key, one in forecasts_of(view).items() if is_own(key)]

@@ -4,7 +4,7 @@ Values, above all tokens, are never stored here.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
@@ -41,6 +41,12 @@ def add(
             data=json.dumps(data, ensure_ascii=False),
         )
     )
+
+
+def is_any_since(conn: Connection, kinds: Sequence[str], since: int) -> bool:
+    """Whether one of *kinds* was seen from *since* on, and not withdrawn."""
+    those = event.c.kind.in_(list(kinds)) & (event.c.at >= since) & event.c.withdrawn_at.is_(None)
+    return conn.execute(select(event.c.id).where(those).limit(1)).first() is not None
 
 
 def newest(conn: Connection, limit: int = 50) -> list[LoggedEvent]:

@@ -6,10 +6,10 @@ from flask import Blueprint, Flask, Response, render_template, request
 
 from quota_web.core import clock, labels
 from quota_web.core.faults import Fault
-from quota_web.core.quota import Status
+from quota_web.core.quota import Status, is_own
 from quota_web.core.ranking import NEEDS_A_PERSON
 from quota_web.core.times import iso, iso_text
-from quota_web.reports import account_detail, history, results_json
+from quota_web.reports import account_detail, history, outlook, outlook_words, results_json
 from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.services import services
@@ -47,9 +47,23 @@ def show(name: str) -> str:
         panels=[
             {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
         ],
+        outlook=_outlook(found),
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current_results().etag,
     )
+
+
+def _outlook(found: Details) -> list[dict[str, str]]:
+    """What is said of each window's future, in words."""
+    zone = services().settings.timezone
+    return [
+        {
+            "label": labels.window(key),
+            "text": outlook_words.sentence(key, said, zone, found.early_reset_seen).text,
+        }
+        for key, said in outlook.forecasts_of(found.report).items()
+        if is_own(key)
+    ]
 
 
 def _attempt(run: Attempt) -> dict[str, Any]:

@@ -6,10 +6,18 @@ from typing import Any
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.core import clock, lookalikes
+from quota_web.core import clock, labels, lookalikes
 from quota_web.core.times import iso
 from quota_web.refresh import context, refresh_service
-from quota_web.reports import history, refresh_counts, results_json, state_file
+from quota_web.reports import (
+    history,
+    next_words,
+    outlook,
+    outlook_words,
+    refresh_counts,
+    results_json,
+    state_file,
+)
 from quota_web.reports.history import Spark, SparkScale
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.reports.refresh_counts import RefreshCounts
@@ -62,7 +70,17 @@ def _shown(seen: Overview, now: int) -> dict[str, Any]:
         "updated_at": iso(seen.site.updated_at),
         "next_refresh_at": iso(seen.next_refresh_at),
         "is_young": now - began_at < YOUNG_S,
+        "has_lasts": any(row["lasts"] for row in rows),
+        "next_reason": _next_reason(seen, now),
     }
+
+
+def _next_reason(seen: Overview, now: int) -> str | None:
+    """Why the account that is named first is to be used; None before that was worked out."""
+    found = outlook.next_of(seen)
+    if found.account is None or not found.reasons:
+        return None
+    return next_words.reason(found, now, services().settings.timezone)
 
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
@@ -78,12 +96,25 @@ def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
             "spark": sparks[r.account.id],
             "origin": r.account.origin,
             "looks_like": marks.get(r.account.name),
+            "lasts": _lasts(r),
             "version": (
                 *_version(seen, r), scale, marks.get(r.account.name), now // 60
             ),
         }
         for r in seen.accounts
     ]  # fmt: skip
+
+
+def _lasts(view: AccountView) -> dict[str, str] | None:
+    """Whether the window lasts that most likely runs out; None where nothing is said."""
+    found = outlook.foreseen(view)
+    if found is None:
+        return None
+    key, said = found
+    return {
+        "window": labels.window(key),
+        "text": outlook_words.in_cells(key, said, None).lasts,
+    }
 
 
 def _version(seen: Overview, report: AccountView) -> tuple[object, ...]:

@@ -122,9 +122,14 @@ def counts(results: Sequence[Row], now: int) -> dict[str, Any]:
         "groups": Counter(row["group"] for row in counted),
         "sign_in": [row["account"] for row in counted if row["status"] == Status.EXPIRED],
         "failing": [row for row in counted if is_failing(row)],
-        "best": next((row for row in counted if row["group"] == Group.USABLE), None),
+        "best": next((row for row in counted if _can_be_named(row)), None),
         "next_reset": next_reset(counted, now),
     }
+
+
+def _can_be_named(row: Row) -> bool:
+    """Whether it is known that the account can be used; of a stale one what is left is unknown."""
+    return row["group"] == Group.USABLE and not row.get("stale")
 
 
 def _counted(rows: Iterable[Row]) -> list[Row]:
