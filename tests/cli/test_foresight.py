@@ -1,0 +1,299 @@
+"""`flask quota forecast`, `next`, `guard` and the formats for status bars, from outside."""
+
+import json
+
+import pytest
+
+from quota_web.demo import fill
+from quota_web.foresight import forecast_pass
+from quota_web.reports import overview
+from tests.fakes import NOW, FakeResponse, usage_body
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def refresh(installation, codex, **used):
+    """One answer of each account with these five-hour and weekly percents."""
+    for name, percents in used.items():
+        installation.file(name)
+        codex.answers(f"acct-{name}", FakeResponse(body=usage_body(*percents)))
+    installation.run("refresh")
+
+
+def lines(ran):
+    return ran.stdout.splitlines(), ran.stderr.splitlines(), ran.exit_code
+
+
+@pytest.fixture
+def demo(installation):
+    """Invented accounts with a month of history, and what is said of their future."""
+    fill.fill(9, 30, NOW)
+    forecast_pass.run(NOW, HOUR, None)
+    return installation
+
+
+# forecast
+
+
+def test_few_data_say_the_pace_alone(installation, codex):
+    refresh(installation, codex, alice=(12, 60))
+
+    assert lines(installation.run("forecast", "alice")) == (
+        [
+            "account  window   left  resets            lasts"
+            "                               runs out  at reset",
+            "alice    5 hours  88    22:00             few data: at this pace it lasts",
+            "alice    weekly   40    Wed 25 Nov 07:20  few data: at this pace it runs out",
+        ],
+        [],
+        0,
+    )
+
+
+def test_the_forecast_as_json_is_the_document_of_the_api(demo):
+    document = json.loads(demo.run("forecast", "--json").stdout)
+
+    assert (document["method"], document["at"]) == ("analog/1", "2026-11-21T12:00:00Z")
+    said = {(f["account"], f["window"]): f for f in document["forecasts"]}
+    weekly = said["alice", "weekly"]
+    assert weekly["state"] == "forecast"
+    assert 0 < weekly["run_out_probability"] < 1
+    assert weekly["lasts"] is (weekly["run_out_probability"] < 0.5)
+    low, high = weekly["remaining_at_reset_between"]
+    assert low <= weekly["remaining_at_reset_percent"] <= high
+    assert {e["account"] for e in document["exchange"]} >= {"alice"}
+
+
+def test_the_forecast_names_an_account_that_is_not_there(installation, codex):
+    refresh(installation, codex, alice=(12, 60))
+
+    assert lines(installation.run("forecast", "bob"))[1:] == (["bob: unknown account"], 1)
+
+
+def test_before_anything_was_forecast_that_is_said(installation, codex):
+    installation.file("alice")
+    installation.refresh()
+
+    assert lines(installation.run("forecast")) == ([], ["Nothing was forecast yet."], 0)
+
+
+# next
+
+
+def test_next_names_the_account_and_the_reason_in_one_line(installation, codex):
+    refresh(installation, codex, alice=(12, 80), bob=(12, 40))
+
+    out, err, code = lines(installation.run("next"))
+    assert (err, code) == ([], 0)
+    assert out == ["bob\t60 % of weekly left before its reset Wed 25 Nov 07:20"]
+
+
+def test_next_as_json_has_reasons_and_the_others(installation, codex):
+    refresh(installation, codex, alice=(12, 80), bob=(12, 40))
+
+    document = json.loads(installation.run("next", "--json").stdout)
+    assert document == {
+        "at": "2026-11-21T12:00:00Z",
+        "next": {
+            "account": "bob",
+            "reasons": [
+                {
+                    "code": "expires_soonest_with_rest",
+                    "window": "weekly",
+                    "remaining_percent": 60,
+                    "resets_at": "2026-11-24T23:20:00Z",
+                }
+            ],
+            "then": ["alice"],
+            "until": None,
+        },
+    }
+
+
+def test_without_a_usable_account_next_says_until_when(installation, codex):
+    refresh(installation, codex, alice=(12, 100), bob=(100, 40))
+
+    assert lines(installation.run("next")) == ([], ["none until 2026-11-21 22:00 (bob)"], 75)
+    ran = installation.run("next", "--json")
+    document = json.loads(ran.stdout)
+    assert (ran.exit_code, document["next"]["account"]) == (75, None)
+    assert document["next"]["until"] == "2026-11-21T14:00:00Z"
+    assert [r["code"] for r in document["next"]["reasons"]] == ["none_until"]
+
+
+def test_without_any_account_next_fails(installation):
+    assert lines(installation.run("next")) == ([], ["No auth files found."], 1)
+
+
+def test_an_account_whose_reset_has_passed_unread_is_not_named(installation, codex):
+    refresh(installation, codex, alice=(12, 40))
+    installation.now = NOW + 2 * HOUR
+
+    assert installation.run("next").exit_code == 75
+
+
+# guard
+
+
+def test_guard_lets_work_go_on(installation, codex):
+    refresh(installation, codex, alice=(12, 40))
+
+    assert lines(installation.run("guard", "alice")) == (
+        ["alice: go on: 5 hours 88 %, weekly 60 % left"],
+        [],
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("used", "least", "code"),
+    [
+        ((95, 40), "", 0),
+        ((96, 40), "", 10),
+        ((12, 96), "", 10),
+        ((89, 40), "5h=10", 0),
+        ((91, 40), "5h=10", 10),
+        # A window that it lacks is ignored; those that are not named must have 5.
+        ((12, 40), "monthly=90", 0),
+        ((96, 40), "weekly=1", 10),
+        ((96, 40), "five_hour=1,weekly=1", 0),
+        ((100, 40), "", 11),
+        ((12, 100), "5h=0,weekly=0", 11),
+    ],
+)
+def test_guard_stops_where_too_little_is_left(installation, codex, used, least, code):
+    refresh(installation, codex, alice=used)
+
+    ran = installation.run("guard", "alice", *(["--min", least] if least else []))
+    assert ran.exit_code == code
+    assert (ran.stdout == "") is (code != 0)
+
+
+def test_guard_stops_for_a_paused_account(installation, codex):
+    refresh(installation, codex, alice=(12, 40))
+    installation.run("accounts", "pause", "alice")
+
+    assert lines(installation.run("guard", "alice")) == ([], ["alice: stop: paused"], 11)
+
+
+def test_guard_stops_where_nothing_was_read(installation):
+    installation.file("alice")
+    installation.follow()
+
+    assert lines(installation.run("guard", "alice")) == ([], ["alice: stop: not read yet"], 12)
+
+
+def test_guard_stops_for_a_stale_reading_and_for_a_failed_one(installation, codex):
+    refresh(installation, codex, alice=(12, 40))
+    installation.now = NOW + 2 * HOUR
+    assert installation.run("guard", "alice").exit_code == 12
+
+    installation.now = NOW + MINUTE
+    codex.answers("acct-alice", FakeResponse(503, body={}))
+    installation.refresh("alice", force=True)
+    assert lines(installation.run("guard", "alice")) == (
+        [],
+        ["alice: stop: its last answer failed; the last reading is from 2026-11-21 20:00:00 CST"],
+        12,
+    )
+
+
+def test_guard_stops_for_an_account_that_needs_a_person(installation, codex):
+    refresh(installation, codex, alice=(12, 40))
+    codex.answers("acct-alice", FakeResponse(401, body={}))
+    installation.refresh("alice", force=True)
+
+    assert lines(installation.run("guard", "alice")) == ([], ["alice: stop: needs sign-in"], 12)
+
+
+def test_guard_does_not_know_every_name(installation):
+    assert lines(installation.run("guard", "bob")) == ([], ["bob: unknown account"], 1)
+    assert lines(installation.run("guard")) == ([], ["No auth files found."], 1)
+
+
+@pytest.mark.parametrize("least", ["x", "5h", "5h=", "5h=-1", "5h=101", "=5", "5h=nan"])
+def test_a_bad_minimum_is_wrong_usage(installation, codex, least):
+    assert installation.run("guard", "--min", least).exit_code == 2
+
+
+def test_without_a_name_guard_looks_at_the_one_that_next_names(installation, codex):
+    refresh(installation, codex, alice=(12, 80), bob=(12, 40))
+
+    document = json.loads(installation.run("guard", "--json").stdout)
+    assert (document["account"], document["advice"], document["exit_status"]) == ("bob", "go_on", 0)
+    assert {w["key"]: w["remaining_percent"] for w in document["windows"]} == {
+        "five_hour": 88,
+        "weekly": 60,
+    }
+
+
+# status
+
+
+def test_the_table_says_whether_windows_last_once_that_is_known(demo):
+    header, first, *_ = demo.run("status").stdout.splitlines()
+
+    assert header.split()[-1] == "lasts"
+    assert "runs out)" in first
+
+
+def test_waybar_gets_one_json_object_with_markup(installation, codex):
+    refresh(installation, codex, alice=(12, 80), bob=(12, 40))
+
+    document = json.loads(installation.run("status", "--format", "waybar").stdout)
+    assert {k: document[k] for k in ("text", "alt", "class", "percentage")} == {
+        "text": "bob 88%/60%",
+        "alt": "usable",
+        "class": "good",
+        "percentage": 60,
+    }
+    assert "alice" in document["tooltip"]
+    one = json.loads(installation.run("status", "--format", "waybar", "--max", "1").stdout)
+    assert "alice" not in one["tooltip"]
+
+
+@pytest.mark.parametrize(
+    ("used", "colour"), [((12, 40), "green"), ((80, 40), "yellow"), ((12, 95), "red")]
+)
+def test_tmux_gets_a_colour_by_what_is_left(installation, codex, used, colour):
+    refresh(installation, codex, alice=used)
+
+    found = installation.run("status", "--format", "tmux").stdout
+    left = "/".join(f"{100 - percent}%" for percent in used)
+    assert found == f"#[fg={colour}]alice {left}#[default]\n"
+
+
+def test_starship_gets_the_account_to_use_or_as_many_as_wanted(installation, codex):
+    refresh(installation, codex, alice=(12, 80), bob=(12, 40))
+
+    assert installation.run("status", "--format", "starship").stdout == "bob 88%/60%\n"
+    assert installation.run("status", "--format", "starship", "--max", "2").stdout == (
+        "bob 88%/60% · alice 88%/20%\n"
+    )
+
+
+def test_a_name_gives_no_orders_to_a_status_bar(installation, codex):
+    name = "a#[bg=red]<b>"
+    installation.file(name, account_id="acct-x")
+    codex.answers("acct-x", FakeResponse(body=usage_body()))
+    installation.run("refresh")
+
+    assert "##[bg=red]" in installation.run("status", "--format", "tmux").stdout
+    assert "<b>" not in installation.run("status", "--format", "waybar").stdout
+
+
+def test_without_accounts_a_status_bar_says_so(installation):
+    assert installation.run("status", "--format", "tmux").stdout == "no account\n"
+    document = json.loads(installation.run("status", "--format", "waybar").stdout)
+    assert (document["text"], document["class"]) == ("no account", "none")
+
+
+def test_commands_name_the_same_account(demo):
+    seen = overview.load_overview(demo.scope, NOW, HOUR)
+    named = demo.run("next").stdout.split("\t")[0]
+
+    assert named == seen.accounts[0].account.name
+    assert demo.run("status").stdout.splitlines()[1].split()[0] == named
+    assert demo.run("status", "--format", "starship").stdout.split()[0] == named
+    assert json.loads(demo.run("guard", "--json").stdout)["account"] == named

@@ -1,0 +1,137 @@
+"""What is forecast, on pages and in the API: the same account at one moment, and nothing stale shown
+as fresh.
+"""
+
+import re
+
+import pytest
+
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.foresight import forecast_pass
+from tests.fakes import NOW, FakeResponse, usage_body
+from tests.pages import counted
+
+HOUR, DAY = 3_600, 86_400
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def demo(installation):
+    """Invented accounts with a month of history, and what is said of their future."""
+    fill.fill(9, 30, NOW)
+    forecast_pass.run(NOW, HOUR, None)
+    return installation
+
+
+def named_on(page):
+    return re.search(r"<li>use <a [^>]*>([^<]+)</a> now", page)
+
+
+def test_page_api_and_command_name_the_same_account(demo, browser):
+    document = browser.get("/api/next").get_json()
+    named = document["next"]["account"]
+
+    on_page = named_on(browser.get("/").text)
+    assert on_page is not None
+    assert on_page[1] == named
+    assert demo.run("next").stdout.split("\t")[0] == named
+    results = browser.get("/api/results").get_json()["results"]
+    assert [r["account"] for r in results if r["group"] == "usable"] == [
+        named,
+        *document["next"]["then"],
+    ]
+
+
+def test_each_present_window_has_its_forecast_in_the_results(demo, browser):
+    forecasts = browser.get("/api/forecast").get_json()["forecasts"]
+    said = {(f.pop("account"), f.pop("window")): f for f in forecasts}
+
+    results = browser.get("/api/results").get_json()["results"]
+    windows = {(r["account"], w["key"]): w["forecast"] for r in results for w in r["windows"]}
+    assert {key: one for key, one in windows.items() if one} == said
+    assert len(said) > 9
+
+
+def test_a_stale_reading_has_no_chance(installation, codex, browser):
+    installation.file("alice")
+    codex.answers("acct-alice", FakeResponse(body=usage_body(100, 40)))
+    installation.refresh()
+    forecast_pass.run(NOW, HOUR, None)
+    fresh = browser.get("/api/forecast").get_json()["forecasts"][0]
+    assert (fresh["state"], fresh["run_out_probability"], fresh["lasts"]) == ("exhausted", 1, False)
+
+    with clock.frozen(NOW + 2 * HOUR):
+        stale = browser.get("/api/forecast").get_json()["forecasts"][0]
+        page = browser.get("/accounts/alice").text
+    assert (stale["state"], stale["run_out_probability"], stale["lasts"]) == ("stale", None, None)
+    assert stale["pace"] == fresh["pace"]
+    assert "The last reading is too old to say what comes." in page
+
+
+def test_the_dashboard_says_why_and_whether_windows_last(demo, browser):
+    page = browser.get("/").text
+
+    assert "left before its reset" in page
+    assert "runs out)" in page
+    assert ">Lasts</th>" in page
+
+
+def test_without_a_forecast_there_is_no_column(installation, codex, browser):
+    installation.file("alice")
+    installation.refresh()
+
+    assert ">Lasts</th>" not in browser.get("/").text
+    assert "Outlook" not in browser.get("/accounts/alice").text
+
+
+def test_the_page_of_an_account_has_an_outlook_in_words(demo, browser):
+    page = browser.get("/accounts/alice").text
+
+    assert re.search(r"<dt>Weekly</dt><dd>(Will probably|Could go)", page)
+    assert "Unless OpenAI resets early" not in page
+
+
+def test_an_early_reset_of_late_is_reckoned_with(installation, codex, browser):
+    fill.fill(2, 30, NOW)
+    forecast_pass.run(NOW, HOUR, None)
+    installation.execute(
+        "INSERT INTO event (at, kind, actor) VALUES (:at, 'reset_provider', 'readings')",
+        at=NOW - DAY,
+    )
+    installation.execute(
+        "UPDATE forecast SET run_out_probability = 0.9 WHERE run_out_probability < 1"
+    )
+
+    assert "Unless OpenAI resets early" in browser.get("/accounts/alice").text
+
+
+@pytest.mark.parametrize("path", ["/", "/api/forecast", "/api/next", "/api/results"])
+def test_a_page_makes_no_forecast_and_runs_as_many_queries_for_any_number(
+    installation, browser, path
+):
+    found = []
+    for accounts in (9, 14):
+        fill.fill(accounts, 3, NOW)
+        forecast_pass.run(NOW, HOUR, None)
+        with counted(browser) as statements:
+            assert browser.get(path).status_code == 200
+        found.append(len(statements))
+        assert not [s for s in statements if s.lstrip().upper().startswith(("INSERT", "UPDATE"))]
+        fill.remove(NOW)
+
+    assert found[0] == found[1]
+
+
+def test_metrics_have_the_chance_and_the_expected_rest(demo, browser):
+    body = browser.get("/metrics").text
+
+    for name in ("run_out_probability", "expected_remaining_percent"):
+        assert f'codex_quota_{name}{{account="alice",window="weekly"}} ' in body
+
+
+@pytest.mark.parametrize("path", ["/api/forecast", "/api/next"])
+def test_strangers_get_a_401(demo, browser, path):
+    stranger = browser.client.application.test_client().get(path)
+
+    assert (stranger.status_code, stranger.get_json()["error"]["code"]) == (401, "unauthorized")
