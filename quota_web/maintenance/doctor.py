@@ -19,6 +19,7 @@ from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.names import FILE_SUFFIX
 from quota_web.core.quota import Status
+from quota_web.foresight import outcomes
 from quota_web.store.encryption import KEY_FILE, TokenCipher
 
 #: How far the clock may be from the upstream's, in seconds, before it is worth a word and before
@@ -61,6 +62,7 @@ def diagnose(context: DoctorContext) -> Iterator[Finding]:
     yield from _settings(context.settings)
     yield _instance_folder(context.settings.instance_dir)
     yield from _database(context)
+    yield from _forecasts()
     yield _account_folder(context.settings)
     yield _clock(context.now)
     yield from _upstream(context)
@@ -253,6 +255,24 @@ def _fitting(
         "fits all stored tokens; keep a copy apart from the backups, which are of no use to a "
         "thief without it",
     )
+
+
+def _forecasts() -> Iterator[Finding]:
+    """How good they were, once enough can be judged."""
+    place = store.health.place()
+    if place is not None and not place.is_there:
+        return
+    try:
+        with store.database.reading() as conn:
+            said = [outcomes.Said(*row) for row in store.forecasts.with_cycles(conn)]
+    except BadDatabase:
+        # What is wrong with the database was said already.
+        return
+    judged = outcomes.outcomes(said)
+    score = outcomes.brier_score(judged)
+    if score is not None:
+        text = f"Brier score {score:.3f} over {len(judged)} forecasts (0 is perfect, a coin 0.25)"
+        yield Finding("forecasts", Level.OK, text)
 
 
 def _account_folder(settings: Settings) -> Finding:

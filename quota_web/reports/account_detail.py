@@ -4,8 +4,8 @@ No token is ever part of it.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quota_web import store
@@ -13,6 +13,7 @@ from quota_web.codex import auth_file
 from quota_web.core import faults, logins, lookalikes
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
+from quota_web.foresight.outcomes import Outcome, Said, outcomes
 from quota_web.reports import overview
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import (
@@ -72,6 +73,8 @@ class Details:
     looks_like: str | None
     #: Whether windows were reset before their time of late.
     early_reset_seen: bool = False
+    #: What was said of past cycles and what happened, by the window's key.
+    judged: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         )
         failing = store.attempts.failing_since(conn, [found])
         forecasts = store.forecasts.present(conn)
+        windows = {w.id: w.reading.key for w in known.get(found.id, [])}
+        said = store.forecasts.with_cycles(conn, list(windows))
         is_early = store.events.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
@@ -112,8 +117,24 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
     )
     told = credential_state(found, sealed, look_into_file=True)
     return Details(
-        report, told, tuple(_attempt(r) for r in runs), size, twins, looks_like, is_early
+        report,
+        told,
+        tuple(_attempt(r) for r in runs),
+        size,
+        twins,
+        looks_like,
+        is_early,
+        _judged(said, windows),
     )
+
+
+def _judged(
+    said: Sequence[tuple[int, int, float, int, str, int | None]], windows: Mapping[int, str]
+) -> dict[str, list[Outcome]]:
+    return {
+        key: outcomes([Said(*row) for row in said if row[0] == window_id])
+        for window_id, key in windows.items()
+    }
 
 
 def _attempt(run: Attempts) -> Attempt:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, select, update
 
 from quota_web.store.database import insert_of, run_many
-from quota_web.store.models import account, account_choice, forecast, limit_window
+from quota_web.store.models import account, account_choice, cycle, forecast, limit_window
 
 #: The `day` of the present forecast.
 PRESENT = 0
@@ -97,6 +97,26 @@ def kept(conn: Connection, window_ids: Sequence[int]) -> list[StoredForecast]:
         forecast.c.day > PRESENT, forecast.c.window_id.in_(list(window_ids))
     )
     return [_stored(*row) for row in conn.execute(query.order_by(forecast.c.made_at)).all()]
+
+
+def with_cycles(
+    conn: Connection, window_ids: Sequence[int] | None = None
+) -> list[tuple[int, int, float, int, str, int | None]]:
+    """The kept forecasts of closed cycles, of these windows (or None: all): window, when it was
+    made, the chance, when the cycle ended, how, and when it had run out.
+    """
+    f, c = forecast.c, cycle.c
+    spoken_of = (
+        (c.window_id == f.window_id) & (f.made_at >= c.started_at) & (f.made_at < c.ended_at)
+    )
+    query = (
+        select(f.window_id, f.made_at, f.run_out_probability, c.ended_at, c.how, c.ran_out_at)
+        .join_from(forecast, cycle, spoken_of)
+        .where(f.day > PRESENT, f.run_out_probability.is_not(None))
+    )
+    if window_ids is not None:
+        query = query.where(f.window_id.in_(list(window_ids)))
+    return [tuple(row) for row in conn.execute(query)]
 
 
 def save(conn: Connection, made: Iterable[StoredForecast]) -> None:

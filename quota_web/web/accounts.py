@@ -60,6 +60,7 @@ def _outlook(found: Details) -> list[dict[str, str]]:
         {
             "label": labels.window(key),
             "text": outlook_words.sentence(key, said, zone, found.early_reset_seen).text,
+            "record": outlook_words.record(found.judged.get(key, ())),
         }
         for key, said in outlook.forecasts_of(found.report).items()
         if is_own(key)
