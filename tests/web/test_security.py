@@ -32,6 +32,8 @@ EXPECTED = {
     "accounts.chart_svg": "read",
     "api.results": "read",
     "api.history": "read",
+    "api.forecast": "read",
+    "api.next": "read",
     "openapi.description": "read",
     "calendar.resets": "read",
     "calendar.shared": "public",
