@@ -101,6 +101,7 @@ def _add_pages(app: Flask) -> None:
         dashboard,
         demo,
         errors,
+        event_log,
         filters,
         health,
         login,
@@ -114,6 +115,8 @@ def _add_pages(app: Flask) -> None:
     )
 
     store.database.init_extension(app)
+    # Inside of what takes the prefix of a proxy away.
+    app.wsgi_app = api.VersionedPaths(app.wsgi_app)  # type: ignore[method-assign]
     proxy.init_app(app)
     compression.init_app(app)
     security.init_app(app)
@@ -128,6 +131,7 @@ def _add_pages(app: Flask) -> None:
     credentials.init_app(app)
     api.init_app(app)
     openapi.init_app(app)
+    event_log.init_app(app)
     calendar.init_app(app)
     demo.init_app(app)
     health.init_app(app)

@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from quota_web.cli import accounts, auth, demo, maintenance
+from quota_web.cli import accounts, auth, demo, event_log, maintenance
 from quota_web.core.errors import BadDatabase, BadInput, BadSetting, QuotaError
 from quota_web.services import services
 
@@ -52,6 +52,7 @@ def init_app(app: Flask) -> None:
     auth.add_to(quota)
     quota.add_command(demo.command)
     maintenance.add_to(quota)
+    event_log.add_to(quota)
     app.cli.add_command(LazyDatabaseGroup("db", help="Migrations (Flask-Migrate)."))
 
 

@@ -4,7 +4,9 @@ scripts and for the pages themselves.
 
 import hashlib
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 from flask import Blueprint, Flask, Response, current_app, request
@@ -17,11 +19,29 @@ from quota_web.reports.overview import Overview
 from quota_web.services import services
 from quota_web.web import security
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 blueprint = Blueprint("api", __name__)
 _CURRENT = "quota_current_results"
 #: One thread makes a new body, the others wait for it: side by side, each would take as long as all
 #: of them together.
 _making = threading.Lock()
+
+
+class VersionedPaths:
+    """Lets every path under `/api/v1/` be the one under `/api/`."""
+
+    def __init__(self, inner: "WSGIApplication") -> None:
+        self._inner = inner
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/api/v1/"):
+            environ["PATH_INFO"] = f"/api/{path.removeprefix('/api/v1/')}"
+        return self._inner(environ, start_response)
 
 
 def init_app(app: Flask) -> None:

@@ -1,0 +1,171 @@
+"""What happened: events and cycles as pages, API, CSV and commands show them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quota_web import store
+from quota_web.core import event_kinds
+from quota_web.core.errors import BadQuery
+from quota_web.core.times import iso
+from quota_web.store.accounts import Scope
+from quota_web.store.event_log import EventQuery, LoggedEvent, StoredCycle
+
+DEFAULT_LIMIT, MOST = 100, 1_000
+#: Rows that are read at once.
+PAGE = 1_000
+_LAST_ID = 2**62
+
+EVENT_COLUMNS = ("id", "at", "kind", "account", "window", "data", "withdrawn_at")
+CYCLE_COLUMNS = (
+    "account",
+    "window",
+    "started_at",
+    "ended_at",
+    "how",
+    "used_at_reset_percent",
+    "is_lower_bound",
+    "peak_percent",
+    "wasted_percent",
+    "ran_out_at",
+    "hours_at_zero",
+    "readings",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Which events of which accounts; checked."""
+
+    query: EventQuery
+    #: Account names by id.
+    names: Mapping[int, str]
+    after: int = 0
+    limit: int = DEFAULT_LIMIT
+
+
+def parse_log(
+    scope: Scope, args: Mapping[str, str], kinds: Sequence[str], accounts: Sequence[str]
+) -> Log:
+    """The words of an address as a Log; raises BadQuery and AccountNotFound."""
+    unknown = [kind for kind in kinds if kind not in event_kinds.OPEN]
+    if unknown:
+        raise BadQuery("kind", f"kind must be one of {', '.join(sorted(event_kinds.OPEN))}")
+    names, ids = _accounts(scope, accounts)
+    everything = not accounts and scope == Scope()
+    query = EventQuery(
+        sorted(kinds or event_kinds.OPEN), None if everything else ids, with_all=not accounts
+    )
+    after = _number(args, "after", 0, _LAST_ID)
+    return Log(query, names, after, max(1, _number(args, "limit", DEFAULT_LIMIT, MOST)))
+
+
+def _accounts(scope: Scope, wanted: Sequence[str]) -> tuple[dict[int, str], list[int]]:
+    with store.database.reading() as conn:
+        names = {a.id: a.name for a in store.accounts.list_all(conn, scope)}
+        ids = [store.accounts.get_by_name(conn, name, scope).id for name in wanted]
+    return names, ids or list(names)
+
+
+def _number(args: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = args.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise BadQuery(name, f"{name} must be a whole number up to {most}")
+    return int(text)
+
+
+def page(log: Log, *, newest_first: bool = False) -> list[LoggedEvent]:
+    """One page of the log."""
+    after = log.after or (_LAST_ID if newest_first else 0)
+    with store.database.reading() as conn:
+        return store.event_log.events(conn, log.query, after, log.limit, newest_first=newest_first)
+
+
+def every(log: Log) -> Iterator[LoggedEvent]:
+    """All events of the log, read in pages."""
+    after, rows = log.after, []
+    while True:
+        with store.database.reading() as conn:
+            rows = store.event_log.events(conn, log.query, after, PAGE)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].id
+
+
+def event_json(one: LoggedEvent, names: Mapping[int, str]) -> dict[str, Any]:
+    """An event as the API answers it: a deleted account goes by the name of then."""
+    data = dict(one.data)
+    if one.kind == "reset_provider":
+        parts = [part for part in data.get("parts", []) if part[0] in names]
+        data["parts"] = [[names[account], window, iso(at)] for account, window, at in parts]
+    for name in ("resets_before", "resets_after", "last_before", "first_after", "resets_at"):
+        if isinstance(data.get(name), int):
+            data[name] = iso(data[name])
+    account = None if one.account_id is None else names.get(one.account_id, data.get("name"))
+    return {
+        "id": one.id,
+        "at": iso(one.at),
+        "kind": one.kind,
+        "account": account,
+        "window": one.window,
+        "data": data,
+        "withdrawn_at": iso(one.withdrawn_at),
+    }
+
+
+def document(log: Log) -> dict[str, Any]:
+    """What `/api/events` answers."""
+    rows = page(log)
+    last_id = rows[-1].id if rows else log.after
+    return {"events": [event_json(row, log.names) for row in rows], "last_id": last_id}
+
+
+@dataclass(frozen=True, slots=True)
+class CycleQuery:
+    """Which cycles: of these accounts (names by id) and windows, ended in [start, end)."""
+
+    names: Mapping[int, str]
+    keys: Sequence[str] | None
+    start: int
+    end: int
+
+
+def cycle_query(
+    scope: Scope, accounts: Sequence[str], keys: Sequence[str], start: int, end: int
+) -> CycleQuery:
+    """Raises AccountNotFound."""
+    names, ids = _accounts(scope, accounts)
+    return CycleQuery({i: names[i] for i in ids if i in names}, keys or None, start, end)
+
+
+def cycles(asked: CycleQuery) -> Iterator[dict[str, Any]]:
+    """Closed cycles as the API answers them, read in pages."""
+    behind = (-1, -1)
+    while True:
+        with store.database.reading() as conn:
+            rows = store.event_log.cycles(
+                conn, list(asked.names), asked.keys, asked.start, asked.end, behind, PAGE
+            )
+        yield from (cycle_json(row, asked.names) for row in rows)
+        if len(rows) < PAGE:
+            return
+        behind = rows[-1].window_id, rows[-1].ended_at
+
+
+def cycle_json(one: StoredCycle, names: Mapping[int, str]) -> dict[str, Any]:
+    """A cycle as the API answers it."""
+    return {
+        "account": names[one.account_id],
+        "window": one.window,
+        "started_at": iso(one.started_at),
+        "ended_at": iso(one.ended_at),
+        "how": one.how,
+        "used_at_reset_percent": one.used_at_reset,
+        "is_lower_bound": one.is_lower_bound,
+        "peak_percent": one.peak,
+        "wasted_percent": max(0.0, 100 - one.used_at_reset),
+        "ran_out_at": iso(one.ran_out_at),
+        "hours_at_zero": round(one.zero_s / 3_600, 3),
+        "readings": one.readings,
+    }

@@ -1,0 +1,129 @@
+"""Reads events and cycles in pages, each page by a key, so that any number costs the same memory."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+
+from quota_web.store.models import cycle, event, limit_window
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as every reader may see it: without who did it."""
+
+    id: int
+    at: int
+    kind: str
+    account_id: int | None
+    window: str | None
+    data: Mapping[str, Any]
+    withdrawn_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events; None: whichever. Percents and moments are those of the rows."""
+
+    kinds: Sequence[str]
+    account_ids: Sequence[int] | None = None
+    #: Also those that came to all accounts.
+    with_all: bool = True
+    #: From this moment on.
+    since: int | None = None
+
+
+def events(
+    conn: Connection, wanted: EventQuery, after: int, limit: int, *, newest_first: bool = False
+) -> list[LoggedEvent]:
+    """At most *limit* events with a greater id than *after*, ascending; or with *newest_first* a
+    smaller one, descending.
+    """
+    e, w = event.c, limit_window.c
+    query = (
+        select(e.id, e.at, e.kind, e.account_id, w.key, e.data, e.withdrawn_at)
+        .select_from(event.outerjoin(limit_window, w.id == e.window_id))
+        .where(e.kind.in_(wanted.kinds), e.id < after if newest_first else e.id > after)
+        .order_by(e.id.desc() if newest_first else e.id)
+        .limit(limit)
+    )
+    if wanted.account_ids is not None:
+        mine = e.account_id.in_(wanted.account_ids)
+        query = query.where(mine | e.account_id.is_(None) if wanted.with_all else mine)
+    if wanted.since is not None:
+        query = query.where(e.at >= wanted.since)
+    return [_logged(*row) for row in conn.execute(query)]
+
+
+def _logged(
+    id: int,
+    at: int,
+    kind: str,
+    account_id: int | None,
+    key: str | None,
+    data: str | None,
+    gone: Any,
+) -> LoggedEvent:
+    return LoggedEvent(id, at, kind, account_id, key, json.loads(data or "{}"), gone)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCycle:
+    """A closed cycle of one window."""
+
+    window_id: int
+    account_id: int
+    window: str
+    number: int
+    started_at: int
+    ended_at: int
+    how: str
+    used_at_reset: float
+    peak: float
+    ran_out_at: int | None
+    zero_s: int
+    readings: int
+    is_lower_bound: bool
+
+
+def cycles(
+    conn: Connection,
+    account_ids: Sequence[int],
+    keys: Sequence[str] | None,
+    start: int,
+    end: int,
+    behind: tuple[int, int] = (-1, -1),
+    limit: int = 1_000,
+) -> list[StoredCycle]:
+    """At most *limit* cycles of these accounts that ended in [start, end), by window and end.
+
+    *behind* is the window id and end of the last one that was read.
+    """
+    c, w = cycle.c, limit_window.c
+    query = (
+        select(
+            c.window_id,
+            w.account_id,
+            w.key,
+            c.number,
+            c.started_at,
+            c.ended_at,
+            c.how,
+            c.used_at_reset,
+            c.peak,
+            c.ran_out_at,
+            c.zero_s,
+            c.readings,
+            c.is_lower_bound,
+        )
+        .select_from(cycle.join(limit_window, w.id == c.window_id))
+        .where(w.account_id.in_(account_ids), c.ended_at >= start, c.ended_at < end)
+        .where(tuple_(c.window_id, c.ended_at) > tuple_(*behind))
+        .order_by(c.window_id, c.ended_at)
+        .limit(limit)
+    )
+    if keys is not None:
+        query = query.where(w.key.in_(keys))
+    return [StoredCycle(*tuple[Any, ...](row)) for row in conn.execute(query)]

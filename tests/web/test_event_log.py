@@ -1,0 +1,143 @@
+"""Events, cycles and readings for scripts and on pages: what every reader may see, and no more."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from quota_web import store
+from quota_web.core import csv_text, event_kinds
+from tests.fakes import NOW, FakeResponse, usage_body
+from tests.pages import Script
+
+HOUR = 3_600
+
+
+@pytest.fixture
+def script(browser):
+    return Script(browser)
+
+
+@pytest.fixture
+def reset(installation, codex):
+    """Alice's weekly window was reset early, and bob joined her."""
+    installation.file("alice")
+    for hour, used in enumerate((40, 41, 0, 1, 2)):
+        later = HOUR * (100 if used < 10 else 0)
+        body = usage_body(None, used, at=NOW + later)
+        installation.now = NOW + hour * HOUR
+        codex.answers("acct-alice", FakeResponse(body=body))
+        installation.refresh("alice", force=True)
+    return installation
+
+
+def events(script, words: str = "") -> list[dict]:
+    return json.loads(script.get(f"/api/events{words}").data)["events"]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_events_are_answered_by_ascending_ids_and_further_ones_by_the_last(reset, script):
+    answer = script.get("/api/events?limit=1")
+    first = json.loads(answer.data)
+    rest = json.loads(script.get(f"/api/events?after={first['last_id']}").data)
+
+    assert [e["kind"] for e in first["events"] + rest["events"]] == ["account_added", "reset_early"]
+    [early] = rest["events"]
+    assert (early["account"], early["window"], early["withdrawn_at"]) == ("alice", "weekly", None)
+    assert (early["data"]["used_before"], early["data"]["used_after"]) == (41, 0)
+    etag = {"If-None-Match": answer.headers["ETag"]}
+    assert script.get("/api/events?limit=1", **etag).status_code == 304
+
+
+def test_events_are_chosen_by_kind_and_account(reset, script):
+    assert [e["kind"] for e in events(script, "?kind=reset_early&account=alice")] == ["reset_early"]
+    assert script.get("/api/events?account=nobody").status_code == 404
+    for words in ("kind=sign_in_failed", "kind=x", "limit=0x", "after=-1", "format=xml"):
+        assert script.get(f"/api/events?{words}").status_code == 400
+
+
+def test_of_all_kinds_only_those_of_quota_and_accounts_are_answered_and_no_actor(reset, script):
+    audit = (
+        "signed_in",
+        "sign_in_failed",
+        "password_set",
+        "token_created",
+        "account_exported",
+        "database_restored",
+        "key_rotated",
+    )
+    with store.database.transaction() as tx:
+        for kind in (*audit, *event_kinds.OPEN):
+            store.events.add(tx, NOW, kind, "an actor", address="192.0.2.77")
+        tx.exec_driver_sql("UPDATE event SET data = '{}' WHERE kind NOT IN ('signed_in')")
+
+    for path in ("/api/events?limit=1000", "/api/events.csv", "/events"):
+        text = script.get(path).get_data(as_text=True)
+        assert "192.0.2.77" not in text
+        assert "an actor" not in text
+        assert not [kind for kind in audit if kind in text or kind.replace("_", " ") in text]
+    assert {e["kind"] for e in events(script, "?limit=1000")} == event_kinds.OPEN
+
+
+def test_cycles_and_events_as_csv_say_what_json_says(reset, script):
+    [cycle] = json.loads(script.get("/api/cycles?account=alice").data)["cycles"]
+    [row] = rows(script.get("/api/cycles.csv").get_data(as_text=True))
+
+    assert (cycle["how"], cycle["used_at_reset_percent"], cycle["wasted_percent"]) == (
+        "early",
+        41,
+        59,
+    )
+    assert (row["how"], row["used_at_reset_percent"], row["is_lower_bound"]) == (
+        "early",
+        "41",
+        "false",
+    )
+    early = rows(script.get("/api/events.csv?kind=reset_early").get_data(as_text=True))[0]
+    assert json.loads(early["data"])["used_before"] == 41
+    assert script.get("/api/cycles.csv?format=json").status_code == 400
+    assert script.get("/api/cycles?window=nonsense").status_code == 400
+
+
+def test_readings_as_csv_raw_and_in_buckets(reset, script):
+    words = f"from={NOW}&to={NOW + 5 * HOUR}&window=weekly"
+    raw = rows(script.get(f"/api/history.csv?raw=1&{words}").get_data(as_text=True))
+
+    assert [row["used_percent"] for row in raw] == ["40", "41", "0", "1", "2"]
+    assert raw[0]["taken_at"] == "2026-11-21T12:00:00Z"
+    buckets = rows(script.get(f"/api/history.csv?{words}").get_data(as_text=True))
+    assert next(row["remaining"] for row in buckets if row["remaining"]) == "60"
+
+
+def test_the_first_version_of_the_api_is_the_api(reset, script):
+    for path in ("events", "results", "cycles", "history"):
+        assert script.get(f"/api/v1/{path}").data == script.get(f"/api/{path}").data
+
+
+def test_a_text_cannot_become_a_formula():
+    text = "".join(csv_text.lines(("a",), [["=1+1"], ["@x"], ["-2"], [-2.5], ['say "x"']]))
+
+    assert text.splitlines() == ["a", "'=1+1", "'@x", "'-2", "-2.5", '"say ""x"""']
+
+
+def test_the_pages_list_what_happened_and_strike_out_what_was_withdrawn(reset, browser):
+    reset.execute("UPDATE event SET withdrawn_at = :at WHERE kind = 'reset_early'", at=NOW + HOUR)
+
+    for path in ("/events", "/resets?account=alice", "/events?kind=reset_early"):
+        page = browser.get(path)
+        assert page.status_code == 200
+        assert "alice" in page.get_data(as_text=True)
+        assert "<s>" in page.get_data(as_text=True)
+
+
+def test_commands_say_what_happened(reset):
+    assert "reset_early  alice  weekly" in reset.run("events").stdout
+    assert json.loads(reset.run("events", "--json").stdout)["events"][1]["kind"] == "reset_early"
+    assert "early" in reset.run("cycles", "alice").stdout
+    assert rows(reset.run("cycles", "--csv").stdout)[0]["how"] == "early"
+    assert len(rows(reset.run("history", "--window", "weekly", "--csv").stdout)) == 5
+    assert reset.run("events", "--since", "never").exit_code == 1
