@@ -57,7 +57,10 @@ def parse_log(
         sorted(kinds or event_kinds.OPEN), None if everything else ids, with_all=not accounts
     )
     after = _number(args, "after", 0, _LAST_ID)
-    return Log(query, names, after, max(1, _number(args, "limit", DEFAULT_LIMIT, MOST)))
+    limit = _number(args, "limit", DEFAULT_LIMIT, MOST)
+    if not limit:
+        raise BadQuery("limit", f"limit must be a whole number from 1 to {MOST}")
+    return Log(query, names, after, limit)
 
 
 def _accounts(scope: Scope, wanted: Sequence[str]) -> tuple[dict[int, str], list[int]]:
@@ -68,7 +71,7 @@ def _accounts(scope: Scope, wanted: Sequence[str]) -> tuple[dict[int, str], list
 
 
 def _number(args: Mapping[str, str], name: str, default: int, most: int) -> int:
-    text = args.get(name) or str(default)
+    text = args.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
         raise BadQuery(name, f"{name} must be a whole number up to {most}")
     return int(text)

@@ -30,8 +30,7 @@ def init_app(app: Flask) -> None:
 
 def _log() -> event_log.Log:
     args = request.args
-    kinds = [kind for kind in args.getlist("kind") if kind]
-    accounts = [name for name in args.getlist("account") if name]
+    kinds, accounts = args.getlist("kind"), args.getlist("account")
     return event_log.parse_log(services().scope, args, kinds, accounts)
 
 
@@ -94,7 +93,7 @@ def history_csv() -> Response:
     args, present = request.args, services()
     accounts, windows = args.getlist("account"), args.getlist("window")
     asked = history.parse_query(args, accounts, windows, clock.now())
-    if args.get("raw") not in (None, "", "0", "1"):
+    if args.get("raw") not in (None, "0", "1"):
         raise BadQuery("raw", "raw must be 0 or 1")
     if args.get("raw") == "1":
         rows: Iterable[Sequence[object]] = raw_history.readings(present.scope, asked)
@@ -129,7 +128,7 @@ def _page(template: str, only: Sequence[str]) -> str:
     args = request.args
     kinds = [kind for kind in args.getlist("kind") if kind] or list(only)
     accounts = [name for name in args.getlist("account") if name]
-    wanted = {"after": args.get("before", ""), "limit": str(MOST_SHOWN)}
+    wanted = {"after": args.get("before") or "0", "limit": str(MOST_SHOWN)}
     log = event_log.parse_log(services().scope, wanted, kinds, accounts)
     rows = event_log.page(log, newest_first=True)
     shown = [event_log.event_json(row, log.names) for row in rows]

@@ -162,6 +162,8 @@ def check(written: dict[str, Any], path: str, answer: Any) -> None:
         ("/api/history", "?range=24h&window=weekly&account=alice"),
         ("/api/forecast", ""),
         ("/api/next", ""),
+        ("/api/events", ""),
+        ("/api/cycles", ""),
     ],
 )
 def test_every_field_that_is_answered_is_described(served, written, path, query):
@@ -201,6 +203,8 @@ def test_every_error_is_described_wherever_it_can_come(served, written, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr("quota_web.reports.overview.load_overview", fail)
             patch.setattr("quota_web.reports.history.chart", fail)
+            patch.setattr("quota_web.reports.event_log.parse_log", fail)
+            patch.setattr("quota_web.reports.event_log.cycle_query", fail)
             patch.setattr("quota_web.web.api.current_results", fail)
             for path in paths_of(written):
                 ask(path, status, **token)
