@@ -9,7 +9,7 @@ from quota_web.reports.outlook import Next, NextReason
 #: Reason → what is said of the account; `week` stands for its long window.
 REASONS = {
     "starts_week": "its week has not started: the first use starts its clock",
-    "expires_soonest_with_rest": "{left} % of {window} left before its reset {reset}",
+    "expires_soonest_with_rest": "{left} % of {window} left before its reset{reset}",
     "carries": "enough is left for the next work",
     "kept": "in use already, and no other is much better",
     "only_one": "the only one that can be used",
@@ -24,7 +24,14 @@ def reason(found: Next, now: int, zone: tzinfo | None) -> str:
     return "; ".join(words for words in said if words) or MOST_LEFT
 
 
-def _reason(one: NextReason, now: int, zone: tzinfo | None) -> str:
+def short_reason(found: Next) -> str:
+    """What tells that account from the other able ones, without a time of day: pages are read in
+    zones that the server does not know.
+    """
+    return _reason(found.reasons[-1], None, None) if found.reasons else MOST_LEFT
+
+
+def _reason(one: NextReason, now: int | None, zone: tzinfo | None) -> str:
     words = REASONS.get(one.code, "")
     if "{" not in words:
         return words
@@ -34,7 +41,7 @@ def _reason(one: NextReason, now: int, zone: tzinfo | None) -> str:
     return words.format(
         left=f"{window.remaining_percent:g}",
         window=labels.window(window.key, window.upstream_name).lower(),
-        reset=day_and_minute(window.resets_at, now, zone),
+        reset="" if now is None else f" {day_and_minute(window.resets_at, now, zone)}",
     )
 
 

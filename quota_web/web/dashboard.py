@@ -71,16 +71,16 @@ def _shown(seen: Overview, now: int) -> dict[str, Any]:
         "next_refresh_at": iso(seen.next_refresh_at),
         "is_young": now - began_at < YOUNG_S,
         "has_lasts": any(row["lasts"] for row in rows),
-        "next_reason": _next_reason(seen, now),
+        "next_reason": _next_reason(seen),
     }
 
 
-def _next_reason(seen: Overview, now: int) -> str | None:
+def _next_reason(seen: Overview) -> str | None:
     """Why the account that is named first is to be used; None before that was worked out."""
     found = outlook.next_of(seen)
     if found.account is None or not found.reasons:
         return None
-    return next_words.reason(found, now, services().settings.timezone)
+    return next_words.short_reason(found)
 
 
 def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
@@ -111,10 +111,9 @@ def _lasts(view: AccountView) -> dict[str, str] | None:
     if found is None:
         return None
     key, said = found
-    return {
-        "window": labels.window(key),
-        "text": outlook_words.in_cells(key, said, None).lasts,
-    }
+    text, _, chance = outlook_words.in_cells(key, said, None).lasts.partition(" (")
+    chance = chance.removesuffix(" runs out)")
+    return {"text": text, "about": f"{labels.window_short(key)} {chance}".strip()}
 
 
 def _version(seen: Overview, report: AccountView) -> tuple[object, ...]:
