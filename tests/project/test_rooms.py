@@ -9,6 +9,8 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 from quota_web.config import PROJECT
 
 PACKAGE = "quota_web"
@@ -327,6 +329,107 @@ def test_the_time_is_read_in_clock_alone():
     dates = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
     assert places_with({"time.time", "time.time_ns", *dates}, {"core.clock"}) == []
+
+
+#: What one place decides, by a name that whoever does it again would need, and that place.
+ONE_PLACE = {
+    "fcntl.flock": ("store.locks",),
+    "unicodedata.normalize": ("core.names", "core.lookalikes", "auth.passwords"),
+    "ipaddress.ip_address": ("core.urls", "core.setting_values", "auth.throttle", "web"),
+    "os.fchown": ("store.filesystem",),
+    "os.replace": ("store.filesystem", "accounts.pending_files", "maintenance"),
+    "tempfile": (),
+    "rich.progress": ("cli.output",),
+    "argon2": ("auth.passwords",),
+    "cryptography.fernet": ("store.encryption", "accounts.stash"),
+    "gzip.compress": ("web.compression",),
+    "json.loads": ("codex.json_guard", "core.faults", "store", "accounts", "maintenance"),
+    "urllib.request": (),
+    "requests.Session": (),
+    "requests.adapters": ("codex.transport",),
+    "sqlite3.connect": ("store", "maintenance"),
+    "sqlalchemy.create_engine": ("store.database",),
+}
+
+
+@pytest.mark.parametrize("name", ONE_PLACE)
+def test_what_one_place_decides_is_done_there_alone(name):
+    assert places_with({name}, ONE_PLACE[name]) == []
+
+
+#: Values that several rooms share, and where each is written.
+SHARED = {2 << 20: "core.limits", 1_767_225_600: "core.limits"}
+
+
+def value_of(node: ast.AST) -> object:
+    """What a number written as such, as a product or as a shift comes to; None for others."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.BinOp):
+        one, other = value_of(node.left), value_of(node.right)
+        if isinstance(one, int) and isinstance(other, int) and 0 <= other < 1 << 30:
+            if isinstance(node.op, ast.Mult):
+                return one * other
+            if isinstance(node.op, ast.LShift) and other < 64:
+                return one << other
+    return None
+
+
+def test_a_value_that_rooms_share_is_written_once():
+    written = [
+        (value, module, node.lineno)
+        for module in modules()
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Constant | ast.BinOp)
+        for value in [value_of(node)]
+        if type(value) is int and value in SHARED
+    ]
+
+    assert [found for found in written if SHARED[found[0]] != found[1]] == []
+    assert sorted(value for value, _, _ in written) == sorted(SHARED)
+
+
+def test_a_window_has_its_words_from_labels_alone():
+    words = {"5 hours", "Weekly", "Monthly", "Daily", "five-hour", "Five-hour"}
+    spelled_out = [
+        f"{module}:{node.lineno} {node.value}"
+        for module in modules()
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Constant) and node.value in words and module != "core.labels"
+    ]
+
+    assert spelled_out == []
+
+
+#: Functions that answer a question which had several answers: by name, and the one place.
+ONE_FUNCTION = {
+    "check_upstream_url": "core.urls",
+    "is_same": "core.logins",
+    "may_be_same": "core.logins",
+    "order": "core.ranking",
+    "rollup_row": "store.rollups",
+    "lock_file": "store.locks",
+}
+
+
+def test_a_question_that_had_several_answers_has_one_function():
+    homes: dict[str, list[str]] = {name: [] for name in ONE_FUNCTION}
+    for module in modules():
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.FunctionDef) and node.name in homes:
+                homes[node.name].append(module)
+
+    assert homes == {name: [home] for name, home in ONE_FUNCTION.items()}
+
+
+def test_no_class_name_means_two_things():
+    homes: dict[str, list[str]] = {}
+    for module in modules():
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
 
 
 def test_no_alias_hides_a_module():
