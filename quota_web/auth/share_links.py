@@ -20,7 +20,7 @@ MOST_DAYS = 3_650
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-class Kind(StrEnum):
+class LinkKind(StrEnum):
     """What a link can show."""
 
     CALENDAR = "calendar"
@@ -34,8 +34,8 @@ def create(
     It shows one *account*, or all of them where that is empty, and holds for so many *days*, or
     until it is revoked where that is empty. Raises BadInput.
     """
-    if kind not in set(Kind):
-        raise BadInput("share_kind", f"A share link shows one of: {', '.join(Kind)}.")
+    if kind not in set(LinkKind):
+        raise BadInput("share_kind", f"A share link shows one of: {', '.join(LinkKind)}.")
     expires_at = now + _days(days) * DAY if days.strip() else None
     secret = Secret(secrets.token_urlsafe(32))
     with store.database.transaction() as conn:
@@ -68,7 +68,7 @@ def listed() -> list[ShareLink]:
         return store.share_links.list_all(conn)
 
 
-def find(secret: str, kind: Kind, now: int) -> ShareLink | None:
+def find(secret: str, kind: LinkKind, now: int) -> ShareLink | None:
     """The link of that kind that *secret* opens; None for any other secret."""
     if not _SHAPE.fullmatch(secret):
         return None

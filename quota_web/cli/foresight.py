@@ -124,7 +124,8 @@ def _why(services: Services, found: Guarded) -> str:
     match found.advice:
         case Advice.TOO_LITTLE:
             return ", ".join(
-                f"{labels.window(w.key).lower()} {w.remaining_percent:g} % left, less than {least:g}"
+                f"{labels.window(w.key).lower()} {w.remaining_percent:g} % left, "
+                f"less than {least:g}"
                 for w, least in found.short_of
             )
         case Advice.STALE | Advice.FAILING if taken_at is not None:

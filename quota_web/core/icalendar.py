@@ -12,7 +12,7 @@ REFRESH = "PT1H"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CalendarEntry:
     """One entry: at a moment (epoch seconds), or of a whole day."""
 
     #: The same for the same thing at every look; whatever its moment and words are by then.
@@ -24,7 +24,7 @@ class Entry:
     stamp: int
 
 
-def text(name: str, entries: Iterable[Entry]) -> str:
+def text(name: str, entries: Iterable[CalendarEntry]) -> str:
     """A calendar called *name*."""
     events = [line for entry in entries for line in _event(entry)]
     lines = [
@@ -55,7 +55,7 @@ _NO_EVENT = (
 )
 
 
-def _event(entry: Entry) -> Iterator[str]:
+def _event(entry: CalendarEntry) -> Iterator[str]:
     yield "BEGIN:VEVENT"
     yield f"UID:{_escaped(entry.uid)}"
     yield f"DTSTAMP:{_utc(entry.stamp)}"

@@ -1,4 +1,4 @@
-"""Makes the forecasts of some accounts' windows from stored readings, in the form that is stored."""
+"""Makes the forecasts of some accounts' windows from stored readings, in their stored form."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from quota_web import store
 from quota_web.accounts import folder_sync
-from quota_web.core import clock, faults, times
+from quota_web.core import clock, faults, labels, times
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import context, hooks, queue, refresh_service, worker
@@ -187,7 +187,7 @@ def log(result: RefreshResult, services: Services) -> None:
 def _left(snapshot: Snapshot) -> list[str]:
     by_key = {reading.key: reading.remaining_percent for reading in snapshot.readings}
     return [
-        f"{word} {by_key[key]:g} %"
-        for key, word in ((FIVE_HOUR, "five-hour"), (WEEKLY, "weekly"))
+        f"{labels.window_title(key).lower()} {by_key[key]:g} %"
+        for key in (FIVE_HOUR, WEEKLY)
         if key in by_key
     ]

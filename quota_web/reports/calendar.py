@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from quota_web import store
 from quota_web.core import icalendar, labels, names
-from quota_web.core.icalendar import Entry
+from quota_web.core.icalendar import CalendarEntry
 from quota_web.core.quota import NAMED_LENGTHS, WEEKLY, is_own
 from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
@@ -79,18 +79,18 @@ def text(scope: Scope, query: CalendarQuery, now: int, interval_s: int, zone: tz
     return icalendar.text(NAME, entries(ahead(scope, query, now, interval_s), zone))
 
 
-def entries(resets: Iterable[Ahead], zone: tzinfo | None) -> Iterator[Entry]:
+def entries(resets: Iterable[Ahead], zone: tzinfo | None) -> Iterator[CalendarEntry]:
     """A reset's own entry, and one of the whole day on which its window will probably run out."""
     for one in resets:
         reading, stamp = one.window.reading, one.window.taken_at or 0
         subject = f"{one.account}: {labels.window_title(reading.key).lower()} quota"
         left = f"{reading.remaining_percent:.0f} % was left at {iso_text(stamp)}."
-        yield Entry(f"{one.uid}@codex-quota", one.resets_at, f"{subject} resets", left, stamp)
+        yield CalendarEntry(f"{one.uid}@codex-quota", one.resets_at, f"{subject} resets", left, stamp)
         if (likely := one.run_out) is not None and likely.probability >= LIKELY:
             day = datetime.fromtimestamp(likely.at, zone).date()
             words = f"{subject} may run out ({chance_in_words(likely.probability)})"
             uid = f"{one.uid}-run-out@codex-quota"
-            yield Entry(uid, day, words, left, likely.made_at)
+            yield CalendarEntry(uid, day, words, left, likely.made_at)
 
 
 def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list[Ahead]:

@@ -1,4 +1,4 @@
-"""Whether work may go on with an account: enough left of each window, and that known for sure. Pure.
+"""Whether work may go on with an account: enough is left of each window, for sure. Pure.
 
 Whatever is not known for sure means stop.
 """

@@ -28,7 +28,7 @@ def resets() -> Response:
 def shared(secret: str) -> Response:
     """The same for whoever has the link; the link decides on accounts and names."""
     services().ready()
-    link = share_links.find(secret, share_links.Kind.CALENDAR, clock.now())
+    link = share_links.find(secret, share_links.LinkKind.CALENDAR, clock.now())
     if link is None:
         return _no_such_link()
     accounts = () if link.account_name is None else (link.account_name,)

@@ -4,7 +4,7 @@ import pytest
 
 from quota_web import store
 from quota_web.auth import share_links
-from quota_web.auth.share_links import Kind
+from quota_web.auth.share_links import LinkKind
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, Outdated
 from quota_web.store.accounts import MANAGED, Scope
@@ -28,7 +28,7 @@ def create(account: str = "", with_names: bool = False, days: str = "", kind: st
 
 
 def find(secret: str, now: int = NOW):
-    return share_links.find(secret, Kind.CALENDAR, now)
+    return share_links.find(secret, LinkKind.CALENDAR, now)
 
 
 def test_a_link_is_known_by_its_secret_which_is_stored_as_a_hash(app, instance_dir):

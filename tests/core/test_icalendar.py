@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quota_web.core import icalendar
-from quota_web.core.icalendar import Entry
+from quota_web.core.icalendar import CalendarEntry
 from tests.fakes import NOW
 
-RESET = Entry("one@quota", NOW + 300_000, "alice: weekly quota resets", "60 % was left.", NOW)
-DAY = Entry("two@quota", date(2026, 11, 24), "alice may run out (70 %)", "60 % was left.", NOW)
+RESET = CalendarEntry(
+    "one@quota", NOW + 300_000, "alice: weekly quota resets", "60 % was left.", NOW
+)
+DAY = CalendarEntry(
+    "two@quota", date(2026, 11, 24), "alice may run out (70 %)", "60 % was left.", NOW
+)
 #: What lines of text may hold.
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=200)
 
@@ -60,7 +64,7 @@ def test_an_entry_of_a_whole_day_ends_with_that_day():
 @settings(max_examples=200, deadline=None)
 @given(TEXTS, TEXTS)
 def test_any_text_comes_back_and_no_line_is_too_long(summary, description):
-    text = icalendar.text("Quota", [Entry("u", NOW, summary, description, NOW)])
+    text = icalendar.text("Quota", [CalendarEntry("u", NOW, summary, description, NOW)])
 
     [entry] = parsed(text).walk("VEVENT")
     assert (str(entry["SUMMARY"]), str(entry["DESCRIPTION"])) == (summary, description)
@@ -69,7 +73,7 @@ def test_any_text_comes_back_and_no_line_is_too_long(summary, description):
 
 def test_lines_end_as_the_standard_wants_and_hold_nothing_that_adds_one():
     hostile = "x\r\nEND:VEVENT\nBEGIN:VALARM\x00\x0b"
-    text = icalendar.text("Quota", [Entry("u", NOW, hostile, "a\\b;c,d", NOW)])
+    text = icalendar.text("Quota", [CalendarEntry("u", NOW, hostile, "a\\b;c,d", NOW)])
 
     assert re.search(r"(?<!\r)\n|\r(?!\n)", text) is None
     assert text.count("\r\nEND:VEVENT") == 1

@@ -343,12 +343,11 @@ ONE_PLACE = {
     "argon2": ("auth.passwords",),
     "cryptography.fernet": ("store.encryption", "accounts.stash"),
     "gzip.compress": ("web.compression",),
-    "json.loads": ("codex.json_guard", "core.faults", "store", "accounts", "maintenance"),
     "urllib.request": (),
     "requests.Session": (),
     "requests.adapters": ("codex.transport",),
     "sqlite3.connect": ("store", "maintenance"),
-    "sqlalchemy.create_engine": ("store.database",),
+    "sqlalchemy.create_engine": ("store",),
 }
 
 

@@ -18,8 +18,8 @@ ALICE = "alice            88       60  2026-11-25 07:20:00 CST  network"
 
 @pytest.fixture
 def run(installation, codex, capsys, monkeypatch):
-    """Runs the command in this process, at the installation's moment and with its settings; gives output
-    lines, error lines and exit status.
+    """Runs the command in this process, at the installation's moment and with its settings;
+    gives output lines, error lines and exit status.
     """
     for name, value in installation.environment.items():
         monkeypatch.setenv(name, value)

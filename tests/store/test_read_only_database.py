@@ -46,8 +46,8 @@ class Switch:
         self.is_on = wanted
         if self._server is not None:
             self._server.execute(
-                f"ALTER DATABASE {store.database.bound().url.database} SET default_transaction_read_only = "
-                f"{'on' if wanted else 'off'}"
+                f"ALTER DATABASE {store.database.bound().url.database} "
+                f"SET default_transaction_read_only = {'on' if wanted else 'off'}"
             )
         elif wanted:
             event.listen(store.database.bound(), "connect", _query_only)
