@@ -135,8 +135,8 @@ def _catch_up_one(conn: Connection, present: Stored, name: str, one: Recorded) -
     account = present.judge.account(name)
     for _, at, plan, credits in store.judges.account_facts(conn, [account_id], since, until):
         stored.feed_facts(account, at, plan, credits)
-    stored.feed_rows(present, account, {i: (w.reading.key, w.reading.length_s) for i, w in known.items()},
-              rows)  # fmt: skip
+    windows = {i: (w.reading.key, w.reading.length_s) for i, w in known.items()}
+    stored.feed_rows(present, account, windows, rows)
 
 
 # ------------------------------------------------------------------------------------- answers

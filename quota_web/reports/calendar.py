@@ -55,7 +55,7 @@ class RunOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class ResetAhead:
     """A reset that lies ahead."""
 
     account_id: int
@@ -79,13 +79,15 @@ def text(scope: Scope, query: CalendarQuery, now: int, interval_s: int, zone: tz
     return icalendar.text(NAME, entries(ahead(scope, query, now, interval_s), zone))
 
 
-def entries(resets: Iterable[Ahead], zone: tzinfo | None) -> Iterator[CalendarEntry]:
+def entries(resets: Iterable[ResetAhead], zone: tzinfo | None) -> Iterator[CalendarEntry]:
     """A reset's own entry, and one of the whole day on which its window will probably run out."""
     for one in resets:
         reading, stamp = one.window.reading, one.window.taken_at or 0
         subject = f"{one.account}: {labels.window_title(reading.key).lower()} quota"
         left = f"{reading.remaining_percent:.0f} % was left at {iso_text(stamp)}."
-        yield CalendarEntry(f"{one.uid}@codex-quota", one.resets_at, f"{subject} resets", left, stamp)
+        yield CalendarEntry(
+            f"{one.uid}@codex-quota", one.resets_at, f"{subject} resets", left, stamp
+        )
         if (likely := one.run_out) is not None and likely.probability >= LIKELY:
             day = datetime.fromtimestamp(likely.at, zone).date()
             words = f"{subject} may run out ({chance_in_words(likely.probability)})"
@@ -93,7 +95,7 @@ def entries(resets: Iterable[Ahead], zone: tzinfo | None) -> Iterator[CalendarEn
             yield CalendarEntry(uid, day, words, left, likely.made_at)
 
 
-def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list[Ahead]:
+def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list[ResetAhead]:
     """The resets ahead, by account and window. Raises AccountNotFound."""
     seen = overview.load_overview(scope, now, interval_s)
     views = {view.account.id: view for view in _chosen(seen.accounts, query.accounts)}
@@ -114,7 +116,7 @@ def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list
         name = view.account.name if query.with_names else shown[view.account.name]
         number = numbers.get(window.id, 0) + 1
         run_out = _run_out(view, window, resets_at) if _is_long(window) else None
-        found.append(Ahead(view.account.id, name, window, resets_at, number, run_out))
+        found.append(ResetAhead(view.account.id, name, window, resets_at, number, run_out))
     return found
 
 

@@ -11,7 +11,7 @@ from quota_web import store
 from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import Reading
 from quota_web.reports import calendar
-from quota_web.reports.calendar import Ahead, CalendarQuery, RunOut
+from quota_web.reports.calendar import CalendarQuery, ResetAhead, RunOut
 from quota_web.store.forecasts import StoredForecast
 from quota_web.store.windows import KnownWindow
 from tests.fakes import NOW, FakeResponse, usage_body
@@ -24,7 +24,7 @@ WEEK = 604_800
 ZONE = ZoneInfo("Asia/Shanghai")
 
 
-def ahead(installation: Installation, **query) -> list[Ahead]:
+def ahead(installation: Installation, **query) -> list[ResetAhead]:
     return calendar.ahead(
         installation.scope, CalendarQuery(**query), installation.now, interval_s=3_600
     )
@@ -183,10 +183,10 @@ def test_the_uid_stays_through_a_new_name_and_a_moved_reset_and_grows_with_the_c
     assert later.uid == f"account-{renamed.account_id}-weekly-cycle-8"
 
 
-def one(probability: float | None, key: str = "weekly") -> Ahead:
+def one(probability: float | None, key: str = "weekly") -> ResetAhead:
     window = KnownWindow(5, 3, Reading(key, 40, NOW + 300_000, WEEK), NOW, None, None)
     run_out = None if probability is None else RunOut(probability, NOW + DAY + 20 * 3_600, NOW - 60)
-    return Ahead(3, "alice", window, NOW + 300_000, 4, run_out)
+    return ResetAhead(3, "alice", window, NOW + 300_000, 4, run_out)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""What is forecast, on pages and in the API: the same account at one moment, and nothing stale shown
-as fresh.
+"""What is forecast, on pages and in the API: the same account at one moment, and nothing stale
+shown as fresh.
 """
 
 import re
