@@ -23,7 +23,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ForecastOutcome:
     """What was said, and whether the window ran out."""
 
     made_at: int
@@ -32,19 +32,19 @@ class Outcome:
     ran_out: bool
 
 
-def outcomes(said: Sequence[Said]) -> list[Outcome]:
+def outcomes(said: Sequence[Said]) -> list[ForecastOutcome]:
     """What can be judged, oldest first.
 
     A window that was reset before its time proves neither, unless it had run out before.
     """
     return [
-        Outcome(one.made_at, one.cycle_ended_at, one.chance, one.ran_out_at is not None)
+        ForecastOutcome(one.made_at, one.cycle_ended_at, one.chance, one.ran_out_at is not None)
         for one in sorted(said, key=lambda one: one.made_at)
         if one.ran_out_at is not None or one.how == SCHEDULED
     ]
 
 
-def brier_score(judged: Sequence[Outcome]) -> float | None:
+def brier_score(judged: Sequence[ForecastOutcome]) -> float | None:
     """The mean square of how far the chances were off: 0 is perfect, a coin has 0.25.
 
     None where there are too few outcomes to say it.
@@ -54,9 +54,9 @@ def brier_score(judged: Sequence[Outcome]) -> float | None:
     return sum((one.chance - one.ran_out) ** 2 for one in judged) / len(judged)
 
 
-def last_cycles(judged: Sequence[Outcome]) -> list[Outcome]:
+def last_cycles(judged: Sequence[ForecastOutcome]) -> list[ForecastOutcome]:
     """Of each of the last cycles the first forecast, the newest cycle first."""
-    first: dict[int, Outcome] = {}
+    first: dict[int, ForecastOutcome] = {}
     for one in judged:
         first.setdefault(one.cycle_ended_at, one)
     return sorted(first.values(), key=lambda one: -one.cycle_ended_at)[:LAST_CYCLES]

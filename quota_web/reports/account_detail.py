@@ -13,7 +13,7 @@ from quota_web.codex import auth_file
 from quota_web.core import faults, logins, lookalikes
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
-from quota_web.foresight.outcomes import Outcome, Said, outcomes
+from quota_web.foresight.outcomes import ForecastOutcome, Said, outcomes
 from quota_web.reports import overview
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import (
@@ -74,7 +74,7 @@ class Details:
     #: Whether windows were reset before their time of late.
     early_reset_seen: bool = False
     #: What was said of past cycles and what happened, by the window's key.
-    judged: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
+    judged: Mapping[str, Sequence[ForecastOutcome]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
 
 def _judged(
     said: Sequence[tuple[int, int, float, int, str, int | None]], windows: Mapping[int, str]
-) -> dict[str, list[Outcome]]:
+) -> dict[str, list[ForecastOutcome]]:
     return {
         key: outcomes([Said(*row) for row in said if row[0] == window_id])
         for window_id, key in windows.items()

@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 from quota_web.foresight.distribution import Distribution
 from quota_web.foresight.forecast import Forecast, ForecastState, Pace
-from quota_web.foresight.outcomes import Outcome, brier_score, last_cycles
+from quota_web.foresight.outcomes import ForecastOutcome, brier_score, last_cycles
 from quota_web.foresight.words import Cells, Statement, cells, chance_in_words, statement
 from quota_web.store.forecasts import Quantiles, StoredForecast
 
@@ -46,7 +46,7 @@ def in_cells(key: str, said: StoredForecast, zone: tzinfo | None) -> Cells:
     return cells(as_forecast(key, said), zone)
 
 
-def record(judged: Sequence[Outcome]) -> str:
+def record(judged: Sequence[ForecastOutcome]) -> str:
     """What was said of the last cycles and what happened, the newest first; empty before any.
 
     `Last cycles: 20 % (lasted), 90 % (ran out). Brier score 0.11 over 24 forecasts.`

@@ -12,9 +12,10 @@ CHART_LIBRARY = "vendor/uPlot.iife.min.js"
 
 
 def init_app(app: Flask) -> None:
-    folder = Path(app.static_folder or "")
-    app.jinja_env.globals["asset"] = AssetAddresses(folder)
-    app.context_processor(lambda: {"charts_ready": (folder / CHART_LIBRARY).is_file()})
+    app.jinja_env.globals["asset"] = AssetAddresses(Path(app.static_folder or ""))
+    app.context_processor(
+        lambda: {"charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()}
+    )
 
 
 class AssetAddresses:

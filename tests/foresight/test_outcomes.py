@@ -3,7 +3,7 @@
 import pytest
 
 from quota_web import store
-from quota_web.foresight.outcomes import Outcome, Said, brier_score, last_cycles, outcomes
+from quota_web.foresight.outcomes import ForecastOutcome, Said, brier_score, last_cycles, outcomes
 from quota_web.maintenance import doctor
 from quota_web.reports.outlook_words import record
 from tests.fakes import NOW
@@ -16,13 +16,13 @@ def said(made_at, chance, ended_at=WEEK, how="scheduled", ran_out_at=None):
 
 
 def many(count, chance=0.2, ran_out=False):
-    return [Outcome(k * WEEK, (k + 1) * WEEK, chance, ran_out) for k in range(count)]
+    return [ForecastOutcome(k * WEEK, (k + 1) * WEEK, chance, ran_out) for k in range(count)]
 
 
 def test_a_cycle_that_ended_when_due_lasted_unless_it_had_run_out():
     found = outcomes([said(DAY, 0.9, ran_out_at=2 * DAY), said(0, 0.2)])
 
-    assert found == [Outcome(0, WEEK, 0.2, False), Outcome(DAY, WEEK, 0.9, True)]
+    assert found == [ForecastOutcome(0, WEEK, 0.2, False), ForecastOutcome(DAY, WEEK, 0.9, True)]
 
 
 @pytest.mark.parametrize("how", ["early", "banked", "provider", "plan"])
@@ -38,7 +38,7 @@ def test_the_score_is_said_from_20_outcomes_on():
 
 
 def test_of_each_of_the_last_ten_cycles_the_first_forecast_counts():
-    found = last_cycles([*many(12), Outcome(11 * WEEK + DAY, 12 * WEEK, 0.9, False)])
+    found = last_cycles([*many(12), ForecastOutcome(11 * WEEK + DAY, 12 * WEEK, 0.9, False)])
 
     assert [one.cycle_ended_at // WEEK for one in found] == list(range(12, 2, -1))
     assert found[0].chance == 0.2
@@ -46,7 +46,7 @@ def test_of_each_of_the_last_ten_cycles_the_first_forecast_counts():
 
 def test_the_record_in_words():
     assert record([]) == ""
-    assert record([*many(1), Outcome(WEEK, 2 * WEEK, 0.9, True)]) == (
+    assert record([*many(1), ForecastOutcome(WEEK, 2 * WEEK, 0.9, True)]) == (
         "Said of the last cycles: 90 % (ran out), 20 % (lasted)."
     )
     assert record(many(20)).endswith(" Brier score 0.04 over 20 forecasts.")
