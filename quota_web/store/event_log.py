@@ -1,4 +1,4 @@
-"""Reads events and cycles in pages, each page by a key, so that any number costs the same memory."""
+"""Reads events and cycles in pages, each page by a key; any number costs the same memory."""
 
 import json
 from collections.abc import Mapping, Sequence
