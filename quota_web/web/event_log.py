@@ -132,6 +132,7 @@ def _page(template: str, only: Sequence[str]) -> str:
     log = event_log.parse_log(services().scope, wanted, kinds, accounts)
     rows = event_log.page(log, newest_first=True)
     shown = [event_log.event_json(row, log.names) for row in rows]
+    shown.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
     zone = services().settings.timezone
     return render_template(
         template,
@@ -147,8 +148,7 @@ def _page(template: str, only: Sequence[str]) -> str:
 
 def _by_day(rows: Iterable[dict[str, Any]], zone: Any) -> Iterator[tuple[str, Any]]:
     """Rows, newest first, by their day in *zone*; equal neighbours as one with their count."""
-    ordered = sorted(rows, key=lambda r: (r["at"], r["id"]), reverse=True)
-    for day, group in groupby(ordered, lambda r: times.local(times.parse(r["at"]), zone)[:10]):
+    for day, group in groupby(rows, lambda r: times.local(times.parse(r["at"]), zone)[:10]):
         yield day, _collapsed(group)
 
 
