@@ -16,14 +16,15 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug.serving import make_server
 
+from quota_web.core import event_kinds
 from quota_web.core.errors import DatabaseBusy, DatabaseDamaged
 from quota_web.core.quota import Status
 from quota_web.core.ranking import Group
-from quota_web.foresight import ForecastState, Reason
+from quota_web.foresight import ForecastState, How, Reason
 from quota_web.reports.history import RANGES
 from quota_web.web.errors import ANSWERS
 from tests.browser import make_app, make_token
-from tests.fakes import FakeCodex, FakeResponse, usage_body
+from tests.fakes import NOW, FakeCodex, FakeResponse, usage_body
 from tests.installation import open_installation
 from tests.pages import visiting
 
@@ -41,6 +42,18 @@ def served(tmp_path_factory, made_instance) -> Iterator[tuple[str, dict[str, str
         for name in ("alice", "bob", "carol"):
             place.file(name)
         place.refresh()
+        columns = (
+            "window_id, number, started_at, ended_at, how, used_at_reset, peak, zero_s, readings, "
+            "gap_s, is_lower_bound, rule"
+        )
+        place.execute(
+            f"INSERT INTO cycle ({columns}) SELECT id, 1, {NOW - 9_000}, {NOW - 60}, 'scheduled', "
+            "40, 41, 0, 3, 0, false, 1 FROM limit_window"
+        )
+        place.execute(
+            "INSERT INTO event (at, kind, actor, account_id, window_id, data) SELECT "
+            f"{NOW - 60}, 'reset_scheduled', 'judge', account_id, id, '{{}}' FROM limit_window"
+        )
         with visiting(place) as browser:
             app = browser.client.application
             token = make_token(app)
@@ -93,8 +106,20 @@ def test_its_lists_of_words_are_those_of_the_code(written):
     assert result["status"]["enum"] == [str(status) for status in Status]
     assert result["group"]["enum"] == [str(group) for group in Group]
     assert schemas["Forecast"]["properties"]["state"]["enum"] == [str(s) for s in ForecastState]
+    assert schemas["Event"]["properties"]["kind"]["enum"] == sorted(event_kinds.OPEN)
+    assert {*schemas["Cycle"]["properties"]["how"]["enum"], "open"} == {str(how) for how in How}
     assert schemas["Reason"]["properties"]["code"]["enum"] == [str(r) for r in Reason]
     assert written["components"]["parameters"]["range"]["schema"]["enum"] == [*RANGES, ""]
+
+
+def test_every_path_answers_under_v1_too(served, written):
+    _, token, client = served
+
+    assert "/api/v1/" in written["info"]["description"]
+    for path in written["paths"]:
+        address = path.replace("/api/", "/api/v1/")
+        answer = client.get(address, headers=token, buffered=True)
+        assert answer.status_code == 200, path
 
 
 def test_under_a_prefix_it_names_the_prefix(instance_dir):
@@ -172,6 +197,7 @@ def test_every_field_that_is_answered_is_described(served, written, path, query)
     answer = client.get(path + query, headers=token)
 
     assert answer.status_code == 200
+    assert "alice" in answer.text or path == "/api/forecast"
     check(written, path, answer)
 
 
