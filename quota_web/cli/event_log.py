@@ -60,11 +60,11 @@ def cycles(names: tuple[str, ...], windows: tuple[str, ...], form: str | None) -
     from quota_web.cli.output import columns_of
     from quota_web.core import times
     from quota_web.reports import event_log
-    from quota_web.reports import history as queries
+    from quota_web.reports.history import parse_query
 
     present = services()
     present.ready()
-    asked = queries.parse_query({}, names, windows, clock.now() + 1)
+    asked = parse_query({}, names, windows, clock.now() + 1)
     keys = (asked.windows or ()) if windows else ()
     query = event_log.cycle_query(present.scope, asked.accounts, keys, 0, 2**62)
     rows = event_log.cycles(query)
@@ -92,12 +92,12 @@ def history(
     names: tuple[str, ...], windows: tuple[str, ...], span: str | None, form: str | None
 ) -> None:
     """Show the readings of a stretch of time, oldest first."""
-    from quota_web.reports import history as queries
     from quota_web.reports import raw_history
+    from quota_web.reports.history import parse_query
 
     present = services()
     present.ready()
-    asked = queries.parse_query({"range": span} if span else {}, names, windows, clock.now() + 1)
+    asked = parse_query({"range": span} if span else {}, names, windows, clock.now() + 1)
     rows = raw_history.readings(present.scope, asked)
     if form == "json":
         _print("json", "readings", raw_history.COLUMNS, rows)

@@ -13,7 +13,7 @@ from quota_web.store.models import event
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class AuditEvent:
     at: int
     kind: str
     actor: str
@@ -49,13 +49,13 @@ def is_any_since(conn: Connection, kinds: Sequence[str], since: int) -> bool:
     return conn.execute(select(event.c.id).where(those).limit(1)).first() is not None
 
 
-def newest(conn: Connection, limit: int = 50) -> list[LoggedEvent]:
+def newest(conn: Connection, limit: int = 50) -> list[AuditEvent]:
     rows = conn.execute(
         select(event.c.at, event.c.kind, event.c.actor, event.c.account_id, event.c.data)
         .order_by(event.c.id.desc())
         .limit(limit)
     )
     return [
-        LoggedEvent(row.at, row.kind, row.actor, row.account_id, json.loads(row.data or "{}"))
+        AuditEvent(row.at, row.kind, row.actor, row.account_id, json.loads(row.data or "{}"))
         for row in rows
     ]
