@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
 from quota_web.store.models import cycle, event, limit_window
 
@@ -88,6 +88,23 @@ class StoredCycle:
     is_lower_bound: bool
 
 
+_CYCLE_COLUMNS = (
+    cycle.c.window_id,
+    limit_window.c.account_id,
+    limit_window.c.key,
+    cycle.c.number,
+    cycle.c.started_at,
+    cycle.c.ended_at,
+    cycle.c.how,
+    cycle.c.used_at_reset,
+    cycle.c.peak,
+    cycle.c.ran_out_at,
+    cycle.c.zero_s,
+    cycle.c.readings,
+    cycle.c.is_lower_bound,
+)
+
+
 def cycles(
     conn: Connection,
     account_ids: Sequence[int],
@@ -103,21 +120,7 @@ def cycles(
     """
     c, w = cycle.c, limit_window.c
     query = (
-        select(
-            c.window_id,
-            w.account_id,
-            w.key,
-            c.number,
-            c.started_at,
-            c.ended_at,
-            c.how,
-            c.used_at_reset,
-            c.peak,
-            c.ran_out_at,
-            c.zero_s,
-            c.readings,
-            c.is_lower_bound,
-        )
+        select(*_CYCLE_COLUMNS)
         .select_from(cycle.join(limit_window, w.id == c.window_id))
         .where(w.account_id.in_(account_ids), c.ended_at >= start, c.ended_at < end)
         .where(tuple_(c.window_id, c.ended_at) > tuple_(*behind))
@@ -127,3 +130,24 @@ def cycles(
     if keys is not None:
         query = query.where(w.key.in_(keys))
     return [StoredCycle(*tuple[Any, ...](row)) for row in conn.execute(query)]
+
+
+def last_cycles(
+    conn: Connection, window_ids: Sequence[int], count: int
+) -> dict[int, list[StoredCycle]]:
+    """At most *count* of each window's newest closed cycles, oldest first, by its id."""
+    c = cycle.c
+    place = func.row_number().over(partition_by=c.window_id, order_by=c.ended_at.desc())
+    mine = select(c.id, place.label("place")).where(c.window_id.in_(window_ids)).subquery()
+    query = (
+        select(*_CYCLE_COLUMNS)
+        .select_from(cycle.join(limit_window, limit_window.c.id == c.window_id))
+        .join(mine, mine.c.id == c.id)
+        .where(mine.c.place <= count)
+        .order_by(c.window_id, c.ended_at)
+    )
+    found: dict[int, list[StoredCycle]] = {}
+    for row in conn.execute(query):
+        one = StoredCycle(*tuple[Any, ...](row))
+        found.setdefault(one.window_id, []).append(one)
+    return found
