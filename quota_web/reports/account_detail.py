@@ -7,14 +7,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from quota_web import store
 from quota_web.codex import auth_file
 from quota_web.core import faults, logins, lookalikes
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
+from quota_web.core.quota import is_own
 from quota_web.foresight.outcomes import ForecastOutcome, Said, outcomes
-from quota_web.reports import overview
+from quota_web.reports import event_log, overview
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import (
     FOLLOWED,
@@ -22,11 +24,15 @@ from quota_web.store.accounts import (
     Scope,
 )
 from quota_web.store.credentials import EncryptedCredential
+from quota_web.store.event_log import StoredCycle
 from quota_web.store.history import Attempts, Size
+from quota_web.store.windows import KnownWindow
 
 #: So long after a reset before its time one more is to be reckoned with.
 EARLY_SEEN_S = 30 * 86_400
 EARLY_RESETS = ("reset_provider", "reset_early")
+#: Cycles of windows of this length or longer are shown, and so many of each.
+LONG_S, CYCLES_SHOWN = 86_400, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,16 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowCycles:
+    """The last closed cycles of a window as the API answers them, oldest first."""
+
+    key: str
+    cycles: tuple[Mapping[str, Any], ...]
+    #: When the present cycle ends; None where that is not known.
+    ends_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
     """Everything one account's page shows beside its charts."""
 
@@ -75,6 +91,8 @@ class Details:
     early_reset_seen: bool = False
     #: What was said of past cycles and what happened, by the window's key.
     judged: Mapping[str, Sequence[ForecastOutcome]] = field(default_factory=dict)
+    #: Of the account's own windows of a day or longer.
+    cycles: tuple[WindowCycles, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +118,8 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         forecasts = store.forecasts.present(conn)
         windows = {w.id: w.reading.key for w in known.get(found.id, [])}
         said = store.forecasts.with_cycles(conn, list(windows))
+        long = [w for w in known.get(found.id, []) if _is_long(w)]
+        closed = store.event_log.last_cycles(conn, [w.id for w in long], CYCLES_SHOWN)
         is_early = store.events.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
@@ -125,7 +145,39 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         looks_like,
         is_early,
         _judged(said, windows),
+        _cycles(found, long, closed, now),
     )
+
+
+def _is_long(window: KnownWindow) -> bool:
+    reading = window.reading
+    return is_own(reading.key) and (reading.length_s or 0) >= LONG_S
+
+
+def _cycles(
+    account: Account,
+    windows: Iterable[KnownWindow],
+    closed: Mapping[int, Sequence[StoredCycle]],
+    now: int,
+) -> tuple[WindowCycles, ...]:
+    """What is closed of each window; one that is gone and never had a cycle is left out."""
+    names = {account.id: account.name}
+    return tuple(
+        WindowCycles(
+            window.reading.key,
+            tuple(event_log.cycle_json(one, names) for one in closed.get(window.id, ())),
+            _ends_at(window, now),
+        )
+        for window in windows
+        if window.gone_at is None or window.id in closed
+    )
+
+
+def _ends_at(window: KnownWindow, now: int) -> int | None:
+    """The reset of a window in use: that of an untouched one moves on with the clock."""
+    resets_at = window.reading.resets_at
+    is_used = window.gone_at is None and bool(window.reading.used_percent)
+    return resets_at if is_used and resets_at is not None and resets_at > now else None
 
 
 def _judged(
