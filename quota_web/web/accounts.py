@@ -13,7 +13,7 @@ from quota_web.reports import account_detail, history, outlook, outlook_words, r
 from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.services import services
-from quota_web.web import account_state, api, security, svg
+from quota_web.web import account_state, api, cycle_bars, security, svg
 
 blueprint = Blueprint("accounts", __name__)
 #: For so long after an account came, its charts say why there is so little on them.
@@ -48,6 +48,7 @@ def show(name: str) -> str:
             {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
         ],
         outlook=_outlook(found),
+        cycles=_cycles(found, now),
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current_results().etag,
     )
@@ -64,6 +65,26 @@ def _outlook(found: Details) -> list[dict[str, str]]:
         }
         for key, said in outlook.forecasts_of(found.report).items()
         if is_own(key)
+    ]
+
+
+def _cycles(found: Details, now: int) -> list[dict[str, Any]]:
+    """The last closed cycles of each long window: sentence, drawing and rows, newest first."""
+    zone = services().settings.timezone
+    return [
+        {"label": labels.window(one.key), "ends_at": iso(one.ends_at), "rows": []}
+        | (
+            {
+                "sentence": cycle_bars.sentence(one.cycles),
+                "drawing": cycle_bars.drawing(one.cycles, now, zone),
+                "keys": cycle_bars.keys(one.cycles),
+                "is_dry": any(c["ran_out_at"] is not None for c in one.cycles),
+                "rows": [cycle_bars.row(c) for c in reversed(one.cycles)],
+            }
+            if one.cycles
+            else {}
+        )
+        for one in found.cycles
     ]
 
 
