@@ -58,7 +58,7 @@ def _add_schedule(app: Flask) -> None:
 def chores() -> "Chores":
     """What the schedule tidies up in other rooms."""
     from quota_web.auth import throttle
-    from quota_web.foresight import rejudging
+    from quota_web.foresight import detection_backfill
     from quota_web.maintenance import prune
     from quota_web.refresh.housekeeping import Chores
 
@@ -66,8 +66,8 @@ def chores() -> "Chores":
         prune.purge_deleted,
         prune.prune,
         throttle.forget_old,
-        rejudging.ensure,
-        rejudging.settle,
+        detection_backfill.ensure,
+        detection_backfill.settle,
     )
 
 
@@ -80,9 +80,9 @@ def _add_hooks(app: Flask) -> None:
         forecast_pass.after_refresh()
 
     def judge(conn: Connection, recorded: Sequence[Recorded]) -> None:
-        from quota_web.foresight import recording
+        from quota_web.foresight import incremental_detection
 
-        recording.judge_recorded(conn, recorded)
+        incremental_detection.judge_recorded(conn, recorded)
 
     filled: hooks.Hooks = app.extensions[hooks.EXTENSION]
     filled.on_recording.append(judge)
@@ -92,12 +92,12 @@ def _add_hooks(app: Flask) -> None:
 def _add_pages(app: Flask) -> None:
     """What a browser sees. The guard comes first: what is added after it cannot get around it."""
     from quota_web.web import (
+        account_management,
         accounts,
         api,
         assets,
         calendar,
         compression,
-        credentials,
         dashboard,
         demo,
         errors,
@@ -128,7 +128,7 @@ def _add_pages(app: Flask) -> None:
     settings.init_app(app)
     dashboard.init_app(app)
     accounts.init_app(app)
-    credentials.init_app(app)
+    account_management.init_app(app)
     api.init_app(app)
     openapi.init_app(app)
     event_log.init_app(app)

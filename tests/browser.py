@@ -67,7 +67,7 @@ def gate_of(app: Flask) -> LoginContext:
 def audit() -> list[str]:
     """The kinds of what happened, the newest first."""
     with store.database.reading() as conn:
-        return [event.kind for event in store.events.newest(conn)]
+        return [event.kind for event in store.audit_log.newest(conn)]
 
 
 def failures() -> int:

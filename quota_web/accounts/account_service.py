@@ -13,10 +13,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.accounts import pending_files, stored_credentials
+from quota_web.accounts import file_outbox, stored_credentials
 from quota_web.codex import auth_edit, auth_file
 from quota_web.codex.auth_file import Credentials
-from quota_web.core import logins, names
+from quota_web.core import account_identity, names
 from quota_web.core.errors import AccountExists, AccountNotFound, BadInput
 from quota_web.core.quota import Status
 from quota_web.store.accounts import (
@@ -65,7 +65,9 @@ def same_login(found: Account, credentials: Credentials) -> bool:
     """Whether the credentials belong to the login whose history this account holds; an account that
     never knew any says yes.
     """
-    return found.chatgpt_account_id is None or logins.may_be_same(found.login, credentials.login)
+    return found.chatgpt_account_id is None or account_identity.may_be_same(
+        found.login, credentials.login
+    )
 
 
 def add(cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
@@ -80,7 +82,7 @@ def add(cipher: TokenCipher, name: str, credentials: Credentials, now: int, acto
             return _added(tx, cipher, name, credentials, now, actor)
         if found.origin != FOLLOWED:
             stored_credentials.put(tx, cipher, found.id, credentials, now)
-            store.events.add(tx, now, "account_replaced", actor, found.id, name=found.name)
+            store.audit_log.add(tx, now, "account_replaced", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
             return Saved(found.name, False, given_name=_other_name(name, found))
         held = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
@@ -147,7 +149,7 @@ def _added(
 ) -> Saved:
     account_id = store.accounts.add(tx, name, MANAGED, now)
     stored_credentials.put(tx, cipher, account_id, credentials, now)
-    store.events.add(tx, now, "account_added", actor, account_id, name=name)
+    store.audit_log.add(tx, now, "account_added", actor, account_id, name=name)
     store.site_state.bump_version(tx, now)
     return Saved(name, True)
 
@@ -184,7 +186,7 @@ def edit(
     Raises AccountNotFound, Outdated, BadInput, AccountExists.
     """
     name = names.validate(name)
-    with pending_files.transaction() as (tx, files_after):
+    with file_outbox.transaction() as (tx, files_after):
         found = store.accounts.as_shown(tx, original_name, shown)
         if found.origin == DEMO and credentials is not None:
             raise BadInput(
@@ -214,7 +216,7 @@ def edit(
                 {"source_hash": None, "source_gone_at": None} if credentials is not None else {}
             )
             store.accounts.update_account(tx, account_id, source_path=str(new), **written)
-        store.events.add(
+        store.audit_log.add(
             tx,
             now,
             "account_edited",
@@ -300,7 +302,7 @@ def pause(
         found = store.accounts.as_shown(tx, name, shown, scope)
         if found.paused_at is None:
             store.accounts.update_account(tx, found.id, paused_at=now)
-            store.events.add(tx, now, "account_paused", actor, found.id, name=found.name)
+            store.audit_log.add(tx, now, "account_paused", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
     return found.name
 
@@ -318,7 +320,7 @@ def resume(
                 paused_at=None,
                 next_due_at=None if found.last_status is Status.INVALID_CREDENTIALS else now,
             )
-            store.events.add(tx, now, "account_resumed", actor, found.id, name=found.name)
+            store.audit_log.add(tx, now, "account_resumed", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
     return found.name
 
@@ -329,10 +331,10 @@ def remove(
     """Remove an account, its credentials and, in the background, its history; a followed account's
     file goes too. Returns its name.
     """
-    with pending_files.transaction() as (tx, files_after):
+    with file_outbox.transaction() as (tx, files_after):
         found = store.accounts.as_shown(tx, name, shown, scope)
         store.accounts.mark_deleted(tx, found.id, now)
-        store.events.add(tx, now, "account_deleted", actor, found.id, name=found.name)
+        store.audit_log.add(tx, now, "account_deleted", actor, found.id, name=found.name)
         store.site_state.bump_version(tx, now)
         if found.origin == FOLLOWED and found.source_path:
             files_after.remove(Path(found.source_path))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quota_web import store
-from quota_web.accounts import pending_files, stored_credentials
+from quota_web.accounts import file_outbox, stored_credentials
 from quota_web.codex import auth_edit, auth_file
 from quota_web.core import names
 from quota_web.core.errors import BadInput, CredentialsRefused
@@ -38,7 +38,7 @@ def export(
         sealed = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
         if sealed is None:
             raise BadInput("name", f"{found.name}: has no stored credentials")
-        store.events.add(tx, now, "account_exported", actor, found.id, name=found.name)
+        store.audit_log.add(tx, now, "account_exported", actor, found.id, name=found.name)
     raw = _followed_file(found)
     with _writable(file.parent):
         content = (
@@ -55,7 +55,7 @@ def _followed_file(found: Account) -> bytes | None:
     token.
     """
     path = Path(found.source_path or "")
-    if found.origin != FOLLOWED or not pending_files.is_auth_file(path):
+    if found.origin != FOLLOWED or not file_outbox.is_auth_file(path):
         return None
     try:
         return auth_file.read_file(path)

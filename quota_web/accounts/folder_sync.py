@@ -17,12 +17,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.accounts import (
-    account_service,
-    folder_files,
-    pending_files,
-    stored_credentials,
-)
+from quota_web.accounts import account_service, file_outbox, folder_files, stored_credentials
 from quota_web.accounts.folder_files import AuthFile, SkippedFile
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import names
@@ -74,7 +69,7 @@ def sync(cipher: TokenCipher, folder: Path, now: int) -> SyncResult:
     A folder that cannot be read changes nothing.
     """
     with suppress(OSError):
-        pending_files.resume(folder, now)
+        file_outbox.resume(folder, now)
     found = _look(folder, cipher)
     if isinstance(found, SyncResult):
         return found
@@ -134,7 +129,7 @@ def _look(
             is_missing=isinstance(error, FileNotFoundError),
         )
     with store.database.reading() as conn:
-        held = pending_files.held(conn)
+        held = file_outbox.held(conn)
         known = _followed(conn, folder, held)
         sealed_with = (
             store.credentials.key_ids(conn, [a.id for a in known.values()]) if cipher else {}
@@ -177,7 +172,7 @@ def _apply(cipher: TokenCipher, files: list[AuthFile], now: int) -> list[Skipped
     """Bring the accounts of these files in step; returns those that no account could be made of."""
     problems, has_changed = [], False
     with store.database.transaction() as tx:
-        held = pending_files.held(tx)
+        held = file_outbox.held(tx)
         known = store.accounts.by_paths(tx, [str(file.path) for file in files])
         for file in (f for f in files if str(f.path) not in held):
             found = known.get(str(file.path))
@@ -197,7 +192,7 @@ def _apply(cipher: TokenCipher, files: list[AuthFile], now: int) -> list[Skipped
 
 def _mark_gone(paths: list[str], now: int) -> None:
     with store.database.transaction() as tx:
-        held = pending_files.held(tx)
+        held = file_outbox.held(tx)
         every = store.accounts.by_paths(tx, paths)
         gone = [a for path, a in every.items() if path not in held and not os.path.lexists(path)]
         for found in gone:
@@ -236,7 +231,7 @@ def _has_moved(holder: Account, file: AuthFile) -> bool:
 
 def _add(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> None:
     account_id = store.accounts.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
-    store.events.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
+    store.audit_log.add(tx, now, "account_added", ACTOR, account_id, name=file.name)
     if file.credentials is None:
         _refuse(tx, account_id, file.fault or GONE)
         return
@@ -265,7 +260,7 @@ def _update(tx: Connection, cipher: TokenCipher, file: AuthFile, found: Account,
     if not account_service.same_login(found, file.credentials):
         archived_as = account_service.archive(tx, found, now)
         account_id = store.accounts.add(tx, file.name, FOLLOWED, now, source_path=str(file.path))
-        store.events.add(
+        store.audit_log.add(
             tx, now, "account_archived", ACTOR, found.id, name=file.name, archived_as=archived_as
         )
     _put(tx, cipher, account_id, file, file.credentials, now)

@@ -15,7 +15,7 @@ from quota_web.accounts import account_service
 from quota_web.accounts.account_service import Saved
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials, Entry
-from quota_web.core import labels, logins, names
+from quota_web.core import account_identity, labels, names
 from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.limits import MAX_CREDENTIALS
@@ -141,7 +141,7 @@ def _told_apart(every: Sequence[Account], planned: Sequence[Planned]) -> list[Pl
     owners = [(a.id, a.email, a.chatgpt_account_id) for a in every]
     new = [(-n, p.entry.credentials) for n, p in enumerate(planned, 1) if p.left_out is None]
     owners += [(n, found.email, found.account_id) for n, found in new if found is not None]
-    short = logins.short_ids(owners)
+    short = account_identity.short_ids(owners)
     return [replace(p, apart=_apart(p, short.get(-n))) for n, p in enumerate(planned, 1)]
 
 

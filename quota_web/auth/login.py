@@ -67,7 +67,7 @@ def sign_in(
     """Compare a guess and return the epoch for the session, or None if it is wrong. Raises
     TooManyTries.
 
-    *own* names the pot of whom we know otherwise than by the address (see guesses.py); here and
+    *own* names the pot of whom we know otherwise than by the address (see throttle.py); here and
     below.
     """
     stored = _stored_hash()
@@ -81,13 +81,13 @@ def sign_in(
             gate.fixed_password is None
             and store.auth.setting_of(conn, store.auth.PASSWORD) != stored
         ):
-            store.events.add(
+            store.audit_log.add(
                 conn, now, "sign_in_failed", "stranger", address=throttle.address_key(address)
             )
             return None
         store.auth.forgive_failure(conn, ticket)
         throttle.remember(conn, address, now)
-        store.events.add(
+        store.audit_log.add(
             conn, now, "signed_in", SESSION_ACTOR, address=throttle.address_key(address)
         )
         return store.site_state.read(conn).session_epoch
@@ -97,7 +97,7 @@ def sign_out(now: int, actor: str) -> None:
     """End all sessions: a cookie that somebody copied must not outlive the sign-out."""
     with store.database.transaction() as conn:
         store.site_state.end_sessions(conn)
-        store.events.add(conn, now, "signed_out", actor)
+        store.audit_log.add(conn, now, "signed_out", actor)
 
 
 def remember_local_proxy(now: int) -> None:
@@ -228,7 +228,7 @@ def setup_link(gate: LoginContext, base: str, now: int) -> str | None:
         if code is None or _hash(code) != store.auth.setting_of(conn, store.auth.SETUP_CODE):
             code = secrets.token_urlsafe(32)
             store.auth.set_setting(conn, store.auth.SETUP_CODE, _hash(code))
-            store.events.add(conn, now, "setup_link_made", "service")
+            store.audit_log.add(conn, now, "setup_link_made", "service")
         _write_link(gate.link_file, f"{start}{code}\n")
     return f"{start}{code}"
 
@@ -269,7 +269,7 @@ def _require_changeable(gate: LoginContext) -> None:
 
 def _note_failure(now: int, kind: str, address: str | None, actor: str = "stranger") -> None:
     with store.database.transaction() as conn:
-        store.events.add(conn, now, kind, actor, address=throttle.address_key(address))
+        store.audit_log.add(conn, now, kind, actor, address=throttle.address_key(address))
 
 
 def _store_password(conn: Connection, password_hash: str, kind: str, actor: str, now: int) -> int:
@@ -279,7 +279,7 @@ def _store_password(conn: Connection, password_hash: str, kind: str, actor: str,
     store.auth.set_setting(conn, store.auth.PASSWORD, password_hash)
     store.auth.drop_setting(conn, store.auth.SETUP_CODE)
     store.site_state.end_sessions(conn)
-    store.events.add(conn, now, kind, actor)
+    store.audit_log.add(conn, now, kind, actor)
     return store.site_state.read(conn).session_epoch
 
 

@@ -46,7 +46,7 @@ def create(
             NewShareLink(kind, account_id, with_names, expires_at),
             now,
         )
-        store.events.add(
+        store.audit_log.add(
             conn, now, "share_link_created", actor, account_id, link=link_id, shows=kind
         )
     return secret
@@ -59,7 +59,7 @@ def revoke(link_id: int, now: int, actor: str) -> None:
         if found is None:
             raise Outdated("the share link")
         store.share_links.revoke(conn, link_id, now)
-        store.events.add(conn, now, "share_link_revoked", actor, found.account_id, link=link_id)
+        store.audit_log.add(conn, now, "share_link_revoked", actor, found.account_id, link=link_id)
 
 
 def listed() -> list[ShareLink]:

@@ -31,7 +31,7 @@ def create(name: str, can_write: bool, now: int, actor: str) -> tuple[str, Secre
                 "token_name", f"There is a token {name} already; revoke it or take another name."
             )
         store.auth.add_token(conn, name, _hash(token), can_write, now)
-        store.events.add(conn, now, "token_created", actor, name=name, can_write=can_write)
+        store.audit_log.add(conn, now, "token_created", actor, name=name, can_write=can_write)
     return name, Secret(token)
 
 
@@ -48,7 +48,7 @@ def revoke(name: str, now: int, actor: str, created_at: int | None = None) -> st
         if created_at not in (None, found.created_at):
             raise Outdated(f"token {name}")
         store.auth.remove_token(conn, name)
-        store.events.add(conn, now, "token_revoked", actor, name=name)
+        store.audit_log.add(conn, now, "token_revoked", actor, name=name)
     return name
 
 

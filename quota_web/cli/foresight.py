@@ -6,16 +6,16 @@ from quota_web.cli import output
 from quota_web.core import clock, labels
 from quota_web.core.times import day_and_minute, local
 from quota_web.reports import (
-    guard,
     next_words,
     outlook,
     outlook_json,
     outlook_words,
     overview,
+    quota_gate,
     results_json,
 )
-from quota_web.reports.guard import Advice, Guarded
 from quota_web.reports.overview import AccountView, Overview
+from quota_web.reports.quota_gate import Advice, Guarded
 from quota_web.services import Services
 
 #: No account can be used now: try again later, as `sysexits.h` has it.
@@ -97,9 +97,9 @@ def guard_account(
     if view is None:
         output.print_error(missing)
         return output.UNUSABLE
-    found = guard.judge(view, least)
+    found = quota_gate.judge(view, least)
     if as_json:
-        print(results_json.as_text(guard.document(found, least)))
+        print(results_json.as_text(quota_gate.document(found, least)))
     elif found.advice is Advice.GO_ON:
         print(f"{view.account.name}: go on: {_left(view)}")
     else:

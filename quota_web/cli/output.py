@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from typing import NoReturn
 
 from quota_web.core import labels
+from quota_web.core.display_order import Group
 from quota_web.core.faults import Fault
 from quota_web.core.quota import (
     FIVE_HOUR,
@@ -24,7 +25,6 @@ from quota_web.core.quota import (
     is_own,
     unavailable_models,
 )
-from quota_web.core.ranking import Group
 from quota_web.core.times import local, short
 from quota_web.reports import outlook
 from quota_web.reports.overview import AccountView

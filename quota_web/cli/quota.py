@@ -124,7 +124,7 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 )
 def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     """Show what is known, from the database; nothing is sent."""
-    from quota_web.cli import bars, output
+    from quota_web.cli import output, status_bars
     from quota_web.core import clock
     from quota_web.reports import overview
 
@@ -133,7 +133,7 @@ def status(names: tuple[str, ...], form: str, most: int | None) -> None:
     seen = overview.load_overview(present.scope, clock.now(), present.settings.refresh_interval)
     chosen, missing = overview.pick(seen.accounts, names)
     if form in FORMATS_OF_BARS:
-        print(bars.bar(form, chosen, most, clock.now(), present.settings.timezone))
+        print(status_bars.bar(form, chosen, most, clock.now(), present.settings.timezone))
     else:
         _print_status(seen.only(chosen[:most]), form, present.settings.timezone, bool(missing))
     for error in missing:
@@ -202,7 +202,7 @@ def guard(name: str | None, least: str, as_json: bool) -> None:
     12 unknown or stale, 1 unknown account.
     """
     from quota_web.cli import foresight
-    from quota_web.reports.guard import parse_least
+    from quota_web.reports.quota_gate import parse_least
 
     try:
         wanted = parse_least(least)

@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from quota_web.cli import output
 from quota_web.cli.progress import ProgressBar
-from quota_web.core import clock, faults, names, ranking
+from quota_web.core import clock, display_order, faults, names
 from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import CACHE, NETWORK, Status
 from quota_web.refresh import context, hooks, refresh_service
@@ -122,7 +122,7 @@ def _print(services: Services, wanted: RefreshOptions, found: Sequence[RefreshRe
     seen = _overview(services, wanted.scope)
     shown = [r for r in seen.accounts if r.account.id in by_id]
     if wanted.classic:
-        shown.sort(key=lambda r: ranking.classic_order(r.windows, r.account.name))
+        shown.sort(key=lambda r: display_order.classic_order(r.windows, r.account.name))
     if wanted.as_json:
         print(results_json.text(seen.only(shown)))
     elif shown:

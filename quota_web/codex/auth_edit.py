@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from quota_web.codex import auth_file, auth_formats, auth_text
-from quota_web.codex.auth_formats import Found, JsonObject
+from quota_web.codex import account_discovery, auth_file, auth_text
+from quota_web.codex.account_discovery import Found, JsonObject
 from quota_web.codex.credentials import (
     Credentials,
     foreign,
@@ -15,9 +15,9 @@ from quota_web.codex.credentials import (
     split,
 )
 from quota_web.codex.json_guard import JsonRefused
+from quota_web.core.account_identity import may_be_same
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
-from quota_web.core.logins import may_be_same
 from quota_web.core.secret import Secret
 
 
@@ -97,15 +97,15 @@ def _write(item: Found, credentials: Credentials, same_login: bool) -> None:
         among = item.among or []
         among[among.index(item.bare)] = json.loads(to_document(credentials))
         return
-    if auth_formats.holds_agent_identity(where) or (
-        item.access is None and auth_formats.holds_api_key(where)
+    if account_discovery.holds_agent_identity(where) or (
+        item.access is None and account_discovery.holds_api_key(where)
     ):
         where[-1].update({"auth_mode": "chatgpt", "tokens": {}})
         where = [where[-1]["tokens"], where[-1]]  # type: ignore[list-item]
     home = where[0]
     for names, value in (
-        (auth_formats.REFRESH, credentials.refresh_token),
-        (auth_formats.ID, credentials.id_token),
+        (account_discovery.REFRESH, credentials.refresh_token),
+        (account_discovery.ID, credentials.id_token),
     ):
         holder = _holder(where, names)
         if value is not None or (holder is not None and not same_login):
@@ -113,11 +113,11 @@ def _write(item: Found, credentials: Credentials, same_login: bool) -> None:
     _put_access(home, item.access, credentials.access_token.reveal())
     if (
         named_account_id(item) is not None
-        or auth_formats.web_account_id(where) != credentials.account_id
+        or account_discovery.web_account_id(where) != credentials.account_id
     ):
         _put(
-            _holder([home, *item.beside, *where[1:]], auth_formats.ACCOUNT_ID) or home,
-            auth_formats.ACCOUNT_ID,
+            _holder([home, *item.beside, *where[1:]], account_discovery.ACCOUNT_ID) or home,
+            account_discovery.ACCOUNT_ID,
             credentials.account_id,
         )
     if credentials.expires_at is not None:
@@ -125,7 +125,7 @@ def _write(item: Found, credentials: Credentials, same_login: bool) -> None:
             part.update(
                 {
                     name: _moment_like(part[name], credentials.expires_at)
-                    for name in auth_formats.EXPIRY
+                    for name in account_discovery.EXPIRY
                     if _is_moment(part.get(name))
                 }
             )
@@ -136,12 +136,12 @@ def _put_access(home: JsonObject, access: str | None, token: str) -> None:
     found there again.
     """
     name = access or next(
-        (name for name in auth_formats.ACCESS[:2] if name in home), auth_formats.ACCESS[0]
+        (name for name in account_discovery.ACCESS[:2] if name in home), account_discovery.ACCESS[0]
     )
     home[name] = token
-    if auth_formats.access_field(home) != name:
+    if account_discovery.access_field(home) != name:
         del home[name]
-        home[auth_formats.ACCESS[0]] = token
+        home[account_discovery.ACCESS[0]] = token
 
 
 def _holder(where: list[JsonObject], names: tuple[str, ...]) -> JsonObject | None:

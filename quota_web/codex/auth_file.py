@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quota_web.codex import auth_formats, auth_services, auth_text, credentials
-from quota_web.codex.auth_formats import Found, first_text
+from quota_web.codex import account_discovery, auth_services, auth_text, credentials
+from quota_web.codex.account_discovery import Found, first_text
 from quota_web.codex.auth_text import MAX_ENTRIES
 from quota_web.codex.credentials import MAX_TOKEN, Credentials, refused
 from quota_web.codex.json_guard import JsonRefused, size_in_words
@@ -76,7 +76,9 @@ def entries(raw: bytes, file_name: str) -> list[Entry]:
     stem = _file_stem(file_name)
     try:
         found = [
-            item for document in auth_text.documents(raw) for item in auth_formats.split(document)
+            item
+            for document in auth_text.documents(raw)
+            for item in account_discovery.split(document)
         ]
     except JsonRefused as error:
         return [Entry(stem, None, Fault("file_unreadable", {"reason": str(error)}))]
@@ -153,7 +155,7 @@ def read_whole(
 def _entry(item: Found, file_stem: str) -> Entry:
     name = _usable_name(item.name)
     if fault := credentials.foreign(item):
-        email = clean(first_text(item.where, auth_formats.EMAIL))
+        email = clean(first_text(item.where, account_discovery.EMAIL))
         return Entry(
             name or _usable_name(email or item.key) or file_stem, None, fault, item.is_sign
         )

@@ -7,13 +7,13 @@ the text. An expired token is not refused here: that is judged later, where the 
 import re
 from dataclasses import dataclass, replace
 
-from quota_web.codex import auth_formats, auth_text, jwt
-from quota_web.codex.auth_formats import Found, first_text
+from quota_web.codex import account_discovery, auth_text, jwt
+from quota_web.codex.account_discovery import Found, first_text
 from quota_web.codex.json_guard import JsonRefused
 from quota_web.codex.sanitize import clean
+from quota_web.core.account_identity import Login
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
-from quota_web.core.logins import Login
 from quota_web.core.secret import Secret
 
 MAX_TOKEN = 16_384
@@ -56,10 +56,10 @@ def read(item: Found) -> Credentials:
         raise refused("file_unreadable", "not a JSON object")
     where = item.where
     access = _access_token(item)
-    id_value = first_text(where, auth_formats.ID)
+    id_value = first_text(where, account_discovery.ID)
     id_token, refresh_token = (
         _optional_token(id_value),
-        _optional_token(first_text(where, auth_formats.REFRESH)),
+        _optional_token(first_text(where, account_discovery.REFRESH)),
     )
     id_claims = jwt.of(id_value) if isinstance(id_value, dict) else jwt.read(id_token)
     access_claims = jwt.read(access)
@@ -85,7 +85,7 @@ def outcome(item: Found) -> Credentials | Fault:
 def split(document: object) -> list[Found]:
     """Every account in a document. Raises CredentialsRefused where it has too many objects."""
     try:
-        return auth_formats.split(document)
+        return account_discovery.split(document)
     except JsonRefused as error:
         raise refused("file_unreadable", str(error)) from None
 
@@ -124,7 +124,7 @@ def foreign(item: Found) -> Fault | None:
     if service is None or service.kind == "own":
         return None
     if service.kind == "unknown":
-        tokens = [first_text(item.where[:1], (item.access or "", *auth_formats.ID)), item.bare]
+        tokens = [first_text(item.where[:1], (item.access or "", *account_discovery.ID)), item.bare]
         if any(isinstance(token, str) and jwt.read(token).account_id for token in tokens):
             return None
     return Fault("other_platform", {"platform": service.word})
@@ -137,13 +137,13 @@ def _with_owner(
     edited.
     """
     said = [*item.where, *item.beside]
-    user = first_text(said, auth_formats.USER_ID) or auth_formats.web_user_id(item.where)
+    user = first_text(said, account_discovery.USER_ID) or account_discovery.web_user_id(item.where)
     return replace(
         found,
         user_id=of_id.user_id or of_access.user_id or clean(user),
-        email=of_id.email or of_access.email or clean(first_text(said, auth_formats.EMAIL)),
-        plan=of_id.plan or of_access.plan or clean(first_text(said, auth_formats.PLAN)),
-        client_id=clean(first_text(item.where, auth_formats.CLIENT_ID))
+        email=of_id.email or of_access.email or clean(first_text(said, account_discovery.EMAIL)),
+        plan=of_id.plan or of_access.plan or clean(first_text(said, account_discovery.PLAN)),
+        client_id=clean(first_text(item.where, account_discovery.CLIENT_ID))
         or of_access.client_id
         or of_id.client_id,
     )
@@ -151,13 +151,13 @@ def _with_owner(
 
 def _access_token(item: Found) -> str:
     where = item.where
-    if auth_formats.holds_agent_identity(where):
+    if account_discovery.holds_agent_identity(where):
         raise CredentialsRefused(Fault("agent_identity"))
     value = where[0].get(item.access) if item.access else None
     if value is None:
-        if auth_formats.holds_api_key(where):
+        if account_discovery.holds_api_key(where):
             raise CredentialsRefused(Fault("api_key"))
-        if first_text(where, auth_formats.REFRESH) is not None:
+        if first_text(where, account_discovery.REFRESH) is not None:
             raise CredentialsRefused(Fault("refresh_token_only"))
         raise CredentialsRefused(Fault("missing_access_token"))
     if not isinstance(value, str):
@@ -198,7 +198,7 @@ def _account_id(item: Found, of_id: jwt.Claims, of_access: jwt.Claims) -> str:
     """The account id that the file names, else the id token's, else the access token's, else one
     for all of a file.
     """
-    value = named_account_id(item) or auth_formats.web_account_id(item.where)
+    value = named_account_id(item) or account_discovery.web_account_id(item.where)
     if value is None:
         for claim in (of_id.account_id, of_access.account_id):
             if claim and _ACCOUNT_ID.fullmatch(claim):
@@ -214,7 +214,9 @@ def _account_id(item: Found, of_id: jwt.Claims, of_access: jwt.Claims) -> str:
 
 
 def named_account_id(item: Found) -> object:
-    return first_text([*item.where[:1], *item.beside, *item.where[1:]], auth_formats.ACCOUNT_ID)
+    return first_text(
+        [*item.where[:1], *item.beside, *item.where[1:]], account_discovery.ACCOUNT_ID
+    )
 
 
 def refused(code: str, reason: str) -> CredentialsRefused:

@@ -16,9 +16,9 @@ from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
 from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Track, invent
 from quota_web.demo.personas import Persona
-from quota_web.foresight import rejudging
+from quota_web.foresight import detection_backfill
 from quota_web.store.accounts import DEMO
-from quota_web.store.judged import ACTOR
+from quota_web.store.detected_events import ACTOR
 from quota_web.store.models import (
     account,
     account_fact,
@@ -84,7 +84,7 @@ def fill(
             store.site_state.bump_version(tx, now)
         readings += invented.readings
         told()
-    rejudging.rebuild(now)
+    detection_backfill.rebuild(now)
     return readings
 
 
@@ -136,7 +136,7 @@ def unmark(conn: Connection) -> None:
     """Take the mark away, and what was judged of all demo accounts together; what else there is
     is judged again by the next housekeeping.
     """
-    conn.execute(delete(setting).where(setting.c.key.in_((MARK, rejudging.MARK))))
+    conn.execute(delete(setting).where(setting.c.key.in_((MARK, detection_backfill.MARK))))
     conn.execute(delete(event).where(event.c.account_id.is_(None), event.c.actor == ACTOR))
 
 

@@ -4,7 +4,8 @@ No database, no Flask, no clock and no pages belong here: callers pass readings 
 """
 
 from quota_web.foresight.choose import Candidate, Choice, Reason, choose
-from quota_web.foresight.events import (
+from quota_web.foresight.event_detection import Judge, judge
+from quota_web.foresight.event_types import (
     AccountHistory,
     Cycle,
     Event,
@@ -15,7 +16,6 @@ from quota_web.foresight.events import (
 )
 from quota_web.foresight.forecast import Forecast, ForecastState, Pace, forecast, settled
 from quota_web.foresight.history import WindowHistory
-from quota_web.foresight.judging import Judge, judge
 from quota_web.foresight.words import chance_in_words
 
 __all__ = [

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-from quota_web.foresight.cycles import WindowJudge
-from quota_web.foresight.events import Event, How, Kind
-from quota_web.foresight.memory import HOUR
+from quota_web.foresight.detector_state import HOUR
+from quota_web.foresight.event_types import Event, How, Kind
+from quota_web.foresight.reset_detection import WindowJudge
 from quota_web.foresight.segments import Break, Turn, joined
 
 #: A fact that is seen so long after a break still explains it.

@@ -2,7 +2,7 @@
 
 from math import exp, log
 
-from quota_web.foresight.tuning import Tuning
+from quota_web.foresight.model_parameters import Tuning
 
 #: Nothing is said to be surer than this.
 LEAST, MOST = 0.005, 0.995

@@ -18,10 +18,10 @@ from quota_web.foresight.history import (
     settle,
     was_exhausted,
 )
+from quota_web.foresight.model_parameters import tuning_for
 from quota_web.foresight.paths import Ahead, Path, past_paths
 from quota_web.foresight.slots import make_demand, make_grid
 from quota_web.foresight.straight import straight_paths
-from quota_web.foresight.tuning import tuning_for
 
 #: Older readings say nothing of now, unless the caller has another limit.
 STALE_AFTER_S = 12 * HOUR

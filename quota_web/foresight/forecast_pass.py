@@ -14,7 +14,7 @@ from quota_web.core import clock
 from quota_web.foresight.due import is_due
 from quota_web.foresight.making import Due, make
 from quota_web.foresight.ordering import Terms, in_order
-from quota_web.foresight.work import DEFAULT_EXCHANGE, capacity, exchange, need
+from quota_web.foresight.workload import DEFAULT_EXCHANGE, capacity, exchange, need
 from quota_web.reports import overview
 from quota_web.reports.overview import AccountView
 from quota_web.services import services

@@ -10,8 +10,8 @@ from quota_web import store
 from quota_web.core.quota import FIVE_HOUR, SPEND, WEEKLY, is_own
 from quota_web.foresight.forecast import Forecast, forecast
 from quota_web.foresight.history import DAY, WindowHistory
-from quota_web.foresight.tuning import LONG, SHORT
-from quota_web.foresight.work import EXCHANGE_S, exchange_points, work_of
+from quota_web.foresight.model_parameters import LONG, SHORT
+from quota_web.foresight.workload import EXCHANGE_S, exchange_points, work_of
 from quota_web.store.forecasts import Quantiles, StoredForecast
 from quota_web.store.window_readings import Row
 from quota_web.store.windows import KnownWindow

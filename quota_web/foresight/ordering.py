@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from quota_web.core.display_order import Group
 from quota_web.core.quota import FIVE_HOUR, MONTHLY, WEEKLY, Reading, is_own
-from quota_web.core.ranking import Group
 from quota_web.foresight.choose import Candidate, choose
 from quota_web.foresight.history import DAY, UNTOUCHED_S
-from quota_web.foresight.work import DEFAULT_EXCHANGE, DEFAULT_NEED, capacity
+from quota_web.foresight.workload import DEFAULT_EXCHANGE, DEFAULT_NEED, capacity
 from quota_web.reports.overview import AccountView
 from quota_web.store.forecasts import Ranked
 

@@ -9,8 +9,8 @@ from math import exp, sqrt
 from typing import NamedTuple
 
 from quota_web.foresight.history import DAY, HOUR
+from quota_web.foresight.model_parameters import Tuning
 from quota_web.foresight.slots import Demand
-from quota_web.foresight.tuning import Tuning
 
 KEPT_MOMENTS = 100
 #: Past moments count up to so many standard deviations off this time of day.

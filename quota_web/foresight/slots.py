@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from itertools import accumulate
 
 from quota_web.foresight.history import DAY, HOUR, Past
-from quota_web.foresight.tuning import PRIOR_WINDOWS, Tuning
+from quota_web.foresight.model_parameters import PRIOR_WINDOWS, Tuning
 
 #: A day's weight in the profile halves in so many days.
 PROFILE_HALF_LIFE_DAYS = 28

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from math import exp
 
+from quota_web.foresight.model_parameters import PRIOR_WINDOWS, Tuning
 from quota_web.foresight.paths import Ahead, Path
-from quota_web.foresight.tuning import PRIOR_WINDOWS, Tuning
 
 #: The middles of the ten tenths of a standard normal distribution.
 TENTHS = (-1.64, -1.04, -0.67, -0.39, -0.13, 0.13, 0.39, 0.67, 1.04, 1.64)

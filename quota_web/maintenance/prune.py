@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, func, select, true
 
 from quota_web import store
-from quota_web.store.judged import ACTOR
+from quota_web.store.detected_events import ACTOR
 from quota_web.store.models import (
     account,
     account_fact,
@@ -64,7 +64,7 @@ def prune(
     attempts = _in_chunks(_drop_attempts, accounts, start, is_stopped)
     if readings or attempts:
         with store.database.transaction() as tx:
-            store.events.add(
+            store.audit_log.add(
                 tx, now, "history_pruned", actor, before=start, readings=readings, attempts=attempts
             )
             store.site_state.bump_version(tx, now)

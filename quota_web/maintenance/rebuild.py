@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from quota_web import store
-from quota_web.foresight import rejudging
+from quota_web.foresight import detection_backfill
 from quota_web.store.models import limit_window, reading
 from quota_web.store.rollups import SPANS
 
@@ -42,9 +42,9 @@ def rebuild(now: int, actor: str, progress: Callable[[int, int], None]) -> Rebui
         readings += _rebuild_window(window_id)
         with store.database.transaction() as tx:
             corrected += _remake_latest(tx, window_id)
-    rejudging.rebuild(now, progress)
+    detection_backfill.rebuild(now, progress)
     with store.database.transaction() as tx:
-        store.events.add(
+        store.audit_log.add(
             tx,
             now,
             "history_rebuilt",

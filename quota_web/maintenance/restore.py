@@ -213,7 +213,7 @@ def _renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
         epoch = max(store.site_state.read(conn).session_epoch, epoch_before) + 1
         conn.execute(update(site_state).values(session_epoch=epoch))
         store.site_state.new_nonce(conn)
-        store.events.add(conn, now, "database_restored", actor)
+        store.audit_log.add(conn, now, "database_restored", actor)
         store.site_state.bump_version(conn, now)
 
 

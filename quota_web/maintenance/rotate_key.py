@@ -91,7 +91,7 @@ def _finish(
     old_keys = cipher.drop_old_keys(now)
     if not lost:
         store.auth.set_setting(tx, BOUND, "1")
-    store.events.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
+    store.audit_log.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
     return Rotated(is_new, resealed, names, old_keys, cipher.is_from_file)
 
 

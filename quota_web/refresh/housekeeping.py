@@ -86,7 +86,7 @@ class Housekeeping:
         self._chores.forget_failures(now)
         if not stop.is_set():
             self._tidy_up(now)
-            store.database_files.truncate_log()
+            store.wal_checkpoint.truncate_log()
 
     def _tidy_up(self, now: int) -> None:
         """Remove what killed processes left half written."""

@@ -1,7 +1,7 @@
 """Door: what the schedule does in each round: follow the folders, see who is due, ask them, say
 what came of it.
 
-Knows nothing of jobs and threads; jobs.py decides when each part runs.
+Knows nothing of jobs and threads; scheduler.py decides when each part runs.
 """
 
 import logging

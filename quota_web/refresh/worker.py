@@ -1,7 +1,7 @@
 """One run of asking: claims on accounts, the threads that ask, and the one transaction for whatever
 has come back.
 
-What is asked, and of whom, is refresh.py's to say.
+What is asked, and of whom, is refresh_service.py's to say.
 """
 
 import secrets

@@ -11,7 +11,7 @@ from typing import Any
 
 from quota_web import store
 from quota_web.codex import auth_file
-from quota_web.core import faults, logins, lookalikes
+from quota_web.core import account_identity, faults, lookalikes
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import is_own
@@ -120,7 +120,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         said = store.forecasts.with_cycles(conn, list(windows))
         long = [w for w in known.get(found.id, []) if _is_long(w)]
         closed = store.event_log.last_cycles(conn, [w.id for w in long], CYCLES_SHOWN)
-        is_early = store.events.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
+        is_early = store.audit_log.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         everybody = store.accounts.list_all(conn, scope)
@@ -242,7 +242,7 @@ def told_apart(accounts: Iterable[Account]) -> dict[int, str]:
     """The beginning of the account id, by id, of accounts that share an e-mail address with another
     workspace.
     """
-    return logins.short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
+    return account_identity.short_ids((a.id, a.email, a.chatgpt_account_id) for a in accounts)
 
 
 def _twin(account: Account, accounts: Sequence[Account]) -> str | None:
@@ -251,7 +251,7 @@ def _twin(account: Account, accounts: Sequence[Account]) -> str | None:
 
 def _is_twin(other: Account, account: Account) -> bool:
     """Whether the login of one account stands under the name of another as well."""
-    return other.id != account.id and logins.is_same(other.login, account.login)
+    return other.id != account.id and account_identity.is_same(other.login, account.login)
 
 
 def credential_state(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quota_web import store
-from quota_web.core import event_kinds
+from quota_web.core import event_visibility
 from quota_web.core.errors import BadQuery
 from quota_web.core.times import iso
 from quota_web.store.accounts import Scope
@@ -48,13 +48,13 @@ def parse_log(
     scope: Scope, args: Mapping[str, str], kinds: Sequence[str], accounts: Sequence[str]
 ) -> Log:
     """The words of an address as a Log; raises BadQuery and AccountNotFound."""
-    unknown = [kind for kind in kinds if kind not in event_kinds.OPEN]
+    unknown = [kind for kind in kinds if kind not in event_visibility.OPEN]
     if unknown:
-        raise BadQuery("kind", f"kind must be one of {', '.join(sorted(event_kinds.OPEN))}")
+        raise BadQuery("kind", f"kind must be one of {', '.join(sorted(event_visibility.OPEN))}")
     names, ids = _accounts(scope, accounts)
     everything = not accounts and scope == Scope()
     query = EventQuery(
-        sorted(kinds or event_kinds.OPEN), None if everything else ids, with_all=not accounts
+        sorted(kinds or event_visibility.OPEN), None if everything else ids, with_all=not accounts
     )
     after = _number(args, "after", 0, _LAST_ID)
     limit = _number(args, "limit", DEFAULT_LIMIT, MOST)

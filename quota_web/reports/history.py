@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.core import series
+from quota_web.core.display_order import window_order
 from quota_web.core.errors import BadQuery
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, is_own
-from quota_web.core.ranking import window_order
 from quota_web.core.series import Axis, Columns
 from quota_web.core.times import parse
 from quota_web.store.accounts import Account, Scope

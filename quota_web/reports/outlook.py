@@ -7,8 +7,8 @@ Page, API and commands take both from here, so all of them say the same at one m
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from quota_web.core.display_order import Group
 from quota_web.core.quota import DAILY, FIVE_HOUR, MONTHLY, WEEKLY, Reading, is_own
-from quota_web.core.ranking import Group
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.store.forecasts import StoredForecast
 

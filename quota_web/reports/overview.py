@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.core import names, quota, ranking
+from quota_web.core import display_order, names, quota
+from quota_web.core.display_order import Group, Order
 from quota_web.core.errors import AccountNotFound, BadDatabase
 from quota_web.core.faults import Fault
 from quota_web.core.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
-from quota_web.core.ranking import Group, Order
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.forecasts import StoredChoice, StoredForecast
 from quota_web.store.site_state import SiteState
@@ -53,7 +53,7 @@ class AccountView:
     @property
     def is_failing(self) -> bool:
         """Whether the last attempt failed for a reason that may pass by itself."""
-        return self.group is not Group.ATTENTION and ranking.is_failing(self.status)
+        return self.group is not Group.ATTENTION and display_order.is_failing(self.status)
 
     def window(self, key: str) -> Reading | None:
         for window in self.windows:
@@ -155,7 +155,9 @@ def _load(
     places = {r.account_id: place for place, r in enumerate(choice.ranked)} if choice else {}
     views = sorted(
         (_marked(view, repeated) for view, _ in made),
-        key=lambda view: ranking.placed(_order(view), places.get(view.account.id), view.stale),
+        key=lambda view: display_order.placed(
+            _order(view), places.get(view.account.id), view.stale
+        ),
     )
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     return Overview(
@@ -169,7 +171,7 @@ def _load(
 
 
 def _order(view: AccountView) -> Order:
-    return ranking.order(view.group, view.status, view.block, view.windows, view.account.name)
+    return display_order.order(view.group, view.status, view.block, view.windows, view.account.name)
 
 
 def _marked(report: AccountView, repeated: Mapping[int, Account]) -> AccountView:
@@ -215,7 +217,7 @@ def _report(
 ) -> tuple[AccountView, int | None]:
     """The report at *now*, and the moment at which it is another one by itself."""
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
-    windows = tuple(sorted(readings, key=lambda w: ranking.window_order(w.key)))
+    windows = tuple(sorted(readings, key=lambda w: display_order.window_order(w.key)))
     block = _block(account, facts, windows, now)
     validity = _validity(account, facts, windows, interval_s)
     found = AccountView(
@@ -227,10 +229,10 @@ def _report(
         windows,
         block,
         validity is not None and now >= validity.stale_from,
-        group=ranking.group(
+        group=display_order.group(
             account.status, block, validity is not None and now < validity.known_until
         ),
-        failing_since=failing_since if ranking.is_failing(account.status) else None,
+        failing_since=failing_since if display_order.is_failing(account.status) else None,
         forecasts={w.reading.key: forecasts[w.id] for w in known if w.id in forecasts},
     )
     moments = [w.resets_at for w in windows if w.resets_at is not None]

@@ -35,7 +35,7 @@ def _rows(
         after = asked.start - 1
         while True:
             with store.database.reading() as conn:
-                rows = store.judges.readings(conn, [window_id], after, asked.end - 1, PAGE)
+                rows = store.detector_states.readings(conn, [window_id], after, asked.end - 1, PAGE)
             for _, at, used, resets_at in rows:
                 left = None if used is None else min(100.0, max(0.0, 100 - used))
                 yield account, key, iso_text(at), used, left, iso(resets_at)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from quota_web.core import ranking
+from quota_web.core import display_order
 from quota_web.core.quota import Status
 from quota_web.store.accounts import DEMO, Account
 
@@ -56,7 +56,7 @@ def count(attempted_before: Mapping[int, int | None], after: Iterable[Account]) 
 
 def _became(account: Account, was_asked: bool) -> str:
     status = account.status
-    if status in ranking.NEEDS_A_PERSON and account.origin != DEMO:
+    if status in display_order.NEEDS_A_PERSON and account.origin != DEMO:
         return "need_sign_in"
     if not was_asked:
         return "skipped"

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from quota_web.core import faults, logins, names
+from quota_web.core import account_identity, faults, names
+from quota_web.core.account_identity import Login
 from quota_web.core.errors import AccountExists, AccountNotFound, Outdated
 from quota_web.core.faults import Fault
 from quota_web.core.limits import CLOCK_SKEW_S
-from quota_web.core.logins import Login
 from quota_web.core.quota import Status
 from quota_web.store import credentials
 from quota_web.store.models import account, credential, event
@@ -193,7 +193,7 @@ def of_login(conn: Connection, login: Login, access_fp: str) -> list[Account]:
     """The accounts that certainly hold this login, or this very token; first those that work."""
     rows = conn.execute(_OF_LOGIN, {"account": login.account_id, "access_fp": access_fp}).all()
     found = [(_account(*row[:-1]), row[-1]) for row in rows]
-    certain = [a for a, fp in found if logins.is_same(a.login, login) or fp == access_fp]
+    certain = [a for a, fp in found if account_identity.is_same(a.login, login) or fp == access_fp]
     return sorted(certain, key=by_use)
 
 
@@ -209,7 +209,7 @@ def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
     one.
     """
     ordered = {a.id: a for a in sorted(accounts, key=by_use)}
-    found = logins.repeated((key, a.login) for key, a in ordered.items())
+    found = account_identity.repeated((key, a.login) for key, a in ordered.items())
     return {key: ordered[holder] for key, holder in found.items()}
 
 

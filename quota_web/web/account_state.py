@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from quota_web.core import labels
+from quota_web.core.display_order import Group
 from quota_web.core.quota import FIVE_HOUR, SPEND, WEEKLY, Status, is_own
-from quota_web.core.ranking import Group
 from quota_web.web.formats import LOW_PERCENT, percent
 
 Row = Mapping[str, Any]

@@ -5,9 +5,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, render_template, request
 
 from quota_web.core import clock, labels
+from quota_web.core.display_order import NEEDS_A_PERSON
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Status, is_own
-from quota_web.core.ranking import NEEDS_A_PERSON
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import account_detail, history, outlook, outlook_words, results_json
 from quota_web.reports.account_detail import Attempt, CredentialState, Details

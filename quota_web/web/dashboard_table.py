@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from quota_web.core import labels
+from quota_web.core.display_order import GROUPS, Group, window_order
 from quota_web.core.quota import SPEND, Status, is_own
-from quota_web.core.ranking import GROUPS, Group, window_order
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.web.account_state import Row, is_failing, other_windows, state
 from quota_web.web.formats import epoch, plan_label

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, render_template, request, stream_with_context
 
-from quota_web.core import clock, csv_text, event_kinds, times
+from quota_web.core import clock, csv_text, event_visibility, times
 from quota_web.core.errors import BadQuery
 from quota_web.reports import event_log, history, raw_history
 from quota_web.reports.event_log import CYCLE_COLUMNS, EVENT_COLUMNS
@@ -121,7 +121,7 @@ def events_page() -> str:
 
 @blueprint.get("/resets")
 def resets_page() -> str:
-    return _page("events/resets.html", event_kinds.RESETS)
+    return _page("events/resets.html", event_visibility.RESETS)
 
 
 def _page(template: str, only: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ def _page(template: str, only: Sequence[str]) -> str:
         template,
         days=[(day, list(group)) for day, group in _by_day(shown, zone)],
         rows=shown,
-        kinds=sorted(only or event_kinds.OPEN),
+        kinds=sorted(only or event_visibility.OPEN),
         kind=args.get("kind", ""),
         accounts=sorted(log.names.values()),
         account=args.get("account", ""),

@@ -25,7 +25,7 @@ from quota_web.core.errors import QuotaError
 from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.web import hosts, known, origins, proxy, scopes, sessions
+from quota_web.web import hosts, known_browsers, origins, proxy, scopes, sessions
 from quota_web.web.errors import Refusal, wants_json
 
 csrf = CSRFProtect()
@@ -121,10 +121,12 @@ def data_version() -> tuple[str, int]:
 
 def start_session(epoch: int) -> None:
     """Begin a session of its own: nothing of what the cookie held before the sign-in stays."""
-    browser = known.browser_name()
+    browser = known_browsers.browser_name()
     session.clear()
     session.permanent = True
-    session.update({_SIGNED_IN: True, _EPOCH: epoch, _SEEN: clock.now(), known.NAME: browser})
+    session.update(
+        {_SIGNED_IN: True, _EPOCH: epoch, _SEEN: clock.now(), known_browsers.NAME: browser}
+    )
     g.pop("csrf_token", None)
 
 
@@ -132,11 +134,11 @@ def own_pot() -> str | None:
     """The pot out of which whoever asks guesses the password, where we know who it is; strangers
     cannot use that one up.
     """
-    return "session" if principal().kind == "session" else known.own_pot()
+    return "session" if principal().kind == "session" else known_browsers.own_pot()
 
 
 def end_session() -> None:
-    known.remember_browser()
+    known_browsers.remember_browser()
     session.clear()
     g.pop("csrf_token", None)
 
@@ -238,7 +240,7 @@ def _session_counts() -> bool:
         return False
     if now - seen >= SEEN_EVERY_S:
         session[_SEEN] = now
-        known.remember_browser()
+        known_browsers.remember_browser()
     return True
 
 

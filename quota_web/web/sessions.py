@@ -12,7 +12,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from quota_web.auth import tokens
 from quota_web.core.errors import QuotaError
 from quota_web.services import services
-from quota_web.web import known
+from quota_web.web import known_browsers
 
 COOKIE = "codex_quota_session"
 LIFETIME_S = 30 * 86_400
@@ -79,7 +79,9 @@ class KeySessions(SecureCookieSessionInterface):
             super().save_session(app, session, response)
             # After the session's own: that is the one which whoever reads a single cookie must
             # find.
-            known.save(app, response, self.get_cookie_path(app), self.get_cookie_secure(app))
+            known_browsers.save(
+                app, response, self.get_cookie_path(app), self.get_cookie_secure(app)
+            )
 
     def get_cookie_path(self, app: Flask) -> str:
         # Another app on the same host must not see the cookie.

@@ -422,7 +422,7 @@ def test_an_account_outside_of_the_scope_is_not_there(alice, save):
 def test_the_audit_knows_who_saved(alice, save):
     save(original_name="alice", name="bob")
     with store.database.reading() as conn:
-        found = [(e.kind, e.actor) for e in reversed(store.events.newest(conn))]
+        found = [(e.kind, e.actor) for e in reversed(store.audit_log.newest(conn))]
 
     assert found == [("account_added", BY), ("account_edited", BY)]
 

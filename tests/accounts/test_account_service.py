@@ -48,7 +48,7 @@ def sealed_of(found):
 
 def kinds():
     with store.database.reading() as conn:
-        return [(e.kind, e.actor) for e in reversed(store.events.newest(conn))]
+        return [(e.kind, e.actor) for e in reversed(store.audit_log.newest(conn))]
 
 
 def readings_of(installation, name):

@@ -43,7 +43,7 @@ def test_a_login_that_is_here_gets_the_new_tokens_under_the_name_it_has(installa
     assert stored(installation, "alice").access_token.reveal() == NEWER
     assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
     with store.database.reading() as conn:
-        assert "account_replaced" in [e.kind for e in store.events.newest(conn)]
+        assert "account_replaced" in [e.kind for e in store.audit_log.newest(conn)]
 
 
 def test_an_import_after_a_rename_updates_the_renamed_account(installation, tmp_path):

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from quota_web.auth import login, throttle
 from quota_web.core import clock
 from quota_web.core.errors import TooManyTries
-from quota_web.web import known, security
+from quota_web.web import known_browsers, security
 from quota_web.web.sessions import COOKIE
 from tests.browser import PASSWORD, Browser, failures, first_start, gate_of, make_app
 from tests.fakes import NOW
@@ -81,7 +81,7 @@ def test_only_so_many_addresses_are_known(app):
 
 def test_a_running_session_changes_its_password(app):
     browser = Browser(app, REMOTE_ADDR=OWNER).signed_in()
-    browser.client.delete_cookie(known.COOKIE)
+    browser.client.delete_cookie(known_browsers.COOKIE)
     all_guess(app)
     browser.environ["REMOTE_ADDR"] = STRANGER
 
@@ -164,13 +164,17 @@ def _may_guess(address: str) -> bool:
 def test_a_made_up_cookie_makes_nobody_known(app, value):
     all_guess(app)
     browser = Browser(app, REMOTE_ADDR=STRANGER)
-    browser.client.set_cookie(known.COOKIE, value, domain="localhost")
+    browser.client.set_cookie(known_browsers.COOKIE, value, domain="localhost")
 
     assert browser.sign_in().status_code == 429
 
 
 def known_cookies(answer: TestResponse) -> list[str]:
-    return [line for line in answer.headers.getlist("Set-Cookie") if line.startswith(known.COOKIE)]
+    return [
+        line
+        for line in answer.headers.getlist("Set-Cookie")
+        if line.startswith(known_browsers.COOKIE)
+    ]
 
 
 def test_the_cookie_opens_nothing_and_is_hidden(app):
@@ -179,7 +183,7 @@ def test_the_cookie_opens_nothing_and_is_hidden(app):
 
     assert all(word in said for word in ("HttpOnly", "SameSite=Lax", "Path=/", "Max-Age="))
     assert not browser.may_look()
-    assert browser.client.get_cookie(known.COOKIE) is not None
+    assert browser.client.get_cookie(known_browsers.COOKIE) is not None
 
 
 def test_it_comes_beside_no_sign_in_but_within_hours(app):

@@ -62,7 +62,7 @@ def test_the_audit_holds_no_password(app):
     login.change_password(gate(), PASSWORD, NewPassword(NEW, NEW), HERE, NOW)
 
     with store.database.reading() as conn:
-        told = repr(store.events.newest(conn))
+        told = repr(store.audit_log.newest(conn))
 
     assert not any(secret in told for secret in ("wrong password", PASSWORD, NEW))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quota_web.foresight import AccountHistory, Judge, Judgement, WindowReadings, judge
 from quota_web.foresight.causes import AccountJudge
-from quota_web.foresight.cycles import WindowJudge
+from quota_web.foresight.reset_detection import WindowJudge
 from tests.foresight.stories import DAY, HOUR, START, Story, account, moment, wild
 
 LIVES = settings(max_examples=60, deadline=None)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from quota_web.core.display_order import Group
 from quota_web.core.quota import NOT_BLOCKED, Facts, Reading, Status
-from quota_web.core.ranking import Group
 from quota_web.foresight.ordering import Terms, in_order, main_windows
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import Account

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from quota_web.foresight.chance import run_out_chance
 from quota_web.foresight.distribution import Distribution
 from quota_web.foresight.history import Past, length_of, settle
+from quota_web.foresight.model_parameters import LONG, SHORT
 from quota_web.foresight.paths import Ahead, alike_moments, past_paths
 from quota_web.foresight.slots import (
     Demand,
@@ -21,7 +22,6 @@ from quota_web.foresight.slots import (
     use_per_slot,
 )
 from quota_web.foresight.straight import straight_paths
-from quota_web.foresight.tuning import LONG, SHORT
 from tests.foresight.histories import DAY, HOUR, MONDAY, WEEK, Recorder, five_hours, office_weeks
 
 RESET = MONDAY + WEEK

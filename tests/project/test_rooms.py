@@ -337,7 +337,7 @@ ONE_PLACE = {
     "unicodedata.normalize": ("core.names", "core.lookalikes", "auth.passwords"),
     "ipaddress.ip_address": ("core.urls", "core.setting_values", "auth.throttle", "web"),
     "os.fchown": ("store.filesystem",),
-    "os.replace": ("store.filesystem", "accounts.pending_files", "maintenance"),
+    "os.replace": ("store.filesystem", "accounts.file_outbox", "maintenance"),
     "tempfile": (),
     "rich.progress": ("cli.output",),
     "argon2": ("auth.passwords",),
@@ -403,9 +403,9 @@ def test_a_window_has_its_words_from_labels_alone():
 #: Functions that answer a question which had several answers: by name, and the one place.
 ONE_FUNCTION = {
     "check_upstream_url": "core.urls",
-    "is_same": "core.logins",
-    "may_be_same": "core.logins",
-    "order": "core.ranking",
+    "is_same": "core.account_identity",
+    "may_be_same": "core.account_identity",
+    "order": "core.display_order",
     "rollup_row": "store.rollups",
     "lock_file": "store.locks",
 }

@@ -40,7 +40,7 @@ def test_a_hook_after_the_commit_may_write(installation, codex):
     def note(recorded):
         with store.database.transaction() as tx:
             for one in recorded:
-                store.events.add(tx, one.outcome.at, "noted", "test", one.outcome.account.id)
+                store.audit_log.add(tx, one.outcome.at, "noted", "test", one.outcome.account.id)
 
     hooks().on_recorded.append(note)
     installation.refresh()
@@ -54,7 +54,7 @@ def test_a_hook_that_fails_costs_no_reading_and_leaves_nothing_half_done(
     installation.file("alice")
 
     def fail(conn, recorded):
-        store.events.add(conn, 1, "half", "test")
+        store.audit_log.add(conn, 1, "half", "test")
         raise ValueError("broken")
 
     def fail_later(recorded):

@@ -115,7 +115,7 @@ def test_the_log_is_moved_into_the_database(installation):
     log = installation.database.with_name("quota.sqlite-wal")
     assert log.stat().st_size > 0
 
-    assert store.database_files.truncate_log()
+    assert store.wal_checkpoint.truncate_log()
     assert log.stat().st_size == 0
 
 
@@ -136,8 +136,8 @@ def test_a_reader_is_not_waited_for(installation):
     installation.file("bob")
     installation.refresh()
 
-    assert not store.database_files.truncate_log()
+    assert not store.wal_checkpoint.truncate_log()
     go_on.set()
     reader.join()
-    assert store.database_files.truncate_log()
+    assert store.wal_checkpoint.truncate_log()
     assert installation.rows("PRAGMA busy_timeout") == [(store.database.BUSY_TIMEOUT_MS,)]

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from quota_web import store
-from quota_web.core.logins import Login
+from quota_web.core.account_identity import Login
 from quota_web.reports import overview
 from tests.fakes import NOW
 

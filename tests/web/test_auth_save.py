@@ -284,7 +284,7 @@ def test_a_token_that_may_write_saves_and_deletes(installation, script, codex):
     with store.database.reading() as conn:
         found = [
             (e.kind, e.actor)
-            for e in reversed(store.events.newest(conn))
+            for e in reversed(store.audit_log.newest(conn))
             if e.kind.startswith("account")
         ]
     assert found == [

@@ -6,7 +6,7 @@ import pytest
 
 from quota_web import store
 from quota_web.core import clock
-from quota_web.store.judged import JudgedCycle
+from quota_web.store.detected_events import JudgedCycle
 from quota_web.web import cycle_bars
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.pages import counted
@@ -90,7 +90,7 @@ def close(installation, key: str, count: int) -> None:
         for i, end in enumerate(ends)
     ]
     with store.database.transaction() as tx:
-        store.judged.put_cycles(tx, cycles, {}, 1)
+        store.detected_events.put_cycles(tx, cycles, {}, 1)
 
 
 def test_the_page_shows_the_last_twelve_cycles_as_bars_and_rows_newest_first(alice, browser):

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from flask import Flask, render_template_string
 
-from quota_web.core import labels, ranking
+from quota_web.core import display_order, labels
+from quota_web.core.display_order import GROUPS
 from quota_web.core.quota import NOT_BLOCKED, Status
-from quota_web.core.ranking import GROUPS
 from quota_web.web import account_state, assets, filters, formats
 
 NOW = 1_795_262_700  # 2026-11-21T12:05:00Z, a Saturday
@@ -214,7 +214,7 @@ def test_a_failed_last_answer_shows_at_once_also_beside_a_fresh_reading(status):
 def test_every_group_has_its_word_and_each_state_that_is_not_ok_says_what_to_do():
     assert set(labels.GROUPS) == set(GROUPS)
     for status in set(Status) - {Status.OK}:
-        group = ranking.group(status, NOT_BLOCKED, False)
+        group = display_order.group(status, NOT_BLOCKED, False)
         assert account_state.state(row(status=status, group=group, taken_at=None)).advice, status
 
 

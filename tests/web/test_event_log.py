@@ -7,7 +7,7 @@ import json
 import pytest
 
 from quota_web import store
-from quota_web.core import csv_text, event_kinds
+from quota_web.core import csv_text, event_visibility
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.pages import Script
 
@@ -71,8 +71,8 @@ def test_of_all_kinds_only_those_of_quota_and_accounts_are_answered_and_no_actor
         "key_rotated",
     )
     with store.database.transaction() as tx:
-        for kind in (*audit, *event_kinds.OPEN):
-            store.events.add(tx, NOW, kind, "an actor", address="192.0.2.77")
+        for kind in (*audit, *event_visibility.OPEN):
+            store.audit_log.add(tx, NOW, kind, "an actor", address="192.0.2.77")
         tx.exec_driver_sql("UPDATE event SET data = '{}' WHERE kind NOT IN ('signed_in')")
 
     for path in ("/api/events?limit=1000", "/api/events.csv", "/events"):
@@ -80,7 +80,7 @@ def test_of_all_kinds_only_those_of_quota_and_accounts_are_answered_and_no_actor
         assert "192.0.2.77" not in text
         assert "an actor" not in text
         assert not [kind for kind in audit if kind in text or kind.replace("_", " ") in text]
-    assert {e["kind"] for e in events(script, "?limit=1000")} == event_kinds.OPEN
+    assert {e["kind"] for e in events(script, "?limit=1000")} == event_visibility.OPEN
 
 
 def test_cycles_and_events_as_csv_say_what_json_says(reset, script):

@@ -16,10 +16,10 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug.serving import make_server
 
-from quota_web.core import event_kinds
+from quota_web.core import event_visibility
+from quota_web.core.display_order import Group
 from quota_web.core.errors import DatabaseBusy, DatabaseDamaged
 from quota_web.core.quota import Status
-from quota_web.core.ranking import Group
 from quota_web.foresight import ForecastState, How, Reason
 from quota_web.reports.history import RANGES
 from quota_web.web.errors import ANSWERS
@@ -106,7 +106,7 @@ def test_its_lists_of_words_are_those_of_the_code(written):
     assert result["status"]["enum"] == [str(status) for status in Status]
     assert result["group"]["enum"] == [str(group) for group in Group]
     assert schemas["Forecast"]["properties"]["state"]["enum"] == [str(s) for s in ForecastState]
-    assert schemas["Event"]["properties"]["kind"]["enum"] == sorted(event_kinds.OPEN)
+    assert schemas["Event"]["properties"]["kind"]["enum"] == sorted(event_visibility.OPEN)
     assert {*schemas["Cycle"]["properties"]["how"]["enum"], "open"} == {str(how) for how in How}
     assert schemas["Reason"]["properties"]["code"]["enum"] == [str(r) for r in Reason]
     assert written["components"]["parameters"]["range"]["schema"]["enum"] == [*RANGES, ""]

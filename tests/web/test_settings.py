@@ -225,7 +225,7 @@ def test_a_proxys_user_manages_tokens_under_his_name(instance_dir):
     create(Browser(app, HTTP_REMOTE_USER="maria"), "prometheus")
 
     with app.app_context(), store.database.reading() as conn:
-        assert (store.events.newest(conn)[0].kind, store.events.newest(conn)[0].actor) == (
+        assert (store.audit_log.newest(conn)[0].kind, store.audit_log.newest(conn)[0].actor) == (
             "token_created",
             "user maria",
         )

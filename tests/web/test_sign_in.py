@@ -278,7 +278,7 @@ def test_the_audit_tells_of_every_try_and_no_secret(instance_dir):
     browser.signed_in().post("/logout")
 
     with app.app_context(), store.database.reading() as conn:
-        told = store.events.newest(conn)
+        told = store.audit_log.newest(conn)
 
     assert [event.kind for event in reversed(told)] == [
         "setup_link_made", "setup_code_refused", "password_set", "sign_in_failed", "signed_in",

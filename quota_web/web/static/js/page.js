@@ -45,7 +45,7 @@
     });
   }
 
-  // Times: written as the server writes them (display.py), in the viewer's zone
+  // Times: written as the server writes them (formats.py), in the viewer's zone
   const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const two = (n) => String(n).padStart(2, "0");

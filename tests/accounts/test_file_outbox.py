@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from quota_web import store
-from quota_web.accounts import account_service, pending_files
+from quota_web.accounts import account_service, file_outbox
 from quota_web.codex import auth_file
 from quota_web.core.errors import AccountNotFound, BadDatabase, BadInput
 from tests.fakes import NOW, auth_document, make_jwt
@@ -78,7 +78,7 @@ def killed(installation, monkeypatch, act, moment="after the commit"):
 
     with monkeypatch.context() as dying:
         target, name = (
-            (pending_files.Plan, "carry_out")
+            (file_outbox.Plan, "carry_out")
             if moment == "after the commit"
             else (store.filesystem, "sync")
         )
@@ -99,7 +99,7 @@ def hidden(installation):
 
 def pending(installation):
     with store.database.reading() as conn:
-        return pending_files.held(conn)
+        return file_outbox.held(conn)
 
 
 @contextmanager

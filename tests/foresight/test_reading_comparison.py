@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quota_web.foresight import Event, Kind
-from quota_web.foresight.evidence import (
+from quota_web.foresight.reading_comparison import (
     Evidence,
     Measured,
     Usual,

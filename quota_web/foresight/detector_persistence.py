@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.foresight.absences import Row, with_absences
+from quota_web.foresight.absence_backfill import Row, with_absences
 from quota_web.foresight.causes import AccountJudge
-from quota_web.foresight.cycles import DUE_EARLY_S, WindowJudge
-from quota_web.foresight.events import Cycle, Event, Judgement, Kind
-from quota_web.foresight.judging import Judge
-from quota_web.foresight.memory import HOUR, VERSION
-from quota_web.store.judged import JudgedCycle, JudgedEvent
+from quota_web.foresight.detector_state import HOUR, VERSION
+from quota_web.foresight.event_detection import Judge
+from quota_web.foresight.event_types import Cycle, Event, Judgement, Kind
+from quota_web.foresight.reset_detection import DUE_EARLY_S, WindowJudge
+from quota_web.store.detected_events import JudgedCycle, JudgedEvent
 
 
 @dataclass(slots=True)
@@ -54,8 +54,8 @@ def load(
 
     *known* are the windows that were read before; None: those that have a reading.
     """
-    rows = store.judges.states(conn, account_ids, lock=lock)
-    facts = store.judges.facts(conn, account_ids)
+    rows = store.detector_states.states(conn, account_ids, lock=lock)
+    facts = store.detector_states.facts(conn, account_ids)
     stored = Stored()
     for row in rows:
         name = str(row.account_id)
@@ -97,8 +97,8 @@ def save(conn: Connection, stored: Stored, names: Iterable[str] | None = None) -
             window_id = stored.window_ids[name, key]
             at = stored.at.get(window_id, window.last_at())
             states.append((window_id, at, VERSION, window.to_json()))
-    store.judges.put_states(conn, states)
-    store.judges.put_facts(conn, facts)
+    store.detector_states.put_states(conn, states)
+    store.detector_states.put_facts(conn, facts)
 
 
 def feed_facts(account: AccountJudge, at: int, plan: str | None, reset_credits: int | None) -> None:
@@ -156,7 +156,7 @@ def tell(conn: Connection, stored: Stored, now: int, *, of_all: bool) -> int:
     events = rows_of(said, stored.window_ids)
     if not of_all:
         events = [e for e in events if e.account_id is not None]
-    changed = store.judged.put_events(conn, events, VERSION)
+    changed = store.detected_events.put_events(conn, events, VERSION)
     changed += _withdraw_missing(conn, stored, {e.key for e in events}, now, of_all=of_all)
     since = {
         window_id: accounts[name].settled_to + DUE_EARLY_S
@@ -164,7 +164,7 @@ def tell(conn: Connection, stored: Stored, now: int, *, of_all: bool) -> int:
         if name in accounts
     }
     cycles = cycles_of(said.cycles, stored.window_ids)
-    return changed + store.judged.put_cycles(conn, cycles, since, VERSION)
+    return changed + store.detected_events.put_cycles(conn, cycles, since, VERSION)
 
 
 def _withdraw_missing(
@@ -175,7 +175,7 @@ def _withdraw_missing(
     settled_to = min((a.settled_to for a in accounts.values()), default=-1)
     ids = None if of_all else [int(name) for name in accounts]
     gone = []
-    for row in store.judged.standing(conn, settled_to, ids):
+    for row in store.detected_events.standing(conn, settled_to, ids):
         if row.key in keys:
             continue
         if row.account_id is None:
@@ -186,7 +186,7 @@ def _withdraw_missing(
             is_ours = one is not None and row.at > one.settled_to + DUE_EARLY_S
         if is_ours:
             gone.append(row)
-    return store.judged.withdraw(conn, gone, now)
+    return store.detected_events.withdraw(conn, gone, now)
 
 
 def rows_of(said: Judgement, window_ids: Mapping[tuple[str, str], int]) -> list[JudgedEvent]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from statistics import median
 
 from quota_web.core import names, times
-from quota_web.foresight.events import Event
+from quota_web.foresight.event_types import Event
 from quota_web.foresight.segments import SAME_RESET_S
 
 HOUR = 3_600

@@ -10,7 +10,7 @@ from sqlalchemy import event as sql_event
 
 from quota_web import store
 from quota_web.core.quota import Facts, Reading, Snapshot
-from quota_web.foresight import AccountHistory, recording, rejudging
+from quota_web.foresight import AccountHistory, detection_backfill, incremental_detection
 from quota_web.maintenance import prune
 from quota_web.store.accounts import MANAGED
 from quota_web.store.recording import Outcome, Recorded
@@ -51,7 +51,7 @@ def take(taken: dict[int, tuple[int, Snapshot]], judged: bool = True) -> None:
                 Recorded(o, windows.get(o.account.id, []), facts.get(o.account.id))
                 for o in outcomes
             ]
-            recording.judge_recorded(tx, recorded)
+            incremental_detection.judge_recorded(tx, recorded)
 
 
 def answers(history: AccountHistory) -> Iterable[tuple[int, Snapshot]]:
@@ -79,7 +79,7 @@ def live(lives: dict[str, AccountHistory], settle_every: int = 0) -> dict[str, i
     settled = START
     for at, name, snapshot in taken:
         if settle_every and at >= settled + settle_every:
-            rejudging.settle(at)
+            detection_backfill.settle(at)
             settled = at
         take({ids[name]: (at, snapshot)})
     return ids
@@ -99,11 +99,11 @@ def test_what_is_judged_reading_by_reading_is_what_a_rebuild_makes(installation,
     lives = wild(random.Random(seed), 4, 3 * 24)
     live({name: one_window(life) for name, life in lives.items()}, settle_every=HOUR)
     end = START + 20 * DAY
-    rejudging.settle(end)
+    detection_backfill.settle(end)
     told = said(installation)
     ids = installation.rows("SELECT id, dedupe FROM event WHERE rule IS NOT NULL ORDER BY id")
 
-    rejudging.rebuild(end)
+    detection_backfill.rebuild(end)
 
     assert said(installation) == told
     kept = installation.rows("SELECT id, dedupe FROM event WHERE rule IS NOT NULL ORDER BY id")
@@ -111,7 +111,7 @@ def test_what_is_judged_reading_by_reading_is_what_a_rebuild_makes(installation,
 
     for table in ("event", "cycle", "window_state", "account_state"):
         installation.execute(f"DELETE FROM {table}")
-    rejudging.rebuild(end)
+    detection_backfill.rebuild(end)
     assert said(installation) == told
     assert told[0]
 
@@ -165,7 +165,7 @@ def test_a_banked_reset_that_goes_unused_has_expired_after_a_while(installation)
     expired = "SELECT at FROM event WHERE kind = 'credit_expired'"
     assert installation.rows(expired) == []
 
-    rejudging.settle(moment(30))
+    detection_backfill.settle(moment(30))
 
     assert installation.rows(expired) == [(moment(2),)]
 
@@ -175,11 +175,11 @@ def test_a_rebuild_leaves_what_is_older_than_the_readings(installation):
     story.use(100, 0, 436, rate=0.3)
     live({"alice": account(weekly=story)})
     end = moment(400)
-    rejudging.settle(end)
+    detection_backfill.settle(end)
     before = said(installation)
     prune.prune(moment(150), end, "test")
 
-    rejudging.rebuild(end)
+    detection_backfill.rebuild(end)
 
     assert said(installation) == before
     assert len(before[1]) == 2
@@ -193,7 +193,7 @@ def test_a_rebuild_withdraws_what_the_readings_do_not_show(installation):
         at=moment(5),
     )
 
-    rejudging.rebuild(moment(60))
+    detection_backfill.rebuild(moment(60))
 
     assert said(installation)[0] == []
     assert installation.rows("SELECT count(*) FROM event WHERE kind = 'withdrawn'") == [(1,)]
@@ -205,12 +205,12 @@ def test_the_first_housekeeping_judges_what_is_there_once(installation):
     for at, snapshot in answers(account(weekly=story)):
         take({alice: (at, snapshot)}, judged=False)
 
-    assert rejudging.ensure(moment(60), is_stopped=lambda: True) is False
-    assert rejudging.ensure(moment(60)) is True
+    assert detection_backfill.ensure(moment(60), is_stopped=lambda: True) is False
+    assert detection_backfill.ensure(moment(60)) is True
 
     assert [row[3] for row in said(installation)[1]] == ["early"]
     installation.execute("DELETE FROM cycle")
-    assert rejudging.ensure(moment(60)) is True
+    assert detection_backfill.ensure(moment(60)) is True
     assert said(installation)[1] == []
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from quota_web.core.display_order import Group
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import FIVE_HOUR, Reading, is_own
-from quota_web.core.ranking import Group
 from quota_web.core.times import iso
 from quota_web.reports.overview import AccountView
 

@@ -12,8 +12,8 @@ give a break its cause in `causes.py`.
 
 from collections.abc import Iterable
 
-from quota_web.foresight.events import Kind
-from quota_web.foresight.memory import HOUR, RUN_GAP_S, WindowMemory
+from quota_web.foresight.detector_state import HOUR, RUN_GAP_S, WindowMemory
+from quota_web.foresight.event_types import Kind
 from quota_web.foresight.segments import (
     ABOVE,
     BELOW,

@@ -3,7 +3,7 @@
 import pytest
 
 from quota_web.foresight import WindowHistory
-from quota_web.foresight.work import (
+from quota_web.foresight.workload import (
     DEFAULT_NEED,
     capacity,
     exchange,

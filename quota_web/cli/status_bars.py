@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from quota_web.cli import output
+from quota_web.core.display_order import Group
 from quota_web.core.names import printable
-from quota_web.core.ranking import Group
 from quota_web.reports.overview import AccountView
 
 #: Less left than this is worth a colour.

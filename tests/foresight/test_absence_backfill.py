@@ -2,7 +2,7 @@
 
 import pytest
 
-from quota_web.foresight.absences import with_absences
+from quota_web.foresight.absence_backfill import with_absences
 
 HERE = [(10, 5.0, 900), (20, 6.0, 900)]
 

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from quota_web import store
+from quota_web.core.display_order import NEEDS_A_PERSON
 from quota_web.core.quota import Status
-from quota_web.core.ranking import NEEDS_A_PERSON
-from quota_web.foresight import stored
+from quota_web.foresight import detector_persistence
 from quota_web.foresight.causes import AccountJudge
-from quota_web.foresight.judging import Judge
-from quota_web.foresight.stored import Stored
+from quota_web.foresight.detector_persistence import Stored
+from quota_web.foresight.event_detection import Judge
 from quota_web.store.recording import Recorded, is_stored_absence
 
 #: The most readings that are caught up with here; more are left to a rebuild.
@@ -46,13 +46,13 @@ def judge_recorded(conn: Connection, recorded: Sequence[Recorded]) -> None:
             told.append(name)
     if told:
         _tell(conn, present, told, max(one.outcome.at for one in answered))
-    stored.save(conn, present, fed)
+    detector_persistence.save(conn, present, fed)
 
 
 def _load(conn: Connection, answered: Sequence[Recorded]) -> Stored:
     known = {w.id for one in answered for w in one.windows if w.taken_at or w.gone_at}
     ids = [one.outcome.account.id for one in answered]
-    return stored.load(conn, ids, known=known, lock=True)
+    return detector_persistence.load(conn, ids, known=known, lock=True)
 
 
 def _feed(present: Stored, account: AccountJudge, one: Recorded) -> None:
@@ -60,7 +60,7 @@ def _feed(present: Stored, account: AccountJudge, one: Recorded) -> None:
     snapshot, at = outcome.snapshot, outcome.at
     if snapshot is None:
         return
-    stored.feed_facts(account, at, snapshot.facts.plan, snapshot.facts.reset_credits)
+    detector_persistence.feed_facts(account, at, snapshot.facts.plan, snapshot.facts.reset_credits)
     name, keys = str(outcome.account.id), set()
     for reading in snapshot.readings:
         keys.add(reading.key)
@@ -86,15 +86,15 @@ def _marks(account: AccountJudge) -> list[object]:
 
 def _tell(conn: Connection, present: Stored, told: Sequence[str], now: int) -> None:
     accounts = present.judge.accounts
-    if any(stored.has_early_reset(accounts[name]) for name in told):
-        whole = stored.load(conn)
+    if any(detector_persistence.has_early_reset(accounts[name]) for name in told):
+        whole = detector_persistence.load(conn)
         whole.take(present, list(accounts))
-        stored.tell(conn, whole, now, of_all=True)
+        detector_persistence.tell(conn, whole, now, of_all=True)
         return
     some = Judge()
     some.accounts = {name: accounts[name] for name in told}
     one = Stored(some, present.window_ids, present.at)
-    stored.tell(conn, one, now, of_all=False)
+    detector_persistence.tell(conn, one, now, of_all=False)
 
 
 # ---------------------------------------------------------------------------------- catching up
@@ -126,17 +126,19 @@ def _catch_up_one(conn: Connection, present: Stored, name: str, one: Recorded) -
     known = {window.id: window for window in one.windows}
     is_new = name in present.unjudged
     since = -1 if is_new else min(present.at.get(i, -1) for i in known)
-    rows = store.judges.readings(conn, list(known), since, until, CATCH_UP + 1)
+    rows = store.detector_states.readings(conn, list(known), since, until, CATCH_UP + 1)
     if len(rows) > CATCH_UP:
         present.unjudged.add(name)
         present.judge.accounts.pop(name, None)
         return
     present.unjudged.discard(name)
     account = present.judge.account(name)
-    for _, at, plan, credits in store.judges.account_facts(conn, [account_id], since, until):
-        stored.feed_facts(account, at, plan, credits)
+    for _, at, plan, credits in store.detector_states.account_facts(
+        conn, [account_id], since, until
+    ):
+        detector_persistence.feed_facts(account, at, plan, credits)
     windows = {i: (w.reading.key, w.reading.length_s) for i, w in known.items()}
-    stored.feed_rows(present, account, windows, rows)
+    detector_persistence.feed_rows(present, account, windows, rows)
 
 
 # ------------------------------------------------------------------------------------- answers
@@ -148,8 +150,8 @@ def _note_turn(conn: Connection, one: Recorded) -> None:
     account_id, status = outcome.account.id, outcome.status
     was_fine = before in (Status.OK, Status.PENDING)
     if status in NEEDS_A_PERSON and before not in NEEDS_A_PERSON:
-        store.events.add(conn, outcome.at, SIGN_IN_ENDED, ACTOR, account_id, status=str(status))
+        store.audit_log.add(conn, outcome.at, SIGN_IN_ENDED, ACTOR, account_id, status=str(status))
     elif status is not Status.OK and was_fine:
-        store.events.add(conn, outcome.at, FAILING_SINCE, ACTOR, account_id, status=str(status))
+        store.audit_log.add(conn, outcome.at, FAILING_SINCE, ACTOR, account_id, status=str(status))
     elif status is Status.OK and not was_fine:
-        store.events.add(conn, outcome.at, FINE_AGAIN, ACTOR, account_id, status=str(before))
+        store.audit_log.add(conn, outcome.at, FINE_AGAIN, ACTOR, account_id, status=str(before))

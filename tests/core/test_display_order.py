@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quota_web.core import ranking
+from quota_web.core import display_order
+from quota_web.core.display_order import GROUPS, Group
 from quota_web.core.quota import NOT_BLOCKED, Block, Reading, Status
-from quota_web.core.ranking import GROUPS, Group
 from tests.fakes import NOW
 
 BLOCKED = Block(True, NOW + 60)
@@ -34,12 +34,12 @@ BLOCKED = Block(True, NOW + 60)
     ],
 )
 def test_the_group_follows_from_status_block_and_age(status, block, is_known, group):
-    assert ranking.group(Status(status), block, is_known) == group
+    assert display_order.group(Status(status), block, is_known) == group
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_has_a_group(status):
-    assert ranking.group(status, NOT_BLOCKED, True) in GROUPS
+    assert display_order.group(status, NOT_BLOCKED, True) in GROUPS
 
 
 def window(left, key="five_hour", resets_at=NOW + 900):
@@ -57,7 +57,7 @@ def ordered(accounts):
         windows, group, status, block = (
             (*told, "usable", "ok", NOT_BLOCKED)[:4] if len(told) < 4 else told
         )
-        found[name] = ranking.order(Group(group), Status(status), block, windows, name)
+        found[name] = display_order.order(Group(group), Status(status), block, windows, name)
     return sorted(found, key=lambda name: found[name])
 
 
@@ -141,8 +141,8 @@ ACCOUNTS = st.tuples(
 def test_nothing_that_cannot_be_used_stands_above_what_can(accounts):
     made = []
     for number, (windows, status, block, is_known) in enumerate(accounts):
-        group = ranking.group(status, block, is_known)
-        made.append((ranking.order(group, status, block, windows, f"n{number}"), group))
+        group = display_order.group(status, block, is_known)
+        made.append((display_order.order(group, status, block, windows, f"n{number}"), group))
 
     groups = [group for _, group in sorted(made)]
     assert groups == sorted(groups, key=GROUPS.index)
@@ -158,4 +158,6 @@ def test_the_classic_order_puts_what_has_no_five_hour_window_last():
         "month only": [window(100, "monthly")],
     }
 
-    assert sorted(accounts, key=lambda n: ranking.classic_order(accounts[n], n)) == list(accounts)
+    assert sorted(accounts, key=lambda n: display_order.classic_order(accounts[n], n)) == list(
+        accounts
+    )

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.foresight import stored
-from quota_web.foresight.memory import VERSION
-from quota_web.foresight.stored import Stored
-from quota_web.store.judged import JudgedCycle, JudgedEvent, Standing
-from quota_web.store.judges import Extent, WindowState
+from quota_web.foresight import detector_persistence
+from quota_web.foresight.detector_persistence import Stored
+from quota_web.foresight.detector_state import VERSION
+from quota_web.store.detected_events import JudgedCycle, JudgedEvent, Standing
+from quota_web.store.detector_states import Extent, WindowState
 
 MONTH = 30 * 86_400
 #: Readings may be committed so much later than they were taken.
@@ -53,10 +53,10 @@ def ensure(now: int, is_stopped: Callable[[], bool] = lambda: False) -> bool:
 def settle(now: int) -> None:
     """Tell what has become true by the time alone, and forget what no reading can change."""
     with store.database.transaction() as tx:
-        whole = stored.load(tx, lock=True)
-        changed = stored.tell(tx, whole, now, of_all=True)
+        whole = detector_persistence.load(tx, lock=True)
+        changed = detector_persistence.tell(tx, whole, now, of_all=True)
         whole.judge.settle(now)
-        stored.save(tx, whole)
+        detector_persistence.save(tx, whole)
         if changed:
             store.site_state.bump_version(tx, now)
 
@@ -93,9 +93,9 @@ def rebuild(
 def _begin() -> _Rebuild:
     with store.database.reading() as conn:
         windows: dict[str, list[WindowState]] = defaultdict(list)
-        for row in store.judges.states(conn):
+        for row in store.detector_states.states(conn):
             windows[str(row.account_id)].append(row)
-        work = _Rebuild(Stored(), store.judges.extents(conn), windows)
+        work = _Rebuild(Stored(), store.detector_states.extents(conn), windows)
     for name, rows in windows.items():
         for row in rows:
             work.judges.window_ids[name, row.key] = row.window_id
@@ -111,22 +111,24 @@ def _feed_all(work: _Rebuild, since: int, until: int) -> None:
 def _feed(conn: Connection, work: _Rebuild, name: str, since: int, until: int) -> None:
     judges, rows = work.judges, work.windows[name]
     account = judges.judge.account(name)
-    for _, at, plan, credits in store.judges.account_facts(conn, [int(name)], since, until):
-        stored.feed_facts(account, at, plan, credits)
+    for _, at, plan, credits in store.detector_states.account_facts(
+        conn, [int(name)], since, until
+    ):
+        detector_persistence.feed_facts(account, at, plan, credits)
     ids = [row.window_id for row in rows]
     # What was seen before is left out below.
-    readings = store.judges.readings(conn, ids, since - LATE_S, until)
+    readings = store.detector_states.readings(conn, ids, since - LATE_S, until)
     windows = {row.window_id: (row.key, row.length_s) for row in rows}
-    stored.feed_rows(judges, account, windows, readings)
+    detector_persistence.feed_rows(judges, account, windows, readings)
 
 
 def _store_settled(work: _Rebuild, until: int) -> None:
     settled = work.judges.judge.settle(until)
-    events = _new_only(work, stored.rows_of(settled, work.judges.window_ids))
-    cycles = stored.cycles_of(settled.cycles, work.judges.window_ids)
+    events = _new_only(work, detector_persistence.rows_of(settled, work.judges.window_ids))
+    cycles = detector_persistence.cycles_of(settled.cycles, work.judges.window_ids)
     _note(work, events, cycles)
     with store.database.transaction() as tx:
-        changed = store.judged.put_events(tx, events, VERSION)
+        changed = store.detected_events.put_events(tx, events, VERSION)
         changed += _put_cycles(tx, work, cycles)
         if changed:
             store.site_state.bump_version(tx, until)
@@ -145,15 +147,15 @@ def _note(work: _Rebuild, events: list[JudgedEvent], cycles: list[JudgedCycle]) 
 def _put_cycles(conn: Connection, work: _Rebuild, cycles: list[JudgedCycle]) -> int:
     since = dict.fromkeys((c.window_id for c in cycles), _FOREVER)
     read_from = {i: extent.first_at for i, extent in work.extents.items() if extent.is_pruned}
-    return store.judged.put_cycles(conn, cycles, since, VERSION, read_from)
+    return store.detected_events.put_cycles(conn, cycles, since, VERSION, read_from)
 
 
 def _finish(conn: Connection, work: _Rebuild, now: int) -> None:
     """Judge what came meanwhile, tell the last days, and withdraw what was not found again."""
-    present = stored.load(conn, lock=True)
+    present = detector_persistence.load(conn, lock=True)
     judges = work.judges
     here: dict[str, list[WindowState]] = defaultdict(list)
-    for row in store.judges.states(conn):
+    for row in store.detector_states.states(conn):
         here[str(row.account_id)].append(row)
     for name in set(judges.judge.accounts) - set(here):
         del judges.judge.accounts[name]
@@ -164,26 +166,28 @@ def _finish(conn: Connection, work: _Rebuild, now: int) -> None:
         _feed(conn, work, name, last, _FOREVER)
     present.take(judges, list(judges.judge.accounts))
     said = present.judge.judgement(now)
-    events = _new_only(work, stored.rows_of(said, present.window_ids))
-    cycles = stored.cycles_of(said.cycles, present.window_ids)
+    events = _new_only(work, detector_persistence.rows_of(said, present.window_ids))
+    cycles = detector_persistence.cycles_of(said.cycles, present.window_ids)
     _note(work, events, cycles)
-    store.judged.put_events(conn, events, VERSION)
+    store.detected_events.put_events(conn, events, VERSION)
     _put_cycles(conn, work, cycles)
     _withdraw_old(conn, work, now)
-    stored.save(conn, present)
+    detector_persistence.save(conn, present)
     store.auth.set_setting(conn, MARK, str(VERSION))
     store.site_state.bump_version(conn, now)
 
 
 def _withdraw_old(conn: Connection, work: _Rebuild, now: int) -> None:
-    standing = store.judged.standing(conn, -1, None)
+    standing = store.detected_events.standing(conn, -1, None)
     gone = [row for row in standing if row.key not in work.keys and _is_judged(work, row)]
-    store.judged.withdraw(conn, gone, now)
+    store.detected_events.withdraw(conn, gone, now)
     for window_id, extent in work.extents.items():
         since = extent.first_at + 1 if extent.is_pruned else -1
-        there = store.judged.cycle_keys(conn, window_id, since)
+        there = store.detected_events.cycle_keys(conn, window_id, since)
         ends = work.ends[window_id]
-        store.judged.drop_cycles(conn, [i for i, (_, end) in there.items() if end not in ends])
+        store.detected_events.drop_cycles(
+            conn, [i for i, (_, end) in there.items() if end not in ends]
+        )
 
 
 def _is_judged(work: _Rebuild, row: Standing) -> bool:

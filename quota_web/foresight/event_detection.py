@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from quota_web.foresight.causes import AccountJudge, Cause
-from quota_web.foresight.cycles import WindowJudge
-from quota_web.foresight.events import (
+from quota_web.foresight.detector_state import HOUR
+from quota_web.foresight.event_types import (
     AccountHistory,
     Cycle,
     Event,
@@ -14,13 +14,13 @@ from quota_web.foresight.events import (
     Kind,
     WindowReadings,
 )
-from quota_web.foresight.memory import HOUR
 from quota_web.foresight.provider_resets import (
     EarlyReset,
     ProviderReset,
     components,
     provider_resets,
 )
+from quota_web.foresight.reset_detection import WindowJudge
 from quota_web.foresight.segments import Break, Segment, Turn, joined
 
 #: What was told so long ago can neither be withdrawn nor become part of a provider's reset.
