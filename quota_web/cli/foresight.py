@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from quota_web.cli import output
 from quota_web.core import clock, labels
+from quota_web.core.display_order import Group
 from quota_web.core.times import day_and_minute, local
 from quota_web.reports import (
     next_words,
@@ -97,7 +98,7 @@ def guard_account(
     if view is None:
         output.print_error(missing)
         return output.UNUSABLE
-    found = quota_gate.judge(view, least)
+    found = quota_gate.judge(view, least, clock.now())
     if as_json:
         print(results_json.as_text(quota_gate.document(found, least)))
     elif found.advice is Advice.GO_ON:
@@ -129,7 +130,14 @@ def _why(services: Services, found: Guarded) -> str:
                 for w, least in found.short_of
             )
         case Advice.STALE | Advice.FAILING if taken_at is not None:
-            state = "its last answer failed" if found.advice is Advice.FAILING else "too old"
+            if found.advice is Advice.FAILING:
+                state = "its last answer failed"
+            elif quota_gate.is_clock_right(view, now):
+                state = "too old"
+            else:
+                state = f"the clock is wrong, it shows {local(now, zone)}"
             return f"{state}; the last reading is from {local(taken_at, zone)}"
+        case Advice.UNKNOWN if view.group is Group.USABLE and taken_at is not None:
+            return "its last answer holds no window that limits it"
         case _:
             return output.state(view, now, zone)

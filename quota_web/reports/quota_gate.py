@@ -11,6 +11,7 @@ from typing import Any
 
 from quota_web.core.display_order import Group
 from quota_web.core.errors import BadInput
+from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, Reading, is_own
 from quota_web.core.times import iso
 from quota_web.reports.overview import AccountView
@@ -28,8 +29,9 @@ class Advice(StrEnum):
     TOO_LITTLE = "too_little"
     BLOCKED = "blocked"
     PAUSED = "paused"
-    #: Never read, or it needs a person.
+    #: Never read, it needs a person, or its last answer holds none of its own windows.
     UNKNOWN = "unknown"
+    #: Too old, or of an age that the clock cannot tell.
     STALE = "stale"
     FAILING = "failing"
 
@@ -69,8 +71,8 @@ def parse_least(text: str) -> dict[str, float]:
     return least
 
 
-def judge(view: AccountView, least: Mapping[str, float]) -> Guarded:
-    """What *view* allows; a window that *least* does not name must have LEAST_LEFT."""
+def judge(view: AccountView, least: Mapping[str, float], now: int) -> Guarded:
+    """What *view* allows at *now*; a window that *least* does not name must have LEAST_LEFT."""
     if view.group is Group.PAUSED:
         return Guarded(view, Advice.PAUSED)
     if view.group is Group.BLOCKED:
@@ -79,8 +81,10 @@ def judge(view: AccountView, least: Mapping[str, float]) -> Guarded:
         return Guarded(view, Advice.UNKNOWN)
     if view.is_failing:
         return Guarded(view, Advice.FAILING)
-    if view.stale or view.group is not Group.USABLE:
+    if view.stale or view.group is not Group.USABLE or not is_clock_right(view, now):
         return Guarded(view, Advice.STALE)
+    if not is_limit_known(view):
+        return Guarded(view, Advice.UNKNOWN)
     wanted = {w.key: least.get(w.key, LEAST_LEFT) for w in view.windows if _counts(w, least)}
     short_of = tuple(
         (w, wanted[w.key])
@@ -88,6 +92,20 @@ def judge(view: AccountView, least: Mapping[str, float]) -> Guarded:
         if w.key in wanted and w.remaining_percent < wanted[w.key]
     )
     return Guarded(view, Advice.TOO_LITTLE if short_of else Advice.GO_ON, short_of)
+
+
+def is_clock_right(view: AccountView, now: int) -> bool:
+    """Whether the age of the last reading can be told: the clock is set, and not behind it."""
+    taken_at = view.account.taken_at
+    return now >= FIRST_BELIEVABLE and (taken_at is None or taken_at <= now + CLOCK_SKEW_S)
+
+
+def is_limit_known(view: AccountView) -> bool:
+    """Whether a window of its own was read, or nothing limits it: its credits are unlimited."""
+    if any(is_own(window.key) for window in view.windows):
+        return True
+    credits = view.facts.credits if view.facts else None
+    return credits is not None and credits.unlimited
 
 
 def _counts(window: Reading, least: Mapping[str, float]) -> bool:

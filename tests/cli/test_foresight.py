@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.demo import fill
 from quota_web.foresight import forecast_pass
 from quota_web.reports import overview
@@ -197,6 +198,58 @@ def test_guard_stops_for_a_stale_reading_and_for_a_failed_one(installation, code
         ["alice: stop: its last answer failed; the last reading is from 2026-11-21 20:00:00 CST"],
         12,
     )
+
+
+def no_window(**more):
+    return FakeResponse(body=usage_body() | {"rate_limit": None} | more)
+
+
+def test_guard_stops_where_no_window_of_the_account_itself_was_read(installation, codex):
+    installation.file("alice")
+    month = {"used_percent": 30, "limit_window_seconds": 2_592_000, "reset_at": NOW + 9 * DAY}
+    review = {"code_review_rate_limit": {"primary_window": month}}
+    for answer in (no_window(), no_window(**review)):
+        codex.answers("acct-alice", answer)
+        installation.refresh("alice", force=True)
+
+        assert lines(installation.run("guard", "alice")) == (
+            [],
+            ["alice: stop: its last answer holds no window that limits it"],
+            12,
+        )
+
+
+def test_guard_lets_unlimited_credits_go_on_without_a_window(installation, codex):
+    installation.file("alice")
+    codex.answers("acct-alice", no_window(credits={"has_credits": True, "unlimited": True}))
+    installation.refresh()
+
+    assert lines(installation.run("guard", "alice"))[::2] == (
+        ["alice: go on: no window limits it"],
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "code"), [(NOW - 30, 0), (NOW - 31, 12), (NOW - DAY, 12), (NOW - 400 * DAY, 12)]
+)
+def test_guard_stops_for_a_reading_from_the_future(installation, codex, now, code):
+    refresh(installation, codex, alice=(12, 40))
+    installation.now = now
+
+    ran = installation.run("guard", "alice")
+    assert ran.exit_code == code
+    assert ("the clock is wrong" in ran.stderr) is (code == 12)
+
+
+def test_guard_stops_while_the_clock_is_not_set(installation, codex):
+    installation.now = FIRST_BELIEVABLE - 10
+    installation.file("alice")
+    body = usage_body(12, 40, at=installation.now)
+    codex.answers("acct-alice", FakeResponse(body=body))
+    installation.refresh("alice", force=True)
+
+    assert installation.run("guard", "alice").exit_code == 12
 
 
 def test_guard_stops_for_an_account_that_needs_a_person(installation, codex):
