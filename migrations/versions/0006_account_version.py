@@ -1,7 +1,4 @@
-"""A version of each account's row, by which finished parts of pages are cached.
-
-0005 belongs to the history of forecasts, and goes in between when it comes.
-"""
+"""A version of each account's row, by which finished parts of pages are cached."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -216,6 +216,20 @@ def test_no_more_than_three_copies_are_kept(tmp_path, made_instance):
         assert list(installation.instance.glob("quota.sqlite.before-*from-0002"))
 
 
+def test_below_the_cycles_nothing_that_was_judged_stays(tmp_path, made_instance):
+    with open_installation(tmp_path, template=made_instance) as installation:
+        columns = "INSERT INTO event (at, kind, actor, rule) VALUES "
+        installation.execute(columns + "(1, 'reset_early', '', 1), (2, 'password_set', '', NULL)")
+        installation.execute("DELETE FROM setting")
+        marks = "('judged_by_rules', '1'), ('other', 'x')"
+        installation.execute(f"INSERT INTO setting (key, value) VALUES {marks}")
+        migrate(installation, "downgrade", "0006")
+
+        assert installation.rows("SELECT key FROM setting") == [("other",)]
+        kinds = installation.rows("SELECT kind FROM event WHERE at < 3")
+        assert kinds == [("password_set",)]
+
+
 def test_the_schema_goes_down_and_up_again_to_the_same(tmp_path, made_instance):
     with open_installation(tmp_path, template=made_instance) as installation:
         before = digest(installation)
