@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, insert, or_, select, update
 
 from quota_web.store.accounts import new_id
 from quota_web.store.models import account, share_link
@@ -87,6 +87,8 @@ def _links_query() -> Select[Any]:
         link.expires_at,
     )
     # The row of a deleted account stays for a while; its links open nothing from then on.
-    is_there = or_(link.account_id.is_(None), account.c.deleted_at.is_(None))
+    # Nor does a link whose account has no row at all.
+    stands = and_(account.c.id.is_not(None), account.c.deleted_at.is_(None))
+    is_there = or_(link.account_id.is_(None), stands)
     joined = share_link.outerjoin(account, account.c.id == link.account_id)
     return select(*columns).select_from(joined).where(link.revoked_at.is_(None), is_there)

@@ -31,7 +31,8 @@ def shared(secret: str) -> Response:
     link = share_links.find(secret, share_links.LinkKind.CALENDAR, clock.now())
     if link is None:
         return _no_such_link()
-    accounts = () if link.account_name is None else (link.account_name,)
+    # A link to one account never shows all: without a name it finds no account.
+    accounts = () if link.account_id is None else (link.account_name or "",)
     try:
         return _calendar(CalendarQuery(accounts, _is_on("five_hour"), link.with_names))
     except AccountNotFound:

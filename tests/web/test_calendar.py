@@ -2,6 +2,8 @@
 
 import logging
 import re
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import icalendar
@@ -109,6 +111,17 @@ def test_a_link_reads_no_cookie_sets_none_and_opens_nothing_else(browser):
     client = stranger(browser)
     for headers in ({"Authorization": f"Bearer {secret}"}, {"Cookie": f"{COOKIE}={secret}"}):
         assert client.get("/api/results", headers=headers).status_code == 401
+
+
+def test_a_link_to_an_account_that_has_no_row_opens_nothing(browser, accounts):
+    path = make_link(browser, account="zoe")
+    with closing(sqlite3.connect(accounts.database)) as other:
+        # Another program, for which foreign keys do not count.
+        other.execute("UPDATE share_link SET account_id = 999")
+        other.commit()
+
+    assert stranger(browser).get(path).status_code == 404
+    assert 'name="id" value="' not in browser.get("/settings").text
 
 
 def test_a_wrong_token_beside_a_link_changes_nothing(browser):
