@@ -19,7 +19,7 @@ from quota_web.services import services
 blueprint = Blueprint("event_log", __name__)
 #: The longest list on a page.
 MOST_SHOWN = 200
-#: Cycles of so long are answered where no time is given.
+#: Cycles of so long are answered where no start is given.
 CYCLES_S = 366 * 86_400
 FOREVER = 2**62
 
@@ -77,14 +77,14 @@ def cycles_csv() -> Response:
 
 def _cycles_asked() -> event_log.CycleQuery:
     args, now = request.args, clock.now()
-    named = {name: args[name] for name in ("from", "to") if args.get(name)}
-    if not named:
-        named = {"from": str(now - CYCLES_S)}
+    named = {name: args[name] for name in ("range", "from", "to") if args.get(name)}
     accounts, windows = args.getlist("account"), args.getlist("window")
     asked = history.parse_query(named, accounts, windows, now)
     keys = asked.windows or () if windows else ()
-    end = asked.end if args.get("to") else FOREVER
-    return event_log.cycle_query(services().scope, asked.accounts, keys, asked.start, end)
+    has_start = "range" in named or "from" in named
+    start = asked.start if has_start else asked.end - CYCLES_S
+    end = asked.end if "to" in named else FOREVER
+    return event_log.cycle_query(services().scope, asked.accounts, keys, start, end)
 
 
 @blueprint.get("/api/history.csv")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from quota_web import store
-from quota_web.core import csv_text, event_visibility
+from quota_web.core import clock, csv_text, event_visibility
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.pages import Script
 
@@ -101,6 +101,21 @@ def test_cycles_and_events_as_csv_say_what_json_says(reset, script):
     assert json.loads(early["data"])["used_before"] == 41
     assert script.get("/api/cycles.csv?format=json").status_code == 400
     assert script.get("/api/cycles?window=nonsense").status_code == 400
+
+
+def test_cycles_are_chosen_by_range_and_reach_back_as_far_before_an_end(reset, script):
+    def ended(words: str) -> int:
+        return len(json.loads(script.get(f"/api/cycles?{words}").data)["cycles"])
+
+    later = NOW + 10 * 24 * HOUR
+    with clock.frozen(later):
+        ranges = ("", "range=30d", "range=7d", "range=24h")
+        assert [ended(words) for words in ranges] == [1, 1, 0, 0]
+        assert ended(f"to={later}") == 1
+        assert ended(f"to={NOW}") == 0
+        for words in ("range=nonsense", f"range=7d&to={later}", "to=x"):
+            assert script.get(f"/api/cycles?{words}").status_code == 400
+            assert script.get(f"/api/cycles.csv?{words}").status_code == 400
 
 
 def test_readings_as_csv_raw_and_in_buckets(reset, script):
