@@ -1,4 +1,5 @@
-"""Wire JSON → Snapshot. The only file that knows upstream field names.
+"""Wire JSON → Snapshot. This file and `window_values.py` alone know the field names of a usage
+answer.
 
 Every section is read by itself and reads as nothing where it makes no sense, so a bad one never
 loses the others. The rules that matter most: windows are named by their length, never by the slot
