@@ -212,7 +212,9 @@ def test_every_link_of_every_page_lies_under_the_prefix(installation, codex):
     assert {
         status
         for path, status in seen.items()
-        if not re.search(r"/(save|delete|pause|resume|tokens|password|vendor/.*)$", path)
+        if not re.search(
+            r"/(save|delete|pause|resume|tokens|share-links|preview|password|vendor/.*)$", path
+        )
     } <= {200, 303}
     assert {
         "/quota/auth/edit?name=alice",
