@@ -73,7 +73,6 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
             print(results_json.text(_overview(services, wanted.scope)))
         return max(status, output.UNUSABLE)
     found = _refreshed(services, wanted, chosen)
-    hooks.hooks().finished()
     _print(services, wanted, found)
     for error in missing:
         output.print_error(
@@ -83,6 +82,7 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
     if (unwritten := state_file.write(services)) is not None:
         output.print_error(unwritten)
         status = output.BAD_SETTING
+    hooks.hooks().finished()
     return max([status, *(output.exit_status(r.fault) for r in found)])
 
 

@@ -38,9 +38,13 @@ def run(
 ) -> int:
     """Make the forecasts that are due at *now*, and the order of use; returns how many were made.
 
-    *interval_s* is the idle refresh interval, days and hours are those of *zone*.
+    Returns 0 at once while another thread makes them: the chores repeat it within a minute, and
+    a refresh must not wait. *interval_s* is the idle refresh interval, days and hours are those
+    of *zone*.
     """
-    with _one_at_a_time:
+    if not _one_at_a_time.acquire(blocking=False):
+        return 0
+    try:
         views = overview.load_overview(Scope(), now, interval_s).accounts
         with store.database.reading() as conn:
             windows = store.windows.windows(conn)
@@ -53,6 +57,8 @@ def run(
         known = {**present, **{one.window_id: one for one in made}}
         ranked = in_order(views, _last_used(windows), _terms(views, windows, known, now))
         _store(made, ranked, before, now)
+    finally:
+        _one_at_a_time.release()
     return len(made)
 
 

@@ -111,9 +111,9 @@ class Tick:
             if clock.monotonic() - written_at >= STATE_LAG_S:
                 self._write_state_file()
                 written_at, is_written = clock.monotonic(), True
-        hooks.hooks().finished()
         if not is_written:
             self._write_state_file()
+        hooks.hooks().finished()
 
     def _context(self) -> RefreshContext:
         refresh_context = context.make_context(self._world, by_button=True)

@@ -10,7 +10,7 @@ import pytest
 
 from quota_web.accounts import account_service
 from quota_web.codex import auth_file
-from quota_web.refresh import refresh_service
+from quota_web.refresh import hooks, refresh_service
 from tests.fakes import NOW, FakeResponse, auth_document, make_jwt, usage_body
 
 HEADER = "account  five_hour%  weekly%  weekly_reset             source"
@@ -43,6 +43,17 @@ def test_a_refresh_prints_the_table(installation, codex):
         [],
         0,
     )
+
+
+def test_the_table_is_printed_before_what_follows_a_refresh(installation, codex):
+    installation.file("alice")
+    with installation.app.app_context():
+        hooks.hooks().on_finished.append(lambda: print("the hook"))
+
+    printed, _, _ = lines(installation.run("refresh"))
+
+    assert printed[0] == STATES
+    assert printed[-1] == "the hook"
 
 
 def test_a_cached_account_says_so_and_force_asks_it(installation, codex):

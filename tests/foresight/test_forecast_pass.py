@@ -1,5 +1,6 @@
 """The pass that stores forecasts and the order of use, on both databases."""
 
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -188,3 +189,22 @@ def test_it_follows_a_refresh(alice):
         hooks.hooks().finished()
 
     assert set(present(alice)) == {"five_hour", "weekly"}
+
+
+def test_a_refresh_does_not_wait_for_a_pass_that_goes_on(alice, monkeypatch):
+    second = []
+
+    def make_slowly(*args):
+        other = threading.Thread(target=in_thread)
+        other.start()
+        other.join(10)
+        return []
+
+    def in_thread():
+        with alice.app.app_context():
+            second.append(run(alice))
+
+    monkeypatch.setattr(forecast_pass, "make", make_slowly)
+    run(alice)
+
+    assert second == [0]

@@ -12,7 +12,7 @@ import pytest
 
 from quota_web.codex import auth_file
 from quota_web.core import clock
-from quota_web.refresh import context, refresh_service, tick
+from quota_web.refresh import context, hooks, refresh_service, tick
 from quota_web.refresh.tick import Tick
 from quota_web.reports import state_file
 from quota_web.services import services
@@ -142,6 +142,19 @@ def test_the_state_file_is_written_after_a_refresh(installation, looking, tmp_pa
 
     document = json.loads(state_file.read_text())
     assert [r["five_hour_percent"] for r in document["results"]] == [88]
+
+
+def test_the_state_file_is_written_before_what_follows_a_refresh(installation, looking, tmp_path):
+    present = services()
+    state_file = tmp_path / "state.json"
+    present.settings = present.settings.with_options(state_file=state_file)
+    written = []
+    hooks.hooks().on_finished.append(lambda: written.append(state_file.exists()))
+    installation.file("alice")
+    looking.follow()
+    looking.ask(looking.agenda().due, by_person=False)
+
+    assert written == [True]
 
 
 def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say(
