@@ -47,7 +47,14 @@ def plain_error(error: SQLAlchemyError) -> Exception:
 
 
 def is_bad_database(error: Exception) -> bool:
-    """Whether the database itself is to blame: busy, full, read-only, gone or broken."""
+    """Whether the database itself is to blame: busy, full, read-only, gone or broken.
+
+    SQLite's general error is one of the statement (no such table, no such column), as
+    PostgreSQL's ProgrammingError is.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if getattr(original, "sqlite_errorname", "") == "SQLITE_ERROR":
+        return False
     plain = plain_error(error) if isinstance(error, SQLAlchemyError) else error
     return isinstance(plain, BadDatabase)
 

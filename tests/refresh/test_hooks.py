@@ -113,3 +113,16 @@ def test_without_new_credentials_the_refusal_stands(installation, codex, renew):
 
 def refused() -> FakeResponse:
     return FakeResponse(401, body={"detail": "no"})
+
+
+def test_a_hook_whose_statement_is_wrong_costs_no_reading(installation, codex, caplog):
+    installation.file("alice")
+
+    def look(conn, recorded):
+        conn.execute(text("SELECT * FROM nowhere"))
+
+    hooks().on_recording.append(look)
+
+    assert installation.refresh()["alice"].status is Status.OK
+    assert installation.used("alice") == {"five_hour": 12, "weekly": 40}
+    assert "a hook of the recording failed" in caplog.text
