@@ -4,9 +4,10 @@ waits for it.
 Several processes may do this at the same time; whoever comes second finds less to do.
 """
 
+import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,8 @@ from quota_web import store
 from quota_web.core import clock
 from quota_web.refresh import hooks
 
+logger = logging.getLogger(__name__)
+
 HOURLY_S = 3_600.0
 DAY = 86_400
 ACTOR = "retention"
@@ -22,6 +25,8 @@ ACTOR = "retention"
 #: ahead must not make everything old.
 STEADY_ROUNDS = 3
 STEADY_WITHIN_S = 600.0
+
+Chore = Callable[[], object]
 
 
 class Prune(Protocol):
@@ -70,23 +75,41 @@ class Housekeeping:
     def work(self, now: int, stop: threading.Event) -> None:
         """Do what there is to do, until *stop*: what follows a refresh and deleted accounts'
         history at once, the rest hourly.
+
+        One that fails keeps none of the others from being done and is tried again the next time;
+        the first such error is raised when all were tried, others are logged.
         """
-        hooks.hooks().finished()
-        self._chores.purge_deleted(stop.is_set)
+        errors: list[Exception] = []
+        for chore in self._at_once(now, stop):
+            _attempt(chore, errors)
+        if clock.monotonic() - self._hourly_at >= HOURLY_S and not stop.is_set():
+            self._note_clock(now)
+            for chore in self._hourly(now, stop):
+                _attempt(chore, errors)
+        for error in errors[1:]:
+            logger.error("one of the chores failed: %s", error, exc_info=error)
+        if errors:
+            raise errors[0]
+
+    def _at_once(self, now: int, stop: threading.Event) -> Iterator[Chore]:
+        yield hooks.hooks().finished
+        yield lambda: self._chores.purge_deleted(stop.is_set)
         if not self._is_judged and not stop.is_set():
-            self._is_judged = self._chores.judge_all(now, stop.is_set)
-        if clock.monotonic() - self._hourly_at < HOURLY_S or stop.is_set():
-            return
-        self._note_clock(now)
+            yield lambda: self._judge_all(now, stop)
+
+    def _hourly(self, now: int, stop: threading.Event) -> Iterator[Chore]:
         if self._is_judged:
-            self._chores.settle(now)
+            yield lambda: self._chores.settle(now)
         if self._retention_days is not None and self._steady_rounds >= STEADY_ROUNDS:
             before = now - self._retention_days * DAY
-            self._chores.prune(before, now, ACTOR, stop.is_set)
-        self._chores.forget_failures(now)
+            yield lambda: self._chores.prune(before, now, ACTOR, stop.is_set)
+        yield lambda: self._chores.forget_failures(now)
         if not stop.is_set():
-            self._tidy_up(now)
-            store.wal_checkpoint.truncate_log()
+            yield lambda: self._tidy_up(now)
+            yield store.wal_checkpoint.truncate_log
+
+    def _judge_all(self, now: int, stop: threading.Event) -> None:
+        self._is_judged = self._chores.judge_all(now, stop.is_set)
 
     def _tidy_up(self, now: int) -> None:
         """Remove what killed processes left half written."""
@@ -104,3 +127,10 @@ class Housekeeping:
         is_steady = abs((now - self._wall_at) - (at - self._hourly_at)) < STEADY_WITHIN_S
         self._steady_rounds = self._steady_rounds + 1 if is_steady else 1
         self._hourly_at, self._wall_at = at, now
+
+
+def _attempt(chore: Chore, errors: list[Exception]) -> None:
+    try:
+        chore()
+    except Exception as error:  # noqa: BLE001 - raised or logged when all chores were tried
+        errors.append(error)

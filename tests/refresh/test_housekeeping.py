@@ -1,6 +1,7 @@
 """What is tidied up beside asking: deleted accounts, old history, wrong guesses, SQLite's log."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -141,3 +142,17 @@ def test_a_reader_is_not_waited_for(installation):
     reader.join()
     assert store.wal_checkpoint.truncate_log()
     assert installation.rows("PRAGMA busy_timeout") == [(store.database.BUSY_TIMEOUT_MS,)]
+
+
+@pytest.mark.parametrize("failing", ["purge_deleted", "judge_all", "settle"])
+def test_a_chore_that_fails_keeps_no_other_from_being_done(installation, failing):
+    with store.database.transaction() as tx:
+        store.auth.add_failure(tx, "192.0.2.1", NOW - 7_200)
+
+    def fail(*_):
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        Housekeeping(replace(chores(), **{failing: fail}), None).work(NOW, threading.Event())
+
+    assert installation.rows("SELECT at FROM login_failure") == []
