@@ -17,7 +17,12 @@ from quota_web.foresight.detector_state import HOUR, VERSION
 from quota_web.foresight.event_detection import Judge
 from quota_web.foresight.event_types import Cycle, Event, Judgement, Kind
 from quota_web.foresight.reset_detection import DUE_EARLY_S, WindowJudge
-from quota_web.store.detected_events import JudgedCycle, JudgedEvent
+from quota_web.store.detected_events import JudgedCycle, JudgedEvent, Standing
+
+#: What reading a stored judge raises where another version wrote it, or it is damaged.
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError)
+#: After every moment.
+NEVER = 2**62
 
 
 @dataclass(slots=True)
@@ -60,7 +65,11 @@ def load(
     for row in rows:
         name = str(row.account_id)
         stored.window_ids[name, row.key] = row.window_id
-        account = _account(stored, name, facts.get(row.account_id))
+        try:
+            account = _account(stored, name, facts.get(row.account_id))
+        except UNREADABLE:
+            stored.unjudged.add(name)
+            continue
         if row.state is None or row.at is None:
             was_read = row.taken_at is not None or row.gone_at is not None
             if was_read if known is None else row.window_id in known:
@@ -68,12 +77,12 @@ def load(
             continue
         try:
             account.windows[row.key] = WindowJudge.from_json(row.state)
-        except ValueError:
+        except UNREADABLE:
             stored.unjudged.add(name)
             continue
         stored.at[row.window_id] = row.at
     for name in stored.unjudged:
-        del stored.judge.accounts[name]
+        stored.judge.accounts.pop(name, None)
     for (name, _), window_id in stored.window_ids.items():
         if name in stored.unjudged:
             stored.at.pop(window_id, None)
@@ -146,10 +155,23 @@ def has_early_reset(account: AccountJudge) -> bool:
     )
 
 
-def tell(conn: Connection, stored: Stored, now: int, *, of_all: bool) -> int:
+def tell(
+    conn: Connection,
+    stored: Stored,
+    now: int,
+    *,
+    of_all: bool,
+    fed: Container[str] | None = None,
+    standing: Sequence[Standing] | None = None,
+) -> int:
     """Let the stored events and cycles be what these judges say now; returns how many rows changed.
 
     *of_all*: they are the judges of all accounts; else nothing is said of events that came to all.
+
+    Where others may commit what they judged meanwhile, nothing newer than these judges may be
+    taken back: *fed* are the accounts whose states are locked (None: all), cycles of others are
+    not dropped; *standing* are the events from before the judges were loaded (None: read now), no
+    later one is withdrawn.
     """
     accounts = stored.judge.accounts
     said = stored.judge.judgement(now)
@@ -157,9 +179,12 @@ def tell(conn: Connection, stored: Stored, now: int, *, of_all: bool) -> int:
     if not of_all:
         events = [e for e in events if e.account_id is not None]
     changed = store.detected_events.put_events(conn, events, VERSION)
-    changed += _withdraw_missing(conn, stored, {e.key for e in events}, now, of_all=of_all)
+    if standing is None:
+        ids = None if of_all else [int(name) for name in accounts]
+        standing = store.detected_events.standing(conn, _settled_to(stored), ids)
+    changed += _withdraw_missing(conn, stored, standing, {e.key for e in events}, now)
     since = {
-        window_id: accounts[name].settled_to + DUE_EARLY_S
+        window_id: accounts[name].settled_to + DUE_EARLY_S if fed is None or name in fed else NEVER
         for (name, _), window_id in stored.window_ids.items()
         if name in accounts
     }
@@ -167,16 +192,18 @@ def tell(conn: Connection, stored: Stored, now: int, *, of_all: bool) -> int:
     return changed + store.detected_events.put_cycles(conn, cycles, since, VERSION)
 
 
+def _settled_to(stored: Stored) -> int:
+    return min((a.settled_to for a in stored.judge.accounts.values()), default=-1)
+
+
 def _withdraw_missing(
-    conn: Connection, stored: Stored, keys: set[str], now: int, *, of_all: bool
+    conn: Connection, stored: Stored, standing: Sequence[Standing], keys: set[str], now: int
 ) -> int:
     """Withdraw what was told and is not said any more."""
-    accounts = stored.judge.accounts
-    settled_to = min((a.settled_to for a in accounts.values()), default=-1)
-    ids = None if of_all else [int(name) for name in accounts]
+    accounts, settled_to = stored.judge.accounts, _settled_to(stored)
     gone = []
-    for row in store.detected_events.standing(conn, settled_to, ids):
-        if row.key in keys:
+    for row in standing:
+        if row.key in keys or row.at <= settled_to:
             continue
         if row.account_id is None:
             is_ours = not stored.unjudged

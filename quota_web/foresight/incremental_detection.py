@@ -87,9 +87,13 @@ def _marks(account: AccountJudge) -> list[object]:
 def _tell(conn: Connection, present: Stored, told: Sequence[str], now: int) -> None:
     accounts = present.judge.accounts
     if any(detector_persistence.has_early_reset(accounts[name]) for name in told):
+        # Read before the states: what others commit from here on is newer than these.
+        standing = store.detected_events.standing(conn, -1, None)
         whole = detector_persistence.load(conn)
         whole.take(present, list(accounts))
-        detector_persistence.tell(conn, whole, now, of_all=True)
+        detector_persistence.tell(
+            conn, whole, now, of_all=True, fed=list(accounts), standing=standing
+        )
         return
     some = Judge()
     some.accounts = {name: accounts[name] for name in told}

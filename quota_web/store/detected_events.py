@@ -142,9 +142,11 @@ def withdraw(conn: Connection, rows: Iterable[Standing], now: int) -> int:
     count = 0
     for row in rows:
         e = event.c
-        conn.execute(update(event).where(e.id == row.id).values(withdrawn_at=now))
-        _notice(conn, row.id, row.account_id, row.window_id, now)
-        count += 1
+        stands = update(event).where(e.id == row.id, e.withdrawn_at.is_(None))
+        # Another process may have withdrawn it since it was read.
+        if conn.execute(stands.values(withdrawn_at=now)).rowcount:
+            _notice(conn, row.id, row.account_id, row.window_id, now)
+            count += 1
     return count
 
 

@@ -10,9 +10,15 @@ from sqlalchemy import event as sql_event
 
 from quota_web import store
 from quota_web.core.quota import Facts, Reading, Snapshot
-from quota_web.foresight import AccountHistory, detection_backfill, incremental_detection
+from quota_web.foresight import (
+    AccountHistory,
+    detection_backfill,
+    detector_persistence,
+    incremental_detection,
+)
 from quota_web.maintenance import prune
 from quota_web.store.accounts import MANAGED
+from quota_web.store.detected_events import JudgedEvent
 from quota_web.store.recording import Outcome, Recorded
 from tests.foresight.stories import DAY, HOUR, START, Story, account, moment, wild
 
@@ -271,3 +277,42 @@ def test_what_was_judged_of_a_deleted_account_goes_with_it(installation):
     for table in ("cycle", "window_state", "account_state"):
         assert installation.rows(f"SELECT * FROM {table}") == []
     assert installation.rows("SELECT * FROM event WHERE account_id IS NOT NULL") == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("window_state", "state"), ("account_state", "facts")]
+)
+@pytest.mark.parametrize("damaged", ["7", "[1]", "{}", "not JSON"])
+def test_an_account_whose_state_cannot_be_read_is_judged_again(
+    installation, table, column, damaged
+):
+    [alice] = add("alice")
+    taken = list(answers(account(weekly=Story().use(20, 10, 100).use(30, 1, 190))))
+    for at, snapshot in taken[:70]:
+        take({alice: (at, snapshot)})
+    told = said(installation)
+    installation.execute(f"UPDATE {table} SET {column} = '{damaged}'")
+
+    take({alice: taken[70]})
+
+    assert told[0]
+    assert said(installation) == told
+    with store.database.reading() as conn:
+        assert detector_persistence.load(conn).unjudged == set()
+
+
+def test_what_another_process_judged_meanwhile_is_not_withdrawn(installation):
+    ids = live({name: account(weekly=Story().use(5, 10, 100)) for name in ("alice", "bob")})
+    [(window,)] = installation.rows(
+        f"SELECT id FROM limit_window WHERE account_id = {ids['bob']} AND key = 'weekly'"
+    )
+    with store.database.transaction() as tx:
+        standing = store.detected_events.standing(tx, -1, None)
+        whole = detector_persistence.load(tx)
+        newer = JudgedEvent("reset_early", ids["bob"], window, moment(6), moment(6))
+        store.detected_events.put_events(tx, [newer], 1)
+        detector_persistence.tell(
+            tx, whole, moment(6), of_all=True, fed=[str(ids["alice"])], standing=standing
+        )
+
+    assert [row[:2] for row in said(installation)[0]] == [("reset_early", ids["bob"])]
