@@ -30,7 +30,7 @@ from sqlalchemy import event
 from quota_web import config, store
 from quota_web.factory import create_app
 from quota_web.services import services
-from tests.accounts import test_pending_files as here
+from tests.accounts import test_file_outbox as here
 
 app = create_app(config.load(os.environ))
 with app.app_context():
