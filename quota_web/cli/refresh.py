@@ -73,6 +73,9 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
             print(results_json.text(_overview(services, wanted.scope)))
         return max(status, output.UNUSABLE)
     found = _refreshed(services, wanted, chosen)
+    if wanted.as_json:
+        # Programs read the document once: it has the forecasts of these very readings.
+        hooks.hooks().finished()
     _print(services, wanted, found)
     for error in missing:
         output.print_error(
@@ -82,7 +85,8 @@ def run_refresh(services: Services, wanted: RefreshOptions) -> int:
     if (unwritten := state_file.write(services)) is not None:
         output.print_error(unwritten)
         status = output.BAD_SETTING
-    hooks.hooks().finished()
+    if not wanted.as_json:
+        hooks.hooks().finished()
     return max([status, *(output.exit_status(r.fault) for r in found)])
 
 

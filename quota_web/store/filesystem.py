@@ -234,11 +234,13 @@ def require_writable(file: Path) -> None:
     and quotas alike.
     """
     folder = file.parent
+    # Both names are this call's own: containers that share a folder have one process id.
     probe = folder / f".probe.{os.getpid()}.{secrets.token_hex(4)}"
+    moved = folder / f"{probe.name}.moved"
     try:
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        os.rename(probe, probe.with_suffix(".moved"))
-        os.unlink(probe.with_suffix(".moved"))
+        os.rename(probe, moved)
+        os.unlink(moved)
     except OSError as error:
         # Where only space is missing, what is stored can still be read.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
