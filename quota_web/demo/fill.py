@@ -22,17 +22,12 @@ from quota_web.store.detected_events import ACTOR
 from quota_web.store.models import (
     account,
     account_fact,
-    account_state,
     attempt,
-    cycle,
     event,
-    forecast,
     limit_window,
     reading,
     rollup,
     setting,
-    share_link,
-    window_state,
 )
 from quota_web.store.recording import fact_row
 from quota_web.store.rollups import SPANS
@@ -253,11 +248,7 @@ def _remove_one(conn: Connection) -> bool:
     )
     conn.execute(delete(reading).where(reading.c.window_id.in_(windows)))
     conn.execute(delete(rollup).where(rollup.c.span.in_(SPANS), rollup.c.window_id.in_(windows)))
-    conn.execute(delete(forecast).where(forecast.c.window_id.in_(windows)))
-    for table in (cycle, window_state):
-        conn.execute(delete(table).where(table.c.window_id.in_(windows)))
-    conn.execute(delete(event).where(event.c.account_id == found))
-    for table in (limit_window, account_fact, account_state, attempt, share_link):
+    for table in (event, attempt):
         conn.execute(delete(table).where(table.c.account_id == found))
-    conn.execute(delete(account).where(account.c.id == found))
+    store.accounts.delete_rest(conn, found, windows)
     return True

@@ -16,18 +16,11 @@ from quota_web import store
 from quota_web.store.detected_events import ACTOR
 from quota_web.store.models import (
     account,
-    account_fact,
-    account_state,
     attempt,
-    credential,
-    cycle,
     event,
-    forecast,
     limit_window,
     reading,
     rollup,
-    share_link,
-    window_state,
 )
 
 #: Rows a transaction: a writer that waits for it waits for some milliseconds.
@@ -182,14 +175,9 @@ def _drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
     gone = _drop_attempts_where(conn, account_id, true(), limit)
     if gone:
         return gone
-    conn.execute(forecast.delete().where(forecast.c.window_id.in_(windows)))
-    for table in (cycle, window_state):
-        gone += int(conn.execute(table.delete().where(table.c.window_id.in_(windows))).rowcount)
     # What its readings showed goes with them; what people did to it is the audit and stays.
     judged = (event.c.account_id == account_id) & (
         event.c.rule.is_not(None) | (event.c.actor == ACTOR)
     )
     gone += int(conn.execute(event.delete().where(judged)).rowcount)
-    for table in (account_fact, account_state, limit_window, credential, share_link):
-        gone += int(conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount)
-    return gone + int(conn.execute(account.delete().where(account.c.id == account_id)).rowcount)
+    return gone + store.accounts.delete_rest(conn, account_id, windows)

@@ -20,7 +20,18 @@ from quota_web.core.faults import Fault
 from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.quota import Status
 from quota_web.store import credentials
-from quota_web.store.models import account, credential, event
+from quota_web.store.models import (
+    account,
+    account_fact,
+    account_state,
+    credential,
+    cycle,
+    event,
+    forecast,
+    limit_window,
+    share_link,
+    window_state,
+)
 
 FOLLOWED = "followed"
 MANAGED = "managed"
@@ -350,6 +361,18 @@ def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
     update_account(
         conn, account_id, deleted_at=now, name_key=None, next_due_at=None, source_path=None
     )
+
+
+def delete_rest(conn: Connection, account_id: int, windows: Sequence[int]) -> int:
+    """Delete what is left of an account whose series, attempts and events are gone, its row last;
+    returns the number of deleted rows. *windows* are the ids of its windows.
+    """
+    gone = 0
+    for table in (forecast, cycle, window_state):
+        gone += conn.execute(table.delete().where(table.c.window_id.in_(windows))).rowcount
+    for table in (account_fact, account_state, limit_window, credential, share_link):
+        gone += conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount
+    return gone + conn.execute(account.delete().where(account.c.id == account_id)).rowcount
 
 
 def count(conn: Connection) -> int:
