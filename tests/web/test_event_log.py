@@ -149,6 +149,13 @@ def test_the_pages_list_what_happened_and_strike_out_what_was_withdrawn(reset, b
         assert "<s>" in page.get_data(as_text=True)
 
 
+def test_the_pages_name_kinds_and_windows_as_all_other_pages_do(reset, browser):
+    events, resets = (browser.get(path).get_data(as_text=True) for path in ("/events", "/resets"))
+
+    assert "Reset early · Weekly: " in events
+    assert "<td>Weekly</td>" in resets
+
+
 def test_commands_say_what_happened(reset):
     assert "reset_early  alice  weekly" in reset.run("events").stdout
     assert json.loads(reset.run("events", "--json").stdout)["events"][1]["kind"] == "reset_early"
