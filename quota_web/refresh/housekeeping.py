@@ -1,7 +1,6 @@
-"""Act: what the schedule tidies up beside asking. Everything goes in small pieces, so that nobody
-waits for it.
+"""What the schedule tidies up between refreshes, in small pieces, so that no refresh waits for it.
 
-Several processes may do this at the same time; whoever comes second finds less to do.
+Several processes may do this at the same time; the second one finds less to do.
 """
 
 import logging

@@ -28,7 +28,7 @@ def outcome_of(
 ) -> Outcome:
     """What an answer means for its account: what is stored, and when the next request is due."""
     snapshot, fault = answer.snapshot, answer.fault
-    if snapshot is not None and _is_somebody_else(tx, found, snapshot):
+    if snapshot is not None and _is_of_another_user(tx, found, snapshot):
         snapshot, fault = (
             None,
             Fault("bad_response", {"reason": "it speaks of another account", "http_status": 200}),
@@ -38,8 +38,8 @@ def outcome_of(
         failures = found.failures + 1
         due_at = policy.after_failure(found.id, fault.status, failures, answer.retry_after_s, now)
         if fault.status is Status.RATE_LIMITED and due_at is not None:
-            # The upstream may ask for longer than we are ready to wait; people are told when we do
-            # ask.
+            # The upstream may demand a longer wait than we accept; the message names the moment of
+            # our next request.
             fault = replace(fault, data={**fault.data, "at": due_at})
         return Outcome(
             found,
@@ -76,12 +76,12 @@ def _rose_at(snapshot: Snapshot, known: Sequence[KnownWindow], now: int) -> list
     return [now if w.reading.key in risen else w.rose_at for w in before.values()]
 
 
-def _is_somebody_else(tx: Connection, found: Account, snapshot: Snapshot) -> bool:
+def _is_of_another_user(tx: Connection, found: Account, snapshot: Snapshot) -> bool:
     """Whether an answer names another user than the account's: numbers must never cross over.
 
     The token's own claim settles it, once an answer has named that user: the upstream is not
-    documented, and where its answers never agreed with the token, only a user who is known to be
-    another account's here is somebody else.
+    documented, and where its answers never agreed with the token, only a user id that is known as
+    another account's here counts as another user.
     """
     user, claimed = snapshot.identity.user_id, found.chatgpt_user_id
     if user is None or user == claimed:
@@ -92,8 +92,8 @@ def _is_somebody_else(tx: Connection, found: Account, snapshot: Snapshot) -> boo
 
 
 def note_address(tx: Connection, outcomes: Sequence[Outcome], now: int) -> None:
-    """Leave the upstream alone for everybody's sake while it refuses this machine's address; one
-    answer lifts that.
+    """Hold back the requests of all accounts while the upstream refuses this machine's address;
+    one answer lifts that.
     """
     if any(o.snapshot is not None for o in outcomes):
         if store.site_state.read(tx).address_blocked_until is not None:

@@ -1,6 +1,6 @@
-"""Act: whom the schedule asks at this moment.
+"""Which accounts are due.
 
-Reads only; claims are taken when an account is really asked.
+Reads only; an account is claimed when its request is really sent.
 """
 
 from collections.abc import Iterator
@@ -13,56 +13,56 @@ from quota_web.core.policy import Intervals
 from quota_web.core.quota import Status
 from quota_web.store.accounts import DEMO, Account, Scope
 
-#: Seconds after which it is looked again, whatever the last look came to.
+#: Seconds after which the accounts are read again, whatever the last look came to.
 LOOK_AGAIN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class DueAccounts:
-    """Who waits to be asked, in the order in which they are asked."""
+    """The accounts that wait for a request, in the order in which these are sent."""
 
-    #: Those for whom somebody pressed the button; no back-off holds them up.
+    #: Requested by the button; no back-off holds them up.
     requested: tuple[Account, ...]
-    #: Those whose time has come.
+    #: Due by their own time.
     due: tuple[Account, ...]
-    #: How many accounts there are, and how many are being asked at this moment, by any process.
+    #: How many accounts there are, and how many are being refreshed, by any process.
     accounts: int
     in_flight: int
-    #: Until then nobody becomes due, unless the data change.
-    quiet_until: int
+    #: Before this moment no further account becomes due, unless the data change.
+    next_due_at: int
 
 
 def due_accounts(scope: Scope, pace: Intervals, claim_lasts: int, now: int) -> DueAccounts:
-    """Who of *scope* is to be asked at *now*; a claim counts for *claim_lasts* seconds."""
+    """Which accounts of *scope* are due at *now*; a claim counts for *claim_lasts* seconds."""
     with store.database.reading() as conn:
         address_blocked_until = store.site_state.read(conn).address_blocked_until
-        everybody = store.accounts.list_all(conn)
-    in_flight = [a for a in everybody if a.is_claimed(now, claim_lasts)]
+        accounts = store.accounts.list_all(conn)
+    in_flight = [a for a in accounts if a.is_claimed(now, claim_lasts)]
     waiting = [
         a
-        for a in everybody
-        if scope.holds(a) and _may_be_asked(a) and not a.is_claimed(now, claim_lasts)
+        for a in accounts
+        if scope.holds(a) and _may_be_refreshed(a) and not a.is_claimed(now, claim_lasts)
     ]
     requested = tuple(a for a in waiting if a.requested_at is not None)
     due_now = [a for a in waiting if a.requested_at is None and is_due(a, pace, now)]
     if policy.is_address_blocked(address_blocked_until, now):
         due_now = []
-    quiet_until = min(
-        [now + LOOK_AGAIN_S, *_moments(everybody, address_blocked_until, pace, claim_lasts, now)]
+    next_due_at = min(
+        [now + LOOK_AGAIN_S, *_moments(accounts, address_blocked_until, pace, claim_lasts, now)]
     )
     due_now.sort(key=lambda a: (a.next_due_at or 0, a.id))
-    asked_now = _while_host_is_down(due_now, everybody, len(in_flight), pace, now)
+    sent_now = _while_host_is_down(due_now, accounts, len(in_flight), pace, now)
     return DueAccounts(
         requested,
-        tuple(asked_now),
-        len(everybody),
+        tuple(sent_now),
+        len(accounts),
         len(in_flight),
-        now if requested or due_now else quiet_until,
+        now if requested or due_now else next_due_at,
     )
 
 
 def _moments(
-    everybody: list[Account],
+    accounts: list[Account],
     address_blocked_until: int | None,
     pace: Intervals,
     claim_lasts: int,
@@ -71,11 +71,11 @@ def _moments(
     """When something becomes due by itself."""
     if address_blocked_until is not None and address_blocked_until > now:
         yield address_blocked_until
-    for found in everybody:
+    for found in accounts:
         if found.next_due_at is not None and found.next_due_at > now:
             yield found.next_due_at
         if found.attempted_at is not None and found.attempted_at + pace.idle > now:
-            # Nobody who answers waits longer than that, if the settings ask for more than they did.
+            # No account that answers waits longer, also if the settings were stretched since.
             yield found.attempted_at + pace.idle
         if found.claimed_at is not None and found.is_claimed(now, claim_lasts):
             yield found.claimed_at + claim_lasts
@@ -83,14 +83,14 @@ def _moments(
 
 def is_due(found: Account, pace: Intervals, now: int) -> bool:
     """Whether an account's time has come, or its due time makes no sense any more."""
-    if not _may_be_asked(found):
+    if not _may_be_refreshed(found):
         return False
     if found.next_due_at is None:
         return found.last_status is Status.PENDING or _seemed_expired(found, now)
     return found.next_due_at <= now or _waits_too_long(found, found.next_due_at, pace, now)
 
 
-def _may_be_asked(found: Account) -> bool:
+def _may_be_refreshed(found: Account) -> bool:
     return (
         found.paused_at is None
         and found.last_status is not Status.INVALID_CREDENTIALS
@@ -128,14 +128,14 @@ def _waits_too_long(found: Account, due_at: int, pace: Intervals, now: int) -> b
 
 
 def _while_host_is_down(
-    due_now: list[Account], everybody: list[Account], in_flight: int, pace: Intervals, now: int
+    due_now: list[Account], accounts: list[Account], in_flight: int, pace: Intervals, now: int
 ) -> list[Account]:
-    """All of them; or where everybody failed lately, one, and that only if nobody is being asked
-    and the pause is over.
+    """All of them; or where every account failed lately, one, and that only if no request is
+    under way and the pause is over.
     """
     latest = [
         (a.attempted_at, a.last_status)
-        for a in everybody
+        for a in accounts
         if a.attempted_at is not None and a.origin != DEMO
     ]
     is_down, until = policy.host_pause(latest, pace, now)

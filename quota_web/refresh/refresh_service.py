@@ -1,16 +1,16 @@
-"""The refresh act: asks the upstream for accounts and stores what it says, yielding a result for
-each as it comes.
+"""Refreshes accounts: sends the requests, stores the answers, and yields a result for each account
+as it comes.
 
-The schedule, the button and every command are this one act; they differ in whom they name and in
-what they print.
+The schedule, the button and every command call this; they differ in which accounts they name and
+in what they print.
 
-1. Whoever need not be asked is answered from what is stored: paused, refused, expired, exhausted,
+1. An account that needs no request gets its stored result: paused, refused, expired, exhausted,
    told to wait.
-2. The rest is claimed in the database, never more than there are free slots, so that no other
-   process asks them too.
-3. Threads ask. They touch neither the database nor the app.
-4. The calling thread stores whatever has come back in one transaction, claims for the slots that
-   became free, and yields.
+2. The others are claimed in the database, never more than there are free slots, so that no other
+   process sends a request for them, too.
+3. Threads send the requests. They touch neither the database nor the app.
+4. The calling thread stores the answers that are back in one transaction, claims accounts for the
+   slots that became free, and yields.
 """
 
 import time
@@ -48,16 +48,16 @@ __all__ = [
     "select",
 ]
 
-#: How long a person waits for an account that somebody else is asking right now.
+#: Seconds to wait for an account that another process is refreshing right now, and between looks.
 AWAIT_FOR, AWAIT_PAUSE = 25.0, 0.1
-#: A button pressed again within this many seconds joins the refresh before instead of asking anew.
+#: A button pressed again within this many seconds joins the refresh before and sends nothing.
 JOIN_WITHIN = 30
-#: A pressed button asks for an exhausted account whose reading is older than this many seconds.
+#: A pressed button refreshes an exhausted account whose reading is older than this many seconds.
 BUTTON_CACHE_S = 60
 
 
 def select(scope: Scope, names: Sequence[str] = ()) -> tuple[list[Account], list[AccountNotFound]]:
-    """The accounts of *scope*, or those of *names*; with the names that nobody has."""
+    """The accounts of *scope*, or those of *names*; with the names that no account has."""
     missing: list[AccountNotFound] = []
     with store.database.reading() as conn:
         if not names:
@@ -73,8 +73,8 @@ def select(scope: Scope, names: Sequence[str] = ()) -> tuple[list[Account], list
 
 
 def not_joined(scope: Scope, name: str, now: int) -> list[Account]:
-    """The accounts that a pressed button asks for: all, or that of *name*, save those that were
-    asked a moment ago and invented ones.
+    """The accounts that a pressed button refreshes: all, or that of *name*, save those refreshed
+    a moment ago and the demo's.
 
     Raises AccountNotFound.
     """
@@ -90,7 +90,7 @@ def not_joined(scope: Scope, name: str, now: int) -> list[Account]:
 
 
 def request(chosen: Sequence[Account], now: int) -> None:
-    """Ask whoever runs the schedule to refresh *chosen* as soon as it can."""
+    """Let the schedule, in whichever process it runs, refresh *chosen* as soon as it can."""
     with store.database.transaction() as tx:
         still = store.accounts.get_by_ids(tx, [a.id for a in chosen])
         for account_id in still:
@@ -101,23 +101,21 @@ def request(chosen: Sequence[Account], now: int) -> None:
 def refresh(
     context: RefreshContext, chosen: Sequence[Account], *, force: bool = False
 ) -> Iterator[RefreshResult]:
-    """Refresh *chosen* as a person asks for it: everybody who can be asked at all, save who is
-    exhausted or told to wait.
+    """Refresh *chosen* for a person: all that can be refreshed, save exhausted accounts and those
+    that were told to wait.
 
-    With *force*, or to keep raw answers, those two are asked as well. Results come in no particular
-    order.
+    With *force*, or to keep raw answers, these two are refreshed as well. Results come in no
+    particular order.
     """
     force = force or context.keep_raw
     sorted_out, run = _sort_out(context, chosen, force=force), RefreshRun(context)
     yield from sorted_out.results
-    yield from run.ask(sorted_out.to_ask)
+    yield from run.run(sorted_out.to_fetch)
     yield from _await_others(context, run.held_elsewhere, force)
 
 
 def refresh_due(context: RefreshContext, scope: Scope) -> Iterator[RefreshResult]:
-    """Refresh the accounts of *scope* whose time has come or for whom somebody pressed the
-    button.
-    """
+    """Refresh the accounts of *scope* that are due or were requested by the button."""
     found = queue.due_accounts(scope, context.pace, CLAIM_LASTS, context.now())
     yield from refresh_scheduled(context, [*found.requested, *found.due])
 
@@ -125,18 +123,18 @@ def refresh_due(context: RefreshContext, scope: Scope) -> Iterator[RefreshResult
 def refresh_scheduled(
     context: RefreshContext, chosen: Sequence[Account]
 ) -> Iterator[RefreshResult]:
-    """Refresh *chosen* as the schedule does: also who is exhausted, if the time has come; nobody
-    whom another process asks is waited for.
+    """Refresh *chosen* as the schedule does: exhausted accounts, too, if they are due; an account
+    that another process refreshes is not waited for.
     """
     sorted_out = _sort_out(context, chosen, by_schedule=True)
     yield from sorted_out.results
-    yield from RefreshRun(context).ask(sorted_out.to_ask)
+    yield from RefreshRun(context).run(sorted_out.to_fetch)
 
 
 @dataclass(slots=True)
 class _SortedOut:
     results: list[RefreshResult]
-    to_ask: list[Account]
+    to_fetch: list[Account]
 
 
 def _sort_out(
@@ -146,11 +144,11 @@ def _sort_out(
     force: bool = False,
     by_schedule: bool = False,
 ) -> _SortedOut:
-    """Part those who must be asked from those whose answer is known already, and store what that
-    changes.
+    """Part the accounts that need a request from those whose result is known already, and store
+    what that changes.
 
-    The schedule asks an exhausted account too when its time has come, unless it only answers a
-    person's request.
+    The schedule refreshes a due account also while it is exhausted, unless only a person's request
+    made it due.
     """
     now, ids = context.now(), [a.id for a in chosen]
     with store.database.reading() as conn:
@@ -187,13 +185,13 @@ def _sort_out(
         elif not force and _is_cached(found, facts.get(found.id), known, cache_s, now):
             out.results.append(RefreshResult(found.id, found.name, Status.OK, None, CACHE))
         else:
-            out.to_ask.append(found)
+            out.to_fetch.append(found)
     _note(out.results, {a.id: a for a in chosen}, now)
     return out
 
 
 def _refusal(found: Account, sealed: EncryptedCredential | None, now: int) -> Fault | None:
-    """Why an account cannot be asked by anybody, if so."""
+    """Why no request can be sent for an account; None if one can."""
     # A token that could not be opened is tried again: the key may be back, and nothing is sent if
     # it is not.
     if (
@@ -212,7 +210,7 @@ def _refusal(found: Account, sealed: EncryptedCredential | None, now: int) -> Fa
 
 
 def _is_answered(found: Account, context: RefreshContext, now: int) -> bool:
-    """Whether somebody else asked after the command was given: on a busy machine it starts late."""
+    """Whether another process refreshed it after the command was given: it may start late."""
     if context.since is None or context.keep_raw or found.attempted_at is None:
         return False
     return context.since < found.attempted_at <= now and found.last_status is not Status.PENDING
@@ -245,8 +243,8 @@ def _is_cached(
 
 
 def _note(results: Sequence[RefreshResult], chosen: Mapping[int, Account], now: int) -> None:
-    """Store what became of those who were not asked: answered from the cache, newly refused, a
-    person's request done.
+    """Store what became of the accounts that needed no request: answered from the cache, newly
+    refused, a person's request done.
     """
     refused = [r for r in results if r.fault is not None and chosen[r.account_id].fault != r.fault]
     cached = [r for r in results if r.source == CACHE and chosen[r.account_id].cached_at is None]
@@ -268,8 +266,8 @@ def _note(results: Sequence[RefreshResult], chosen: Mapping[int, Account], now: 
 def _await_others(
     context: RefreshContext, held: Sequence[Account], force: bool
 ) -> Iterator[RefreshResult]:
-    """Wait for accounts that somebody else is asking, and yield what that came to; who was given up
-    by the others is asked here.
+    """Wait for accounts that other processes are refreshing, and yield their results; what these
+    gave up is refreshed here.
     """
     until = time.monotonic() + AWAIT_FOR
     waiting = {a.id: a for a in held}
@@ -278,20 +276,20 @@ def _await_others(
         with store.database.reading() as conn:
             known = store.accounts.get_by_ids(conn, waiting)
         free = {i: a for i, a in known.items() if not a.is_claimed(context.now(), CLAIM_LASTS)}
-        # Nobody asked; or somebody did, but who wants to see the answer itself has to ask.
+        # No answer came; or one did, but a caller that prints raw answers needs its own.
         again = [
             a
             for i, a in free.items()
             if context.keep_raw or a.attempted_at == waiting[i].attempted_at
         ]
         waiting = {i: a for i, a in waiting.items() if i in known and i not in free}
-        for asked in set(free).difference(a.id for a in again):
-            found = free[asked]
+        for answered in set(free).difference(a.id for a in again):
+            found = free[answered]
             yield _by_others(found)
         if again:
             sorted_out, run = _sort_out(context, again, force=force), RefreshRun(context)
             yield from sorted_out.results
-            yield from run.ask(sorted_out.to_ask)
+            yield from run.run(sorted_out.to_fetch)
             waiting |= {a.id: a for a in run.held_elsewhere}
         if waiting:
             context.stop.wait(AWAIT_PAUSE)

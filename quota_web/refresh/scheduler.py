@@ -30,6 +30,7 @@ from quota_web.core.errors import QuotaError
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import Status
 from quota_web.refresh.housekeeping import Chores, Housekeeping
+from quota_web.refresh.job_health import JobHealth
 from quota_web.refresh.queue import DueAccounts
 from quota_web.refresh.tick import AT_ONCE, Tick
 from quota_web.services import Services
@@ -51,13 +52,11 @@ WATCH_S = 1.0
 MOST_HUNG = 3
 #: Runs of a kind that may go on at the same time: one account that does not answer must not hold up
 #: the others.
-RUNS = {"due": AT_ONCE, "asked": 4, "chores": 1}
+RUNS = {"due": AT_ONCE, "requested": 4, "chores": 1}
 #: The fewest accounts that a tick starts with; of many accounts, more.
 BATCH = 8
 #: Accounts are due and no request is sent for so many times DUE_S: the schedule does not work.
 IDLE_AFTER = 3
-#: How long a run may bring no result, and how long chores may take in all.
-RUN_S, CHORES_MOST_S = 240.0, 3_600.0
 #: The pause after a run that could not store its results; it doubles up to the last.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
@@ -111,10 +110,10 @@ class Schedule:
 
     def __init__(self, app: Flask, tick_s: float = TICK_S) -> None:
         self._app, self._tick_s = app, tick_s
-        self._world: Services = app.extensions["quota_services"]
+        self._services: Services = app.extensions["quota_services"]
         write_state_file, chores = app.extensions[GIVEN]
-        self.work = Tick(self._world, write_state_file)
-        settings = self._world.settings
+        self.work = Tick(self._services, write_state_file)
+        settings = self._services.settings
         self._chores = Housekeeping(
             chores,
             settings.retention_days,
@@ -129,14 +128,9 @@ class Schedule:
         self._generation = 0
         self.ticked_at = clock.monotonic()
         self._is_ticking = self._is_woken = False
-        #: Jobs under way with their last sign of life, those of schedules that were left behind
-        #: included, and the names that are taken in the present one.
-        self._running: dict[tuple[int, str], float] = {}
+        self._health = JobHealth(IDLE_AFTER * max(DUE_S, tick_s))
+        #: The names of jobs that are taken in the present generation.
         self._taken: set[str] = set()
-        self._troubles: dict[str, tuple[int, str]] = {}
-        #: Since when accounts have been due and none was in flight, and how many are.
-        self._idle_since: float | None = None
-        self._waiting = 0
         self.paused_until = self._due_at = float("-inf")
         self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
         #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
@@ -144,19 +138,19 @@ class Schedule:
 
     def start(self) -> None:
         self._launch()
-        self._world.wake = self.wake
+        self._services.wake = self.wake
         threading.Thread(target=self._watch, name="quota-watchdog", daemon=True).start()
         logger.info("the schedule runs in process %d", self._pid)
 
     def stop(self) -> None:
         """End all jobs; those under way store what has been answered, for a few seconds."""
-        self._world.wake = None
-        self._world.end()
+        self._services.wake = None
+        self._services.end()
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._running, STOP_S)
-            left = len(self._running)
+            self._changed.wait_for(lambda: not self._health.running, STOP_S)
+            left = len(self._health.running)
         if left:
             logger.warning(
                 "%d jobs did not end in time; their accounts are free again when their claims end",
@@ -166,10 +160,10 @@ class Schedule:
 
     def wake(self) -> None:
         """Tick now: a person waits."""
-        self.work.look_closely()
+        self.work.invalidate()
         with self._changed:
             self._is_woken = True
-            if not self._is_ticking and not self._world.stop.is_set():
+            if not self._is_ticking and not self._services.stop.is_set():
                 self._add("tick", self._tick)
 
     def health(self) -> str:
@@ -177,35 +171,14 @@ class Schedule:
         silent_s = clock.monotonic() - self.ticked_at
         if self._pid != os.getpid():
             return "the schedule belongs to another process"
-        if self._world.stop.is_set():
+        if self._services.stop.is_set():
             return "the service is stopping"
         if silent_s > DEAD_AFTER * self._tick_s:
             return f"the schedule has not ticked for {silent_s:.0f} s"
         if clock.now() < FIRST_BELIEVABLE:
             return f"the clock of this machine says {times.iso(clock.now())}"
         with self._changed:
-            lasting = [text for times_seen, text in self._troubles.values() if times_seen > 1]
-            return lasting[0] if lasting else self._hung() or self._idle() or "ok"
-
-    def _hung(self) -> str | None:
-        """What the oldest run that shows no sign of life is, if that is too long ago.
-
-        The caller holds the lock.
-        """
-        now = clock.monotonic()
-        for (_, name), alive_at in sorted(self._running.items(), key=lambda job: job[1]):
-            kind = name.partition("-")[0]
-            most_s = CHORES_MOST_S if kind == "chores" else RUN_S
-            if kind != "tick" and now - alive_at > most_s:
-                return f"a run ({kind}) has brought nothing for {now - alive_at:.0f} s"
-        return None
-
-    def _idle(self) -> str | None:
-        """That accounts are due and none is refreshed, if it lasts. The caller holds the lock."""
-        idle_s = 0.0 if self._idle_since is None else clock.monotonic() - self._idle_since
-        if idle_s <= IDLE_AFTER * max(DUE_S, self._tick_s):
-            return None
-        return f"{self._waiting} accounts are due and none has been asked for {idle_s:.0f} s"
+            return self._health.complaint() or "ok"
 
     def _launch(self) -> None:
         """Make a scheduler with a first tick, in place of whatever was there."""
@@ -236,9 +209,9 @@ class Schedule:
 
     def _watch(self) -> None:
         """Runs in a thread of its own: makes a new schedule when the present one is dead."""
-        while not self._world.stop.wait(WATCH_S):
+        while not self._services.stop.wait(WATCH_S):
             silent_s = clock.monotonic() - self.ticked_at
-            hung = sum(name == "tick" for _, name in list(self._running))
+            hung = sum(name == "tick" for _, name in list(self._health.running))
             if silent_s <= DEAD_AFTER * self._tick_s or hung >= MOST_HUNG:
                 continue
             logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
@@ -289,13 +262,15 @@ class Schedule:
         if clock.monotonic() < self.paused_until:
             self._note_waiting(0)
         else:
-            found = self.work.agenda()
+            found = self.work.due_accounts()
             self._note_waiting(0 if found.in_flight else len(found.requested) + len(found.due))
             if found.requested:
-                self._begin("asked", self._ask, list(found.requested), True)
+                self._begin("requested", self._refresh, list(found.requested), True)
             if self._is_time_for(found):
                 self._due_at = clock.monotonic() + DUE_S
-                self._begin("due", self._ask, list(found.due[: self._batch(found.accounts)]), False)
+                self._begin(
+                    "due", self._refresh, list(found.due[: self._batch(found.accounts)]), False
+                )
         if clock.monotonic() >= self._chores_at:
             self._begin("chores", self._do_chores)
 
@@ -310,17 +285,14 @@ class Schedule:
         )
 
     def _note_waiting(self, waiting: int) -> None:
-        """Remember since when accounts wait though none is in flight."""
         with self._changed:
-            self._waiting = waiting
-            if not waiting:
-                self._idle_since = None
-            elif self._idle_since is None:
-                self._idle_since = clock.monotonic()
+            self._health.note_waiting(waiting)
 
     def _batch(self, accounts: int) -> int:
         """With how many accounts a tick starts: twice what keeps up when all are in use."""
-        shortest = min(self._world.settings.active_interval, self._world.settings.refresh_interval)
+        shortest = min(
+            self._services.settings.active_interval, self._services.settings.refresh_interval
+        )
         return max(BATCH, math.ceil(2 * accounts * DUE_S / shortest))
 
     def _begin(self, kind: str, work: Callable[..., None], *args: object) -> None:
@@ -328,7 +300,7 @@ class Schedule:
         with self._changed:
             names = (f"{kind}-{number}" for number in range(RUNS[kind]))
             name = next((n for n in names if n not in self._taken), None)
-            if name is not None and not self._world.stop.is_set():
+            if name is not None and not self._services.stop.is_set():
                 self._taken.add(name)
                 self._add(name, self._run, name, work, args)
 
@@ -337,39 +309,40 @@ class Schedule:
     ) -> None:
         def progress() -> None:
             with self._changed:
-                self._running[generation, name] = clock.monotonic()
-                self._idle_since = None
+                self._health.progressed((generation, name))
 
         with self._job(generation, name):
             work(progress, *args)
 
-    def _ask(self, progress: Callable[[], None], chosen: list[Account], by_person: bool) -> None:
+    def _refresh(
+        self, progress: Callable[[], None], chosen: list[Account], by_person: bool
+    ) -> None:
         try:
-            self.work.ask(chosen, by_person, progress)
+            self.work.refresh(chosen, by_person, progress)
         except Exception:
-            times_seen = self._troubles.get("asking", (0, ""))[0]
+            times_failed = min(self._health.failures("refresh"), 10)
             self.paused_until = clock.monotonic() + min(
-                PAUSE_FIRST_S * 2 ** min(times_seen, 10), PAUSE_LAST_S
+                PAUSE_FIRST_S * 2**times_failed, PAUSE_LAST_S
             )
             raise
 
     def _do_chores(self, _progress: Callable[[], None]) -> None:
         self._chores_at = clock.monotonic() + CHORES_S
-        self._chores.work(clock.now(), self._world.stop)
+        self._chores.work(clock.now(), self._services.stop)
 
     @contextmanager
     def _job(self, generation: int, name: str) -> Iterator[None]:
         """Around every job: the app's context, and what goes wrong is logged once and remembered
         until it goes well again.
         """
-        kind = "asking" if name.startswith(("due", "asked")) else name.partition("-")[0]
+        kind = "refresh" if name.startswith(("due", "requested")) else name.partition("-")[0]
         with self._changed:
-            self._running[generation, name] = clock.monotonic()
+            self._health.alive((generation, name))
         try:
             with self._app.app_context():
                 yield
             with self._changed:
-                self._troubles.pop(kind, None)
+                self._health.succeeded(kind)
         except QuotaError as error:
             self._note(kind, str(error))
         except Exception as error:
@@ -377,17 +350,16 @@ class Schedule:
             raise
         finally:
             with self._changed:
-                self._running.pop((generation, name), None)
+                self._health.running.pop((generation, name), None)
                 if generation == self._generation:
                     self._taken.discard(name)
                 self._changed.notify_all()
 
     def _note(self, kind: str, text: str) -> None:
         with self._changed:
-            times_seen, before = self._troubles.get(kind, (0, ""))
-            self._troubles[kind] = (times_seen + 1, text)
+            is_news = self._health.failed(kind, text)
         self.counts["trouble"] += 1
-        if text != before:
+        if is_news:
             logger.error("%s: %s", kind, text)
 
 

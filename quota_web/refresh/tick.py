@@ -1,5 +1,5 @@
-"""Door: what the schedule does in each round: follow the folders, see who is due, ask them, say
-what came of it.
+"""What the schedule does in each round: follow the folders, find the accounts that are due, refresh
+them, log the results.
 
 Knows nothing of jobs and threads; scheduler.py decides when each part runs.
 """
@@ -40,12 +40,12 @@ class Tick:
     """The schedule's work in one process."""
 
     def __init__(self, services: Services, write_state_file: Callable[[], None]) -> None:
-        self._world, self._state_file = services, write_state_file
+        self._services, self._state_file = services, write_state_file
         self._looks: dict[Path, Look] = {}
         self._read_all_at = float("-inf")
         self._complaints: set[str] = set()
         self._seen_version: object = None
-        self._seen_at = self._quiet_until = 0
+        self._seen_at = self._next_due_at = 0
         self._state_lock = threading.Lock()
 
     def follow(self) -> None:
@@ -54,7 +54,7 @@ class Tick:
         """
         read_all = clock.monotonic() - self._read_all_at >= FOLLOW_FULLY_S
         if read_all:
-            settings = self._world.settings
+            settings = self._services.settings
             self._looks = dict.fromkeys(
                 folder_sync.folders(settings.account_dir, settings.account_dir_named), ()
             )
@@ -72,25 +72,27 @@ class Tick:
         if changed:
             self._complaints = complaints
 
-    def agenda(self) -> DueAccounts:
-        """Who is to be asked now; a full look only where the data changed, or a moment has come at
-        which somebody becomes due.
+    def due_accounts(self) -> DueAccounts:
+        """Which accounts are due now; read from the database only where the data changed, or an
+        account has become due since.
         """
         if worker.free_dead_claims():
-            self.look_closely()
+            self.invalidate()
         now, version = clock.now(), _version()
-        is_quiet = version == self._seen_version and self._seen_at <= now < self._quiet_until
+        is_quiet = version == self._seen_version and self._seen_at <= now < self._next_due_at
         if is_quiet or now < FIRST_BELIEVABLE:
             return DueAccounts((), (), 0, 0, now)
-        found = queue.due_accounts(self._world.scope, self._context().pace, worker.CLAIM_LASTS, now)
-        self._seen_version, self._seen_at, self._quiet_until = version, now, found.quiet_until
+        found = queue.due_accounts(
+            self._services.scope, self._context().pace, worker.CLAIM_LASTS, now
+        )
+        self._seen_version, self._seen_at, self._next_due_at = version, now, found.next_due_at
         return found
 
-    def look_closely(self) -> None:
-        """Let the next look at the agenda be a full one: somebody waits."""
-        self._quiet_until = 0
+    def invalidate(self) -> None:
+        """Let the next call of due_accounts() read the database: a person waits."""
+        self._next_due_at = 0
 
-    def ask(
+    def refresh(
         self,
         chosen: Sequence[Account],
         by_person: bool,
@@ -101,12 +103,12 @@ class Tick:
         *progress* is called with each result.
         """
         refresh_context = (
-            context.make_context(self._world, by_button=True) if by_person else self._context()
+            context.make_context(self._services, by_button=True) if by_person else self._context()
         )
         written_at, is_written = clock.monotonic(), True
         for result in refresh_service.refresh_scheduled(refresh_context, chosen):
             progress()
-            log(result, self._world)
+            log(result, self._services)
             is_written = False
             if clock.monotonic() - written_at >= STATE_LAG_S:
                 self._write_state_file()
@@ -116,14 +118,14 @@ class Tick:
         hooks.hooks().finished()
 
     def _context(self) -> RefreshContext:
-        refresh_context = context.make_context(self._world, by_button=True)
+        refresh_context = context.make_context(self._services, by_button=True)
         refresh_context.slots = refresh_context.limit = AT_ONCE
         refresh_context.gather_s = GATHER_S
         return refresh_context
 
     def _sync(self, folder: Path) -> Iterable[str]:
-        report = folder_sync.sync(self._world.cipher, folder, clock.now())
-        zone = self._world.settings.timezone
+        report = folder_sync.sync(self._services.cipher, folder, clock.now())
+        zone = self._services.settings.timezone
         lines = [faults.line(problem.name, problem.fault, zone) for problem in report.problems]
         return [*lines, report.folder_fault] if report.folder_fault is not None else lines
 

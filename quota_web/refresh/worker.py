@@ -1,7 +1,7 @@
-"""One run of asking: claims on accounts, the threads that ask, and the one transaction for whatever
-has come back.
+"""One run of requests: claims on accounts, the threads that send, and the one transaction for all
+answers that are back.
 
-What is asked, and of whom, is refresh_service.py's to say.
+Which accounts are refreshed is refresh_service.py's to say.
 """
 
 import secrets
@@ -35,7 +35,7 @@ from quota_web.store.encryption import ACCESS, DecryptionFailed, TokenCipher
 if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient
 
-#: A claim is renewed while its run lives. What a process of another host was asking for when it
+#: A claim is renewed while its run lives. What a process of another host had claimed when it
 #: died is free after CLAIM_LASTS seconds, and so is its part in the schedule's limit; waits for a
 #: busy database and clocks that differ fit in between.
 CLAIM_LASTS, RENEW_S = 60, 10.0
@@ -44,7 +44,7 @@ BATCH = 64
 #: How often a wait for results looks whether the program is to stop, and how long it then still
 #: waits for requests that were cut.
 STOP_PAUSE, STOP_FOR = 0.5, 2.5
-#: How often answers are tried to be stored while somebody else writes; each try waits as long as
+#: How often storing the answers is tried while another process writes; each try waits as long as
 #: the database's own time limit.
 STORE_TRIES = 4
 
@@ -59,13 +59,13 @@ class RefreshResult:
     fault: Fault | None
     #: `network`, `cache`, or None where nothing was sent for another reason.
     source: str | None
-    #: The raw answer, where it was asked for.
+    #: The raw answer, where the caller keeps it.
     answer: FetchResult | None = None
 
 
 @dataclass(slots=True)
 class RefreshContext:
-    """Who does the work: the client, how many requests at once, and what tells it to stop."""
+    """What a refresh works with: the client, how many requests at once, what tells it to stop."""
 
     client: "UsageClient"
     cipher: TokenCipher
@@ -75,14 +75,14 @@ class RefreshContext:
     stop: threading.Event = field(default_factory=threading.Event)
     #: Keep answers whole, for `--raw-json` and `--raw-headers`.
     keep_raw: bool = False
-    #: When a person's command was given: an answer that somebody else got later
+    #: When a person's command was given: an answer that another process got later
     #: is the answer to it.
     since: int | None = None
     #: Bounds the live claims of all processes together (the schedule's limit); None: no bound.
     limit: int | None = None
     #: How long answers may wait for those of the other slots, to be stored together. A few
-    #: milliseconds cost nobody any time (measured: bench.refresh) and save a quarter of the work;
-    #: nobody waits for the schedule, so it takes longer.
+    #: milliseconds cost no time (measured: bench.refresh) and save a quarter of the work; no person
+    #: waits for the schedule, so it takes longer.
     gather_s: float = 0.005
     #: For how long the stored reading of an exhausted account answers instead of a request.
     cache_s: int = 0
@@ -98,8 +98,8 @@ class _Fetched:
 
 @dataclass(slots=True)
 class _Claimed:
-    """Who was looked at for the free slots: those to ask now, and those whom somebody else has or
-    just had.
+    """The accounts that were looked at for the free slots: those to fetch now, and those that
+    another process has or just had.
     """
 
     ready: list[tuple[Account, EncryptedCredential]] = field(default_factory=list)
@@ -108,31 +108,30 @@ class _Claimed:
 
 
 class RefreshRun:
-    """One refresh under way: its claim, the threads that ask, and what they have brought back."""
+    """One refresh under way: its claim, its threads, and the answers that are back."""
 
     def __init__(self, context: RefreshContext) -> None:
         self._context = context
         self._claim_id = secrets.randbits(62)
         self._done: SimpleQueue[_Fetched | BaseException] = SimpleQueue()
         self._in_flight: dict[int, Account] = {}
-        self._to_ask: deque[Account] = deque()
+        self._waiting: deque[Account] = deque()
         self._renewed_at = time.monotonic()
-        #: Accounts that this run got no result for, because they were or became somebody else's to
-        #: ask.
+        #: Accounts that this run has no result for, because another process had or took them.
         self.held_elsewhere: list[Account] = []
 
-    def ask(self, accounts: Iterable[Account]) -> Iterator[RefreshResult]:
-        """Ask for *accounts*, store the answers and yield the results.
+    def run(self, accounts: Iterable[Account]) -> Iterator[RefreshResult]:
+        """Send a request for each of *accounts*, store the answers and yield the results.
 
         What is claimed is given back, however this ends.
         """
-        self._to_ask.extend(accounts)
-        if not self._to_ask:
+        self._waiting.extend(accounts)
+        if not self._waiting:
             return
         free_dead_claims()
         holder = store.locks.RunLock(self._claim_id)
         pool = ThreadPoolExecutor(
-            min(self._context.slots, len(self._to_ask)), thread_name_prefix="ask"
+            min(self._context.slots, len(self._waiting)), thread_name_prefix="fetch"
         )
         try:
             yield from self._results(pool)
@@ -144,20 +143,20 @@ class RefreshRun:
             holder.leave()
 
     def _results(self, pool: ThreadPoolExecutor) -> Iterator[RefreshResult]:
-        asked: list[_Fetched] = []
+        fetched: list[_Fetched] = []
         while True:
-            results, claimed = self._turn(asked)
+            results, claimed = self._turn(fetched)
             for found, sealed in claimed:
-                pool.submit(self._ask_one, found, sealed)
+                pool.submit(self._fetch_one, found, sealed)
             yield from results
             if not self._in_flight:
                 return
-            asked = self._gather()
-            if not asked:
+            fetched = self._gather()
+            if not fetched:
                 return
 
     def _turn(
-        self, asked: list[_Fetched]
+        self, fetched: list[_Fetched]
     ) -> tuple[list[RefreshResult], list[tuple[Account, EncryptedCredential]]]:
         """One transaction: store what came back, then claim as many accounts as there are free
         slots.
@@ -169,9 +168,9 @@ class RefreshRun:
             try:
                 recorded: list[Recorded] = []
                 with store.database.transaction() as tx:
-                    results = self._store(tx, asked, recorded) if asked else []
-                    claimed = self._claim(tx, self._free_slots(tx, len(asked)))
-                    if asked:
+                    results = self._store(tx, fetched, recorded) if fetched else []
+                    claimed = self._claim(tx, self._free_slots(tx, len(fetched)))
+                    if fetched:
                         store.site_state.bump_version(tx, self._context.now())
                 break
             except DatabaseBusy:
@@ -179,20 +178,21 @@ class RefreshRun:
                     raise
         self._context.hooks.after(recorded)
         stored = {r.account_id for r in results}
-        for one in asked:
+        for one in fetched:
             del self._in_flight[one.account.id]
         self.held_elsewhere += [
-            one.account for one in asked if not one.answer.dropped and one.account.id not in stored
+            one.account
+            for one in fetched
+            if not one.answer.dropped and one.account.id not in stored
         ]
         self.held_elsewhere += claimed.held
         for _ in range(claimed.looked_at):
-            self._to_ask.popleft()
+            self._waiting.popleft()
         if self._context.limit is not None and any(
             r.status is Status.ADDRESS_BLOCKED for r in results
         ):
-            # The schedule does not go on against a closed door; whom a person wants is tried all
-            # the same.
-            self._to_ask = deque(a for a in self._to_ask if a.requested_at is not None)
+            # The schedule stops here; what a person requested is tried all the same.
+            self._waiting = deque(a for a in self._waiting if a.requested_at is not None)
         self._in_flight.update({found.id: found for found, _ in claimed.ready})
         return results, claimed.ready
 
@@ -200,7 +200,7 @@ class RefreshRun:
         context = self._context
         free = (
             0
-            if context.stop.is_set() or not self._to_ask
+            if context.stop.is_set() or not self._waiting
             else context.slots - len(self._in_flight) + come_back
         )
         if context.limit is None or free <= 0:
@@ -212,7 +212,7 @@ class RefreshRun:
         while len(claimed.ready) < free:
             place = claimed.looked_at
             wanted = {
-                a.id: a for a in islice(self._to_ask, place, place + free - len(claimed.ready))
+                a.id: a for a in islice(self._waiting, place, place + free - len(claimed.ready))
             }
             if not wanted:
                 break
@@ -222,8 +222,8 @@ class RefreshRun:
 
     def _claim_some(self, tx: Connection, wanted: dict[int, Account], claimed: _Claimed) -> None:
         mine = store.claims.take(tx, wanted, self._claim_id, self._context.now(), CLAIM_LASTS)
-        # Read again under the claim: somebody may have asked, paused it or changed the token since
-        # the accounts were chosen.
+        # Read again under the claim: since it was chosen, an account may have been refreshed or
+        # paused, or its token changed.
         fresh, sealed = store.accounts.get_by_ids(tx, mine), store.credentials.get_by_ids(tx, mine)
         ready = [
             i for i in mine if i in fresh and i in sealed and _is_as_chosen(fresh[i], wanted[i])
@@ -234,7 +234,7 @@ class RefreshRun:
         claimed.ready += [(fresh[i], sealed[i]) for i in wanted if i in ready]
         claimed.held += [a for i, a in wanted.items() if i not in ready]
 
-    def _ask_one(self, found: Account, sealed: EncryptedCredential) -> None:
+    def _fetch_one(self, found: Account, sealed: EncryptedCredential) -> None:
         """Runs in a thread of the pool."""
         try:
             answer = self._fetch(found, sealed)
@@ -261,7 +261,7 @@ class RefreshRun:
     def _gather(self) -> list[_Fetched]:
         """Wait for a result and take along whatever else is there.
 
-        Where somebody waits for the results, that is a moment only: while one transaction runs, the
+        Where a person waits for the results, that is a moment only: while one transaction runs, the
         results of the next one gather by themselves, and a slot that waits for company stays empty.
         """
         gathered = self._first()
@@ -271,12 +271,12 @@ class RefreshRun:
                 gathered.append(self._done.get(timeout=max(0.0, until - time.monotonic())))
             except Empty:
                 break
-        asked = []
+        fetched = []
         for one in gathered:
             if isinstance(one, BaseException):
                 raise one
-            asked.append(one)
-        return asked
+            fetched.append(one)
+        return fetched
 
     def _first(self) -> list[_Fetched | BaseException]:
         """The next result. At a stop the sockets are cut, so it comes soon or, where a name is just
@@ -303,9 +303,9 @@ class RefreshRun:
             store.claims.renew(tx, self._claim_id, self._context.now())
 
     def _store(
-        self, tx: Connection, asked: list[_Fetched], recorded: list[Recorded]
+        self, tx: Connection, fetched: list[_Fetched], recorded: list[Recorded]
     ) -> list[RefreshResult]:
-        answered = [a for a in asked if not a.answer.dropped]
+        answered = [a for a in fetched if not a.answer.dropped]
         ids = [a.account.id for a in answered]
         windows, facts = store.windows.windows(tx, ids), store.windows.facts(tx, ids)
         now = self._context.now()
@@ -322,7 +322,7 @@ class RefreshRun:
             known = windows.get(one.account.id, [])
             recorded.append(Recorded(one, known, facts.get(one.account.id)))
         self._context.hooks.record(tx, recorded)
-        cut = [a.account.id for a in asked if a.answer.dropped]
+        cut = [a.account.id for a in fetched if a.answer.dropped]
         if cut:
             store.claims.release(tx, self._claim_id, cut)
         by_id = {a.account.id: a.answer for a in answered}
@@ -335,7 +335,7 @@ class RefreshRun:
 
 
 def free_dead_claims() -> bool:
-    """Give free what processes were asking for when they died; says whether there were any."""
+    """Release the claims of processes that have died; returns whether there were any."""
     with store.locks.dead_runs() as claims:
         if claims:
             with store.database.transaction() as tx:

@@ -88,7 +88,7 @@ def test_the_schedule_asks_for_whom_a_killed_process_was_asking(installation, co
     rounds = Tick(installation.services, lambda: None)
     with clock.frozen(installation.now):
         claim_for_somebody_else(installation, "alice")
-        assert rounds.agenda().due == ()
+        assert rounds.due_accounts().due == ()
         (installation.instance / ".asking.5").touch()
 
-        assert [found.name for found in rounds.agenda().due] == ["alice"]
+        assert [found.name for found in rounds.due_accounts().due] == ["alice"]

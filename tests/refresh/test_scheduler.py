@@ -17,7 +17,7 @@ from quota_web import config, store
 from quota_web.core import clock, policy
 from quota_web.core.errors import BadDatabase
 from quota_web.factory import create_app
-from quota_web.refresh import refresh_service, scheduler
+from quota_web.refresh import job_health, refresh_service, scheduler
 from quota_web.services import services
 from tests.fakes import FakeCodex, FakeResponse, auth_document, usage_body
 
@@ -281,7 +281,7 @@ def test_a_clock_that_was_never_set_asks_nobody(app, codex, schedule):
     with app.app_context():
         refresh_service.request(refresh_service.select(services().scope)[0], clock.now())
         with clock.frozen(86_400):
-            found = schedule.work.agenda()
+            found = schedule.work.due_accounts()
             assert (found.requested, found.due) == ((), ())
             assert scheduler.health(app) == "the clock of this machine says 1970-01-02T00:00:00Z"
 
@@ -310,7 +310,7 @@ def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, s
         raise BadDatabase("the disk is full")
 
     wait_for(lambda: len(codex.seen) == 2)
-    schedule.work.ask = full
+    schedule.work.refresh = full
     with app.app_context():
         wait_for(
             lambda: all(a.claim_id is None for a in refresh_service.select(services().scope)[0])
@@ -328,14 +328,14 @@ def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, s
 
 
 def test_a_run_that_brings_nothing_is_said(app, schedule, monkeypatch):
-    monkeypatch.setattr(scheduler, "RUN_S", -1.0)
+    monkeypatch.setattr(job_health, "RUN_S", -1.0)
     go_on, is_there = threading.Event(), threading.Event()
 
     def hangs(*_: object):
         is_there.set()
         go_on.wait(30)
 
-    schedule.work.ask = hangs
+    schedule.work.refresh = hangs
     assert is_there.wait(10)
 
     assert re.fullmatch(r"a run \(due\) has brought nothing for \d+ s", scheduler.health(app))
@@ -345,9 +345,9 @@ def test_a_run_that_brings_nothing_is_said(app, schedule, monkeypatch):
 def test_who_is_due_and_never_asked_is_said(app, codex, schedule, monkeypatch):
     monkeypatch.setattr(scheduler, "IDLE_AFTER", 1)
     # Runs come and go, and nobody is asked.
-    schedule.work.ask = lambda *_: None
-    wait_for(lambda: "2 accounts are due and none has been asked for" in scheduler.health(app))
-    del schedule.work.ask
+    schedule.work.refresh = lambda *_: None
+    wait_for(lambda: "2 accounts are due and none has been refreshed for" in scheduler.health(app))
+    del schedule.work.refresh
 
     wait_for(lambda: len(codex.seen) == 2)
     wait_for(lambda: scheduler.health(app) == "ok")

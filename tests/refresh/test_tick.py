@@ -118,7 +118,7 @@ def test_each_refresh_is_one_line_with_its_fields(installation, looking, codex, 
     installation.file("bob")
     looking.follow()
     caplog.set_level(logging.INFO, "quota_web")
-    looking.ask(looking.agenda().due, by_person=False)
+    looking.refresh(looking.due_accounts().due, by_person=False)
 
     lines = {r.account: r for r in caplog.records}
     assert lines["alice"].message.startswith("alice: ok, five-hour 88 %, weekly 60 %, ")
@@ -138,7 +138,7 @@ def test_the_state_file_is_written_after_a_refresh(installation, looking, tmp_pa
     present.settings = present.settings.with_options(state_file=state_file)
     installation.file("alice")
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
+    looking.refresh(looking.due_accounts().due, by_person=False)
 
     document = json.loads(state_file.read_text())
     assert [r["five_hour_percent"] for r in document["results"]] == [88]
@@ -152,7 +152,7 @@ def test_the_state_file_is_written_before_what_follows_a_refresh(installation, l
     hooks.hooks().on_finished.append(lambda: written.append(state_file.exists()))
     installation.file("alice")
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
+    looking.refresh(looking.due_accounts().due, by_person=False)
 
     assert written == [True]
 
@@ -164,13 +164,13 @@ def test_the_schedule_asks_four_at_once_and_a_person_as_many_as_the_settings_say
     for number in range(10):
         installation.file(f"a{number}")
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
+    looking.refresh(looking.due_accounts().due, by_person=False)
     assert codex.max_in_flight == 4
     with clock.frozen(NOW + 60):
         chosen = refresh_service.select(services().scope)[0]
         refresh_service.request(chosen, NOW + 60)
-        found = looking.agenda().requested
-        looking.ask(found, by_person=True)
+        found = looking.due_accounts().requested
+        looking.refresh(found, by_person=True)
 
     assert len(found) == 10
     assert codex.max_in_flight == min(10, context.make_context(services()).slots)
@@ -183,10 +183,10 @@ def test_a_pressed_button_asks_for_an_exhausted_account_again_after_a_minute(
     installation.file("alice")
     codex.answers("acct-alice", FakeResponse(body=usage_body(100, 40)))
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
+    looking.refresh(looking.due_accounts().due, by_person=False)
     with clock.frozen(NOW + age):
         refresh_service.request(refresh_service.select(services().scope)[0], NOW + age)
-        looking.ask(looking.agenda().requested, by_person=True)
+        looking.refresh(looking.due_accounts().requested, by_person=True)
 
     assert len(codex.seen) == asked
     assert installation.account("alice").requested_at is None
@@ -195,28 +195,28 @@ def test_a_pressed_button_asks_for_an_exhausted_account_again_after_a_minute(
 def test_an_idle_look_is_one_small_query(installation, looking):
     installation.file("alice")
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
-    assert looking.agenda().accounts == 1
-    assert looking.agenda().accounts == 0
+    looking.refresh(looking.due_accounts().due, by_person=False)
+    assert looking.due_accounts().accounts == 1
+    assert looking.due_accounts().accounts == 0
     with clock.frozen(NOW - 1):
-        assert looking.agenda().accounts == 1
+        assert looking.due_accounts().accounts == 1
 
 
 def test_who_becomes_due_is_seen_without_any_change(installation, looking):
     installation.file("alice")
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
-    looking.agenda()
+    looking.refresh(looking.due_accounts().due, by_person=False)
+    looking.due_accounts()
     due_at = installation.account("alice").next_due_at
     with clock.frozen(due_at):
-        assert [a.name for a in looking.agenda().due] == ["alice"]
+        assert [a.name for a in looking.due_accounts().due] == ["alice"]
 
 
 def test_a_request_is_seen_at_once(installation, looking):
     installation.file("alice")
     looking.follow()
-    looking.ask(looking.agenda().due, by_person=False)
-    looking.agenda()
+    looking.refresh(looking.due_accounts().due, by_person=False)
+    looking.due_accounts()
     refresh_service.request(refresh_service.select(services().scope)[0], NOW)
 
-    assert [a.name for a in looking.agenda().requested] == ["alice"]
+    assert [a.name for a in looking.due_accounts().requested] == ["alice"]

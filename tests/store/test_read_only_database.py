@@ -136,8 +136,8 @@ def test_the_schedule_asks_nobody(switch, app):
     rounds = Tick(services(), lambda: None)
     with clock.frozen(NOW + 7_200):
         rounds.follow()
-        waiting = rounds.agenda().due
+        waiting = rounds.due_accounts().due
         assert [found.name for found in waiting] == ["alice", "bob"]
         # The upstream's address leads nowhere: asked, they would be unreachable.
         with pytest.raises(DatabaseReadOnly):
-            rounds.ask(waiting, by_person=False)
+            rounds.refresh(waiting, by_person=False)
