@@ -6,7 +6,7 @@ writes the tables of docs/settings.md from them.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,294 +54,252 @@ class Variable:
     default: str | None = None
 
 
-def _from(
-    name: str, read: Reader[Any], section: str, help_: str, default: str | None = None
-) -> dict[str, Variable]:
-    return {"variable": Variable(name, read, section, help_, default)}
+def setting(
+    default: Any,
+    name: str,
+    read: Reader[Any],
+    section: str,
+    help_: str,
+    default_text: str | None = None,
+    *,
+    repr: bool = True,
+) -> Any:
+    """A field of Settings with its variable."""
+    variable = Variable(name, read, section, help_, default_text)
+    return field(default=default, repr=repr, metadata={"variable": variable})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. Durations are seconds."""
 
-    instance_dir: Path = field(
-        default=_INSTANCE,
-        metadata=_from(
-            "QUOTA_INSTANCE_DIR",
-            environment.path,
-            _PLACES,
-            "folder of the database, the key and the first-start link",
-            "`instance` in the project",
-        ),
+    instance_dir: Path = setting(
+        _INSTANCE,
+        "QUOTA_INSTANCE_DIR",
+        environment.path,
+        _PLACES,
+        "folder of the database, the key and the first-start link",
+        "`instance` in the project",
     )
     #: May hold a password, like the proxy's address. `load` sets the default.
-    database_url: str = field(
+    database_url: str = setting(
+        MISSING,
+        "QUOTA_DATABASE_URL",
+        parsed(
+            setting_values.database_url,
+            "sqlite:///FILE or postgresql://USER@HOST/NAME",
+            is_secret=True,
+        ),
+        _PLACES,
+        "`sqlite:///FILE` or `postgresql://USER@HOST/NAME`",
+        "`quota.sqlite` in the instance folder",
         repr=False,
-        metadata=_from(
-            "QUOTA_DATABASE_URL",
-            parsed(
-                setting_values.database_url,
-                "sqlite:///FILE or postgresql://USER@HOST/NAME",
-                is_secret=True,
-            ),
-            _PLACES,
-            "`sqlite:///FILE` or `postgresql://USER@HOST/NAME`",
-            "`quota.sqlite` in the instance folder",
-        ),
     )
-    account_dir: Path = field(
-        default=PROJECT / "account",
-        metadata=_from(
-            "QUOTA_ACCOUNT_DIR",
-            environment.path,
-            _PLACES,
-            "folder whose `<name>.auth.json` files are followed",
-            "`account` in the project",
-        ),
+    account_dir: Path = setting(
+        PROJECT / "account",
+        "QUOTA_ACCOUNT_DIR",
+        environment.path,
+        _PLACES,
+        "folder whose `<name>.auth.json` files are followed",
+        "`account` in the project",
     )
     #: Whether a person named the account folder; then a missing one is a mistake, not an empty
     #: start.
     account_dir_named: bool = False
-    state_file: Path | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_STATE_FILE",
-            parsed(setting_values.file_path, "a file in a folder that exists"),
-            _PLACES,
-            "a file that gets the `/api/results` document after every refresh, replaced as a whole",
-        ),
+    state_file: Path | None = setting(
+        None,
+        "QUOTA_STATE_FILE",
+        parsed(setting_values.file_path, "a file in a folder that exists"),
+        _PLACES,
+        "a file that gets the `/api/results` document after every refresh, replaced as a whole",
     )
-    refresh_interval: int = field(
-        default=3600,
-        metadata=_from(
-            "QUOTA_REFRESH_INTERVAL",
-            whole(1, _MONTH),
-            _READING,
-            "seconds between two refreshes of an account that is not in use",
-        ),
+    refresh_interval: int = setting(
+        3600,
+        "QUOTA_REFRESH_INTERVAL",
+        whole(1, _MONTH),
+        _READING,
+        "seconds between two refreshes of an account that is not in use",
     )
-    active_interval: int = field(
-        default=300,
-        metadata=_from(
-            "QUOTA_ACTIVE_INTERVAL",
-            whole(1, _MONTH),
-            _READING,
-            "the same for one that is: its used percent rose within the last 30 minutes, or a "
-            "reset has just come due; never longer than the other",
-        ),
+    active_interval: int = setting(
+        300,
+        "QUOTA_ACTIVE_INTERVAL",
+        whole(1, _MONTH),
+        _READING,
+        "the same for one that is: its used percent rose within the last 30 minutes, or a "
+        "reset has just come due; never longer than the other",
     )
-    retries: int = field(
-        default=3,
-        metadata=_from(
-            "QUOTA_RETRIES",
-            whole(0, 20),
-            _READING,
-            "how often a temporary failure is tried again: 3 means up to 4 requests",
-        ),
+    retries: int = setting(
+        3,
+        "QUOTA_RETRIES",
+        whole(0, 20),
+        _READING,
+        "how often a temporary failure is tried again: 3 means up to 4 requests",
     )
-    retry_delay: float = field(
-        default=2.0,
-        metadata=_from(
-            "QUOTA_RETRY_DELAY",
-            number(0, 300),
-            _READING,
-            "seconds before the first of these, doubled for each further one",
-        ),
+    retry_delay: float = setting(
+        2.0,
+        "QUOTA_RETRY_DELAY",
+        number(0, 300),
+        _READING,
+        "seconds before the first of these, doubled for each further one",
     )
-    timeout: float = field(
-        default=30.0,
-        metadata=_from(
-            "QUOTA_TIMEOUT",
-            number(0.1, 120),
-            _READING,
-            "seconds for one request from connecting to the last byte",
-            "`30`",
-        ),
+    timeout: float = setting(
+        30.0,
+        "QUOTA_TIMEOUT",
+        number(0.1, 120),
+        _READING,
+        "seconds for one request from connecting to the last byte",
+        "`30`",
     )
-    cache_seconds: int = field(
-        default=900,
-        metadata=_from(
-            "QUOTA_CACHE_SECONDS",
-            whole(0, _MONTH),
-            _READING,
-            "how long the stored reading of an exhausted account answers a command instead of a "
-            "request: OpenAI resets early every few days. A pressed Refresh button asks again "
-            "after 60 seconds, `--force` at once",
-        ),
+    cache_seconds: int = setting(
+        900,
+        "QUOTA_CACHE_SECONDS",
+        whole(0, _MONTH),
+        _READING,
+        "how long the stored reading of an exhausted account answers a command instead of a "
+        "request: OpenAI resets early every few days. A pressed Refresh button asks again "
+        "after 60 seconds, `--force` at once",
     )
-    concurrency: int = field(
-        default=16,
-        metadata=_from(
-            "QUOTA_CONCURRENCY",
-            whole(1, 256),
-            _READING,
-            "how many accounts are asked at once when a person asks; the schedule never asks more "
-            "than 4",
-        ),
+    concurrency: int = setting(
+        16,
+        "QUOTA_CONCURRENCY",
+        whole(1, 256),
+        _READING,
+        "how many accounts are asked at once when a person asks; the schedule never asks more "
+        "than 4",
     )
-    usage_url: str = field(
-        default=USAGE_URL,
-        metadata=_from(
-            "QUOTA_USAGE_URL",
-            parsed(setting_values.upstream_url, UPSTREAM_WANTED),
-            _READING,
-            "where quota is read; plain http only for `localhost`, `*.localhost` and addresses in "
-            "127/8, ::1, 10/8, 172.16/12, 192.168/16 and fc00::/7",
-        ),
+    usage_url: str = setting(
+        USAGE_URL,
+        "QUOTA_USAGE_URL",
+        parsed(setting_values.upstream_url, UPSTREAM_WANTED),
+        _READING,
+        "where quota is read; plain http only for `localhost`, `*.localhost` and addresses in "
+        "127/8, ::1, 10/8, 172.16/12, 192.168/16 and fc00::/7",
     )
-    user_agent: str = field(
-        default=f"codex-quota/{__version__}",
-        metadata=_from(
-            "QUOTA_USER_AGENT",
-            parsed(setting_values.header_text, "printable ASCII, at most 200 characters"),
-            _READING,
-            "how the app names itself there",
-            "`codex-quota/<version>`",
-        ),
+    user_agent: str = setting(
+        f"codex-quota/{__version__}",
+        "QUOTA_USER_AGENT",
+        parsed(setting_values.header_text, "printable ASCII, at most 200 characters"),
+        _READING,
+        "how the app names itself there",
+        "`codex-quota/<version>`",
     )
-    https_proxy: str | None = field(
-        default=None,
-        repr=False,
-        metadata=_from(
-            "QUOTA_HTTPS_PROXY",
-            or_conventional(
-                parsed(
-                    setting_values.proxy_url,
-                    "http://HOST:PORT or socks5h://HOST:PORT",
-                    is_secret=True,
-                ),
-                "HTTPS_PROXY",
-                "ALL_PROXY",
+    https_proxy: str | None = setting(
+        None,
+        "QUOTA_HTTPS_PROXY",
+        or_conventional(
+            parsed(
+                setting_values.proxy_url,
+                "http://HOST:PORT or socks5h://HOST:PORT",
+                is_secret=True,
             ),
-            _READING,
-            "the proxy to go out through, `http://HOST:PORT` or `socks5h://HOST:PORT`; `NO_PROXY` "
-            "holds as usual",
-            "`HTTPS_PROXY`, else `ALL_PROXY`",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
         ),
+        _READING,
+        "the proxy to go out through, `http://HOST:PORT` or `socks5h://HOST:PORT`; `NO_PROXY` "
+        "holds as usual",
+        "`HTTPS_PROXY`, else `ALL_PROXY`",
+        repr=False,
     )
     no_proxy: str | None = None
-    ca_bundle: str | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_CA_BUNDLE",
-            or_conventional(
-                parsed(setting_values.existing, "a file or folder of certificates that exists"),
-                "REQUESTS_CA_BUNDLE",
-                "SSL_CERT_FILE",
-            ),
-            _READING,
-            "certificates to trust instead of the usual ones, such as a company's",
-            "`REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`",
+    ca_bundle: str | None = setting(
+        None,
+        "QUOTA_CA_BUNDLE",
+        or_conventional(
+            parsed(setting_values.existing, "a file or folder of certificates that exists"),
+            "REQUESTS_CA_BUNDLE",
+            "SSL_CERT_FILE",
         ),
+        _READING,
+        "certificates to trust instead of the usual ones, such as a company's",
+        "`REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`",
     )
-    password: Secret | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_PASSWORD",
-            secret(at_most=MAX_PASSWORD),
-            _ACCESS,
-            f"the dashboard's password, at most {MAX_PASSWORD:,} characters; wins over the one "
-            "that was chosen in the browser",
-        ),
+    password: Secret | None = setting(
+        None,
+        "QUOTA_PASSWORD",
+        secret(at_most=MAX_PASSWORD),
+        _ACCESS,
+        f"the dashboard's password, at most {MAX_PASSWORD:,} characters; wins over the one "
+        "that was chosen in the browser",
     )
-    secret_key: Secret | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_SECRET_KEY",
-            secret(MIN_SECRET_KEY),
-            _ACCESS,
-            f"{MIN_SECRET_KEY} characters or more; the keys that seal tokens and sign cookies are "
-            "derived from it. The file is made at the first start. With another key, stored "
-            "tokens cannot be opened",
-            "`secret.key` in the instance folder",
-        ),
+    secret_key: Secret | None = setting(
+        None,
+        "QUOTA_SECRET_KEY",
+        secret(MIN_SECRET_KEY),
+        _ACCESS,
+        f"{MIN_SECRET_KEY} characters or more; the keys that seal tokens and sign cookies are "
+        "derived from it. The file is made at the first start. With another key, stored "
+        "tokens cannot be opened",
+        "`secret.key` in the instance folder",
     )
-    secret_key_old: Secret | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_SECRET_KEY_OLD",
-            secret(MIN_SECRET_KEY),
-            _ACCESS,
-            "the key from before a change of `QUOTA_SECRET_KEY`: it still opens what it sealed, "
-            "until `scripts/quota rotate-key` has sealed everything anew",
-        ),
+    secret_key_old: Secret | None = setting(
+        None,
+        "QUOTA_SECRET_KEY_OLD",
+        secret(MIN_SECRET_KEY),
+        _ACCESS,
+        "the key from before a change of `QUOTA_SECRET_KEY`: it still opens what it sealed, "
+        "until `scripts/quota rotate-key` has sealed everything anew",
     )
-    auth: str = field(
-        default="password",
-        metadata=_from(
-            "QUOTA_AUTH",
-            choice("password", "proxy", "off"),
-            _ACCESS,
-            "`password`; `proxy`: a trusted reverse proxy names the user; `off`: anyone may look, "
-            "and nobody may see or change credentials",
-        ),
+    auth: str = setting(
+        "password",
+        "QUOTA_AUTH",
+        choice("password", "proxy", "off"),
+        _ACCESS,
+        "`password`; `proxy`: a trusted reverse proxy names the user; `off`: anyone may look, "
+        "and nobody may see or change credentials",
     )
-    proxy_user_header: str = field(
-        default="Remote-User",
-        metadata=_from(
-            "QUOTA_PROXY_USER_HEADER",
-            parsed(setting_values.header_name, "a header name such as Remote-User"),
-            _ACCESS,
-            "the header in which that proxy names the user",
-        ),
+    proxy_user_header: str = setting(
+        "Remote-User",
+        "QUOTA_PROXY_USER_HEADER",
+        parsed(setting_values.header_name, "a header name such as Remote-User"),
+        _ACCESS,
+        "the header in which that proxy names the user",
     )
-    trusted_proxies: tuple[Network, ...] = field(
-        default=(),
-        metadata=_from(
-            "QUOTA_TRUSTED_PROXIES",
-            parsed(setting_values.networks, "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),
-            _ACCESS,
-            "addresses and networks of reverse proxies, such as `127.0.0.1, 10.0.0.0/8`; from "
-            "anyone else forwarded and user headers are dropped. `QUOTA_AUTH=proxy` needs it",
-        ),
+    trusted_proxies: tuple[Network, ...] = setting(
+        (),
+        "QUOTA_TRUSTED_PROXIES",
+        parsed(setting_values.networks, "addresses and CIDRs such as 127.0.0.1, 10.0.0.0/8"),
+        _ACCESS,
+        "addresses and networks of reverse proxies, such as `127.0.0.1, 10.0.0.0/8`; from "
+        "anyone else forwarded and user headers are dropped. `QUOTA_AUTH=proxy` needs it",
     )
-    trusted_hosts: tuple[str, ...] = field(
-        default=(),
-        metadata=_from(
-            "QUOTA_TRUSTED_HOSTS",
-            parsed(setting_values.hosts, "host names such as quota.example.org"),
-            _ACCESS,
-            "names under which the dashboard may be opened, beside localhost and IP addresses",
-        ),
+    trusted_hosts: tuple[str, ...] = setting(
+        (),
+        "QUOTA_TRUSTED_HOSTS",
+        parsed(setting_values.hosts, "host names such as quota.example.org"),
+        _ACCESS,
+        "names under which the dashboard may be opened, beside localhost and IP addresses",
     )
-    url_prefix: str = field(
-        default="",
-        metadata=_from(
-            "QUOTA_URL_PREFIX",
-            parsed(setting_values.prefix, "a path such as /quota"),
-            _ACCESS,
-            "the path it lives under behind a reverse proxy, such as `/quota`",
-        ),
+    url_prefix: str = setting(
+        "",
+        "QUOTA_URL_PREFIX",
+        parsed(setting_values.prefix, "a path such as /quota"),
+        _ACCESS,
+        "the path it lives under behind a reverse proxy, such as `/quota`",
     )
-    retention_days: int | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_RETENTION_DAYS",
-            whole(1, 36_500),
-            _REST,
-            "raw readings and attempts older than this many days are deleted; hourly and daily "
-            "figures stay",
-            "keep all",
-        ),
+    retention_days: int | None = setting(
+        None,
+        "QUOTA_RETENTION_DAYS",
+        whole(1, 36_500),
+        _REST,
+        "raw readings and attempts older than this many days are deleted; hourly and daily "
+        "figures stay",
+        "keep all",
     )
-    timezone: ZoneInfo | None = field(
-        default=None,
-        metadata=_from(
-            "QUOTA_TIMEZONE",
-            parsed(setting_values.zone, "a zone such as Europe/Berlin"),
-            _REST,
-            "zone of times on the command line, such as `Europe/Berlin`",
-            "the machine's",
-        ),
+    timezone: ZoneInfo | None = setting(
+        None,
+        "QUOTA_TIMEZONE",
+        parsed(setting_values.zone, "a zone such as Europe/Berlin"),
+        _REST,
+        "zone of times on the command line, such as `Europe/Berlin`",
+        "the machine's",
     )
-    log_format: str = field(
-        default="text",
-        metadata=_from(
-            "QUOTA_LOG_FORMAT",
-            choice("text", "json"),
-            _REST,
-            "`text`, or `json` for one object a line",
-        ),
+    log_format: str = setting(
+        "text",
+        "QUOTA_LOG_FORMAT",
+        choice("text", "json"),
+        _REST,
+        "`text`, or `json` for one object a line",
     )
     #: Only this account is refreshed and shown (an option of the classic service).
     only_account: str | None = None
