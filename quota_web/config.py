@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from quota_web.core import environment, setting_values
+from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.environment import (
     Environment,
     Reader,
@@ -276,6 +277,24 @@ class Settings:
         parsed(setting_values.prefix, "a path such as /quota"),
         _ACCESS,
         "the path it lives under behind a reverse proxy, such as `/quota`",
+    )
+    alert_targets: AlertTargets = setting(
+        AlertTargets(),
+        "QUOTA_ALERT_TARGETS",
+        parsed(setting_values.alert_targets, "hosts and CIDRs such as ntfy.lan, 10.0.0.0/8"),
+        _REST,
+        "hosts, addresses and networks at home that alerts may reach, such as `ntfy.lan, "
+        "10.0.0.0/8`; plain http goes to these alone. Link-local and multicast addresses are "
+        "never reached",
+        "none: the public internet alone",
+    )
+    public_url: str | None = setting(
+        None,
+        "QUOTA_PUBLIC_URL",
+        parsed(setting_values.public_url, "an address such as https://quota.example.org"),
+        _REST,
+        "the address under which people open the dashboard, prefix included; links in alerts "
+        "begin with it",
     )
     retention_days: int | None = setting(
         None,

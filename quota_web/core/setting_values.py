@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quota_web.core import urls
+from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.environment import absolute
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -87,6 +88,24 @@ def hosts(value: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host) for host in hosts):
         raise ValueError("no host name")
     return hosts
+
+
+def alert_targets(value: str) -> AlertTargets:
+    """Host names, addresses and networks in CIDR notation, separated by commas or spaces."""
+    names, opened = [], []
+    for part in _parts(value):
+        try:
+            opened.append(ipaddress.ip_network(part.strip("[]"), strict=False))
+        except ValueError:
+            names.append(part)
+    if any(name.startswith(".") or "/" in name for name in names):
+        raise ValueError("no host name")
+    return AlertTargets(frozenset(hosts(" ".join(names))) if names else frozenset(), tuple(opened))
+
+
+def public_url(value: str) -> str:
+    """The address under which people open the dashboard, without a slash at the end."""
+    return _without(urls.check_public_url(value), value.rstrip("/"))
 
 
 def _parts(value: str) -> list[str]:

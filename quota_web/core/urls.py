@@ -45,6 +45,22 @@ def check_upstream_url(url: str) -> str | None:
     return None
 
 
+def check_public_url(url: str) -> str | None:
+    """What is wrong with *url* as the address that links begin with, in words; None if nothing
+    is.
+    """
+    parts = _split(url)
+    if isinstance(parts, str):
+        return parts
+    if parts.scheme not in ("http", "https"):
+        return "must begin with https:// or http://"
+    if "@" in parts.netloc:
+        return "must not hold a user name or password"
+    if parts.query or parts.fragment or "#" in url or "?" in url:
+        return "must end with the path"
+    return None
+
+
 def check_proxy_url(url: str) -> str | None:
     """What is wrong with *url* as the address of a proxy, in words; None if nothing is.
 

@@ -10,6 +10,7 @@ import pytest
 
 from quota_web import config
 from quota_web.config import PROJECT, load
+from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.errors import BadSetting
 from quota_web.version import __version__
 
@@ -40,6 +41,8 @@ DEFAULTS = {
     "QUOTA_TRUSTED_HOSTS": ("trusted_hosts", ()),
     "QUOTA_URL_PREFIX": ("url_prefix", ""),
     "QUOTA_STATE_FILE": ("state_file", None),
+    "QUOTA_ALERT_TARGETS": ("alert_targets", AlertTargets()),
+    "QUOTA_PUBLIC_URL": ("public_url", None),
     "QUOTA_RETENTION_DAYS": ("retention_days", None),
     "QUOTA_TIMEZONE": ("timezone", None),
     "QUOTA_LOG_FORMAT": ("log_format", "text"),
@@ -82,6 +85,13 @@ GOOD = [
     ("QUOTA_URL_PREFIX", "/", ""),
     ("QUOTA_URL_PREFIX", "/a/b", "/a/b"),
     ("QUOTA_STATE_FILE", "/tmp/../tmp/results.json", Path("/tmp/results.json")),
+    (
+        "QUOTA_ALERT_TARGETS",
+        "Ntfy.LAN, 10.1.2.3/8 [::1]",
+        AlertTargets(frozenset({"ntfy.lan"}), (ip_network("10.0.0.0/8"), ip_network("::1"))),
+    ),
+    ("QUOTA_PUBLIC_URL", "https://quota.example.org/q/", "https://quota.example.org/q"),
+    ("QUOTA_PUBLIC_URL", "http://localhost:8081", "http://localhost:8081"),
     ("QUOTA_RETENTION_DAYS", "90", 90),
     ("QUOTA_TIMEZONE", "Europe/Berlin", ZoneInfo("Europe/Berlin")),
     ("QUOTA_LOG_FORMAT", "json", "json"),
@@ -132,6 +142,13 @@ BAD = [
     ("QUOTA_URL_PREFIX", "/a b"),
     ("QUOTA_STATE_FILE", "/nonexistent/results.json"),
     ("QUOTA_STATE_FILE", "/tmp"),
+    ("QUOTA_ALERT_TARGETS", "https://ntfy.lan"),
+    ("QUOTA_ALERT_TARGETS", ".lan"),
+    ("QUOTA_ALERT_TARGETS", "10.0.0.0/99"),
+    ("QUOTA_ALERT_TARGETS", "*"),
+    ("QUOTA_PUBLIC_URL", "quota.example.org"),
+    ("QUOTA_PUBLIC_URL", "https://me:pw@quota.example.org"),
+    ("QUOTA_PUBLIC_URL", "https://quota.example.org/?a=b"),
     ("QUOTA_RETENTION_DAYS", "0"),
     ("QUOTA_TIMEZONE", "Mars/Olympus"),
     ("QUOTA_TIMEZONE", "../../etc/passwd"),
