@@ -335,7 +335,13 @@ def test_the_time_is_read_in_clock_alone():
 ONE_PLACE = {
     "fcntl.flock": ("store.locks",),
     "unicodedata.normalize": ("core.names", "core.lookalikes", "auth.passwords"),
-    "ipaddress.ip_address": ("core.urls", "core.setting_values", "auth.throttle", "web"),
+    "ipaddress.ip_address": (
+        "core.urls",
+        "core.alert_targets",
+        "core.setting_values",
+        "auth.throttle",
+        "web",
+    ),
     "os.fchown": ("store.filesystem",),
     "os.replace": ("store.filesystem", "accounts.file_outbox", "maintenance"),
     "tempfile": (),
