@@ -320,6 +320,15 @@ class Settings:
         _REST,
         "`text`, or `json` for one object a line",
     )
+    language: str | None = setting(
+        None,
+        "QUOTA_LANGUAGE",
+        choice("en", "zh"),
+        _REST,
+        "`en` or `zh`: the language of pages where the browser names neither, of alerts, and "
+        "of commands where it is set; what programs read stays English",
+        "the viewer's, else `en`",
+    )
     #: Only this account is refreshed and shown (an option of the classic service).
     only_account: str | None = None
     #: The schedule refreshes exhausted accounts as often as the others (likewise).

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from quota_web import config, services, store
 from quota_web.cli import quota
 from quota_web.config import Settings
+from quota_web.language import catalogue
 from quota_web.refresh import hooks
 from quota_web.store.recording import Recorded
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     app.config["SETTINGS"] = settings
     store.database.init_app(app)
     services.init_app(app)
+    catalogue.init_app()
     hooks.init_app(app)
     _add_hooks(app)
     quota.init_app(app)
@@ -104,6 +106,7 @@ def _add_pages(app: Flask) -> None:
         event_log,
         filters,
         health,
+        language,
         login,
         metrics,
         openapi,
@@ -119,6 +122,7 @@ def _add_pages(app: Flask) -> None:
     app.wsgi_app = api.VersionedPaths(app.wsgi_app)  # type: ignore[method-assign]
     proxy.init_app(app)
     compression.init_app(app)
+    language.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     versioned_cache.init_app(app)

@@ -33,6 +33,7 @@ ORDER = (
     "services",
     "store",
     "codex",
+    "language",
     "config",
     "core",
 )

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from quota_web import store
+from quota_web.language import catalogue
 from tests.fakes import FakeCodex
 from tests.installation import Installation, open_installation
 from tests.open_files import Watch
@@ -55,6 +56,12 @@ def _no_settings_from_outside() -> Iterator[None]:
         patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         patch.setenv("NO_PROXY", "localhost,127.0.0.1,::1")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _translations() -> None:
+    """Also tests without an app may speak Chinese."""
+    catalogue.init_app()
 
 
 @pytest.fixture(scope="session")

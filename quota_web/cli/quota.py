@@ -13,6 +13,7 @@ from flask.cli import AppGroup
 
 from quota_web.cli import accounts, auth, demo, event_log, maintenance
 from quota_web.core.errors import BadDatabase, BadInput, BadSetting, QuotaError
+from quota_web.core.language import use_language
 from quota_web.services import services
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class QuotaGroup(AppGroup):
 
         output.escape_unprintable()
         try:
-            return super().invoke(ctx)
+            with use_language(services().settings.language):
+                return super().invoke(ctx)
         except (BadSetting, BadDatabase) as error:
             click.echo(str(error), err=True)
             ctx.exit(4)

@@ -48,6 +48,7 @@ SCOPES: dict[str, str] = {
     "settings.password": SESSION,
     "settings.token_create": SESSION,
     "settings.token_revoke": SESSION,
+    "settings.language": SESSION,
     "settings.share_create": SESSION,
     "settings.share_revoke": SESSION,
 }

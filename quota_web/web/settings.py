@@ -9,9 +9,10 @@ from quota_web.auth import login, share_links, tokens
 from quota_web.auth.login import NewPassword
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
+from quota_web.core.language import LANGUAGES
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.web import formats, security
+from quota_web.web import formats, language, security
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -50,6 +51,14 @@ def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str
     security.start_session(epoch)
     flash("The password is changed. All other sessions have ended.", "ok")
     return redirect(url_for("settings.index"), 303)
+
+
+@blueprint.post("/language", endpoint="language")
+def choose_language() -> BaseResponse:
+    """Keep the language in which this browser is shown pages; none: what it asks for."""
+    response = redirect(url_for("settings.index"), 303)
+    language.choose(response, request.form.get("language", ""))
+    return response
 
 
 @blueprint.post("/tokens")
@@ -125,6 +134,8 @@ def _page(**more: Any) -> str:
     shown = {
         "password_fixed": _password_fixed(),
         "tokens": listed,
+        "languages": LANGUAGES,
+        "language": language.chosen(),
         "links": share_links.listed(),
         "accounts": overview.account_names(services().scope),
     }

@@ -1,8 +1,8 @@
 """Finished parts of pages, cached for as long as what they show has the same version.
 
-A key says which part it is, a version says in which state of the data it was made: the next version
-takes the place of the one before. A version is a tuple of what the database and the clock say, such
-as the data's version and the minute.
+A key says which part it is, beside the language that it is in, and a version says in which state of
+the data it was made: the next version takes the place of the one before. A version is a tuple of
+what the database and the clock say, such as the data's version and the minute.
 """
 
 import threading
@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from markupsafe import Markup
+
+from quota_web.core.language import current_language
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -49,31 +51,37 @@ class VersionedCache:
         make: Callable[[Sequence[K]], Mapping[K, T]],
     ) -> dict[K, T]:
         """The parts in these versions, by key; *make* gets the keys of those that are missing."""
-        found = self._found(versions)
+        # A part is words: each language has its own.
+        language = current_language()
+        found = self._found(versions, language)
         if len(found) < len(versions):
             with self._making:
-                found = self._found(versions)
+                found = self._found(versions, language)
                 missing = [key for key in versions if key not in found]
                 if missing:
                     made = make(missing)
-                    self._store(versions, made)
+                    self._store(versions, made, language)
                     found |= made
         return found
 
-    def _found(self, versions: Mapping[K, Version | None]) -> dict[K, Any]:
-        there = ((key, version, self._parts.get(key)) for key, version in versions.items())
+    def _found(self, versions: Mapping[K, Version | None], language: str) -> dict[K, Any]:
+        there = (
+            (key, version, self._parts.get((language, key))) for key, version in versions.items()
+        )
         return {
             key: part[1]
             for key, version, part in there
             if part is not None and version is not None and part[0] == version
         }
 
-    def _store(self, versions: Mapping[K, Version | None], made: Mapping[K, Any]) -> None:
+    def _store(
+        self, versions: Mapping[K, Version | None], made: Mapping[K, Any], language: str
+    ) -> None:
         for key, part in made.items():
             version = versions[key]
             if version is not None:
-                self._parts.pop(key, None)
-                self._parts[key] = (version, part)
+                self._parts.pop((language, key), None)
+                self._parts[language, key] = (version, part)
         while len(self._parts) > self._most:
             del self._parts[next(iter(self._parts))]
 

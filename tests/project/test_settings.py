@@ -46,6 +46,7 @@ DEFAULTS = {
     "QUOTA_RETENTION_DAYS": ("retention_days", None),
     "QUOTA_TIMEZONE": ("timezone", None),
     "QUOTA_LOG_FORMAT": ("log_format", "text"),
+    "QUOTA_LANGUAGE": ("language", None),
 }
 
 GOOD = [
@@ -95,6 +96,7 @@ GOOD = [
     ("QUOTA_RETENTION_DAYS", "90", 90),
     ("QUOTA_TIMEZONE", "Europe/Berlin", ZoneInfo("Europe/Berlin")),
     ("QUOTA_LOG_FORMAT", "json", "json"),
+    ("QUOTA_LANGUAGE", "ZH", "zh"),
 ]
 
 BAD = [
@@ -154,6 +156,7 @@ BAD = [
     ("QUOTA_TIMEZONE", "../../etc/passwd"),
     ("QUOTA_TIMEZONE", "/etc/localtime"),
     ("QUOTA_LOG_FORMAT", "xml"),
+    ("QUOTA_LANGUAGE", "fr"),
 ]
 
 

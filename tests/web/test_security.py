@@ -57,6 +57,7 @@ EXPECTED = {
     "settings.password": "session",
     "settings.token_create": "session",
     "settings.token_revoke": "session",
+    "settings.language": "session",
     "settings.share_create": "session",
     "settings.share_revoke": "session",
 }

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from quota_web.core.language import current_language, use_language
 from quota_web.web.versioned_cache import VersionedCache
 
 
@@ -72,3 +73,16 @@ def test_only_a_few_parts_are_stored_and_the_oldest_go_first():
     assert len(cache) == 24
     assert cache.get(239, ("v1",), lambda: "another") == "part"
     assert cache.get(0, ("v1",), lambda: "another") == "another"
+
+
+def test_each_language_has_its_own_parts():
+    cache = VersionedCache(24)
+
+    def said() -> str:
+        return cache.get("part", (1,), current_language)
+
+    with use_language("zh"):
+        assert said() == "zh"
+    assert said() == "en"
+    with use_language("zh"):
+        assert said() == "zh"

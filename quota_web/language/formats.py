@@ -1,0 +1,39 @@
+"""How numbers, dates and lengths of time are written in the languages beside English, by Babel.
+
+English has its own forms where it is written (`web/formats.py`); each of these takes the code of
+the language. Words around them, such as "in …", are messages.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+Unit = Literal["day", "hour", "minute", "second"]
+
+
+def number(value: int | float, code: str) -> str:
+    """A number with its thousands apart: `1,204`."""
+    from babel.numbers import format_decimal
+
+    return format_decimal(value, locale=code)
+
+
+def date(moment: datetime, code: str, *, year: bool = False, weekday: bool = True) -> str:
+    """A day: `11月24日周二`; with *year* `2026年11月24日周二`."""
+    from babel.dates import format_skeleton
+
+    skeleton = f"{'y' if year else ''}MMMd{'E' if weekday else ''}"
+    return format_skeleton(skeleton, moment, tzinfo=moment.tzinfo, locale=code)
+
+
+def clock(moment: datetime, code: str) -> str:
+    """A time of day: `19:54`."""
+    from babel.dates import format_skeleton
+
+    return format_skeleton("Hm", moment, tzinfo=moment.tzinfo, locale=code)
+
+
+def length(count: int, unit: Unit, code: str) -> str:
+    """A length of time in one unit: `3天`, `7小时`."""
+    from babel.units import format_unit
+
+    return format_unit(count, f"duration-{unit}", length="short", locale=code)
