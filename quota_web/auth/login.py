@@ -1,4 +1,4 @@
-"""Act: signing in and out, the password, and the one-time link with which the first one is chosen.
+"""Signing in and out, the password, and the one-time link with which the first one is chosen.
 
 The session cookie carries the site's epoch. A new password and every sign-out raise it, which ends
 all sessions. QUOTA_PASSWORD wins over the stored password.
@@ -51,7 +51,7 @@ class LoginContext:
 
 
 def epoch() -> int:
-    """The epoch that a session must have to count; asked for at every request."""
+    """The epoch that a session must have to count; read at every request."""
     with store.database.reading() as conn:
         return store.site_state.read(conn).session_epoch
 
@@ -76,7 +76,7 @@ def sign_in(
         right = _is_password(gate, stored, guess)
     with store.database.transaction() as conn:
         store.auth.lock(conn)
-        # A password that was replaced while we compared the old one lets nobody in.
+        # A password that was replaced while the old one was compared is no longer right.
         if not right or (
             gate.fixed_password is None
             and store.auth.setting_of(conn, store.auth.PASSWORD) != stored
@@ -94,15 +94,15 @@ def sign_in(
 
 
 def sign_out(now: int, actor: str) -> None:
-    """End all sessions: a cookie that somebody copied must not outlive the sign-out."""
+    """End all sessions: a copied cookie must not outlive the sign-out."""
     with store.database.transaction() as conn:
         store.site_state.end_sessions(conn)
         store.audit_log.add(conn, now, "signed_out", actor)
 
 
 def remember_local_proxy(now: int) -> None:
-    """Note that strangers reach this machine through itself: for some weeks, who comes from here is
-    one of them.
+    """Note that requests from elsewhere arrive through a proxy on this machine: for some weeks, a
+    request from the machine itself is not known for that reason.
     """
     with store.database.reading() as conn:
         is_fresh = (
@@ -170,8 +170,9 @@ def change_password(
     actor: str = SESSION_ACTOR,
     own: str | None = None,
 ) -> int:
-    """Replace the password by who knows the present one, end all sessions, and return the new
-    epoch. Raises BadInput or TooManyTries.
+    """Replace the password, given the present one, end all sessions, and return the new epoch.
+
+    Raises BadInput or TooManyTries.
     """
     _require_changeable(gate)
     passwords.validate(new.password, new.again)
@@ -195,8 +196,8 @@ def change_password(
 
 
 def set_password(gate: LoginContext, new: NewPassword, now: int, actor: str) -> None:
-    """Set the password by who is on the host: no present one is asked for, and the brake on
-    guessing is let go. Raises BadInput.
+    """Set the password from a command on the host: the present one is not needed, and the guesses
+    are forgotten. Raises BadInput.
     """
     _require_changeable(gate)
     passwords.validate(new.password, new.again)
@@ -284,7 +285,7 @@ def _store_password(conn: Connection, password_hash: str, kind: str, actor: str,
 
 
 def _void_link(gate: LoginContext) -> None:
-    """A link from before there was a password must not let anybody choose another one."""
+    """A link from before there was a password must not choose another one."""
     with store.database.reading() as conn:
         is_open = store.auth.setting_of(conn, store.auth.SETUP_CODE) is not None
     if is_open:

@@ -1,7 +1,7 @@
 """Passwords: what one must be, how it is hashed (Argon2id) and compared. No database here.
 
 Each hash takes tens of megabytes and a good part of a second on purpose, so only a few are made at
-once in a process, and each in a turn that somebody took before.
+once in a process, and each in a turn that its caller has taken.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 MIN_LENGTH = 12
 MAX_LENGTH = config.MAX_PASSWORD
 AT_ONCE = 2
-#: The other turn is for whom we know, so that he waits for no stranger.
+#: The other turn is for known browsers, so that they wait for no unknown one.
 STRANGERS_AT_ONCE = 1
 #: How long one waits for a turn, in seconds.
 PATIENCE_S = 10.0
-#: How many strangers wait for theirs at once: fewer than a server has threads.
+#: How many unknown callers wait at once: fewer than a server has threads.
 MOST_WAITING = 3
 
 
@@ -54,20 +54,20 @@ def validate(new: str, again: str | None = None) -> str:
 
 
 def hash_password(password: str, cost: Cost) -> str:
-    """The hash to store; it says by itself how it was made. Whoever calls this has a turn."""
+    """The hash to store; it says by itself how it was made. The caller has a turn."""
     return _hasher(cost).hash(_bytes(password))
 
 
 def verify(stored: str | None, guess: str, cost: Cost) -> bool:
     """Whether *guess* is the password behind a stored hash.
 
-    Without one it takes as long and is never right. Whoever calls this has a turn.
+    Without one it takes as long and is never right. The caller has a turn.
     """
     from argon2.exceptions import InvalidHashError, VerificationError
 
     hasher = _hasher(cost)
     if stored is None or not _is_typed(guess):
-        hasher.hash(b"somebody guesses")
+        hasher.hash(b"a guess")
         return False
     try:
         return hasher.verify(stored, _bytes(guess))
@@ -110,7 +110,7 @@ def _hasher(cost: Cost) -> "PasswordHasher":
 
 
 class _Turns:
-    """So many at once, of which strangers never have all; only a few of them may wait: all others
+    """So many at once, of which unknown callers never have all; only a few of them may wait: more
     would hold the server's threads.
     """
 
@@ -163,7 +163,7 @@ def waiting() -> int:
 
 @contextmanager
 def turn(first: bool = False) -> Iterator[None]:
-    """A turn to hash or compare one password; *first* for who was here before.
+    """A turn to hash or compare one password; *first* for a known browser.
 
     Raises TooManyTries where too many wait.
     """

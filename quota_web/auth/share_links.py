@@ -29,7 +29,7 @@ class LinkKind(StrEnum):
 def create(
     scope: Scope, kind: str, account: str, with_names: bool, days: str, now: int, actor: str
 ) -> Secret:
-    """Make a link and return its secret, which is known to nobody afterwards.
+    """Make a link and return its secret, which is stored nowhere.
 
     It shows one *account*, or all of them where that is empty, and holds for so many *days*, or
     until it is revoked where that is empty. Raises BadInput.

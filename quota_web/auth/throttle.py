@@ -1,11 +1,11 @@
-"""Act: the brake on guessing passwords. It is in the database, so it holds across processes and
+"""The brake on guessing passwords. It is in the database, so it holds across processes and
 restarts.
 
 A guess is counted before it is looked at, and taken back if it was right: that way a burst of
 guesses at once cannot get past the limits. An address that guesses slows down itself alone; only
 very many addresses together slow down all strangers. Whom we know they cannot slow down: a running
 session, a browser or an address that signed in before, and this machine itself have pots of their
-own. `flask quota password` on the host opens the way for everybody.
+own. `flask quota password` on the host lifts the brake for all.
 """
 
 import ipaddress
@@ -20,9 +20,9 @@ from quota_web.core.limits import CLOCK_SKEW_S
 MINUTE, HOUR = 60, 3600
 PER_MINUTE = 5
 PER_HOUR = 20
-#: From all strangers together.
+#: From all unknown addresses together.
 ALL_PER_HOUR = 100
-#: How long an address that somebody signed in from is known, and how many are.
+#: How long an address from which a sign-in came is known, and how many are.
 KNOWN_FOR_S, MOST_KNOWN = 90 * 86_400, 20
 #: What fits the column.
 MAX_POT = 64
@@ -30,9 +30,9 @@ MAX_POT = 64
 
 def check(address: str | None, now: int, own: str | None = None) -> bool:
     """Whether a guess would come out of a pot of its own; raises TooManyTries where that pot, or
-    everybody's, is used up.
+    the common one, is used up.
 
-    Reads only: whoever keeps on guessing must not hold up the rest.
+    Reads only: a stream of guesses must not hold up other requests.
     """
     with store.database.reading() as conn:
         pot = _pot(conn, address, now, own)
@@ -41,7 +41,7 @@ def check(address: str | None, now: int, own: str | None = None) -> bool:
 
 
 def record(address: str | None, now: int, own: str | None = None) -> int:
-    """Count a guess from *address*, or out of the *own* pot of whom we know, and return its number.
+    """Count a guess from *address*, or in the *own* pot of a known browser, and return its number.
 
     Raises TooManyTries, and then counts nothing.
     """
@@ -65,16 +65,14 @@ def _forget_old(conn: Connection, now: int) -> None:
 
 
 def remember(conn: Connection, address: str | None, now: int) -> None:
-    """Note that somebody signed in from *address*: the next guess from there has a pot of its
-    own.
-    """
+    """Note a sign-in from *address*: the next guess from there has a pot of its own."""
     known = _known(conn, now) | {address_key(address): now}
     newest = sorted(known.items(), key=lambda item: -item[1])[:MOST_KNOWN]
     store.auth.set_setting(conn, store.auth.KNOWN_ADDRESSES, json.dumps(dict(newest)))
 
 
 def _known(conn: Connection, now: int) -> dict[str, int]:
-    """When somebody last signed in from the addresses that are known, as far as that counts."""
+    """When the last sign-in came from each known address, as far as that still counts."""
     stored: dict[str, int] = json.loads(
         store.auth.setting_of(conn, store.auth.KNOWN_ADDRESSES) or "{}"
     )
@@ -108,13 +106,13 @@ def address_key(address: str | None) -> str:
 
 def _check(conn: Connection, key: str, now: int) -> None:
     own = store.auth.failures_of(conn, key, now - HOUR, PER_HOUR)
-    everybody = (
+    all_guesses = (
         [] if _is_own(key) else store.auth.strangers_failures(conn, now - HOUR, ALL_PER_HOUR)
     )
     waits = (
         _wait(own, PER_MINUTE, MINUTE, now),
         _wait(own, PER_HOUR, HOUR, now),
-        _wait(everybody, ALL_PER_HOUR, HOUR, now),
+        _wait(all_guesses, ALL_PER_HOUR, HOUR, now),
     )
     if max(waits) > 0:
         raise TooManyTries(retry_after=max(waits))

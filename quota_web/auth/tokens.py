@@ -1,4 +1,4 @@
-"""Act: API tokens. A token is 256 random bits, shown once; only its SHA-256 is kept."""
+"""API tokens. A token is 256 random bits, shown once; only its SHA-256 is kept."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ _SHAPE = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
 def create(name: str, can_write: bool, now: int, actor: str) -> tuple[str, Secret]:
-    """Make a token and return its name and itself, which is known to nobody afterwards.
+    """Make a token and return its name and itself, which is stored nowhere.
 
     Raises BadInput.
     """
@@ -58,8 +58,8 @@ def listed() -> list[Token]:
 
 
 def known(token: str, now: int) -> Token | None:
-    """The token that somebody shows, or None if it is none of ours; notes the use, at most once an
-    hour.
+    """The token that a request carries, or None if it is none of ours; notes the use, at most
+    once an hour.
     """
     if not _SHAPE.fullmatch(token):
         return None

@@ -1,4 +1,4 @@
-"""Door: `flask quota accounts …`, for whoever is on the host."""
+"""`flask quota accounts …`, on the host."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Door: `flask quota password` and `flask quota token …`, for whoever is on the host."""
+"""`flask quota password` and `flask quota token …`, on the host."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Door: `flask quota demo`, invented accounts for whoever wants to look before trusting the app
+"""`flask quota demo`, invented accounts to look at before one trusts the app
 with a token.
 """
 

@@ -1,4 +1,4 @@
-"""Door: the commands that say what happened: events, cycles, history."""
+"""The commands that say what happened: events, cycles, history."""
 
 import sys
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Door: the commands that look after the database: backup, restore, prune, rotate-key, doctor,
+"""The commands that look after the database: backup, restore, prune, rotate-key, doctor,
 copy-to.
 """
 

@@ -164,7 +164,7 @@ def _left_of(window: Reading | None) -> str:
 
 
 def oneline(reports: Iterable[AccountView], now: int, zone: tzinfo | None) -> str:
-    """Everybody in one line: `alice 88%/60% · bob -/0% until 11:00`."""
+    """All accounts in one line: `alice 88%/60% · bob -/0% until 11:00`."""
     return " · ".join(_in_short(r, now, zone) for r in reports)
 
 
@@ -209,7 +209,7 @@ def escape_unprintable() -> None:
 
 @contextmanager
 def ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """End as soon as what is under way is whole, when somebody presses Ctrl-C, closes the terminal
+    """End as soon as what is under way is whole, at Ctrl-C, when the terminal is closed
     or ends the process.
 
     *stop* runs in a thread of its own: the signal may have come in the middle of a commit, with its

@@ -1,4 +1,4 @@
-"""Door: `flask quota …`.
+"""`flask quota …`.
 
 A command reads its options, calls one act, prints, and sets the exit status.
 """

@@ -1,4 +1,4 @@
-"""Numbers, amounts and moments from JSON that nobody promised to keep tidy.
+"""Numbers, amounts and moments from JSON of an undocumented source.
 
 Nothing here raises; what cannot be true reads as None.
 """

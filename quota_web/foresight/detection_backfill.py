@@ -1,4 +1,4 @@
-"""Act: judge all readings again, a month a transaction, and settle what no later one can change.
+"""Judge all readings again, a month a transaction, and settle what no later one can change.
 
 What was judged before finds its row by its key and keeps its id. Nothing from before the first raw
 reading is touched: those readings have been pruned, and what they showed is known from then.

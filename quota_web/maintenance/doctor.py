@@ -1,4 +1,4 @@
-"""Act: look at everything that the app stands on, and say of each thing how it is and what to do.
+"""Look at everything that the app stands on, and say of each thing how it is and what to do.
 
 Nothing is changed or made, and no token is sent.
 """

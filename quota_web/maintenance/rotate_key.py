@@ -1,4 +1,4 @@
-"""Act: change the key that seals tokens.
+"""Change the key that seals tokens.
 
 Everything is sealed anew, in small pieces; interrupted, it goes on where it was.
 """

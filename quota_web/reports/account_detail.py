@@ -123,9 +123,9 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         is_early = store.audit_log.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
-        everybody = store.accounts.list_all(conn, scope)
-    twins = tuple(a.name for a in everybody if _is_twin(a, found))
-    looks_like = lookalikes.marks(a.name for a in everybody).get(found.name)
+        accounts = store.accounts.list_all(conn, scope)
+    twins = tuple(a.name for a in accounts if _is_twin(a, found))
+    looks_like = lookalikes.marks(a.name for a in accounts).get(found.name)
     report = overview.account_view(
         found,
         facts.get(found.id),

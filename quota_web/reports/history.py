@@ -34,7 +34,7 @@ USUAL_KEYS = (FIVE_HOUR, WEEKLY)
 #: A chart of all time is cut here: nothing is older than the product.
 LONGEST = 20 * 365 * 86_400
 SPARK_LENGTH, SPARK_POINTS = 86_400, 96
-#: The + of a zone that nobody escaped, as in `12:00+08:00`, arrives as a blank.
+#: The + of a zone that was not escaped, as in `12:00+08:00`, arrives as a blank.
 _BLANK_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
 
 Spark = dict[str, Sequence[float | None]]

@@ -1,4 +1,4 @@
-"""Door: the classic scripts. Their options win over the environment.
+"""The classic scripts. Their options win over the environment.
 
 Everything but argparse is imported after the options are read, so that `--help` answers at once.
 """

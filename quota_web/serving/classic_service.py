@@ -1,4 +1,4 @@
-"""Door: `codex_quota_service.py`: dashboard and schedule in one process, served by waitress.
+"""`codex_quota_service.py`: dashboard and schedule in one process, served by waitress.
 
 Its options win over the environment.
 """
@@ -27,7 +27,7 @@ WAITRESS = {
     "threads": 8,
     # Above them select() would end the service.
     "asyncore_use_poll": True,
-    # What came in one read is answered whether or not anybody reads, and each script that waits is
+    # What came in one read is answered whether or not it is read, and each script that waits is
     # an open file: so, not many at once.
     "recv_bytes": 1024,
     "channel_timeout": 30,

@@ -1,9 +1,9 @@
-"""Door: waitress as the classic service runs it: nobody holds it closed by being slow, and no
+"""Waitress as the classic service runs it: slow clients do not block it, and no
 request is read in two ways.
 
 A connection that is not being answered waits: for a request, for the rest of one, or for somebody
 to read the answer. Where an address has too many, or all have, those that have waited longest are
-closed, and who comes anew gets in. What has begun must also end: a request's header and its body
+closed to let a new one in. What has begun must also end: a request's header and its body
 have deadlines, which sending a byte now and then does not put off.
 """
 
@@ -29,8 +29,8 @@ from quota_web.web import proxy
 logger = logging.getLogger(__name__)
 #: Connections at once, of all addresses.
 MOST = 900
-#: How often it is said in the log that connections are closed to make room, and how long nobody is
-#: let in where no file can be opened.
+#: How often the log says that connections are closed to make room, and how long none is accepted
+#: where no file can be opened.
 SAY_EVERY_S, PAUSE_S = 60.0, 0.5
 
 
@@ -39,11 +39,11 @@ class Limits:
     """How many connections at once, and how many seconds a request may take to arrive."""
 
     all: int = MOST
-    #: Of one IPv4 address or one /64 of IPv6; more than a house full of browsers opens.
+    #: Of one IPv4 address or one /64 of IPv6; more than a home or an office opens.
     address: int = 100
     header_s: float = 15.0
     body_s: float = 60.0
-    #: These may have as many as there are: behind each connection is somebody else.
+    #: These may have as many as there are: behind each connection is another client.
     proxies: tuple[Network, ...] = ()
 
 
@@ -60,7 +60,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types;
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows whose it is and since when it waits."""
+    """A connection that knows its address and since when it waits."""
 
     parser_class = Parser
 
@@ -88,7 +88,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return there
 
     def is_waiting(self) -> bool:
-        """Whether it can be closed without taking an answer away from somebody."""
+        """Whether it can be closed without losing an answer."""
         return not self.requests and not self.will_close
 
     def is_overdue(self, limits: Limits) -> bool:
@@ -119,7 +119,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             sock, address = accepted
             self.set_socket_options(sock)
         except OSError as error:
-            # Others than these are of a visitor who is gone already.
+            # Other errors mean that the client is gone already.
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 self._without_files(error)
             return
@@ -141,8 +141,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def _make_room(self, new: Channel) -> None:
-        """Close whoever has waited longest where the new one is one too many: of its address, or of
-        the one that has most.
+        """Close the connection that has waited longest where the new one is one too many: of its
+        address, or of the address that has most.
         """
         if len(self._map) <= min(self.limits.address, self.limits.all):
             return
@@ -163,7 +163,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def _without_files(self, error: OSError) -> None:
-        """The process may open no more files: somebody must go before anybody is let in."""
+        """No more files may be opened: a connection must close before another is accepted."""
         self._let_in_from = time.monotonic() + PAUSE_S
         waiting = sorted(
             (found for found in self._channels() if found.is_waiting()),
@@ -187,7 +187,7 @@ def create_server(
     app: object, sockets: Sequence[socket], limits: Limits, **adjustments: Any
 ) -> "Server | MultiSocketServer":
     """A waitress on these bound sockets, with our limits."""
-    # The limits here close old connections; waitress would let nobody in.
+    # The limits here close old connections; waitress would accept none.
     adj = Adjustments(sockets=list(sockets), connection_limit=1_000_000, **adjustments)
     dispatcher, channels = ThreadedTaskDispatcher(), dict[int, Any]()
     dispatcher.set_thread_count(adj.threads)

@@ -1,4 +1,4 @@
-"""Door: what both servers do around the app: bring the database up to date, start the schedule, say
+"""What both servers do around the app: bring the database up to date, start the schedule, say
 where to look, and stop in time.
 """
 
@@ -105,7 +105,7 @@ def _world(app: Flask) -> Services:
 
 
 def leave(status: int = 0) -> None:
-    """End the process at once. Only for who has nothing left to do."""
+    """End the process at once, when nothing is left to do."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -48,7 +48,7 @@ def scrubbed(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """*text* with its control characters spelled out: nobody can add a line to the log by choosing
+    """*text* with its control characters spelled out: no line can be added to the log by choosing
     a name.
     """
     return "".join(

@@ -16,7 +16,7 @@ SETUP_CODE = "setup_code_hash"
 KNOWN_ADDRESSES = "known_addresses"
 #: When a proxy on this machine was last seen.
 LOCAL_PROXY = "local_proxy_at"
-#: What the pots of those whom we know begin with; no address does.
+#: What the pots of known browsers begin with; no address does.
 OWN = "own:"
 
 
@@ -122,7 +122,7 @@ def failures_of(conn: Connection, address: str, since: int, most: int) -> list[i
 
 
 def all_failures(conn: Connection, since: int, most: int) -> list[int]:
-    """The same from everybody."""
+    """The same from all addresses."""
     return list(conn.execute(_ALL_FAILURES, {"since": since, "most": most}).scalars())
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from quota_web.store.database import insert_of
 from quota_web.store.models import cycle, event
 
-#: Who did it, for what readings showed.
+#: The actor of what readings showed.
 ACTOR = "readings"
 #: The kind of the notice that an event was withdrawn; `data.of` is the event's id.
 WITHDRAWN = "withdrawn"

@@ -66,7 +66,7 @@ def states(
 ) -> list[WindowState]:
     """Every window of these accounts (or None: all); deleted accounts have none.
 
-    With *lock* nobody else may judge them before the transaction ends.
+    With *lock* no other process may judge them before the transaction ends.
     """
     query = _STATES if account_ids is None else _SOME_STATES
     if lock:

@@ -12,7 +12,7 @@ from quota_web.store.models import cycle, event, limit_window
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event as every reader may see it: without who did it."""
+    """An event as every reader may see it: without its actor."""
 
     id: int
     at: int

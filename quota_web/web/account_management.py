@@ -243,7 +243,7 @@ def _refused(typed: AccountForm, refused: FormInvalid) -> BaseResponse:
 
 
 def _wake() -> None:
-    """Let the schedule of this process look at once who is due."""
+    """Let the schedule of this process look at once which accounts are due."""
     if (wake := services().wake) is not None:
         wake()
 

@@ -1,4 +1,4 @@
-"""The resets ahead as a calendar: for who is signed in, and for who has a share link."""
+"""The resets ahead as a calendar: for signed-in readers and for share links."""
 
 from flask import Blueprint, Flask, Response, request
 

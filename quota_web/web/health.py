@@ -1,6 +1,6 @@
 """`/healthz` and `/readyz`: whether the process answers, and whether it can do its work.
 
-Nobody has to sign in for them.
+They need no sign-in.
 """
 
 import threading
@@ -44,8 +44,8 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """503 with the kind of trouble when the database or the schedule does not work; who is signed
-    in is told the words, too.
+    """503 with the kind of trouble when the database or the schedule does not work; a signed-in
+    reader gets the words, too.
     """
     looks: _Looks = current_app.extensions[_LOOKS]
     is_silent = not looks.wait()
@@ -54,15 +54,15 @@ def readyz() -> tuple[Response, int]:
     if found is None:
         return jsonify(status="ok"), 200
     told = {"status": "unavailable", "reason": found.kind}
-    # Who asks stands in the database, too.
+    # Sessions and tokens are in the database, too.
     is_known = not is_silent and security.is_known()
     return jsonify(told | ({"message": found.words} if is_known else {})), 503
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why the work cannot be done: the kind (`database`, `storing`, `schedule`) is for everybody,
-    the words are not.
+    """Why the work cannot be done: the kind (`database`, `storing`, `schedule`) is public, the
+    words are not.
     """
 
     kind: str
@@ -70,8 +70,8 @@ class Trouble:
 
 
 class _Looks:
-    """Looks at the database in a thread beside, one at a time, so that nobody waits who asks how it
-    is.
+    """Looks at the database in a thread beside, one at a time, so that no answer waits for a silent
+    one.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -130,7 +130,7 @@ def _schedule() -> Trouble | None:
 
 
 def _log_a_change(found: Trouble | None) -> None:
-    """Say what is wrong once, not at every look of whoever looks every few seconds."""
+    """Log what is wrong once, not at every probe: some probe every few seconds."""
     kind = found.kind if found is not None else None
     if current_app.extensions.get(_LOGGED) != kind:
         current_app.extensions[_LOGGED] = kind

@@ -1,4 +1,4 @@
-"""Whom we know before they have signed in: a browser that somebody signed in with before, and this
+"""Browsers that are known before they sign in: those that were signed in before, and those on this
 machine itself.
 
 Being known opens nothing. It gives a pot of its own to guess the password out of, which strangers
@@ -33,7 +33,7 @@ _GIVEN = "known_browser"
 
 
 def own_pot() -> str | None:
-    """The pot of whoever asks, by the browser or by being on this machine; None for a stranger."""
+    """The pot of a known browser or of this machine; None for all others."""
     found = _browser()
     if found is not None:
         return f"browser {found}"
@@ -46,7 +46,7 @@ def browser_name() -> str:
 
 
 def remember_browser() -> None:
-    """Let the answer give the browser the cookie that says that somebody signed in with it."""
+    """Let the answer set the cookie that says that this browser was signed in."""
     session.setdefault(NAME, browser_name())
     setattr(g, _GIVEN, session[NAME])
 

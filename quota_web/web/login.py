@@ -33,7 +33,7 @@ def login_page() -> Answer:
 
 
 def _elsewhere() -> BaseResponse:
-    """There is nothing to sign in to here: nobody has to, or a proxy does it."""
+    """There is no sign-in here: it is off, or a proxy does it."""
     if security.signed_in():
         return redirect(origins.safe_next(request.args.get("next")), 303)
     header = services().settings.proxy_user_header

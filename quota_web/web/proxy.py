@@ -1,8 +1,8 @@
 """What stands between the server and the app: whose forwarded headers count, and the path that the
 app lives under.
 
-Anybody can send `X-Forwarded-For` or name a user. Such headers count only where the peer, the other
-end of the connection, is one of QUOTA_TRUSTED_PROXIES; from everybody else they are dropped. A
+Any client can send `X-Forwarded-For` or name a user. Such headers count only where the peer, the
+other end of the connection, is one of QUOTA_TRUSTED_PROXIES; from all others they are dropped. A
 malformed or doubled one from a trusted proxy is refused rather than guessed at. What is refused is
 marked here and answered by `security`, in the app's own style.
 """

@@ -52,11 +52,11 @@ SCOPES: dict[str, str] = {
     "settings.share_create": SESSION,
     "settings.share_revoke": SESSION,
 }
-#: These answer without looking who asks, and without the database.
+#: These answer without a look at the principal, and without the database.
 PLAIN = frozenset({"static", "health.healthz", "health.readyz"})
 
 _EVERYTHING = frozenset({PUBLIC, READ, REFRESH, WRITE, SESSION})
-#: Who may do what. A visitor is anybody while QUOTA_AUTH is off.
+#: Which principal may do what. A visitor is a request without a sign-in while QUOTA_AUTH is off.
 MAY = {
     "stranger": frozenset({PUBLIC}),
     "visitor": frozenset({PUBLIC, READ, REFRESH}),
@@ -69,7 +69,7 @@ MAY = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever asks: a kind out of MAY, and the name that the audit gets."""
+    """The sender of a request: a kind out of MAY, and the name that the audit gets."""
 
     kind: str
     actor: str

@@ -2,7 +2,7 @@
 here.
 
 1. The peer's headers were in order (proxy.py), and the host is one under which we may be opened.
-2. Whoever asks is found out: a session, an API token, a user whom a trusted proxy names, or a
+2. The principal is found: a session, an API token, a user named by a trusted proxy, or a
    stranger.
 3. The endpoint's scope, from the one table in scopes.py, says whether that is enough.
 4. What changes something must come from our own pages, with their CSRF token; API tokens need
@@ -58,7 +58,8 @@ def init_app(app: Flask) -> None:
         MAX_CONTENT_LENGTH=MAX_CREDENTIALS + FORM_MARGIN,
         MAX_FORM_MEMORY_SIZE=MAX_CREDENTIALS,
         MAX_FORM_PARTS=50,
-        # We ask for the token ourselves, after looking who asks; it holds as long as its session.
+        # The guard below demands the token once the principal is known; it holds as long as its
+        # session.
         # The Origin is checked here, too.
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
@@ -78,33 +79,31 @@ def gate() -> LoginContext:
 
 
 def principal() -> scopes.Principal:
-    """Whoever asks, as far as that was found out."""
+    """Who sent the request, as far as that is known."""
     found: scopes.Principal = g.get("principal", scopes.STRANGER)
     return found
 
 
 def actor() -> str:
-    """Who acts, for the audit: `password session`, `token NAME`, or the user whom the proxy
-    names.
-    """
+    """Who acts, for the audit: `password session`, `token NAME`, or the user named by the proxy."""
     return principal().actor
 
 
 def signed_in() -> bool:
-    """Whether whoever asks may look: signed in, or nobody has to be."""
+    """Whether the principal may look: signed in, or the sign-in is off."""
     return principal().may(scopes.READ)
 
 
 def may_see_credentials() -> bool:
-    """Whether whoever asks may see what is told of credentials: where they lie, until when they
-    hold. Nobody sees a token.
+    """Whether the principal may see the state of credentials: where they lie, until when they
+    hold. A token is never shown.
     """
     return principal().may(scopes.SESSION)
 
 
 def is_known() -> bool:
-    """Whether somebody who has signed in, or has a token, asks an endpoint that answers everybody,
-    whatever works. A visitor is nobody.
+    """Whether a request to an endpoint that answers without a sign-in carries a session or a token,
+    as far as the database can tell. A visitor does not count.
     """
     try:
         return _find_principal().kind not in ("stranger", "visitor")
@@ -131,9 +130,7 @@ def start_session(epoch: int) -> None:
 
 
 def own_pot() -> str | None:
-    """The pot out of which whoever asks guesses the password, where we know who it is; strangers
-    cannot use that one up.
-    """
+    """The pot in which a known browser's guesses at the password count; others cannot use it up."""
     return "session" if principal().kind == "session" else known_browsers.own_pot()
 
 
@@ -173,14 +170,14 @@ def _check_ways() -> None:
         raise Refusal(*refused)
     header = request.environ.get("HTTP_HOST")
     if header is None:
-        # No browser leaves it out, so nobody was lured here.
+        # No browser leaves it out, so no other site caused this request.
         return
     trusted = services().settings.trusted_hosts
     host = hosts.hostname(header)
     if host is None:
         raise Refusal(400, "The Host header is malformed")
     if not hosts.is_trusted(host, trusted):
-        # Which names there are already is nothing for who comes under another.
+        # A request under an unknown name does not learn the known ones.
         advice = (
             f"If {host} is yours, start the service with QUOTA_TRUSTED_HOSTS={host}; beside "
             f"other names, after a comma."
@@ -189,7 +186,7 @@ def _check_ways() -> None:
 
 
 def _find_principal() -> scopes.Principal:
-    """Who asks. Only this much of the database is read before the sign-in is known."""
+    """Who sent the request; only this much of the database is read before the sign-in is known."""
     present = services()
     present.ready()
     token = sessions.bearer()
@@ -208,13 +205,13 @@ def _token(token: str) -> scopes.Principal:
     found = tokens.known(token, clock.now())
     if found is None:
         return scopes.STRANGER
-    # With the sign-in off, nobody changes credentials: no token either.
+    # With the sign-in off, credentials cannot be changed, by no token either.
     is_writing = found.can_write and services().settings.auth != "off"
     return scopes.Principal("writing token" if is_writing else "token", f"token {found.name}")
 
 
 def _proxy_user(header: str) -> scopes.Principal:
-    """The user whom a trusted proxy names; proxy.py has dropped the header of anybody else."""
+    """The user named by a trusted proxy; proxy.py has dropped the header of any other peer."""
     name = request.headers.get(header, "").strip()
     try:
         # Servers hand headers on as Latin-1, proxies send names as UTF-8.
@@ -244,12 +241,12 @@ def _session_counts() -> bool:
     return True
 
 
-def _deny(who: scopes.Principal) -> BaseResponse:
-    """Lead a stranger's browser to the sign-in, tell a program 401; whoever is known but may not,
-    403.
+def _deny(found: scopes.Principal) -> BaseResponse:
+    """Redirect an anonymous browser to the sign-in and answer an anonymous program with 401; a
+    known principal that may not do this gets 403.
     """
-    if who.kind != "stranger":
-        raise Refusal(403, "That is not allowed here", _forbidden_advice(who))
+    if found.kind != "stranger":
+        raise Refusal(403, "That is not allowed here", _forbidden_advice(found))
     if wants_json():
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "Codex Quota"}))
     here = request.script_root + quote(request.path)
@@ -262,10 +259,10 @@ def _deny(who: scopes.Principal) -> BaseResponse:
     return redirect(url_for("sign_in.login", next=here if is_worth_it else None), 303)
 
 
-def _forbidden_advice(who: scopes.Principal) -> str:
-    if who.kind == "visitor":
+def _forbidden_advice(found: scopes.Principal) -> str:
+    if found.kind == "visitor":
         return "The sign-in is off (QUOTA_AUTH=off), so nobody may see or change credentials."
-    if who.kind == "token":
+    if found.kind == "token":
         return "This API token only reads and refreshes."
     return "This is for people who sign in, not for API tokens."
 
@@ -286,10 +283,10 @@ def _add_headers(response: Response) -> Response:
 
 
 def _for_templates() -> dict[str, object]:
-    who = principal()
+    viewer = principal()
     return {
-        "signed_in": who.may(scopes.READ),
-        "may_change": who.may(scopes.SESSION),
-        "can_sign_out": who.kind == "session",
-        "user": who.user,
+        "signed_in": viewer.may(scopes.READ),
+        "may_change": viewer.may(scopes.SESSION),
+        "can_sign_out": viewer.kind == "session",
+        "user": viewer.user,
     }

@@ -66,7 +66,7 @@ class KeySessions(SecureCookieSessionInterface):
         if request.path == "/healthz" or is_shared():
             return self.session_class()
         try:
-            # Also for who brings a token instead of a cookie: pages print forms, and those are
+            # Also for requests with a token instead of a cookie: pages print forms, and those are
             # signed.
             unlock(app)
         except QuotaError as error:

@@ -28,17 +28,17 @@ def index() -> str:
 
 @blueprint.post("/password")
 def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
-    """Change the password by who knows the present one; all other sessions end."""
+    """Change the password, given the present one; all other sessions end."""
     form = request.form
     if (why := _password_fixed()) is not None:
         return _page(errors={"password": why}), 422
     new = NewPassword(form.get("password", ""), form.get("password_again", ""))
     try:
-        present, who = (
+        present, origin = (
             form.get("current_password", ""),
             (request.remote_addr, clock.now(), security.actor(), security.own_pot()),
         )
-        epoch = login.change_password(security.gate(), present, new, *who)
+        epoch = login.change_password(security.gate(), present, new, *origin)
     except BadInput as error:
         return _page(errors={error.field: error.message}), 422
     except TooManyTries as error:
