@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests.adapters
 import urllib3
@@ -23,7 +24,23 @@ from quota_web.core.limits import MAX_RESPONSE
 
 CONNECT_TIMEOUT_S = 5.0
 
-_TOO_LARGE = "the answer is larger than 1 MiB"
+
+class PinnedRequest(requests.PreparedRequest):
+    """A request that goes to one address, whatever its host's name resolves to by then.
+
+    Certificates are still checked for the host, and a proxy is asked for the address.
+    """
+
+    #: IPv6 in brackets.
+    address: str
+
+    @classmethod
+    def of(cls, request: requests.PreparedRequest, address: str) -> "PinnedRequest":
+        pinned = cls()
+        vars(pinned).update(vars(request.copy()))
+        pinned.address = f"[{address}]" if ":" in address else address
+        pinned.headers["Host"] = urlsplit(request.url or "").netloc
+        return pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +55,32 @@ class Exchange:
     problem: str | None = None
     #: Why no response came.
     failure: str | None = None
+    #: Whether there was not even a connection, so that nothing was sent.
+    is_unreached: bool = False
 
 
 class Transport:
     """Sends requests over one pool of connections; safe to use from many threads."""
 
     def __init__(
-        self, *, proxy: str | None, tls: bool, ca_bundle: str | None, pool_size: int
+        self,
+        *,
+        proxy: str | None,
+        tls: bool,
+        ca_bundle: str | None,
+        pool_size: int,
+        hosts: int = 1,
+        most: int = MAX_RESPONSE,
     ) -> None:
         """*proxy* is a URL with its scheme; without *tls* only plain http is sent; *ca_bundle* is
-        a file or folder of certificates, by default those that come with requests.
+        a file or folder of certificates, by default those that come with requests. Connections to
+        so many *hosts* are kept, and *most* bytes of a response are read.
 
         Raises BadSetting for a bad CA bundle.
         """
         self._proxies = {"https": proxy} if proxy else None
-        self._tls, self._pool_size = _tls_context(ca_bundle) if tls else None, pool_size
+        self._tls = _tls_context(ca_bundle) if tls else None
+        self._pools, self._most = (hosts, pool_size), most
         self._begin()
 
     def send(self, request: requests.PreparedRequest, seconds: float) -> Exchange:
@@ -62,15 +90,16 @@ class Transport:
             # thread stayed behind.
             self._begin()
         connect, said = min(CONNECT_TIMEOUT_S, seconds), round(seconds, 1)
-        failure = None
+        failed = None
         with self._watcher.limit(seconds) as deadline:
             try:
                 exchange = self._exchange(request, (connect, seconds + 1), deadline)
             except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-                failure = transport_errors.in_words(error, connect, said)
+                words = transport_errors.in_words(error, connect, said)
+                failed = Exchange(failure=words, is_unreached=transport_errors.is_unreached(error))
         if deadline.fired:
             return Exchange(failure=f"timed out after {said:g} s")
-        return exchange if failure is None else Exchange(failure=failure)
+        return exchange if failed is None else failed
 
     def cut_all(self) -> None:
         """Shut the sockets of all requests under way down."""
@@ -82,7 +111,7 @@ class Transport:
         self._adapter.close()
 
     def _begin(self) -> None:
-        self._adapter = _Adapter(self._tls, self._pool_size)
+        self._adapter = _Adapter(self._tls, *self._pools)
         self._watcher, self._pid = RequestWatcher(), os.getpid()
 
     def _exchange(
@@ -95,7 +124,7 @@ class Transport:
         body: bytes = b""
         problem: str | None = "not read"
         try:
-            body, problem = _read(response.raw)
+            body, problem = _read(response.raw, self._most)
         finally:
             if problem is not None:
                 response.raw.close()
@@ -103,7 +132,8 @@ class Transport:
         if not body and problem is None and _is_cut_in_its_header(response.raw):
             return Exchange(failure="the answer was cut short")
         if problem is None:
-            body, problem = _unpacked(body, response.headers.get("content-encoding", ""))
+            encoding = response.headers.get("content-encoding", "")
+            body, problem = _unpacked(body, encoding, self._most)
         return Exchange(response.status_code, response.headers, body, problem)
 
 
@@ -114,9 +144,9 @@ class _Adapter(requests.adapters.HTTPAdapter):
     takes 13 ms of processor time: forty requests' worth.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None, pool_size: int) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, hosts: int, pool_size: int) -> None:
         self._tls = tls
-        super().__init__(pool_connections=1, pool_maxsize=pool_size)
+        super().__init__(pool_connections=hosts, pool_maxsize=pool_size)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
@@ -130,6 +160,18 @@ class _Adapter(requests.adapters.HTTPAdapter):
         if is_new:
             _make_cuttable(manager)
         return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host: Any
+        pool: Any
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        if isinstance(request, PinnedRequest):
+            if host["scheme"] == "https":
+                pool["server_hostname"] = str(host["host"]).strip("[]")
+            host["host"] = request.address
+        return host, pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Always verify, with the certificates that the pool's context holds already."""
@@ -152,19 +194,19 @@ def _cuttable(connection: type) -> type:
     return type(f"Cuttable{connection.__name__}", (CuttableConnection, connection), {})
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> tuple[bytes, str | None]:
+def _read(response: urllib3.BaseHTTPResponse, most: int) -> tuple[bytes, str | None]:
     """The body as it came, or why it is not read.
 
     The last read is the one that notices an answer cut short.
     """
     length = response.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:15]) > MAX_RESPONSE:
-        return b"", _TOO_LARGE
+    if length.isascii() and length.isdigit() and int(length[:15]) > most:
+        return b"", _too_large(most)
     raw = b""
-    while chunk := response.read(MAX_RESPONSE + 1 - len(raw), decode_content=False):
+    while chunk := response.read(most + 1 - len(raw), decode_content=False):
         raw += chunk
-        if len(raw) > MAX_RESPONSE:
-            return b"", _TOO_LARGE
+        if len(raw) > most:
+            return b"", _too_large(most)
     return raw, None
 
 
@@ -180,7 +222,12 @@ def _is_cut_in_its_header(response: urllib3.BaseHTTPResponse) -> bool:
     return not announced and response.version == 11 and response.status not in (204, 304)
 
 
-def _unpacked(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
+def _too_large(most: int) -> str:
+    size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
+    return f"the answer is larger than {size}"
+
+
+def _unpacked(raw: bytes, encoding: str, most: int) -> tuple[bytes, str | None]:
     """The body unpacked, no further than it may be large, or why it cannot be."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity") or not raw:
@@ -189,11 +236,11 @@ def _unpacked(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
         return b"", "the answer is packed in a way that was not asked for"
     unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        body = unpacker.decompress(raw, MAX_RESPONSE + 1)
+        body = unpacker.decompress(raw, most + 1)
     except zlib.error:
         return b"", "the answer cannot be unpacked"
-    if len(body) > MAX_RESPONSE:
-        return b"", _TOO_LARGE
+    if len(body) > most:
+        return b"", _too_large(most)
     return (body, None) if unpacker.eof else (b"", "the answer cannot be unpacked")
 
 

@@ -27,6 +27,12 @@ def in_words(error: BaseException, connect_s: float, timeout_s: float) -> str:
     )
 
 
+def is_unreached(error: BaseException) -> bool:
+    """Whether no connection was made, so that nothing of the request was sent."""
+    unreached = (u3.NewConnectionError, u3.ConnectTimeoutError)
+    return any(isinstance(cause, unreached) for cause in _causes(error))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what led to it, outermost first."""
     seen: set[int] = set()
