@@ -45,18 +45,32 @@ def check_upstream_url(url: str) -> str | None:
     return None
 
 
-def check_public_url(url: str) -> str | None:
-    """What is wrong with *url* as the address that links begin with, in words; None if nothing
-    is.
+def check_webhook_url(url: str) -> str | None:
+    """What is wrong with *url* as the address of a webhook, in words; None if nothing is.
+
+    The words do not repeat it: it may hold a secret. Where it leads is judged when it is used.
     """
     parts = _split(url)
     if isinstance(parts, str):
         return parts
     if parts.scheme not in ("http", "https"):
-        return "must begin with https:// or http://"
+        return "must begin with https://"
     if "@" in parts.netloc:
         return "must not hold a user name or password"
-    if parts.query or parts.fragment or "#" in url or "?" in url:
+    if parts.fragment or "#" in url:
+        return "must not have a fragment (#)"
+    return None
+
+
+def check_public_url(url: str) -> str | None:
+    """What is wrong with *url* as the address that links begin with, in words; None if nothing
+    is.
+    """
+    problem = check_webhook_url(url)
+    if problem is not None:
+        return problem
+    parts = urlsplit(url)
+    if parts.query or "?" in url:
         return "must end with the path"
     return None
 

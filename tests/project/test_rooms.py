@@ -19,7 +19,16 @@ MAX_FUNCTION_LINES = 50
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 EDGES = ("store", "codex", "language", "config", "core")
-FEATURES = ("refresh", "reports", "foresight", "auth", "accounts", "maintenance", "demo")
+FEATURES = (
+    "alerts",
+    "refresh",
+    "reports",
+    "foresight",
+    "auth",
+    "accounts",
+    "maintenance",
+    "demo",
+)
 
 #: A folder (or a module of the root) may import these beside itself.
 MAY_IMPORT = {
@@ -34,6 +43,7 @@ MAY_IMPORT = {
     "accounts": ("services", *EDGES),
     "refresh": ("accounts", "services", *EDGES),
     "reports": ("foresight", "services", "version", *EDGES),
+    "alerts": ("accounts", "foresight", "refresh", "reports", "services", "version", *EDGES),
     "auth": ("services", *EDGES),
     "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
     "maintenance": ("accounts", "foresight", "refresh", "services", "version", *EDGES),
