@@ -132,7 +132,8 @@ def unmark(conn: Connection) -> None:
     is judged again by the next housekeeping.
     """
     conn.execute(delete(setting).where(setting.c.key.in_((MARK, detection_backfill.MARK))))
-    conn.execute(delete(event).where(event.c.account_id.is_(None), event.c.actor == ACTOR))
+    of_all = event.c.account_id.is_(None) & (event.c.actor == ACTOR)
+    store.deliveries.delete_events(conn, of_all)
 
 
 def write(conn: Connection, invented: Invented) -> None:
@@ -248,7 +249,7 @@ def _remove_one(conn: Connection) -> bool:
     )
     conn.execute(delete(reading).where(reading.c.window_id.in_(windows)))
     conn.execute(delete(rollup).where(rollup.c.span.in_(SPANS), rollup.c.window_id.in_(windows)))
-    for table in (event, attempt):
-        conn.execute(delete(table).where(table.c.account_id == found))
+    store.deliveries.delete_events(conn, event.c.account_id == found)
+    conn.execute(delete(attempt).where(attempt.c.account_id == found))
     store.accounts.delete_rest(conn, found, windows)
     return True

@@ -44,8 +44,8 @@ class Pruned:
 def prune(
     before: int, now: int, actor: str, is_stopped: Callable[[], bool] = lambda: False
 ) -> Pruned:
-    """Delete raw readings and attempts from before the day of *before*; their rollups stay. What
-    was done when it stops stays done.
+    """Delete raw readings, attempts and what became of alerts from before the day of *before*; the
+    rollups of the readings stay. What was done when it stops stays done.
 
     Whole days go, so that every rollup has either all of its readings or none: it could not be made
     anew from a part.
@@ -55,6 +55,8 @@ def prune(
         windows, accounts = _window_ids(conn), _account_ids(conn)
     readings = _in_chunks(_drop_readings, windows, start, is_stopped)
     attempts = _in_chunks(_drop_attempts, accounts, start, is_stopped)
+    with store.database.transaction() as tx:
+        store.deliveries.delete_old(tx, start)
     if readings or attempts:
         with store.database.transaction() as tx:
             store.audit_log.add(
@@ -179,5 +181,5 @@ def _drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
     judged = (event.c.account_id == account_id) & (
         event.c.rule.is_not(None) | (event.c.actor == ACTOR)
     )
-    gone += int(conn.execute(event.delete().where(judged)).rowcount)
+    gone += store.deliveries.delete_events(conn, judged)
     return gone + store.accounts.delete_rest(conn, account_id, windows)

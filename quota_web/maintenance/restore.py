@@ -206,10 +206,11 @@ def _require_database(source: Path, size: int, head: bytes) -> None:
 
 def _renew(copy: Path, now: int, epoch_before: int, actor: str) -> None:
     """Make a copy fit to go on from: sessions of both pasts end, version numbers of the other past
-    mean nothing, no account is being fetched.
+    mean nothing, no account is being fetched, no alert of back then is sent.
     """
     with store.database.elsewhere(f"sqlite:///{copy}", write=True) as conn:
         conn.execute(update(account).values(claim_id=None, claimed_at=None, requested_at=None))
+        store.deliveries.drop_waiting(conn)
         epoch = max(store.site_state.read(conn).session_epoch, epoch_before) + 1
         conn.execute(update(site_state).values(session_epoch=epoch))
         store.site_state.new_nonce(conn)

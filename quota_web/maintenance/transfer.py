@@ -163,6 +163,7 @@ def _settle(target: Connection) -> None:
     numbers are its own.
     """
     target.execute(update(account).values(claim_id=None, claimed_at=None))
+    store.deliveries.free_claims(target)
     store.site_state.new_nonce(target)
     if target.dialect.name != "postgresql":
         return

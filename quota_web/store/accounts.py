@@ -20,6 +20,7 @@ from quota_web.core.faults import Fault
 from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.quota import Status
 from quota_web.store import credentials
+from quota_web.store.alert_tables import alert_state
 from quota_web.store.models import (
     account,
     account_fact,
@@ -370,7 +371,8 @@ def delete_rest(conn: Connection, account_id: int, windows: Sequence[int]) -> in
     gone = 0
     for table in (forecast, cycle, window_state):
         gone += conn.execute(table.delete().where(table.c.window_id.in_(windows))).rowcount
-    for table in (account_fact, account_state, limit_window, credential, share_link):
+    owned = (account_fact, account_state, alert_state, limit_window, credential, share_link)
+    for table in owned:
         gone += conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount
     return gone + conn.execute(account.delete().where(account.c.id == account_id)).rowcount
 
