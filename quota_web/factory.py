@@ -105,6 +105,7 @@ def _add_pages(app: Flask) -> None:
         errors,
         event_log,
         filters,
+        frame,
         health,
         language,
         login,
@@ -138,6 +139,7 @@ def _add_pages(app: Flask) -> None:
     event_log.init_app(app)
     calendar.init_app(app)
     demo.init_app(app)
+    frame.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
     scopes.check(app)

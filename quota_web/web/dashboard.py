@@ -67,7 +67,6 @@ def _shown(seen: Overview, now: int) -> dict[str, Any]:
     rows = _rows(seen, now, 2 * services().settings.refresh_interval)
     began_at = min((r.account.created_at for r in seen.accounts), default=now)
     return dashboard_table.table(rows, request.args, now) | {
-        "updated_at": iso(seen.site.updated_at),
         "next_refresh_at": iso(seen.next_refresh_at),
         "is_young": now - began_at < YOUNG_S,
         "has_lasts": any(row["lasts"] for row in rows),

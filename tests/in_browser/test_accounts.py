@@ -217,12 +217,12 @@ def test_the_refresh_button_says_what_happens(page, server, codex):
     assert (live.get_attribute("role"), live.get_attribute("aria-live")) == ("status", "polite")
     page.evaluate("window.sameDocument = true")
 
-    page.click("#refresh button")
-    expect(page.locator("#refresh button")).to_be_disabled()
+    page.click("#refresh-account button")
+    expect(page.locator("#refresh-account button")).to_be_disabled()
     expect(live).to_have_text("Refreshing.")
     expect(live).to_have_text("Asked 1: 1 new reading.")
     expect(page.locator(".cards .card").first).to_contain_text("30\u202f%")
-    expect(page.locator("#refresh button")).to_be_enabled()
+    expect(page.locator("#refresh-account button")).to_be_enabled()
     assert page.evaluate("window.sameDocument"), "the page was not loaded anew"
 
 

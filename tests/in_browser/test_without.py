@@ -208,7 +208,7 @@ def test_a_print_of_charts_that_nobody_saw_has_the_servers(chromium, server, sta
         assert not [path for path in asked(page) if "theme=dark" in path], "paper is white"
         page.emulate_media(media="print")
         expect(page.locator(".still img").first).to_be_visible()
-        for screen_only in (".top nav", "#refresh", "#search", ".bottom"):
+        for screen_only in (".pages", "#refresh", "#search", ".bottom"):
             expect(page.locator(screen_only)).to_be_hidden()
         expect(page.locator("tr[data-account]").first).to_contain_text("%")
         assert (

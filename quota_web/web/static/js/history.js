@@ -114,7 +114,8 @@ async function change(next) {
   }
 }
 
-async function begin(legend) {
+/** Draws the section; *legend* builds the switches of the lines, where there are several. */
+export async function begin(legend) {
   known = JSON.parse($("history-data").textContent);
   view = read(location.search);
   try {
@@ -144,12 +145,12 @@ async function begin(legend) {
   document.addEventListener("swapped", () => view.from || load());
 }
 
-/** Draws the section once it comes into view; *legend* builds the switches of the lines, where there are several. */
-export function draw(legend) {
+/** Draws the section once it comes into view. */
+export function draw() {
   if (!section?.dataset.library) return;
   new IntersectionObserver((seen, observer) => {
     if (!seen.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    begin(legend);
+    begin();
   }, { rootMargin: "100px" }).observe(section);
 }

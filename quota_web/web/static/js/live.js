@@ -49,10 +49,14 @@ async function replace() {
   const before = texts();
   window.quota.localise(part);
   live().replaceWith(document.adoptNode(part));
+  const age = fresh.getElementById("updated");
+  if (age) {
+    window.quota.localise(age);
+    document.getElementById("updated")?.replaceWith(document.adoptNode(age));
+  }
   document.title = fresh.title;
   for (const [who, row] of rows()) if (before.has(who) && before.get(who) !== row.textContent) row.classList.add("fresh");
   recall(focus);
-  wire();
   document.dispatchEvent(new Event("swapped"));
 }
 
@@ -81,7 +85,6 @@ async function poll() {
   if (!document.hidden) {
     try {
       if (await results()) await swap();
-      document.getElementById("updated")?.classList.remove("away");
     } catch {
       // The server is away for a moment: the page keeps what it has and asks again.
     }
@@ -96,19 +99,19 @@ async function asked(signal) {
   return new Map(response.ok ? (await response.json()).results.map((r) => [r.account, r.attempted_at]) : []);
 }
 
-/** The refresh button: sends, counts answers as they come in, says how it went. */
+/** A refresh button: sends, counts answers as they come in, says how it went. */
 async function refresh(event) {
+  if (!event.target.matches("[data-refresh]")) return;
   event.preventDefault();
   const form = event.target, button = form.querySelector("button");
-  button.disabled = true;
-  button.textContent = "Refreshing…";
+  busy(button, true);
   say("Refreshing.");
   const stop = new AbortController();
   const before = asked(stop.signal).catch(() => new Map());
   const watch = setInterval(async () => {
     const [then, now] = [await before, await asked(stop.signal).catch(() => null)];
     const done = now && [...now].filter(([name, at]) => at !== then.get(name)).length;
-    if (done && !stop.signal.aborted) button.textContent = `${done} answered…`;
+    if (done && !stop.signal.aborted) say(`${done} answered…`);
   }, 1500);
   try {
     await before;
@@ -119,22 +122,22 @@ async function refresh(event) {
     say(response.ok ? `${response.headers.get("X-Quota-Refresh")}.` : `The refresh failed (${response.status}).`);
   } catch {
     say("The server cannot be reached.");
-    button.disabled = false;
-    button.textContent = "Refresh";
   } finally {
     clearInterval(watch);
+    busy(button, false);
   }
 }
 
-function wire() {
-  document.getElementById("refresh")?.addEventListener("submit", refresh);
+function busy(button, is) {
+  button.disabled = is;
+  button.classList.toggle("busy", is);
 }
 
 /** Starts the polling; a page without #live (no account yet) stays as it is. */
 export function start() {
   if (!live()) return;
   etag = live().dataset.etag || null;
-  wire();
+  document.addEventListener("submit", refresh);
   timer = setTimeout(poll, live().dataset.pending ? SOON : EVERY);
   document.addEventListener("visibilitychange", () => document.hidden || poll());
 }
