@@ -83,6 +83,9 @@ class Overview:
     ranks: Mapping[int, int] = field(default_factory=dict)
     #: The order of use as it is stored; None before it was first worked out.
     choice: StoredChoice | None = None
+    #: By account id: an equal stamp means that nothing of its view has changed but its rank and
+    #: `same_login_as`.
+    stamps: Mapping[int, tuple[object, ...]] = field(default_factory=dict)
 
     @property
     def counted(self) -> tuple[AccountView, ...]:
@@ -121,51 +124,112 @@ def account_names(scope: Scope) -> list[str]:
     return [a.name for a in sorted(accounts, key=lambda a: a.id)]
 
 
-def load_overview(scope: Scope, now: int, interval_s: int) -> Overview:
+@dataclass(frozen=True, slots=True)
+class TimedView:
+    """An account's view, and what it holds for: a state of the data and a stretch of time."""
+
+    view: AccountView
+    #: The database, the account's own version, and the interval that decides what is stale.
+    version: tuple[str, int, int]
+    made_at: int
+    #: When it becomes another one by itself; None if it does not.
+    until: int | None
+    order: Order
+
+    def holds(self, version: tuple[str, int, int], now: int) -> bool:
+        return (
+            self.version == version
+            and self.made_at <= now
+            and (self.until is None or now < self.until)
+        )
+
+
+class ViewCache:
+    """The views of accounts that have not changed since the last look, in one process."""
+
+    def __init__(self) -> None:
+        self._views: dict[int, TimedView] = {}
+
+    def holding(
+        self, versions: Mapping[int, tuple[str, int, int]], now: int
+    ) -> dict[int, TimedView]:
+        """The views that hold at *now*, by account id."""
+        there = ((i, self._views.get(i), version) for i, version in versions.items())
+        return {i: found for i, found, version in there if found and found.holds(version, now)}
+
+    def store(self, views: Mapping[int, TimedView]) -> None:
+        """Keep these and no others."""
+        self._views = dict(views)
+
+
+def load_overview(
+    scope: Scope, now: int, interval_s: int, cache: ViewCache | None = None
+) -> Overview:
     """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which
-    decides what is stale.
+    decides what is stale. With a *cache* only accounts that have changed are read.
     """
     with store.database.reading() as conn:
         state = store.site_state.read(conn)
-        return _load(conn, state, store.accounts.list_all(conn, scope), now, interval_s)
+        accounts = store.accounts.list_all(conn, scope)
+        versions = {a.id: (state.version[0], a.version, interval_s) for a in accounts}
+        known = {} if cache is None else cache.holding(versions, now)
+        changed = [a for a in accounts if a.id not in known]
+        if changed:
+            ids = None if len(changed) == len(accounts) else [a.id for a in changed]
+            known |= _timed_views(conn, changed, ids, versions, now)
+        choice = store.forecasts.choice(conn)
+    if cache is not None:
+        cache.store(known)
+    return _overview(state, accounts, [known[a.id] for a in accounts], choice)
 
 
-def _load(
-    conn: Connection, state: SiteState, accounts: Sequence[Account], now: int, interval_s: int
-) -> Overview:
-    windows, facts, failing = (
-        store.windows.windows(conn),
-        store.windows.facts(conn),
+def _timed_views(
+    conn: Connection,
+    accounts: Sequence[Account],
+    ids: Sequence[int] | None,
+    versions: Mapping[int, tuple[str, int, int]],
+    now: int,
+) -> dict[int, TimedView]:
+    """The views of *accounts*; *ids* are theirs, None where they are all there are."""
+    windows, facts, failing, forecasts = (
+        store.windows.windows(conn, ids),
+        store.windows.facts(conn, ids),
         store.attempts.failing_since(conn, accounts),
+        store.forecasts.present(conn, ids),
     )
-    forecasts, choice = store.forecasts.present(conn), store.forecasts.choice(conn)
-    repeated = store.accounts.repeated(accounts)
-    made = [
-        _report(
-            a,
-            facts.get(a.id),
-            windows.get(a.id, []),
-            failing.get(a.id),
-            now,
-            interval_s,
-            forecasts,
+    found: dict[int, TimedView] = {}
+    for one in accounts:
+        version, known = versions[one.id], windows.get(one.id, [])
+        view, until = _report(
+            one, facts.get(one.id), known, failing.get(one.id), now, version[2], forecasts
         )
-        for a in accounts
-    ]
+        found[one.id] = TimedView(view, version, now, until, _order(view))
+    return found
+
+
+def _overview(
+    state: SiteState,
+    accounts: Sequence[Account],
+    timed: Sequence[TimedView],
+    choice: StoredChoice | None,
+) -> Overview:
     places = {r.account_id: place for place, r in enumerate(choice.ranked)} if choice else {}
-    views = sorted(
-        (_marked(view, repeated) for view, _ in made),
-        key=lambda view: display_order.placed(
-            _order(view), places.get(view.account.id), view.stale
+    repeated = store.accounts.repeated(accounts)
+    placed = sorted(
+        zip(accounts, timed, strict=True),
+        key=lambda pair: display_order.placed(
+            pair[1].order, places.get(pair[0].id), pair[1].view.stale
         ),
     )
+    views = [_present(one.view, row, repeated.get(row.id)) for row, one in placed]
     due = [a.next_due_at for a in accounts if a.next_due_at is not None and a.paused_at is None]
     return Overview(
         site=state,
         accounts=tuple(views),
         next_refresh_at=min(due, default=None),
-        flips_at=min((at for _, at in made if at is not None), default=None),
+        flips_at=min((one.until for one in timed if one.until is not None), default=None),
         ranks={view.account.id: place for place, view in enumerate(views, 1)},
+        stamps={row.id: (*one.version, one.made_at) for row, one in placed},
         choice=choice,
     )
 
@@ -174,9 +238,13 @@ def _order(view: AccountView) -> Order:
     return display_order.order(view.group, view.status, view.block, view.windows, view.account.name)
 
 
-def _marked(report: AccountView, repeated: Mapping[int, Account]) -> AccountView:
-    holder = repeated.get(report.account.id)
-    return report if holder is None else replace(report, same_login_as=holder.name)
+def _present(view: AccountView, account: Account, holder: Account | None) -> AccountView:
+    """*view* with the account's row as it is now (claims give it no new version), and with the
+    account that stands for its login.
+    """
+    if account != view.account:
+        view = replace(view, account=account)
+    return view if holder is None else replace(view, same_login_as=holder.name)
 
 
 def pick(

@@ -3,26 +3,35 @@ all answer. Pure.
 """
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from quota_web.core import labels, names
 from quota_web.core.quota import Credits, ModelUsage, Reading
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import outlook_json
-from quota_web.reports.account_detail import Listed
 from quota_web.reports.overview import AccountView, Overview
 
+if TYPE_CHECKING:
+    from quota_web.reports.account_detail import Listed
 
-def document(overview: Overview) -> dict[str, Any]:
-    """The whole document, ready for JSON."""
+
+def document(overview: Overview, entries: Sequence[Any] | None = None) -> dict[str, Any]:
+    """The whole document, ready for JSON; *entries* are those of its accounts, where they are
+    made already.
+    """
+    if entries is None:
+        entries = [entry(overview, view) for view in overview.accounts]
     return {
         "updated_at": iso(overview.site.updated_at),
         "next_refresh_at": iso(overview.next_refresh_at),
-        "results": [
-            result(report) | {"rank": overview.ranks[report.account.id]}
-            for report in overview.accounts
-        ],
+        "results": entries,
     }
+
+
+def entry(overview: Overview, view: AccountView) -> dict[str, Any]:
+    """One account's entry, with its place in the order of all."""
+    return result(view) | {"rank": overview.ranks[view.account.id]}
 
 
 def text(overview: Overview) -> str:
@@ -76,7 +85,7 @@ def result(report: AccountView) -> dict[str, Any]:
     }
 
 
-def listed(one: Listed) -> dict[str, Any]:
+def listed(one: "Listed") -> dict[str, Any]:
     """One account with the state of its credentials; no token is part of it."""
     report, account, told = one.report, one.report.account, one.credentials
     return {

@@ -79,6 +79,9 @@ _COLUMNS = (
 )
 _PRESENT = select(*_COLUMNS).where(forecast.c.day == PRESENT)
 _IDS: Any = bindparam("ids", expanding=True)
+_PRESENT_OF = _PRESENT.where(
+    forecast.c.window_id.in_(select(limit_window.c.id).where(limit_window.c.account_id.in_(_IDS)))
+)
 _OWNERS = select(limit_window.c.account_id).where(limit_window.c.id.in_(_IDS))
 _NEW_VERSION = (
     update(account).where(account.c.id.in_(_OWNERS)).values(version=account.c.version + 1)
@@ -86,9 +89,15 @@ _NEW_VERSION = (
 _CHOICE = select(account_choice.c.at, account_choice.c.ranked)
 
 
-def present(conn: Connection) -> dict[int, StoredForecast]:
-    """What is said of each window, by its id."""
-    return {row[0]: _stored(*row) for row in conn.execute(_PRESENT)}
+def present(
+    conn: Connection, account_ids: Sequence[int] | None = None
+) -> dict[int, StoredForecast]:
+    """What is said of each window of these accounts (or None: all), by the window's id."""
+    if account_ids is None:
+        rows = conn.execute(_PRESENT)
+    else:
+        rows = conn.execute(_PRESENT_OF, {"ids": account_ids})
+    return {row[0]: _stored(*row) for row in rows}
 
 
 def kept(conn: Connection, window_ids: Sequence[int]) -> list[StoredForecast]:

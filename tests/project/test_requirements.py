@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -47,3 +48,49 @@ def _plain(name: str) -> str:
 def test_every_imported_package_is_declared_and_every_declared_one_is_imported():
     assert imported() - declared() - COME_ALONG == set()
     assert declared() - imported() - NEVER_IMPORTED == set()
+
+
+#: What a command that reads the database needs not: each costs it more than its own work.
+HEAVY = (
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "argon2",
+    "babel",
+    "cryptography",
+    "flask_sqlalchemy",
+    "requests",
+    "rich",
+    "sqlalchemy.orm",
+)
+
+
+def run_python(instance_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env={"PATH": "", "QUOTA_INSTANCE_DIR": str(instance_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+def test_sqlite_needs_no_driver_of_another_database(instance_dir):
+    program = (
+        "import sys; sys.modules['psycopg'] = None; "
+        "from quota_web.factory import create_app; app = create_app(); "
+        "print(app.test_client().get('/healthz').status_code)"
+    )
+    assert run_python(instance_dir, "-c", program).stdout == "200\n"
+
+
+def test_a_command_that_reads_the_database_loads_nothing_heavy(instance_dir):
+    run_python(instance_dir, "-m", "flask", "quota", "demo", "--accounts", "1", "--days", "1")
+
+    done = run_python(instance_dir, "-X", "importtime", "-m", "flask", "quota", "status")
+
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "quota_web.reports.overview" in loaded
+    assert loaded.intersection(HEAVY) == set()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from quota_web import store
 from quota_web.core.errors import BadDatabase, DatabaseBusy
 from quota_web.services import services
+from quota_web.store import postgresql
 from quota_web.web import health
 from tests.browser import make_app
 from tests.relay import Relay
@@ -28,9 +29,9 @@ def relay(postgres, postgres_url):
 
 @pytest.fixture
 def app(instance_dir, relay, monkeypatch):
-    monkeypatch.setattr(store.postgresql, "STATEMENT_S", STATEMENT_S)
-    monkeypatch.setattr(store.postgresql, "PING_S", PING_S)
-    monkeypatch.setitem(store.postgresql.CONNECT, "connect_timeout", 2)
+    monkeypatch.setattr(postgresql, "STATEMENT_S", STATEMENT_S)
+    monkeypatch.setattr(postgresql, "PING_S", PING_S)
+    monkeypatch.setitem(postgresql.CONNECT, "connect_timeout", 2)
     app = make_app(instance_dir, QUOTA_DATABASE_URL=relay.url)
     with app.app_context():
         services().ready()
@@ -103,7 +104,7 @@ def test_a_server_that_says_nothing_to_new_connections_either_is_given_up(app, r
 
 
 def test_a_statement_that_takes_long_in_the_server_ends_there(app, monkeypatch):
-    monkeypatch.setattr(store.postgresql, "SERVER_STATEMENT_MS", 200)
+    monkeypatch.setattr(postgresql, "SERVER_STATEMENT_MS", 200)
     store.database.bound().dispose()
 
     with pytest.raises(DatabaseBusy), store.database.reading() as conn:
@@ -141,8 +142,8 @@ def test_nothing_is_watched_when_nothing_is_under_way(app):
 
 
 def test_readyz_does_not_wait_for_a_database_that_says_nothing(app, relay, monkeypatch):
-    monkeypatch.setattr(store.postgresql, "STATEMENT_S", 30.0)
-    monkeypatch.setattr(store.postgresql, "PING_S", 30.0)
+    monkeypatch.setattr(postgresql, "STATEMENT_S", 30.0)
+    monkeypatch.setattr(postgresql, "PING_S", 30.0)
     monkeypatch.setattr(health, "LOOK_S", 0.5)
     one()
     relay.silence()
