@@ -48,7 +48,7 @@ def run(report: Report) -> None:
             "s an hour",
             [spent * hour],
             unit="s/h",
-            wanted="<= 10",
+            wanted="<= 15",
         )
     )
     report.add(

@@ -181,7 +181,7 @@ def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
 
 def _add_results(report: Report, accounts: int, rates: dict[str, list[float]]) -> None:
     for goal, name, wanted in (
-        ("10", "results, fresh", ">= 0.3"),
+        ("10", "results, fresh", ">= 0.2"),
         ("10", "results, unchanged", ">= 0.85"),
         ("11", "results, 304", ">= 0.8"),
         ("12", "dashboard", ">= 0.12"),
