@@ -68,8 +68,11 @@ class TimeElements:
         )
 
     def countdown(self, at: str | int | None, now: int) -> str | Markup:
+        # From the minute's beginning: rows are cached for a minute, and all must read alike.
         return (
-            formats.NO_VALUE if at is None else _time(at, "countdown", formats.countdown(at, now))
+            formats.NO_VALUE
+            if at is None
+            else _time(at, "countdown", formats.countdown(at, now - now % 60))
         )
 
     def ago(self, at: str | int | None, now: int) -> str | Markup:
