@@ -362,7 +362,8 @@ ONE_PLACE = {
     "gzip.compress": ("web.compression",),
     "urllib.request": (),
     "requests.Session": (),
-    "requests.adapters": ("codex.transport",),
+    # Apprise's own requests are watched there.
+    "requests.adapters": ("codex.transport", "alerts.apprise_guard"),
     "sqlite3.connect": ("store", "maintenance"),
     "sqlalchemy.create_engine": ("store",),
 }
