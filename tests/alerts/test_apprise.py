@@ -17,6 +17,7 @@ from aiosmtpd.smtp import Envelope
 from quota_web.alerts import apprise_address, apprise_guard
 from quota_web.alerts.apprise_child import INCOMPLETE, INVALID
 from quota_web.alerts.apprise_runner import AppriseMessage, AppriseRunner
+from quota_web.alerts.destinations import NOT_OPEN, PLAIN_HTTP
 from quota_web.alerts.send_result import SendCode, SendResult
 from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.secret import Secret
@@ -179,7 +180,7 @@ def test_what_is_not_on_the_internet_is_refused_where_it_is_added_and_where_it_i
     checked, sent = runner.check(Secret(url)), runner.send([message(url)])[0]
 
     for result in (checked, sent):
-        assert (result.code, result.text) == (SendCode.FORBIDDEN, apprise_guard.NOT_OPEN)
+        assert (result.code, result.text) == (SendCode.FORBIDDEN, NOT_OPEN)
 
 
 def test_a_check_sends_nothing(receiver):
@@ -201,13 +202,13 @@ def test_plain_http_goes_to_named_targets_alone(receiver):
     named = AlertTargets(hosts=frozenset({"anywhere.example"}))
     loopback = ("-c", RESOLVING.format(address="127.0.0.1"))
 
-    assert send(url, program=public).text == apprise_guard.PLAIN_HTTP
+    assert send(url, program=public).text == PLAIN_HTTP
     assert send(url, named, program=loopback).code is SendCode.SENT
 
 
 def test_with_a_proxy_nothing_goes_past_it(receiver):
     with FakeProxy() as proxy:
-        way = {"https_proxy": proxy.url}
+        way: dict[str, Any] = {"https_proxy": proxy.url}
         mail = "mailto://127.0.0.1:25?from=a@example.com&to=b@example.com"
         https = f"ntfys://127.0.0.1:{receiver.port}/topic"
 
@@ -353,7 +354,7 @@ def test_no_scheme_that_apprise_knows_reaches_what_it_may_not(receiver):
         assert {(r.code, r.text) for r in results.values() if r.code != "forbidden"} == {
             (SendCode.NO_ANSWER, "nothing was sent")
         }
-        tried = [url for url, why in reasons.items() if why == apprise_guard.NOT_OPEN]
+        tried = [url for url, why in reasons.items() if why == NOT_OPEN]
         unread = [url for url in real if reasons[url] == INVALID]
         assert unread == []
         assert len(tried) > 100
