@@ -29,6 +29,10 @@ def tls_to_anybody() -> ssl.SSLContext:
     return context
 
 
+#: Where slow clients come from.
+SLOW_ADDRESS = "127.0.0.2"
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a service answers, and under which name."""
@@ -42,6 +46,8 @@ class Address:
         try:
             if is_small:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+                # Of another address than the monitor: connections are limited an address.
+                sock.bind((SLOW_ADDRESS, 0))
             sock.setblocking(False)
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
         except BaseException:
