@@ -42,6 +42,8 @@ class AccountForm:
     account_id: str = ""
     #: What the page of the form showed of the edited account.
     shown: Shown = field(default_factory=Shown)
+    #: Whether a sign-in that was made here may be replaced.
+    replace_own: bool = False
 
     def __repr__(self) -> str:
         return f"Typed(name={self.name!r}, original_name={self.original_name!r})"
@@ -115,7 +117,12 @@ def _shown_name(entry: Entry, given: str) -> str:
 
 
 def save_chosen(
-    cipher: TokenCipher, chosen: Sequence[ChosenEntry], now: int, actor: str
+    cipher: TokenCipher,
+    chosen: Sequence[ChosenEntry],
+    now: int,
+    actor: str,
+    *,
+    replace_own: bool = False,
 ) -> tuple[list[Saved], dict[int, str]]:
     """Store those that a person chose; returns what was stored, and what is wrong with others, by
     their place.
@@ -125,8 +132,9 @@ def save_chosen(
         if choice.entry.credentials is None:
             continue
         try:
+            found = choice.entry.credentials
             saved.append(
-                account_service.add(cipher, choice.name, choice.entry.credentials, now, actor)
+                account_service.add(cipher, choice.name, found, now, actor, replace_own=replace_own)
             )
         except (BadInput, AccountExists) as error:
             errors[place] = str(error)
@@ -147,7 +155,14 @@ def _edit(cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor
         credentials = replace(_stored(cipher, found, sealed), account_id=_checked_id(typed))
     try:
         return account_service.edit(
-            cipher, found.name, typed.name or found.name, credentials, now, actor, typed.shown
+            cipher,
+            found.name,
+            typed.name or found.name,
+            credentials,
+            now,
+            actor,
+            typed.shown,
+            replace_own=typed.replace_own,
         )
     except (BadInput, AccountExists) as error:
         raise FormInvalid({_field(error): str(error)}) from None
@@ -231,7 +246,14 @@ def _add_all(
             # A name that nobody typed may be another login's: seats of one workspace often share an
             # e-mail address.
             add = account_service.add if given else account_service.add_under_free_name
-            yield add(cipher, names.validate(name), credentials, now, actor)
+            yield add(
+                cipher,
+                names.validate(name),
+                credentials,
+                now,
+                actor,
+                replace_own=typed.replace_own,
+            )
         except FormInvalid as refused:
             _note(errors, refused, None if len(entries) == 1 else shown or "an entry")
         except (BadInput, AccountExists) as error:

@@ -19,6 +19,7 @@ from quota_web.codex.auth_file import Credentials
 from quota_web.core import account_identity, names
 from quota_web.core.errors import AccountExists, AccountNotFound, BadInput
 from quota_web.core.quota import Status
+from quota_web.core.renewal_policy import CredentialKind, Renewal
 from quota_web.store.accounts import (
     DEMO,
     FOLLOWED,
@@ -47,10 +48,14 @@ class Saved:
 
     #: Whether the token was not taken, because the followed file has this or a newer one.
     is_kept: bool = False
+    #: The same, because the account was signed in to here and that is renewed.
+    is_own_kept: bool = False
 
     @property
     def done(self) -> str:
         """What became of the credentials, in words."""
+        if self.is_own_kept:
+            return "already signed in here, kept"
         if self.is_kept:
             return "kept: its file has this token or a newer one"
         return "added" if self.is_new else "credentials replaced"
@@ -58,7 +63,9 @@ class Saved:
     @property
     def outcome(self) -> str:
         """The same for whoever gave it under another name."""
-        return f"here already, {self.done}" if self.given_name else self.done
+        if self.given_name is None or self.is_own_kept:
+            return self.done
+        return f"here already, {self.done}"
 
 
 def same_login(found: Account, credentials: Credentials) -> bool:
@@ -70,26 +77,54 @@ def same_login(found: Account, credentials: Credentials) -> bool:
     )
 
 
-def add(cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str) -> Saved:
-    """Store a managed account; a login that is here already gets the new credentials instead.
+def add(
+    cipher: TokenCipher,
+    name: str,
+    credentials: Credentials,
+    now: int,
+    actor: str,
+    *,
+    replace_own: bool = False,
+) -> Saved:
+    """Store a managed account; a login that is here already gets the new credentials instead, but
+    for a sign-in that was made here and is renewed: that is kept unless *replace_own*.
 
     Raises BadInput for the name and AccountExists where another login has it.
     """
     name = names.validate(name)
     with store.database.transaction() as tx:
-        found = _standing(tx, name, credentials)
+        found = standing(tx, name, credentials)
         if found is None:
             return _added(tx, cipher, name, credentials, now, actor)
+        if not replace_own and is_renewed_own(tx, found):
+            return _own_kept(found, other_name(name, found))
         if found.origin != FOLLOWED:
             stored_credentials.put(tx, cipher, found.id, credentials, now)
             store.audit_log.add(tx, now, "account_replaced", actor, found.id, name=found.name)
             store.site_state.bump_version(tx, now)
-            return Saved(found.name, False, given_name=_other_name(name, found))
+            return Saved(found.name, False, given_name=other_name(name, found))
         held = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
     return _renew_followed(cipher, name, found, held, credentials, now, actor)
 
 
-def _standing(tx: Connection, name: str, credentials: Credentials) -> Account | None:
+def is_renewed_own(tx: Connection, found: Account) -> bool:
+    """Whether an account was signed in to here, and that is renewed."""
+    held = store.credentials.get_by_ids(tx, [found.id]).get(found.id)
+    return held is not None and held.kind == CredentialKind.OWN and held.renewal == Renewal.ON
+
+
+def _is_own_meant(tx: Connection, found: Account, credentials: Credentials | None) -> bool:
+    is_same = credentials is not None and same_login(found, credentials)
+    return is_same and is_renewed_own(tx, found)
+
+
+def _own_kept(found: Account, given_name: str | None = None) -> Saved:
+    return Saved(
+        found.name, False, is_due=False, given_name=given_name, is_kept=True, is_own_kept=True
+    )
+
+
+def standing(tx: Connection, name: str, credentials: Credentials) -> Account | None:
     """The account of this login, or of this name where nothing speaks against it.
 
     Raises AccountExists where the name is another login's and the login is not here yet.
@@ -110,7 +145,8 @@ def _standing(tx: Connection, name: str, credentials: Credentials) -> Account | 
     return named
 
 
-def _other_name(given: str, found: Account) -> str | None:
+def other_name(given: str, found: Account) -> str | None:
+    """The name that was given for an account, where it has another one."""
     return given if names.fold(given) != names.fold(found.name) else None
 
 
@@ -128,7 +164,7 @@ def _renew_followed(
 
     The file's owner may have renewed it since: an older copy would take the sign-in away from it.
     """
-    given = _other_name(name, found)
+    given = other_name(name, found)
     if held is not None and not _is_useless(found) and not _lasts_longer(credentials, held):
         return Saved(found.name, False, is_due=False, given_name=given, is_kept=True)
     return replace(edit(cipher, found.name, found.name, credentials, now, actor), given_name=given)
@@ -155,7 +191,13 @@ def _added(
 
 
 def add_under_free_name(
-    cipher: TokenCipher, name: str, credentials: Credentials, now: int, actor: str
+    cipher: TokenCipher,
+    name: str,
+    credentials: Credentials,
+    now: int,
+    actor: str,
+    *,
+    replace_own: bool = False,
 ) -> Saved:
     """Store under the first of `name`, `name 2`, … that no other login has: seats of one workspace
     often share an e-mail address.
@@ -163,9 +205,8 @@ def add_under_free_name(
     for number in range(1, 100):
         suffix = "" if number == 1 else f" {number}"
         try:
-            return add(
-                cipher, name[: names.MAX_NAME - len(suffix)] + suffix, credentials, now, actor
-            )
+            free = name[: names.MAX_NAME - len(suffix)] + suffix
+            return add(cipher, free, credentials, now, actor, replace_own=replace_own)
         except AccountExists:
             continue
     raise AccountExists(name, "other logins, a hundred times over")
@@ -179,9 +220,11 @@ def edit(
     now: int,
     actor: str,
     shown: Shown | None = None,
+    *,
+    replace_own: bool = False,
 ) -> Saved:
     """Rename an account or give it other credentials, or both; a followed account's file changes
-    with it.
+    with it. A sign-in that was made here and is renewed is kept unless *replace_own*.
 
     Raises AccountNotFound, Outdated, BadInput, AccountExists.
     """
@@ -192,6 +235,8 @@ def edit(
             raise BadInput(
                 "name", f"{found.name} is an invented account of the demo; it takes no credentials"
             )
+        is_own_kept = not replace_own and _is_own_meant(tx, found, credentials)
+        credentials = None if is_own_kept else credentials
         if credentials is not None and not same_login(found, credentials):
             _refuse_repeated(tx, credentials)
         archived_as = None
@@ -204,9 +249,8 @@ def edit(
                 tx, name, found.origin, now, source_path=found.source_path
             )
         if credentials is not None:
-            stored_credentials.put(
-                tx, cipher, account_id, credentials, now, only_access=found.origin == FOLLOWED
-            )
+            kind = CredentialKind.FILE if found.origin == FOLLOWED else CredentialKind.COPY
+            stored_credentials.put(tx, cipher, account_id, credentials, now, kind=kind)
         if found.origin == FOLLOWED:
             old = Path(found.source_path or "")
             files_after.change(
@@ -227,6 +271,8 @@ def edit(
             new_credentials=int(credentials is not None),
         )
         store.site_state.bump_version(tx, now)
+    if is_own_kept:
+        return _own_kept(replace(found, name=name))
     return Saved(name, archived_as is not None, archived_as, credentials is not None)
 
 

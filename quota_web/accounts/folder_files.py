@@ -4,11 +4,12 @@ import hashlib
 import os
 import time
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 
 from quota_web.codex import auth_file
 from quota_web.codex.auth_file import Credentials
-from quota_web.core import names
+from quota_web.core import faults, names
 from quota_web.core.errors import BadInput, CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Status
@@ -24,6 +25,14 @@ class SkippedFile:
 
     name: str
     fault: Fault
+    #: Nothing is wrong with it: its login was signed in to here.
+    is_fine: bool = False
+
+    def line(self, zone: tzinfo | None) -> str:
+        """One line about it; the status of a fault only where it has one."""
+        if self.is_fine:
+            return f"{self.name}: {self.fault.text(str)}"
+        return faults.line(self.name, self.fault, zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,12 @@ from quota_web.core import names
 from quota_web.core.errors import AccountNotFound
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Status
+from quota_web.core.renewal_policy import CredentialKind
 from quota_web.store.accounts import FOLLOWED, Account
 from quota_web.store.encryption import ACCESS, TokenCipher
 
 GONE = Fault("file_gone")
+SIGNED_IN_HERE = Fault("signed_in_here")
 ACTOR = "account folder"
 #: Files whose accounts are brought in step in one transaction, and the pause before the next: a
 #: folder of 2,000 new files must not keep everybody else from the database for seconds.
@@ -100,15 +102,18 @@ def look(folder: Path) -> SyncResult:
     files, known, problems = found
     with store.database.reading() as conn:
         holders = {names.fold(a.name): a for a in store.accounts.list_all(conn)}
+        own = store.credentials.own(conn)
     strangers = [
         (f, holders[names.fold(f.name)])
         for f in files
         if str(f.path) not in known and names.fold(f.name) in holders
     ]
     taken = [
-        SkippedFile(f.name, _taken(holder))
+        _left_alone(f, holder, holder.id in own)
         for f, holder in strangers
-        if f.credentials is None or not account_service.same_login(holder, f.credentials)
+        if holder.id in own
+        or f.credentials is None
+        or not account_service.same_login(holder, f.credentials)
     ]
     return SyncResult((*problems, *taken))
 
@@ -217,6 +222,16 @@ def _new(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> Skipp
         store.accounts.update_account(tx, holder.id, source_path=str(file.path))
         _update(tx, cipher, file, holder, now)
         return None
+    return _left_alone(file, holder, holder.id in store.credentials.own(tx))
+
+
+def _left_alone(file: AuthFile, holder: Account, is_own: bool) -> SkippedFile:
+    """A file whose name another account has; with *is_own* that one was signed in to here, and the
+    file may well be of the same login.
+    """
+    found = file.credentials
+    if is_own and (found is None or account_service.same_login(holder, found)):
+        return SkippedFile(file.name, SIGNED_IN_HERE, is_fine=True)
     return SkippedFile(file.name, _taken(holder))
 
 
@@ -235,7 +250,7 @@ def _add(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> None:
     if file.credentials is None:
         _refuse(tx, account_id, file.fault or GONE)
         return
-    stored_credentials.put(tx, cipher, account_id, file.credentials, now, only_access=True)
+    stored_credentials.put(tx, cipher, account_id, file.credentials, now, kind=CredentialKind.FILE)
     store.accounts.update_account(tx, account_id, source_hash=file.hash)
 
 
@@ -288,7 +303,7 @@ def _put(
         sealed is None or not is_same or not cipher.opens(sealed.access_sealed, account_id, ACCESS)
     )
     if is_new or found is None or found.last_status is Status.INVALID_CREDENTIALS:
-        stored_credentials.put(tx, cipher, account_id, credentials, now, only_access=True)
+        stored_credentials.put(tx, cipher, account_id, credentials, now, kind=CredentialKind.FILE)
     store.accounts.update_account(tx, account_id, source_hash=file.hash, source_gone_at=None)
 
 

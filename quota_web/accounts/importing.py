@@ -45,6 +45,8 @@ class Planned:
     name: str
     #: The account that has this login already.
     here: Account | None = None
+    #: Whether that one was signed in to here and is renewed, so that it is kept.
+    is_own_here: bool = False
     #: Why it is not taken.
     left_out: str | None = None
     #: Whether leaving it out is as it should be.
@@ -63,11 +65,14 @@ def read_input(file: Path | None, standard_input: BinaryIO) -> bytes:
     return raw
 
 
-def add(cipher: TokenCipher, name: str, raw: bytes, now: int, actor: str) -> Saved:
+def add(
+    cipher: TokenCipher, name: str, raw: bytes, now: int, actor: str, *, replace_own: bool = False
+) -> Saved:
     """Store the one account of an auth.json as *name*; raises CredentialsRefused, BadInput or
     AccountExists.
     """
-    return account_service.add(cipher, name, auth_file.read(raw), now, actor)
+    found = auth_file.read(raw)
+    return account_service.add(cipher, name, found, now, actor, replace_own=replace_own)
 
 
 def plan(entries: Iterable[Entry]) -> list[Planned]:
@@ -100,7 +105,8 @@ def _planned(
         return Planned(entry, name, left_out=f"the same login as {kept.name}, whose token is taken")
     here = store.accounts.of_login(conn, found.login, found.access_token.fingerprint())
     if here:
-        return Planned(entry, here[0].name, here[0])
+        is_own = account_service.is_renewed_own(conn, here[0])
+        return Planned(entry, here[0].name, here[0], is_own)
     return Planned(entry, free_name(name, taken) if name else "")
 
 
@@ -153,7 +159,12 @@ def _apart(planned: Planned, short_id: str | None) -> str:
 
 
 def import_paths(
-    cipher: TokenCipher, paths: Sequence[Path], now: int, actor: str
+    cipher: TokenCipher,
+    paths: Sequence[Path],
+    now: int,
+    actor: str,
+    *,
+    replace_own: bool = False,
 ) -> Iterator[ImportLine]:
     """Store every account in files and folders; one that cannot be used stops none of the others.
 
@@ -172,7 +183,7 @@ def import_paths(
             entries += found
             yield from lines
             passed_over += not found and not lines
-    yield from _imported(cipher, plan(entries), now, actor)
+    yield from _imported(cipher, plan(entries), now, actor, replace_own)
     if passed_over:
         yield ImportLine(f"{passed_over} other files hold no account", True, False)
 
@@ -224,7 +235,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _imported(
-    cipher: TokenCipher, planned: Iterable[Planned], now: int, actor: str
+    cipher: TokenCipher, planned: Iterable[Planned], now: int, actor: str, replace_own: bool
 ) -> Iterator[ImportLine]:
     for one in planned:
         shown = names.printable(one.entry.name or one.name)
@@ -233,7 +244,7 @@ def _imported(
             continue
         try:
             saved = account_service.add_under_free_name(
-                cipher, one.name, one.entry.credentials, now, actor
+                cipher, one.name, one.entry.credentials, now, actor, replace_own=replace_own
             )
         except (AccountExists, BadInput) as error:
             yield ImportLine(f"{shown}: {error}", False)

@@ -23,6 +23,12 @@ group = AppGroup(
     help="The accounts and their credentials. Tokens are read from files or standard input, never "
     "from arguments.",
 )
+_replace = click.option(
+    "--replace",
+    "replace_own",
+    is_flag=True,
+    help="Also replace a sign-in that was made here and is renewed.",
+)
 #: Titles of the list's columns.
 HEADER = ("account", "status", "state", "plan", "origin", "e-mail", "token expires")
 
@@ -89,13 +95,14 @@ def _row(one: "Listed", apart: Mapping[int, str], now: int, zone: tzinfo | None)
 @group.command("add")
 @click.argument("name")
 @click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
-def add(name: str, file: Path | None) -> None:
+@_replace
+def add(name: str, file: Path | None, replace_own: bool) -> None:
     """Add the account NAME from the auth.json FILE, or from standard input."""
     from quota_web.accounts import importing
     from quota_web.core import clock
 
     raw = importing.read_input(file, sys.stdin.buffer)
-    saved = importing.add(_world().cipher, name, raw, clock.now(), ACTOR)
+    saved = importing.add(_world().cipher, name, raw, clock.now(), ACTOR, replace_own=replace_own)
     click.echo(f"{saved.name}: {saved.outcome}")
 
 
@@ -103,12 +110,14 @@ def add(name: str, file: Path | None) -> None:
 @click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-def import_(paths: tuple[Path, ...]) -> None:
+@_replace
+def import_(paths: tuple[Path, ...], replace_own: bool) -> None:
     """Import every account from files and folders, whatever tool wrote them."""
     from quota_web.accounts import importing
     from quota_web.core import clock
 
-    done = list(importing.import_paths(_world().cipher, paths, clock.now(), ACTOR))
+    cipher, now = _world().cipher, clock.now()
+    done = list(importing.import_paths(cipher, paths, now, ACTOR, replace_own=replace_own))
     for line in done:
         click.echo(line.text, err=not line.is_good)
     if all(line.is_good and not line.is_account for line in done):

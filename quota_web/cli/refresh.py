@@ -51,11 +51,10 @@ def sync_folders(
             status = output.BAD_SETTING
         for skipped in result.problems:
             key = names.fold(skipped.name)
-            if not wanted or key in wanted:
-                output.print_error(
-                    faults.line(skipped.name, skipped.fault, services.settings.timezone)
-                )
-                status = max(status, output.UNUSABLE)
+            # What is as it should be is said to whoever names it, not at every refresh.
+            if key in wanted or (not wanted and not skipped.is_fine):
+                output.print_error(skipped.line(services.settings.timezone))
+                status = status if skipped.is_fine else max(status, output.UNUSABLE)
                 printed.add(key)
     return status, printed
 

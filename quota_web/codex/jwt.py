@@ -28,6 +28,7 @@ class Claims:
     fedramp: bool = False
     #: Epoch seconds.
     expires_at: int | None = None
+    issued_at: int | None = None
     #: The program that the token was issued to; its refresh token works with that one alone.
     client_id: str | None = None
 
@@ -62,6 +63,7 @@ def of(document: object) -> Claims:
         plan="enterprise" if plan == "hc" else plan,
         fedramp=auth.get("chatgpt_account_is_fedramp") is True,
         expires_at=_moment(document.get("exp")),
+        issued_at=_moment(document.get("iat")),
         client_id=clean(document.get("client_id")) or _audience(document.get("aud")),
     )
 

@@ -11,6 +11,7 @@ QuotaError
 │   └── KeyMissing       sealed tokens without the key that sealed them
 ├── AccountNotFound      no account of that name
 ├── AccountExists        the name is taken by another login
+├── OtherLogin           a sign-in is of another login than the account it was made for
 ├── Outdated             an account or token is no longer the one that the page showed
 ├── BadInput             something a person gave cannot be used; names its field
 │   └── BadQuery         a word of an address makes no sense
@@ -81,6 +82,14 @@ class AccountExists(QuotaError):
     def __init__(self, name: str, holder: str) -> None:
         self.name, self.holder = name, holder
         super().__init__(f"{name}: name already taken by {holder}")
+
+
+class OtherLogin(QuotaError):
+    """A sign-in was made for an account, and its tokens are of another login."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name}: this is another login; add it as an account of its own")
 
 
 class Outdated(QuotaError):

@@ -21,6 +21,7 @@ FAULTS: dict[str, tuple[Status, str]] = {
     "file_gone": (_INVALID, "file is gone; put it back or delete the account"),
     "file_unreadable": (_INVALID, "auth file not found or invalid: {reason}"),
     "name_taken": (_INVALID, "the name is already taken by {holder}; rename the file"),
+    "signed_in_here": (_INVALID, "signed in here; the file is left alone"),
     "missing_access_token": (_INVALID, "missing access_token"),
     "missing_account_id": (_INVALID, "missing account_id"),
     "session_token": (_INVALID, "looks like a session token (sess-…); use the JWT access_token"),

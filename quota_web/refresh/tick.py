@@ -12,7 +12,7 @@ from pathlib import Path
 
 from quota_web import store
 from quota_web.accounts import folder_sync
-from quota_web.core import clock, faults, labels, times
+from quota_web.core import clock, labels, times
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import context, hooks, queue, refresh_service, worker
@@ -126,7 +126,7 @@ class Tick:
     def _sync(self, folder: Path) -> Iterable[str]:
         report = folder_sync.sync(self._services.cipher, folder, clock.now())
         zone = self._services.settings.timezone
-        lines = [faults.line(problem.name, problem.fault, zone) for problem in report.problems]
+        lines = [problem.line(zone) for problem in report.problems]
         return [*lines, report.folder_fault] if report.folder_fault is not None else lines
 
     def _write_state_file(self) -> None:

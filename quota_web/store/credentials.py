@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
+from quota_web.core import renewal_policy
+from quota_web.core.renewal_policy import CredentialKind, Renewal
 from quota_web.store.models import credential
 
 
@@ -25,6 +27,21 @@ class EncryptedCredential:
     key_id: str
     version: int
     updated_at: int
+    #: Where it comes from, and how its renewal stands; see `core.renewal_policy`.
+    kind: str = CredentialKind.COPY
+    renewal: str = Renewal.OFF
+    renewal_code: str | None = None
+    renew_at: int | None = None
+    renewed_at: int | None = None
+    renewal_failures: int = 0
+    renewal_refusals: int = 0
+    refused_at: int | None = None
+    spare_sealed: bytes | None = None
+
+    @property
+    def may_be_renewed(self) -> bool:
+        """Whether a renewal may still come, so that the access token's end says nothing yet."""
+        return renewal_policy.may_be_renewed(self.kind, self.renewal, self.renew_at)
 
 
 _IDS: Any = bindparam("ids", expanding=True)
@@ -65,6 +82,12 @@ def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     }
 
 
+def own(conn: Connection) -> set[int]:
+    """The ids of the accounts that were signed in to here."""
+    query = select(credential.c.account_id).where(credential.c.kind == CredentialKind.OWN)
+    return set(conn.execute(query).scalars())
+
+
 def list_all(conn: Connection, *, alone: bool = False) -> list[EncryptedCredential]:
     """The credentials of all accounts; with *alone*, no other process changes any until the
     transaction ends.
@@ -77,7 +100,8 @@ def list_all(conn: Connection, *, alone: bool = False) -> list[EncryptedCredenti
 def reencrypt(conn: Connection, sealed: EncryptedCredential) -> None:
     """Store the same tokens under another key."""
     values = {
-        f: getattr(sealed, f) for f in ("access_sealed", "refresh_sealed", "id_sealed", "key_id")
+        f: getattr(sealed, f)
+        for f in ("access_sealed", "refresh_sealed", "id_sealed", "spare_sealed", "key_id")
     }
     conn.execute(
         update(credential).where(credential.c.account_id == sealed.account_id).values(**values)

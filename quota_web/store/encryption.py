@@ -14,6 +14,7 @@ service has sealed all of them anew (`rotation.bind`).
 import base64
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 import threading
@@ -34,12 +35,16 @@ _KEPT = f"{KEY_FILE}.before-"
 _SEALING = b"codex-quota: seal tokens of accounts"
 _SEALING_ALONE = b"codex-quota: seal tokens"
 _COOKIES = b"codex-quota: sign cookies"
+_FINGERPRINTS = b"codex-quota: fingerprints of refresh tokens"
 
 
 #: The setting that says that no token is sealed alone any more.
 BOUND = "tokens_bound"
+FINGERPRINT_CHARS = 32
 #: Kinds of tokens.
 ACCESS, REFRESH, IDENTITY = "access", "refresh", "identity"
+#: Several tokens that are kept aside, as one JSON text.
+SPARE = "spare"
 
 
 class DecryptionFailed(Exception):
@@ -126,6 +131,14 @@ class TokenCipher:
         except DecryptionFailed:
             return False
         return True
+
+    def fingerprints(self, token: Secret) -> list[str]:
+        """A refresh token's fingerprint with each key, the present one's first."""
+        digests = (
+            hmac.digest(_derive(key, _FINGERPRINTS), token.reveal().encode(), "sha256")
+            for key in self._keys()
+        )
+        return [digest.hex()[:FINGERPRINT_CHARS] for digest in digests]
 
     def cookie_keys(self) -> list[bytes]:
         """The keys that sign cookies: the present one, then older ones."""

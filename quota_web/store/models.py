@@ -87,6 +87,40 @@ credential = Table(
     Column("key_id", String(16), nullable=False),
     Column("version", Integer, nullable=False, default=1),
     Column("updated_at", BigInteger, nullable=False),
+    #: `own` (signed in here), `copy` (pasted, imported) or `file` (another program renews it).
+    Column("kind", String(4), nullable=False, server_default="copy"),
+    #: `on`, `off`, `unsure` (an answer was lost) or `dead`; of the renewal, never of the account.
+    Column("renewal", String(8), nullable=False, server_default="off"),
+    #: Why it is not `on`.
+    Column("renewal_code", String(64)),
+    #: When the schedule renews it next; NULL: never.
+    Column("renew_at", BigInteger),
+    Column("renewed_at", BigInteger),
+    #: Renewals in a row that were not taken, and that were refused as requests.
+    Column("renewal_failures", Integer, nullable=False, server_default="0"),
+    Column("renewal_refusals", Integer, nullable=False, server_default="0"),
+    #: When the upstream refused the access token, for which a renewal waits.
+    Column("refused_at", BigInteger),
+    #: JSON: tokens that were kept aside, the newest first.
+    Column("spare_sealed", LargeBinary),
+)
+
+#: The claims on refresh tokens: a token that stands here is sent by nobody else, and not again.
+renewal = Table(
+    "renewal",
+    metadata,
+    #: HMAC of the refresh token, so the same token under two names is one row.
+    Column("refresh_fp", String(32), primary_key=True),
+    #: No reference: a token that was used stays known when its account is gone.
+    Column("account_id", Integer, nullable=False),
+    Column("claim_id", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    #: NULL while it is under way, or where its process died.
+    Column("outcome", String(16)),
+    Column("ended_at", BigInteger),
+    Column("code", String(64)),
+    Index("ix_renewal_claim_id", "claim_id", unique=True),
 )
 
 limit_window = Table(
@@ -323,6 +357,8 @@ site_state = Table(
     #: Drawn anew on restore, so that a version number from before means nothing.
     Column("nonce", String(32), nullable=False),
     Column("address_blocked_until", BigInteger),
+    #: No renewal of a sign-in begins before, in any process.
+    Column("renewal_after", BigInteger),
 )
 
 #: Every snapshot in plain words, for people with SQL of their own.

@@ -160,6 +160,7 @@ def _found(one: Planned) -> dict[str, Any]:
         "account_id": one.apart.rpartition(" ")[2],
         "expires_at": iso(found.expires_at) if found else None,
         "here": here.name if here else None,
+        "is_own": one.is_own_here,
         "source_path": here.source_path if here else None,
     }
 
@@ -196,7 +197,9 @@ def _save_kept() -> BaseResponse:
     chosen = [ChosenEntry(entries[n], form.get(f"name-{n}", "").strip()) for n in places]
     if not chosen:
         return _preview(importing.plan(entries), told="Nothing is ticked, so nothing was saved.")
-    saved, errors = account_form.save_chosen(services().cipher, chosen, now, security.actor())
+    saved, errors = account_form.save_chosen(
+        services().cipher, chosen, now, security.actor(), replace_own="replace" in form
+    )
     if not errors:
         return _done(saved)
     if saved:
@@ -268,6 +271,7 @@ def _typed() -> AccountForm:
         access_token=form.get("access_token", "").strip(),
         account_id=form.get("account_id", "").strip(),
         shown=account_service.shown_by(form),
+        replace_own="replace" in form,
     )
 
 

@@ -28,6 +28,7 @@ FEATURES = (
     "accounts",
     "maintenance",
     "demo",
+    "sign_ins",
 )
 
 #: A folder (or a module of the root) may import these beside itself.
@@ -47,6 +48,7 @@ MAY_IMPORT = {
     "auth": ("services", *EDGES),
     "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
     "maintenance": ("accounts", "foresight", "refresh", "services", "version", *EDGES),
+    "sign_ins": ("accounts", "refresh", "services", *EDGES),
     "web": (*FEATURES, "services", "version", *EDGES),
     "cli": (*FEATURES, "services", "version", *EDGES),
     "factory": ("web", "cli", *FEATURES, "services", *EDGES),
