@@ -176,7 +176,7 @@ def test_an_import_and_a_form_keep_it_as_well(installation, tmp_path):
     assert refresh_token(logins.stored(installation, "alice")) == "rt_own_1"
 
     replaced = installation.run("accounts", "import", "--replace", str(file))
-    assert replaced.output == "alice: credentials replaced\n"
+    assert replaced.output == "alice: here already, credentials replaced\n"
     assert refresh_token(logins.stored(installation, "alice")) == "rt_own_2"
 
 
