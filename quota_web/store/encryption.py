@@ -107,10 +107,14 @@ class TokenCipher:
         return self._boxes[0].seal(token, owner, kind)
 
     def open(self, sealed: bytes, owner: int, kind: str) -> Secret:
-        """The token; raises Unreadable where no key fits, or it is not that account's and kind."""
+        """The token; raises DecryptionFailed where no key fits, or it is not that account's and
+        kind.
+        """
+        # What the keys in memory open needs no look at the file: a refresh opens a token a request.
+        with contextlib.suppress(DecryptionFailed):
+            return _opened([*self._boxes, *self._known], sealed, owner, kind, self.only_bound)
         self._keys()
-        boxes = [*self._boxes, *self._known]
-        return _opened(boxes, sealed, owner, kind, self.only_bound)
+        return _opened([*self._boxes, *self._known], sealed, owner, kind, self.only_bound)
 
     def opens(self, sealed: bytes, owner: int, kind: str) -> bool:
         """Whether `open` would."""
@@ -234,7 +238,7 @@ class _Box:
         return self._bound.encrypt(_place(owner, kind) + token.reveal().encode("ascii"))
 
     def open(self, sealed: bytes, owner: int, kind: str) -> Secret | None:
-        """None where this key did not seal it; raises Unreadable where it did, for another
+        """None where this key did not seal it; raises DecryptionFailed where it did, for another
         place.
         """
         content = _decrypted(self._bound, sealed)
