@@ -107,6 +107,7 @@ def _add_pages(app: Flask) -> None:
         filters,
         frame,
         health,
+        history_pages,
         language,
         login,
         metrics,
@@ -129,17 +130,7 @@ def _add_pages(app: Flask) -> None:
     versioned_cache.init_app(app)
     assets.init_app(app)
     filters.init_app(app, app.config["SETTINGS"].timezone)
-    login.init_app(app)
-    settings.init_app(app)
-    dashboard.init_app(app)
-    accounts.init_app(app)
-    account_management.init_app(app)
-    api.init_app(app)
-    openapi.init_app(app)
-    event_log.init_app(app)
-    calendar.init_app(app)
-    demo.init_app(app)
-    frame.init_app(app)
-    health.init_app(app)
-    metrics.init_app(app)
+    pages = (login, settings, dashboard, accounts, account_management, api, openapi, event_log)
+    for module in (*pages, calendar, history_pages, demo, frame, health, metrics):
+        module.init_app(app)
     scopes.check(app)

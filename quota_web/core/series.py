@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+DAY = 86_400
 #: Steps that charts are drawn in, in seconds: each divides or is divided by the rollups' spans.
 STEPS = (
     60,
@@ -77,7 +78,7 @@ def axis(start: int, end: int, points: int, least_step: int = 1) -> Axis:
     than *least_step*.
     """
     wanted = max(least_step, -(-max(1, end - start) // max(1, points)))
-    step = next((s for s in STEPS if s >= wanted), wanted - wanted % -86_400)
+    step = next((s for s in STEPS if s >= wanted), wanted - wanted % -DAY)
     return Axis(start - start % step, end, step)
 
 

@@ -3,10 +3,12 @@ failures of late.
 """
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, true, update
 
 from quota_web.core.quota import Status
 from quota_web.store.accounts import Account
@@ -22,6 +24,28 @@ class AttemptTotal:
 
     count: int = 0
     ms_sum: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRun:
+    """A run of equal attempts: when the first and the last of them were made."""
+
+    first_at: int
+    last_at: int
+    status: str
+
+
+def runs(
+    conn: Connection, account_ids: Sequence[int], start: int, end: int
+) -> dict[int, list[AttemptRun]]:
+    """The runs of attempts that began in [start, end), and the last one before, by account id,
+    oldest first.
+    """
+    found: dict[int, list[AttemptRun]] = defaultdict(list)
+    values = {"ids": list(account_ids), "start": start, "end": end}
+    for account_id, *run in conn.execute(_RUNS, values):
+        found[account_id].append(AttemptRun(*run))
+    return found
 
 
 def totals(conn: Connection) -> dict[str, AttemptTotal]:
@@ -85,3 +109,24 @@ _FAILING = select(
     .scalar_subquery()
     .label("first_at"),
 )
+
+
+def _runs() -> Any:
+    a, earlier = attempt.c, attempt.alias("earlier_run")
+    ids: Any = bindparam("ids", expanding=True)
+    before = (
+        select(func.max(earlier.c.first_at))
+        .where(earlier.c.account_id == account.c.id, earlier.c.first_at < bindparam("start"))
+        .scalar_subquery()
+    )
+    since = func.coalesce(before, bindparam("start"))
+    mine = (a.account_id == account.c.id) & (a.first_at >= since)
+    return (
+        select(a.account_id, a.first_at, a.last_at, a.status)
+        .select_from(account.join(attempt, mine))
+        .where(account.c.id.in_(ids), a.first_at < bindparam("end"))
+        .order_by(a.account_id, a.first_at)
+    )
+
+
+_RUNS = _runs()

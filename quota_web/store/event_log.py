@@ -132,6 +132,32 @@ def cycles(
     return [StoredCycle(*tuple[Any, ...](row)) for row in conn.execute(query)]
 
 
+@dataclass(frozen=True, slots=True)
+class CycleEnd:
+    """How a closed cycle of a window ended, and when it had run dry, if it had."""
+
+    window_id: int
+    ended_at: int
+    how: str
+    ran_out_at: int | None
+
+
+def cycle_ends(
+    conn: Connection, window_ids: Sequence[int], start: int, end: int
+) -> dict[int, list[CycleEnd]]:
+    """The cycles of these windows that ended in [start, end), oldest first, by the window's id."""
+    c = cycle.c
+    query = (
+        select(c.window_id, c.ended_at, c.how, c.ran_out_at)
+        .where(c.window_id.in_(window_ids), c.ended_at >= start, c.ended_at < end)
+        .order_by(c.window_id, c.ended_at)
+    )
+    found: dict[int, list[CycleEnd]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row.window_id, []).append(CycleEnd(*tuple[Any, ...](row)))
+    return found
+
+
 def last_cycles(
     conn: Connection, window_ids: Sequence[int], count: int
 ) -> dict[int, list[StoredCycle]]:

@@ -140,6 +140,12 @@ def last_before(conn: Connection, window_ids: Sequence[int], moment: int) -> dic
     }
 
 
+def first_at(conn: Connection, window_ids: Sequence[int]) -> int | None:
+    """The hour of the first reading of these windows, as the rollups still have it."""
+    rows = conn.execute(_FIRST_SLOT, {"ids": window_ids}).scalars()
+    return min((slot for slot in rows if slot is not None), default=None)
+
+
 def size(conn: Connection, account_id: int) -> Size:
     """How much history an account has: counted from its daily rollups, dated by each window's first
     reading.
@@ -283,4 +289,11 @@ def _extent() -> Select[Any]:
     ).where(w.id.in_(_IDS))
 
 
+def _first_slot() -> Select[Any]:
+    w, hour = limit_window.c, rollup.alias("hour")
+    first = select(func.min(hour.c.slot)).where(hour.c.span == SPANS[0], hour.c.window_id == w.id)
+    return select(first.scalar_subquery()).where(w.id.in_(_IDS))
+
+
 _ROLLED_UP, _RAW, _LAST_BEFORE, _EXTENT = _rolled_up(), _raw(), _last_before(), _extent()
+_FIRST_SLOT = _first_slot()

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from quota_web.core import labels
+from quota_web.core.language import ENGLISH, current_language
 from quota_web.core.times import iso_text
+from quota_web.language.formats import date as local_date
 
 #: Below this a window counts as low, in percent remaining.
 LOW_PERCENT = 15
@@ -89,6 +91,18 @@ def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
         return f"{local:%H:%M %Z}"
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M %Z}"
+
+
+def tick(at: int, step: int, zone: tzinfo | None) -> str:
+    """A mark of a time axis whose marks are *step* seconds apart: `18:00`, or `24 Nov` at the start
+    of a day.
+    """
+    local = in_zone(at, zone)
+    if step < 86_400 and (local.hour or local.minute):
+        return f"{local:%H:%M}"
+    if current_language() != ENGLISH:
+        return local_date(local, current_language(), weekday=False)
+    return f"{local.day} {local:%b}"
 
 
 def in_zone(at: int, zone: tzinfo | None) -> datetime:

@@ -274,7 +274,8 @@ def _add_headers(response: Response) -> Response:
             # The address changes with the content, so what it says holds for good.
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
-    response.headers["Cache-Control"] = "no-store"
+    # A picture whose address changes with what it shows says so itself.
+    response.headers.setdefault("Cache-Control", "no-store")
     if sessions.is_shared():
         response.headers["X-Robots-Tag"] = "noindex"
     else:

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from quota_web.core import labels
 from quota_web.core.quota import NAMED_LENGTHS
+from quota_web.web import formats
 
 Column = Sequence[float | None]
 
@@ -256,12 +257,7 @@ def _time_axis(
     base = TOP + 16 + max(1, len(series)) * (PANEL_HEIGHT + GAP) - GAP
     ticks, step = time_ticks(start, end, zone, (width - LEFT - RIGHT) // TICK_ROOM)
     for at in ticks:
-        local = datetime.fromtimestamp(at, UTC).astimezone(zone)
-        words = (
-            f"{local:%H:%M}"
-            if step < 86_400 and (local.hour or local.minute)
-            else f"{local.day} {local:%b}"
-        )
+        words = formats.tick(at, step, zone)
         yield f'<path d="M{x(at):.1f} {base}v4" stroke="{ink["soft"]}"/>'
         yield _text(x(at), base + 16, words, ink["soft"], "middle")
     yield _text(

@@ -19,7 +19,7 @@ HARM = '"><img src=x onerror=alert(1)>'
 LOOKS = [("light", WIDE), ("dark", PHONE)]
 PAGES = [
     "/", "/?range=30d", "/?q=nobody", "/accounts/alice", "/accounts/expired", "/accounts/failing",
-    "/accounts/fresh", "/auth", "/auth/new",
+    "/accounts/fresh", "/history", "/auth", "/auth/new",
     "/auth/edit?name=alice", "/auth/delete?name=alice", "/settings", "/accounts/nobody",
 ]  # fmt: skip
 STATES = (

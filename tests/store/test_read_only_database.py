@@ -20,6 +20,8 @@ PAGES = (
     "/",
     "/accounts/alice",
     "/accounts/alice/chart.svg",
+    "/accounts/alice/lane.svg",
+    "/history",
     "/settings",
     "/auth",
     "/auth/new",

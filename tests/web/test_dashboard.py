@@ -159,6 +159,7 @@ def test_the_number_of_queries_does_not_grow_with_the_accounts(installation, bro
         "/",
         "/api/results",
         "/api/history",
+        "/history",
         "/auth",
         *(f"{p}a0" for p in ("/accounts/", "/auth/edit?name=", "/auth/delete?name=")),
     ]
@@ -168,7 +169,7 @@ def test_the_number_of_queries_does_not_grow_with_the_accounts(installation, bro
             installation.file(f"a{number}")
         installation.refresh()
         found = {}
-        for path in [*paths, "/accounts/a0/chart.svg"]:
+        for path in [*paths, "/accounts/a0/chart.svg", "/accounts/a0/lane.svg"]:
             # So that nothing is kept from the page before.
             installation.execute("UPDATE site_state SET data_version = data_version + 1")
             with counted(browser) as statements:

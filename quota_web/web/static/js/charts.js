@@ -24,7 +24,7 @@ export const load = (address) => (library ??= new Promise((resolve, reject) => {
 }));
 
 /** A colour of the style sheet as the canvas wants it, now that the scheme is decided. */
-function ink(className, colour = "") {
+export function ink(className, colour = "") {
   const probe = Object.assign(document.createElement("i"), { className });
   probe.style.color = colour;
   document.body.append(probe);

@@ -1,0 +1,83 @@
+"""The history of all accounts: `/history`, and the pictures and numbers of lanes."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Flask, Response, render_template, request
+
+from quota_web.core import clock, series
+from quota_web.core.errors import BadQuery
+from quota_web.core.series import Axis
+from quota_web.reports import history, lanes
+from quota_web.reports.lanes import Lane
+from quota_web.services import services
+from quota_web.web import api, lane_svg, security
+from quota_web.web.lanes import context, version
+
+blueprint = Blueprint("history", __name__)
+#: More slots than that are no lane.
+MOST_SLOTS = 1_000
+#: A picture's address changes with what it shows.
+KEPT = "private, max-age=86400, immutable"
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/history")
+def index() -> str:
+    seen, now = api.current_results(security.data_version()).overview, clock.now()
+    return render_template("history/index.html", lanes=context(seen, seen.accounts, now, None))
+
+
+@blueprint.get("/accounts/<name>/lane.svg", endpoint="lane_svg")
+def lane_picture(name: str) -> Response:
+    """One account's lane; `from`, `to` and `step` say which slots, else `range`."""
+    [lane], [state] = _load([name])
+    theme = "dark" if request.args.get("theme") == "dark" else "light"
+    response = Response(lane_svg.document(lane, theme), mimetype="image/svg+xml")
+    if request.args.get("v") == version(*state):
+        response.headers["Cache-Control"] = KEPT
+    return response
+
+
+@blueprint.get("/history/lanes.json")
+def lanes_json() -> Response:
+    """The columns that lanes are drawn from, of the accounts that are named."""
+    axis = _axis()
+    made, _ = _load(list(dict.fromkeys(request.args.getlist("account"))))
+    document = {"t": axis.times(), "from": axis.start, "to": axis.end, "step": axis.step}
+    return api.json(document | {"lanes": [_entry(lane) for lane in made]})
+
+
+def _load(names: list[str]) -> tuple[list[Lane], list[tuple[str, int]]]:
+    carry_s = 2 * services().settings.refresh_interval
+    return lanes.load_named(services().scope, names, _axis(), carry_s, clock.now())
+
+
+def _entry(lane: Lane) -> dict[str, Any]:
+    shown = asdict(lane)
+    del shown["axis"]
+    return shown | {
+        "gist": lane_svg.gist(lane),
+        "holes": [asdict(one) | {"words": lane_svg.hole_words(one.why)} for one in lane.holes],
+    }
+
+
+def _axis() -> Axis:
+    """The slots that an address names; raises BadQuery."""
+    asked = history.parse_query(
+        {k: v for k, v in request.args.items() if k in ("range", "from", "to")}, (), (), clock.now()
+    )
+    if not request.args.get("step"):
+        # The last slot holds the end itself: a reading of this moment is shown.
+        return lanes.axis_over(asked.start, asked.end + 1)
+    text = request.args["step"]
+    step = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if step not in series.STEPS and (not step or step % series.DAY):
+        raise BadQuery("step", "step must be one of the steps of a chart, in seconds")
+    axis = Axis(asked.start - asked.start % step, -(-asked.end // step) * step, step)
+    if len(axis) > MOST_SLOTS:
+        raise BadQuery("step", f"step makes more than {MOST_SLOTS} slots")
+    return axis

@@ -1,0 +1,4 @@
+// The history of all accounts.
+import { start } from "./lanes.js";
+
+start();

@@ -1,0 +1,198 @@
+"""Lanes in a real browser: pictures first, charts while in view, one cursor, keys, zoom, colours,
+paper.
+"""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, visit
+from tests.fakes import FakeCodex
+from tests.servers import Server
+
+ACCOUNTS = 25
+DRAWN = "() => document.getElementById('history').dataset.charts === 'drawn'"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    library()
+    with FakeCodex() as codex:
+        server = Server(tmp_path_factory.mktemp("service"), codex, QUOTA_PASSWORD=PASSWORD)
+        flask_quota(server, "demo", "--accounts", str(ACCOUNTS), "--days", "10")
+        with server.classic():
+            yield server
+
+
+@pytest.fixture
+def page(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, expected=("getImageData",)) as page:
+        yield page
+
+
+def opened(page: Page, path: str = "/history") -> None:
+    page.goto(path)
+    page.wait_for_function(DRAWN)
+
+
+def charted(page: Page) -> list[str]:
+    """The accounts whose lane is a chart now."""
+    return page.locator(".lane:has(canvas)").evaluate_all(
+        "all => all.map((lane) => lane.dataset.account)"
+    )
+
+
+def pictured(page: Page) -> int:
+    """How many pictures have arrived and are as large as their place."""
+    return page.locator(".lane-plot img").evaluate_all(
+        "all => all.filter((i) => i.complete && i.naturalWidth && i.clientHeight > 30).length"
+    )
+
+
+def test_only_lanes_in_view_are_charts(page):
+    opened(page)
+    first = charted(page)
+    assert 3 < len(first) < ACCOUNTS - 4, "as many as fit, and some at the edge"
+
+    page.locator(".lane").last.scroll_into_view_if_needed()
+    last = page.locator(".lane").last
+    expect(last.locator("canvas")).to_be_visible()
+    page.wait_for_function("() => !document.querySelector('.lane:first-child canvas')")
+    assert len(charted(page)) < ACCOUNTS - 4
+    expect(page.locator(".lane").first.locator("img")).to_be_attached()
+
+
+def test_a_chart_shows_what_its_picture_shows(page):
+    opened(page)
+    lane = page.locator(".lane:has(canvas)").first
+    filled = lane.locator("canvas").evaluate("""(canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((value, i) => i % 4 === 3 && value > 0).length / (data.length / 4);
+    }""")
+    assert filled > 0.1
+    label = lane.locator(".lane-plot").get_attribute("aria-label")
+    assert re.fullmatch(r".+\. (Weekly|Monthly): lowest .+, last .+", label)
+
+
+def test_one_cursor_goes_through_all_lanes_and_writes_their_values(page):
+    opened(page)
+    lanes = page.locator(".lane:has(canvas)")
+    before = lanes.nth(1).locator("[data-value=area]").inner_text()
+    box = lanes.first.locator(".u-over").bounding_box()
+
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 20)
+    expect(page.locator("#cursor-time")).to_have_text(re.compile(r"\d\d:\d\d"))
+    places = page.eval_on_selector_all(
+        ".u-cursor-x", "all => all.map((line) => getComputedStyle(line).transform)"
+    )
+    assert len(places) > 3
+    assert len(set(places)) == 1
+    page.mouse.move(5, 5)
+    expect(page.locator("#cursor-time")).to_have_text("")
+    expect(lanes.nth(1).locator("[data-value=area]")).to_have_text(before)
+
+
+def test_arrow_keys_move_the_cursor_and_read_it_out(page):
+    opened(page)
+    page.focus("#lanes")
+
+    page.keyboard.press("End")
+    last = page.inner_text("#cursor-time")
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page.locator("#cursor-time")).not_to_have_text(last)
+    expect(page.locator("#lanes-said")).to_have_text(
+        re.compile(rf"^.*\d\d:\d\d: {charted(page)[0]} Weekly (\d|–|<)")
+    )
+    page.keyboard.press("Escape")
+    expect(page.locator("#cursor-time")).to_have_text("")
+
+
+def test_a_range_is_in_the_address_and_the_back_button_leads_back(page):
+    opened(page)
+    page.click("#ranges a:has-text('24 h')")
+    page.wait_for_url("**range=24h*")
+    expect(page.locator("#ranges [aria-current]")).to_have_text("24 h")
+    page.wait_for_function(DRAWN)
+    page.go_back()
+    expect(page.locator("#ranges [aria-current]")).to_have_text("7 d")
+
+
+def test_dragging_zooms_all_lanes_and_the_address_keeps_it(page):
+    opened(page)
+    box = page.locator(".u-over").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 22, steps=6)
+    page.mouse.up()
+
+    page.wait_for_url("**from=*to=*")
+    here = dict(re.findall(r"(from|to)=(\d+)", page.url))
+    assert 28 * 3600 < int(here["to"]) - int(here["from"]) < 40 * 3600, "a fifth of a week"
+    page.reload()
+    page.wait_for_function(DRAWN)
+    page.click("#unzoom")
+    page.wait_for_url(lambda url: "from=" not in url)
+    expect(page.locator("#ranges [aria-current]")).to_have_text("7 d")
+
+
+def test_the_axis_has_the_viewers_days(chromium, server, state):
+    found = []
+    for zone in ("Asia/Tokyo", "America/Los_Angeles"):
+        with visit(chromium, server.url, storage_state=state, timezone_id=zone) as page:
+            opened(page)
+            found.append(page.locator(".lane-axis text").first.get_attribute("x"))
+    assert found[0] != found[1], "midnight is somewhere else"
+
+
+def test_lanes_follow_the_colours_that_were_chosen(page):
+    opened(page)
+    page.click("#theme")
+    page.click("#theme")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.locator(".lane-plot source").first.get_attribute("media") == "screen"
+    page.locator(".lane").last.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('.lane:last-child canvas')")
+    assert any("lane.svg" in path and "theme=dark" in path for path in asked(page))
+
+
+def test_without_javascript_the_pictures_stay(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        page.goto("/history?range=24h")
+        page.wait_for_load_state("networkidle")
+        assert pictured(page) > 5
+        expect(page.locator(".lane-axis text").first).to_be_attached()
+        page.click("#ranges a:has-text('7 d')")
+        page.wait_for_url(re.compile(r"/history(#history)?$"))
+        assert page.locator(".lane [data-value=area]").first.inner_text().endswith("%")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_gets_lower_lanes_that_fit(chromium, server, state, scheme):
+    with visit(
+        chromium, server.url, storage_state=state, viewport=PHONE, color_scheme=scheme
+    ) as page:
+        opened(page)
+        assert overflows(page) <= 0
+        assert page.locator(".lane-plot").first.evaluate("(plot) => plot.clientHeight") == 40
+
+
+def test_paper_gets_the_pictures_in_light(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+        opened(page)
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        assert charted(page) == []
+        page.wait_for_load_state("networkidle")
+        assert pictured(page) > 3
+        assert (
+            page.locator(".lane-plot img").first.evaluate("(i) => i.currentSrc").count("dark") == 0
+        )
+
+
+def test_a_picture_is_asked_for_once_while_nothing_changes(page):
+    opened(page)
+    page.goto("/history")
+    page.wait_for_load_state("networkidle")
+
+    assert pictured(page) > 3
