@@ -82,15 +82,22 @@ ENDS: Mapping[Alert, frozenset[Alert]] = {
     Alert.SITE_RECOVERED: frozenset({Alert.ALL_FAILING}),
 }
 
+#: The kind of the event that an account's sign-in has ended.
+SIGN_IN_ENDED = "sign_in_ended"
+PLAN_CHANGED, CREDIT_GRANTED = "plan_changed", "credit_granted"
+#: What is logged apart from alerts when it is seen first, and told once it is confirmed.
+LOGGED_BEFORE = frozenset({PLAN_CHANGED, CREDIT_GRANTED, SIGN_IN_ENDED})
 #: Kinds of events that were there before alerts, and what type of alert they are.
 _OF_KIND: Mapping[str, Alert] = {
     "reset_early": Alert.QUOTA_RESET_EARLY,
     "reset_banked": Alert.QUOTA_RESET_EARLY,
     "reset_provider": Alert.QUOTA_RESET_EARLY,
-    "plan_changed": Alert.PLAN_CHANGED,
-    "credit_granted": Alert.CREDIT_GRANTED,
-    "sign_in_ended": Alert.SIGN_IN_NEEDED,
+    PLAN_CHANGED: Alert.PLAN_CHANGED,
+    CREDIT_GRANTED: Alert.CREDIT_GRANTED,
+    SIGN_IN_ENDED: Alert.SIGN_IN_NEEDED,
 }
+#: Early resets as they are logged.
+EARLY_RESETS = ("reset_early", "reset_banked", "reset_provider")
 #: What an early reset came of, by the kind of its event.
 CAUSES: Mapping[str, str] = {
     "reset_early": "unexplained",
