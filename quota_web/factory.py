@@ -3,7 +3,7 @@ other.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -17,6 +17,7 @@ from quota_web.refresh import hooks
 from quota_web.store.recording import Recorded
 
 if TYPE_CHECKING:
+    from quota_web.alerts.timed_alerts import TimedAlerts
     from quota_web.refresh.housekeeping import Chores
 
 
@@ -86,9 +87,21 @@ def _add_hooks(app: Flask) -> None:
 
         incremental_detection.judge_recorded(conn, recorded)
 
+    def alert(conn: Connection, recorded: Sequence[Recorded]) -> None:
+        from quota_web.alerts import recording
+
+        recording.judge_recorded(conn, recorded)
+
+    @cache
+    def timed() -> "TimedAlerts":
+        from quota_web.alerts.timed_alerts import TimedAlerts
+
+        return TimedAlerts()
+
     filled: hooks.Hooks = app.extensions[hooks.EXTENSION]
-    filled.on_recording.append(judge)
-    filled.on_finished.append(forecast)
+    filled.on_recording += [judge, alert]
+    # Alerts say what the forecasts of this pass say.
+    filled.on_finished += [forecast, lambda: timed().run()]
 
 
 def _add_pages(app: Flask) -> None:

@@ -179,7 +179,7 @@ def _drop_deleted(conn: Connection, account_id: int, limit: int) -> int:
         return gone
     # What its readings showed goes with them; what people did to it is the audit and stays.
     judged = (event.c.account_id == account_id) & (
-        event.c.rule.is_not(None) | (event.c.actor == ACTOR)
+        event.c.rule.is_not(None) | event.c.actor.in_((ACTOR, store.alert_events.ACTOR))
     )
     gone += store.deliveries.delete_events(conn, judged)
     return gone + store.accounts.delete_rest(conn, account_id, windows)

@@ -6,6 +6,8 @@ No HTTP, no decisions, no words for people.
 
 from quota_web.store import (
     accounts,
+    alert_events,
+    alert_states,
     attempts,
     audit_log,
     auth,
@@ -39,6 +41,8 @@ from quota_web.store import (
 
 __all__ = [
     "accounts",
+    "alert_events",
+    "alert_states",
     "attempts",
     "audit_log",
     "auth",

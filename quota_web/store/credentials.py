@@ -73,6 +73,12 @@ def get_by_ids(conn: Connection, ids: Sequence[int]) -> dict[int, EncryptedCrede
     }
 
 
+def ends(conn: Connection) -> dict[int, int | None]:
+    """When each account's access token ends, by account id; None where it does not say."""
+    rows = conn.execute(select(credential.c.account_id, credential.c.access_expires_at))
+    return {row[0]: row[1] for row in rows}
+
+
 def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
     """Which key these accounts' credentials are encrypted with, by account id."""
     query = select(credential.c.account_id, credential.c.key_id)

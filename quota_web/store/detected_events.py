@@ -206,6 +206,16 @@ def drop_cycles(conn: Connection, ids: Sequence[int]) -> None:
         conn.execute(cycle.delete().where(cycle.c.id.in_(some)))
 
 
+def last_numbers(conn: Connection, window_ids: Sequence[int]) -> dict[int, int]:
+    """The number of the newest closed cycle of each of these windows, by its id."""
+    query = select(cycle.c.window_id, func.max(cycle.c.number)).group_by(cycle.c.window_id)
+    return {
+        row[0]: row[1]
+        for some in pieces(window_ids)
+        for row in conn.execute(query.where(cycle.c.window_id.in_(some)))
+    }
+
+
 def cycle_keys(conn: Connection, window_id: int, since: int) -> dict[int, tuple[int, int]]:
     """Of a window's cycles that began from *since* on: start and end by id."""
     c = cycle.c
@@ -231,11 +241,7 @@ def _cycle_of(row: Any) -> JudgedCycle:
 def _insert_cycles(conn: Connection, cycles: Sequence[JudgedCycle], rule: int) -> None:
     if not cycles:
         return
-    last: dict[int, int] = {}
-    for some in pieces(list({c.window_id for c in cycles})):
-        query = select(cycle.c.window_id, func.max(cycle.c.number))
-        mine = query.where(cycle.c.window_id.in_(some)).group_by(cycle.c.window_id)
-        last |= {row[0]: row[1] for row in conn.execute(mine)}
+    last = last_numbers(conn, list({c.window_id for c in cycles}))
     rows = []
     for one in sorted(cycles, key=lambda c: c.ended_at):
         last[one.window_id] = last.get(one.window_id, 0) + 1

@@ -54,10 +54,10 @@ def events(
         query = query.where(mine | e.account_id.is_(None) if wanted.with_all else mine)
     if wanted.since is not None:
         query = query.where(e.at >= wanted.since)
-    return [_logged(*row) for row in conn.execute(query)]
+    return [logged(*row) for row in conn.execute(query)]
 
 
-def _logged(
+def logged(
     id: int,
     at: int,
     kind: str,
@@ -66,6 +66,7 @@ def _logged(
     data: str | None,
     gone: Any,
 ) -> LoggedEvent:
+    """A row of the log as a value; the data are JSON."""
     return LoggedEvent(id, at, kind, account_id, key, json.loads(data or "{}"), gone)
 
 

@@ -236,6 +236,15 @@ def _code(fault: Fault | None) -> str | None:
     return fault.code if fault else None
 
 
+def ask_by(conn: Connection, account_id: int, at: int) -> None:
+    """Let the schedule ask an account that has just been recorded at that moment, unless it is due
+    before.
+    """
+    later = (account.c.next_due_at.is_(None)) | (account.c.next_due_at > at)
+    mine = update(account).where(account.c.id == account_id, later)
+    conn.execute(mine.values(next_due_at=at))
+
+
 def fact_row(account_id: int, since: int, facts: Facts) -> dict[str, Any]:
     """Facts as a row that counts from *since* on."""
     values = {

@@ -13,6 +13,7 @@ from quota_web.store.alert_tables import alert_state, channel, delivery
 from quota_web.store.detected_events import ACTOR
 from quota_web.store.event_log import LoggedEvent
 from quota_web.store.models import event
+from tests.alerts.channels import add_channel
 from tests.fakes import NOW
 from tests.operations import fill_history, opened
 
@@ -29,16 +30,6 @@ def ids(instance_dir, database):
 def tx(ids):
     with store.database.transaction() as conn:
         yield conn
-
-
-def add_channel(conn, name, *, state="on", **chosen):
-    values = {key: json.dumps(value) for key, value in chosen.items()}
-    made = conn.execute(
-        insert(channel).values(
-            name=name, kind="webhook", url_sealed=b"x", state=state, created_at=NOW, **values
-        )
-    )
-    return made.inserted_primary_key[0]
 
 
 def add_event(conn, kind, account_id=1, window="weekly", **data):
