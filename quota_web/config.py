@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from quota_web.core import environment, setting_values
 from quota_web.core.alert_targets import AlertTargets
+from quota_web.core.checkout import IS_CHECKOUT, PROJECT
 from quota_web.core.environment import (
     Environment,
     Reader,
@@ -28,8 +29,18 @@ from quota_web.core.secret import Secret
 from quota_web.core.setting_values import Network
 from quota_web.version import __version__
 
-PROJECT = Path(__file__).resolve().parent.parent
-_INSTANCE = PROJECT / "instance"
+
+def data_folder() -> Path:
+    """Where the instance folder and the followed one lie, unless settings say otherwise."""
+    if IS_CHECKOUT:
+        return PROJECT
+    from platformdirs import user_data_path
+
+    return user_data_path("codex-quota", appauthor=False)
+
+
+_DATA = data_folder()
+_INSTANCE = _DATA / "instance"
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
 UPSTREAM_WANTED = "an https address; plain http only to localhost and private addresses"
 MIN_SECRET_KEY = 16
@@ -80,7 +91,7 @@ class Settings:
         environment.path,
         _PLACES,
         "folder of the database, the key and the first-start link",
-        "`instance` in the project",
+        "`instance` in the project; installed from a wheel, in the platform's data folder",
     )
     #: May hold a password, like the proxy's address. `load` sets the default.
     database_url: str = setting(
@@ -97,12 +108,12 @@ class Settings:
         repr=False,
     )
     account_dir: Path = setting(
-        PROJECT / "account",
+        _DATA / "account",
         "QUOTA_ACCOUNT_DIR",
         environment.path,
         _PLACES,
         "folder whose `<name>.auth.json` files are followed",
-        "`account` in the project",
+        "`account` beside the instance folder",
     )
     #: Whether a person named the account folder; then a missing one is a mistake, not an empty
     #: start.
@@ -239,7 +250,7 @@ class Settings:
         secret(MIN_SECRET_KEY),
         _ACCESS,
         "the key from before a change of `QUOTA_SECRET_KEY`: it still opens what it sealed, "
-        "until `scripts/quota rotate-key` has sealed everything anew",
+        "until `rotate-key` has sealed everything anew",
     )
     auth: str = setting(
         "password",
@@ -368,6 +379,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return replace(
         settings, active_interval=min(settings.active_interval, settings.refresh_interval)
     )
+
+
+def bare_environment() -> dict[str, str]:
+    """The process's environment without any setting of ours: for a program that shares no data."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("QUOTA_")}
 
 
 def default_database(instance_dir: Path) -> str:

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests import parts
 from tests.servers import Server
 

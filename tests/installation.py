@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from quota_web import config, store
 from quota_web.accounts import folder_sync
-from quota_web.core import clock
+from quota_web.core import checkout, clock
 from quota_web.factory import create_app
 from quota_web.refresh import context, refresh_service
 from quota_web.refresh.worker import RefreshContext, RefreshResult
@@ -58,7 +58,7 @@ class Installation:
 
     def process_environment(self, **settings: str) -> dict[str, str]:
         """What another process needs in its environment to be at home here."""
-        return {**os.environ, "PYTHONPATH": str(config.PROJECT), **self.environment, **settings}
+        return {**os.environ, "PYTHONPATH": str(checkout.PROJECT), **self.environment, **settings}
 
     @property
     def database(self) -> Path:

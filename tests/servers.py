@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests.fakes import FakeCodex, auth_document
 
 START_WITHIN_S = 30.0

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quota_web.codex.auth_file import Credentials, Entry
+from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadInput
 from quota_web.core.secret import Secret
 from quota_web.store.encryption import TokenCipher
@@ -40,8 +41,8 @@ def seal(cipher: TokenCipher, owner: str, entries: Sequence[Entry], now: int) ->
     if len(sealed) > MAX_STASH:
         raise BadInput(
             "auth_json",
-            f"{len(entries)} accounts are too many at once; give fewer, or use `scripts/quota "
-            f"accounts import`",
+            f"{len(entries)} accounts are too many at once; give fewer, or use "
+            f"`{COMMAND} accounts import`",
         )
     return sealed
 

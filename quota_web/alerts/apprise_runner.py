@@ -11,9 +11,9 @@ from typing import Any
 
 from quota_web.alerts.send_result import SendCode, SendResult
 from quota_web.codex.classify import retry_after_seconds
-from quota_web.config import PROJECT
 from quota_web.core import clock, urls
 from quota_web.core.alert_targets import AlertTargets
+from quota_web.core.checkout import PROJECT
 from quota_web.core.secret import Secret
 
 #: For all messages of one program, its start included, in seconds.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import AppGroup
 
+from quota_web.core.checkout import COMMAND
 from quota_web.services import Services, services
 
 if TYPE_CHECKING:
@@ -195,9 +196,7 @@ def remove(name: str, yes: bool) -> None:
     history = _history(present, found)
     if not yes and sys.stdin.isatty():
         file = f", its file {names.printable(path)}" if path else ""
-        click.echo(
-            f"`scripts/quota accounts pause` keeps {name} and sends nothing for it.", err=True
-        )
+        click.echo(f"`{COMMAND} accounts pause` keeps {name} and sends nothing for it.", err=True)
         click.confirm(
             f"Remove {name} with its credentials{file} and {history or 'no readings yet'}?",
             abort=True,

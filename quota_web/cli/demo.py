@@ -4,6 +4,7 @@ with a token.
 
 import click
 
+from quota_web.core.checkout import COMMAND
 from quota_web.services import services
 
 MOST_ACCOUNTS, MOST_DAYS = 200, 730
@@ -55,5 +56,5 @@ def command(accounts: int, days: int, remove: bool) -> None:
     what = "1 account" if accounts == 1 else f"{accounts} accounts"
     click.echo(
         f"Invented {what} with {readings:,} readings over {days} days. To take them away: "
-        f"scripts/quota demo --remove"
+        f"{COMMAND} demo --remove"
     )

@@ -73,7 +73,7 @@ class LazyDatabaseGroup(click.Command):
         from flask_migrate.cli import db as group
 
         from quota_web import store
-        from quota_web.store.schema import MIGRATIONS
+        from quota_web.core.checkout import MIGRATIONS
 
         Migrate(current_app, store.database.extension(), directory=str(MIGRATIONS))
         ours = QuotaGroup(

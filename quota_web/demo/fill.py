@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from quota_web import store
+from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
 from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Track, invent
@@ -61,7 +62,7 @@ def fill(
     with store.database.transaction() as tx:
         if _is_marked(tx):
             raise BadInput(
-                "demo", "the demo data is here already; scripts/quota demo --remove takes it away"
+                "demo", f"the demo data is here already; {COMMAND} demo --remove takes it away"
             )
         if not _is_empty(tx):
             raise BadInput(

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from quota_web import store
 from quota_web.codex.client import Probe, UsageClient
-from quota_web.config import PROJECT, USAGE_URL, Settings
+from quota_web.config import USAGE_URL, Settings
 from quota_web.core import times
+from quota_web.core.checkout import COMMAND, PACKAGE, PROJECT
 from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.names import FILE_SUFFIX
@@ -82,7 +83,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         )
     if settings.secret_key_old is not None:
         odd.append(
-            ("QUOTA_SECRET_KEY_OLD is still set", "run `scripts/quota rotate-key`, then unset it")
+            ("QUOTA_SECRET_KEY_OLD is still set", f"run `{COMMAND} rotate-key`, then unset it")
         )
     for text, advice in odd:
         yield Finding("settings", Level.WARN, text, advice)
@@ -133,7 +134,7 @@ def _database(context: DoctorContext) -> Iterator[Finding]:
             what,
             Level.WARN,
             f"{place.file}: is not there yet",
-            "the first start makes it; or put a backup back with `scripts/quota restore FILE`",
+            f"the first start makes it; or put a backup back with `{COMMAND} restore FILE`",
         )
         return
     try:
@@ -150,7 +151,7 @@ def _database(context: DoctorContext) -> Iterator[Finding]:
         yield _wholeness(content)
         yield from _key(context, content)
     except QuotaError as error:
-        damaged = "stop the service and restore a backup: `scripts/quota restore FILE`"
+        damaged = f"stop the service and restore a backup: `{COMMAND} restore FILE`"
         yield Finding(
             what,
             Level.BAD,
@@ -240,14 +241,14 @@ def _fitting(
             what,
             Level.BAD,
             f"{file}: other users of this machine can read it",
-            f"chmod 600 {file}; then `scripts/quota rotate-key`",
+            f"chmod 600 {file}; then `{COMMAND} rotate-key`",
         )
     if old:
         return Finding(
             what,
             Level.WARN,
             f"the tokens of {old} account(s) are sealed with an older key",
-            "finish with `scripts/quota rotate-key`",
+            f"finish with `{COMMAND} rotate-key`",
         )
     return Finding(
         what,
@@ -379,7 +380,7 @@ def _chart_library() -> Finding:
         "python scripts/assets.py; until then charts are drawn on the server",
     )
     folder, manifest = (
-        PROJECT / "quota_web" / "web" / "static" / "vendor",
+        PACKAGE / "web" / "static" / "vendor",
         PROJECT / "assets" / "manifest.json",
     )
     # An image has the library without the list that it was built by.

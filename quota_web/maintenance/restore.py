@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from quota_web import store
 from quota_web.core import times
+from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadDatabase, BadInput
 from quota_web.maintenance import backup, rotate_key, untrusted_rows
 from quota_web.maintenance.backup import BackupContent
@@ -200,7 +201,7 @@ def _require_database(source: Path, size: int, head: bytes) -> None:
         raise BadInput(
             "file",
             f"{source}: is a database in use, not a backup (there is a {source.name}-wal); use "
-            f"one made by `scripts/quota backup`",
+            f"one made by `{COMMAND} backup`",
         )
 
 

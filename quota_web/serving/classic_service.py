@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from quota_web.config import Settings
 
+PROG = "codex_quota_service.py"
 STATE_FILE = "codex_quota_web_results.json"
 MIN_INTERVAL, MAX_INTERVAL = 10, 30 * 86_400
 #: Slow clients are held in buffers, not in threads.
@@ -43,11 +44,11 @@ MOST_FILES = 32_768
 OTHER_FILES, FEWEST = 48, 8
 
 
-def service(arguments: Sequence[str]) -> int:
+def service(arguments: Sequence[str], prog: str = PROG) -> int:
     """Run `codex_quota_service.py` with these arguments until a signal ends it, and return the exit
     status.
     """
-    options = parser().parse_args(arguments)
+    options = parser(prog).parse_args(arguments)
 
     from quota_web.cli import output
     from quota_web.core.errors import BadDatabase, BadSetting
@@ -184,9 +185,9 @@ def shown_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="codex_quota_service.py",
+        prog=prog,
         description="Serves the dashboard of your Codex quota and keeps it up to date.",
         allow_abbrev=False,
     )

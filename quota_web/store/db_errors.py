@@ -4,6 +4,7 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
+from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import (
     BadDatabase,
     DatabaseBusy,
@@ -93,5 +94,5 @@ def damaged_text(reason: str) -> str:
     return (
         f"the database is damaged ({reason}); nothing is written to it any more and the file "
         f"stays as it is: "
-        "stop the service and restore a backup with `scripts/quota restore FILE`"
+        f"stop the service and restore a backup with `{COMMAND} restore FILE`"
     )

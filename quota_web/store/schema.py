@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import MIGRATIONS
 from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew
 from quota_web.store import database, db_errors, filesystem, locks
 from quota_web.store.auth import setting_of
@@ -24,7 +24,6 @@ from quota_web.store.locks import DatabaseLock
 #: The newest migration; a test compares it with the folder.
 HEAD = "0011"
 KNOWN = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0009", "0010", "0011")
-MIGRATIONS = PROJECT / "migrations"
 #: Any number that no other program on the same PostgreSQL uses for its own lock.
 POSTGRES_LOCK = 0x636F6465785F7130
 KEPT_COPIES = 3

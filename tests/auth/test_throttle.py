@@ -8,8 +8,8 @@ import pytest
 
 from quota_web.auth import login, throttle
 from quota_web.auth.login import NewPassword
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.core.errors import TooManyTries
 from tests.browser import PASSWORD, failures, gate_of, make_app
 from tests.fakes import NOW

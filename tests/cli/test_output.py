@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from quota_web import config
 from quota_web.cli import output
-from quota_web.core import quota
+from quota_web.core import checkout, quota
 from quota_web.core.faults import FAULTS, Fault
 from quota_web.core.quota import Block, Reading, Status
 from quota_web.reports.overview import AccountView
@@ -208,7 +207,7 @@ def test_a_terminal_that_lacks_a_character_gets_its_number(encoding):
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],
-        env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(config.PROJECT)},
+        env={"PYTHONIOENCODING": encoding, "PYTHONPATH": str(checkout.PROJECT)},
         capture_output=True,
     )
 

@@ -2,7 +2,7 @@
 
 import re
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 
 SHARED = r"\b2 \* 1024 \* 1024\b|\b2 << 20\b|\b1_?767_?225_?600\b"
 

@@ -17,7 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 
 #: What QUOTA_FAULT_RUNS says for the large counts.
 MANY = "many"

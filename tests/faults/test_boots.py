@@ -10,7 +10,7 @@ import sys
 import time
 
 from quota_web import store
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from quota_web.store.schema import KNOWN
 from tests.faults.figures import runs
 from tests.operations import environment

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests.fakes import FakeCodex, FakeResponse, usage_body
 from tests.faults.figures import Figures, runs
 from tests.installation import open_installation

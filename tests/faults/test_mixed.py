@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from quota_web import store
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.core.errors import BadDatabase
 from quota_web.reports import overview
 from quota_web.services import services

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.refresh.worker import CLAIM_LASTS
 from tests.fakes import FakeCodex, FakeResponse, Seen, usage_body
 from tests.faults.figures import Figures, runs

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from quota_web.core.language import gettext, ngettext, use_language
 from quota_web.language import catalogue
 from quota_web.language.catalogue import mistakes, translations

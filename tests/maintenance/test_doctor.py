@@ -250,6 +250,7 @@ def test_a_server_that_is_gone_is_bad_in_one_line(instance_dir, codex):
 
 def test_the_chart_library_is_looked_at(app, monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+    monkeypatch.setattr(doctor, "PACKAGE", tmp_path / "quota_web")
     assert (worst("chart library").verdict, "assets.py" in worst("chart library").advice) == (
         Level.WARN,
         True,

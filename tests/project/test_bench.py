@@ -12,7 +12,7 @@ import pytest
 
 from bench import browser, harness, plot, report
 from bench.harness import Report, Result, Size
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests import parts
 
 GROUPS = (

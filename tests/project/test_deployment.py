@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests import parts
 from tests.fakes import FakeCodex
 from tests.servers import Server

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests import parts
 from tests.servers import Server
 

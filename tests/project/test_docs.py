@@ -9,7 +9,7 @@ import pytest
 
 from quota_web import config
 from quota_web.cli.quota import quota
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from quota_web.factory import create_app
 
 PAGES = [page for page in [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")] if page.is_file()]

@@ -7,7 +7,7 @@ then empty is translated by hand.
 import subprocess
 import sys
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 
 
 def test_every_message_is_translated_and_none_is_left_over():

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from quota_web import store
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.reports import metrics
 from quota_web.services import services
 from tests.fakes import NOW

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 
 PACKAGE = "quota_web"
 MAX_FILE_LINES = 400
@@ -357,7 +357,7 @@ ONE_PLACE = {
     ),
     "os.fchown": ("store.filesystem",),
     "os.replace": ("store.filesystem", "accounts.file_outbox", "maintenance"),
-    "tempfile": (),
+    "tempfile": ("serving.trial",),
     "rich.progress": ("cli.output",),
     "argon2": ("auth.passwords",),
     "cryptography.fernet": ("store.encryption", "accounts.stash"),

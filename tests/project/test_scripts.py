@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 
 SCRIPTS = PROJECT / "scripts"
 SET_UP = 'root=$1; . "$root/scripts/setup.sh"; set_up "$2"'

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quota_web import config
-from quota_web.config import PROJECT, load
+from quota_web.config import load
 from quota_web.core.alert_targets import AlertTargets
+from quota_web.core.checkout import PROJECT
 from quota_web.core.errors import BadSetting
 from quota_web.version import __version__
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.serving import classic_command
 from tests.fakes import NOW, FakeResponse, usage_body
 

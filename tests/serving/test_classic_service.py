@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from quota_web import config
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.core.errors import BadSetting
 from quota_web.serving import classic_service
 from tests.fakes import FakeResponse, auth_document, usage_body
@@ -113,7 +112,7 @@ def test_the_state_file_lies_in_the_account_folder(monkeypatch, tmp_path):
     )
     assert (
         parsed(monkeypatch=monkeypatch).state_file
-        == config.PROJECT / "account/codex_quota_web_results.json"
+        == PROJECT / "account/codex_quota_web_results.json"
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from tests.fakes import FakeResponse, make_jwt, usage_body
 from tests.installation import wait_until
 

@@ -15,8 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from quota_web import store
-from quota_web.config import PROJECT
 from quota_web.core import clock
+from quota_web.core.checkout import PROJECT
 from quota_web.core.errors import (
     BadDatabase,
     BadSetting,

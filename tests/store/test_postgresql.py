@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quota_web import store
-from quota_web.config import PROJECT
+from quota_web.core.checkout import PROJECT
 from quota_web.services import services
 from tests.fakes import FakeCodex, FakeResponse, usage_body
 from tests.operations import add_account, environment, make_app

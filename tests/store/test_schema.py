@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from quota_web import store
+from quota_web.core.checkout import MIGRATIONS
 from quota_web.core.errors import BadDatabase, BadSetting, DatabaseTooNew, KeyMissing
 from quota_web.services import Services, services
 from tests.installation import Installation, open_installation
@@ -80,7 +81,7 @@ def digest(installation: Installation) -> list[tuple[str, str]]:
 
 def test_head_and_known_are_those_of_the_folder():
     config = Config()
-    config.set_main_option("script_location", str(store.schema.MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(config)
 
     assert scripts.get_current_head() == store.schema.HEAD
@@ -88,7 +89,7 @@ def test_head_and_known_are_those_of_the_folder():
 
 
 def test_every_migration_has_a_slug_and_a_way_back():
-    for path in (store.schema.MIGRATIONS / "versions").glob("*.py"):
+    for path in (MIGRATIONS / "versions").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert len(path.stem.split("_", 1)) == 2
