@@ -28,7 +28,11 @@ from quota_web.language.catalogue import FOLDER, mistakes, read_po  # noqa: E402
 
 Message = str | Sequence[str]
 
-METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
+METHODS = [
+    ("**/templates/**.html", "jinja2.ext:babel_extract"),
+    ("**.py", "python"),
+    ("web/static/js/**.js", "javascript"),
+]
 OPTIONS = {"**/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "no"}}
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,

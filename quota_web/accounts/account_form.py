@@ -14,6 +14,7 @@ from quota_web.codex.auth_file import Credentials, Entry
 from quota_web.core import names
 from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused, QuotaError
 from quota_web.core.faults import Fault
+from quota_web.core.language import gettext as _
 from quota_web.store.accounts import (
     Account,
     Scope,
@@ -72,15 +73,19 @@ def save(
     errors: dict[str, str] = {}
     saved = list(_add_all(cipher, typed, entries, errors, now, actor))
     if errors:
-        some = {"": f"Saved {', '.join(s.name for s in saved)}; the rest was not."} if saved else {}
-        raise FormInvalid(some | errors, saved)
+        told = _("Saved %(names)s; the rest was not.", names=_listed(saved))
+        raise FormInvalid(({"": told} if saved else {}) | errors, saved)
     return saved
+
+
+def _listed(saved: Sequence[Saved]) -> str:
+    return _(", ").join(one.name for one in saved)
 
 
 def _given(typed: AccountForm) -> list[Entry]:
     entries = _entries(typed)
     if not entries:
-        raise FormInvalid({"auth_json": "give an auth.json, or a token and an account id"})
+        raise FormInvalid({"auth_json": _("give an auth.json, or a token and an account id")})
     return entries
 
 
@@ -137,7 +142,7 @@ def save_chosen(
                 account_service.add(cipher, choice.name, found, now, actor, replace_own=replace_own)
             )
         except (BadInput, AccountExists) as error:
-            errors[place] = str(error)
+            errors[place] = error.said
     return saved, errors
 
 
@@ -147,7 +152,8 @@ def _edit(cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
     entries = _entries(typed, found.chatgpt_account_id)
     if len(entries) > 1:
-        raise FormInvalid({"auth_json": f"this is one account, the file holds {len(entries)}"})
+        told = _("this is one account, the file holds %(count)s", count=len(entries))
+        raise FormInvalid({"auth_json": told})
     credentials: Credentials | None = None
     if entries:
         credentials = _usable(entries[0], typed)
@@ -165,26 +171,23 @@ def _edit(cipher: TokenCipher, scope: Scope, typed: AccountForm, now: int, actor
             replace_own=typed.replace_own,
         )
     except (BadInput, AccountExists) as error:
-        raise FormInvalid({_field(error): str(error)}) from None
+        raise FormInvalid({_field(error): error.said}) from None
     except CredentialsRefused as refused:
         # Not what was typed: the file that the account follows has no place for it.
-        raise FormInvalid(
-            {
-                "auth_json": (
-                    f"{names.printable(found.source_path or '')} cannot be changed: {refused}"
-                )
-            }
-        ) from None
+        file = names.printable(found.source_path or "")
+        told = _("%(file)s cannot be changed: %(reason)s", file=file, reason=refused.said)
+        raise FormInvalid({"auth_json": told}) from None
 
 
 def _stored(cipher: TokenCipher, found: Account, sealed: EncryptedCredential | None) -> Credentials:
     """What is stored of an account, for an account id that is to go with it."""
     if sealed is None:
-        raise FormInvalid({"access_token": "there is no stored token to go with it; give one"})
+        told = _("there is no stored token to go with it; give one")
+        raise FormInvalid({"access_token": told})
     try:
         return stored_credentials.opened(cipher, found, sealed)
     except BadInput as error:
-        raise FormInvalid({"access_token": str(error)}) from None
+        raise FormInvalid({"access_token": error.said}) from None
 
 
 def _checked_id(typed: AccountForm) -> str:
@@ -193,7 +196,7 @@ def _checked_id(typed: AccountForm) -> str:
     try:
         return auth_file.parse(probe).account_id
     except CredentialsRefused as refused:
-        raise FormInvalid({"account_id": str(refused)}) from None
+        raise FormInvalid({"account_id": refused.said}) from None
 
 
 def _entries(typed: AccountForm, known_id: str | None = None) -> list[Entry]:
@@ -212,7 +215,7 @@ def _entries(typed: AccountForm, known_id: str | None = None) -> list[Entry]:
     if not typed.access_token:
         return [entry for name, raw in sources for entry in auth_file.entries(raw, name)]
     if sources:
-        raise FormInvalid({"access_token": "give either an auth.json or a token, not both"})
+        raise FormInvalid({"access_token": _("give either an auth.json or a token, not both")})
     found = _token_entry(typed.access_token, typed.account_id)
     if known_id and found.fault is not None and found.fault.code == "missing_account_id":
         found = _token_entry(typed.access_token, known_id)
@@ -242,7 +245,7 @@ def _add_all(
             credentials = _usable(entry, typed)
             name = shown or credentials.email
             if not name or (name == PASTED and not given):
-                raise FormInvalid({"name": "give the account a name"})
+                raise FormInvalid({"name": _("give the account a name")})
             # A name that nobody typed may be another login's: seats of one workspace often share an
             # e-mail address.
             add = account_service.add if given else account_service.add_under_free_name
@@ -255,18 +258,18 @@ def _add_all(
                 replace_own=typed.replace_own,
             )
         except FormInvalid as refused:
-            _note(errors, refused, None if len(entries) == 1 else shown or "an entry")
+            _note(errors, refused, None if len(entries) == 1 else shown or _("an entry"))
         except (BadInput, AccountExists) as error:
-            _put(errors, "name" if len(entries) == 1 else "auth_json", str(error))
+            _put(errors, "name" if len(entries) == 1 else "auth_json", error.said)
 
 
 def _note(errors: dict[str, str], refused: FormInvalid, shown: str | None) -> None:
     for where, text in refused.errors.items():
-        _put(errors, where, f"{shown}: {text}" if shown else text)
+        _put(errors, where, _("%(name)s: %(text)s", name=shown, text=text) if shown else text)
 
 
 def _put(errors: dict[str, str], field: str, text: str) -> None:
-    errors[field] = f"{errors[field]}; {text}" if field in errors else text
+    errors[field] = _("; ").join(filter(None, (errors.get(field), text)))
 
 
 def _usable(entry: Entry, typed: AccountForm) -> Credentials:
@@ -278,7 +281,7 @@ def _usable(entry: Entry, typed: AccountForm) -> Credentials:
         {
             "account_id"
             if typed.access_token and fault.code in _ACCOUNT_ID_FAULTS
-            else field: fault.explained()
+            else field: fault.explained_here()
         }
     )
 

@@ -18,6 +18,8 @@ from quota_web.codex import auth_edit, auth_file
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import account_identity, names
 from quota_web.core.errors import AccountExists, AccountNotFound, BadInput
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.core.quota import Status
 from quota_web.core.renewal_policy import CredentialKind, Renewal
 from quota_web.store.accounts import (
@@ -55,17 +57,17 @@ class Saved:
     def done(self) -> str:
         """What became of the credentials, in words."""
         if self.is_own_kept:
-            return "already signed in here, kept"
+            return _("already signed in here, kept")
         if self.is_kept:
-            return "kept: its file has this token or a newer one"
-        return "added" if self.is_new else "credentials replaced"
+            return _("kept: its file has this token or a newer one")
+        return _("added") if self.is_new else _("credentials replaced")
 
     @property
     def outcome(self) -> str:
         """The same for whoever gave it under another name."""
         if self.given_name is None or self.is_own_kept:
             return self.done
-        return f"here already, {self.done}"
+        return _("here already, %(done)s", done=self.done)
 
 
 def same_login(found: Account, credentials: Credentials) -> bool:
@@ -134,14 +136,14 @@ def standing(tx: Connection, name: str, credentials: Credentials) -> Account | N
     except AccountNotFound:
         named = None
     if named is not None and named.origin == DEMO:
-        raise AccountExists(name, "an invented account of the demo")
+        raise AccountExists(name, mark("an invented account of the demo"))
     certain = store.accounts.of_login(tx, credentials.login, credentials.access_token.fingerprint())
     if certain:
         return next(
             (found for found in certain if named is not None and found.id == named.id), certain[0]
         )
     if named is not None and not same_login(named, credentials):
-        raise AccountExists(name, "another login")
+        raise AccountExists(name, mark("another login"))
     return named
 
 
@@ -209,7 +211,7 @@ def add_under_free_name(
             return add(cipher, free, credentials, now, actor, replace_own=replace_own)
         except AccountExists:
             continue
-    raise AccountExists(name, "other logins, a hundred times over")
+    raise AccountExists(name, mark("other logins, a hundred times over"))
 
 
 def edit(
@@ -233,7 +235,9 @@ def edit(
         found = store.accounts.as_shown(tx, original_name, shown)
         if found.origin == DEMO and credentials is not None:
             raise BadInput(
-                "name", f"{found.name} is an invented account of the demo; it takes no credentials"
+                "name",
+                mark("%(name)s is an invented account of the demo; it takes no credentials"),
+                name=found.name,
             )
         is_own_kept = not replace_own and _is_own_meant(tx, found, credentials)
         credentials = None if is_own_kept else credentials
@@ -280,7 +284,8 @@ def _refuse_repeated(tx: Connection, credentials: Credentials) -> None:
     certain = store.accounts.of_login(tx, credentials.login, credentials.access_token.fingerprint())
     if certain:
         holder = certain[0].name
-        raise BadInput("auth_json", f"this login is here already as {holder}; change it there")
+        told = mark("this login is here already as %(holder)s; change it there")
+        raise BadInput("auth_json", told, holder=holder)
 
 
 def _new_content(file: Path, credentials: Credentials | None) -> bytes | None:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from quota_web import store
 from quota_web.core import names
 from quota_web.core.errors import BadDatabase, BadInput, QuotaError
+from quota_web.core.language import mark
 
 PREFIX = "file_act:"
 #: A prepared file that no note mentions is a killed process's when it is older than this, in
@@ -68,10 +69,12 @@ class Plan:
         Raises BadInput where that could not be done.
         """
         if not is_auth_file(path):
-            raise BadInput("", f"{names.printable(str(path))} is no auth file; it is left alone")
+            told = mark("%(file)s is no auth file; it is left alone")
+            raise BadInput("", told, file=names.printable(str(path)))
         with _writable(path.parent):
             if moved_to != path and os.path.lexists(moved_to) and not _is_same(path, moved_to):
-                raise BadInput("name", f"there is already a file {moved_to.name}")
+                told = mark("there is already a file %(file)s")
+                raise BadInput("name", told, file=moved_to.name)
             seen = signature(path)
             if content is not None:
                 staged = store.filesystem.staged(path.resolve(), content)
@@ -90,17 +93,18 @@ class Plan:
         holds.
         """
         for key, act in self._acts.items():
-            with _writable(
-                Path(act.path).parent, "; the change is stored, and the file is tried again"
-            ):
+            with _writable(Path(act.path).parent, is_stored=True):
                 done = _do(act)
             with suppress(BadDatabase):
                 _forget(key)
             if not done:
                 raise BadInput(
                     "",
-                    f"{names.printable(act.path)} was changed by somebody else at this moment and "
-                    f"left alone; look at it and try again",
+                    mark(
+                        "%(file)s was changed by somebody else at this moment and left alone; look "
+                        "at it and try again"
+                    ),
+                    file=names.printable(act.path),
                 )
 
     def drop(self) -> None:
@@ -265,12 +269,17 @@ def _acts(conn: Connection) -> dict[str, FileAct]:
 
 
 @contextmanager
-def _writable(folder: Path, more: str = "") -> Iterator[None]:
+def _writable(folder: Path, *, is_stored: bool = False) -> Iterator[None]:
     try:
         yield
     except QuotaError:
         raise
     except OSError as error:
-        raise BadInput(
-            "", f"{names.printable(str(folder))} cannot be written: {error.strerror}{more}"
-        ) from None
+        told = mark("%(folder)s cannot be written: %(reason)s")
+        if is_stored:
+            told = mark(
+                "%(folder)s cannot be written: %(reason)s; the change is stored, and the file is "
+                "tried again"
+            )
+        shown = names.printable(str(folder))
+        raise BadInput("", told, folder=shown, reason=error.strerror) from None

@@ -18,6 +18,8 @@ from quota_web.codex.auth_file import Credentials, Entry
 from quota_web.core import account_identity, labels, names
 from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused
 from quota_web.core.faults import Fault
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.store.accounts import Account
 from quota_web.store.encryption import TokenCipher
@@ -53,6 +55,7 @@ class Planned:
     is_fine: bool = True
     #: Plan and short account id, where its e-mail is another login's as well.
     apart: str = ""
+    short_id: str = ""
 
 
 def read_input(file: Path | None, standard_input: BinaryIO) -> bytes:
@@ -61,7 +64,7 @@ def read_input(file: Path | None, standard_input: BinaryIO) -> bytes:
         return _read(file)
     raw = standard_input.read(MAX_CREDENTIALS + 1)
     if len(raw) > MAX_CREDENTIALS:
-        raise BadInput("auth_json", "the input is larger than 2 MiB")
+        raise BadInput("auth_json", mark("the input is larger than 2 MiB"))
     return raw
 
 
@@ -98,11 +101,12 @@ def _planned(
 ) -> Planned:
     name, found = entry.name or "", entry.credentials
     if found is None:
-        reason = entry.fault.explained() if entry.fault else "no credentials"
+        reason = entry.fault.explained_here() if entry.fault else _("no credentials")
         return Planned(entry, name, left_out=reason, is_fine=False)
     kept = longest[_login_of(found)]
     if kept is not entry:
-        return Planned(entry, name, left_out=f"the same login as {kept.name}, whose token is taken")
+        told = _("the same login as %(name)s, whose token is taken", name=kept.name)
+        return Planned(entry, name, left_out=told)
     here = store.accounts.of_login(conn, found.login, found.access_token.fingerprint())
     if here:
         is_own = account_service.is_renewed_own(conn, here[0])
@@ -148,14 +152,17 @@ def _told_apart(every: Sequence[Account], planned: Sequence[Planned]) -> list[Pl
     new = [(-n, p.entry.credentials) for n, p in enumerate(planned, 1) if p.left_out is None]
     owners += [(n, found.email, found.account_id) for n, found in new if found is not None]
     short = account_identity.short_ids(owners)
-    return [replace(p, apart=_apart(p, short.get(-n))) for n, p in enumerate(planned, 1)]
+    return [
+        replace(p, apart=_apart(p, short.get(-n)), short_id=short.get(-n) or "")
+        for n, p in enumerate(planned, 1)
+    ]
 
 
 def _apart(planned: Planned, short_id: str | None) -> str:
     if short_id is None or planned.entry.credentials is None:
         return ""
-    words = [labels.plan(planned.entry.credentials.plan), f"account {short_id}"]
-    return ", ".join(word for word in words if word)
+    words = [labels.plan(planned.entry.credentials.plan), _("account %(id)s", id=short_id)]
+    return _(", ").join(word for word in words if word)
 
 
 def import_paths(
@@ -185,7 +192,8 @@ def import_paths(
             passed_over += not found and not lines
     yield from _imported(cipher, plan(entries), now, actor, replace_own)
     if passed_over:
-        yield ImportLine(f"{passed_over} other files hold no account", True, False)
+        told = _("%(count)s other files hold no account", count=passed_over)
+        yield ImportLine(told, True, False)
 
 
 def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[ImportLine]]:
@@ -196,9 +204,8 @@ def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[ImportLi
     try:
         found = auth_file.entries(_read(file), file.name)
     except CredentialsRefused as refused:
-        return [], [
-            ImportLine(f"{names.printable(str(file))}: {refused}", False, False)
-        ] if matters else []
+        line = f"{names.printable(str(file))}: {refused.said}"
+        return [], [ImportLine(line, False, False)] if matters else []
     signs = [entry for entry in found if entry.is_sign]
     is_unread = (
         len(found) == 1 and found[0].fault is not None and found[0].fault.code == "file_unreadable"
@@ -211,7 +218,8 @@ def _looked_into(file: Path, is_named: bool) -> tuple[list[Entry], list[ImportLi
     if empty <= MOST_EMPTY:
         return found, []
     shown = names.printable(file.name)
-    return signs, [ImportLine(f"{shown}: {empty} entries hold no access token", False, False)]
+    told = _("%(file)s: %(count)s entries hold no access token", file=shown, count=empty)
+    return signs, [ImportLine(told, False, False)]
 
 
 def _read(file: Path) -> bytes:
@@ -221,7 +229,9 @@ def _read(file: Path) -> bytes:
         if refused.fault.code != "file_gone":
             raise
         # Of a file that never was here, other words are true than of one that an account followed.
-        raise CredentialsRefused(Fault("file_unreadable", {"reason": "no such file"})) from None
+        raise CredentialsRefused(
+            Fault("file_unreadable", {"reason": mark("no such file")})
+        ) from None
 
 
 def _files(path: Path) -> list[Path]:
@@ -247,7 +257,7 @@ def _imported(
                 cipher, one.name, one.entry.credentials, now, actor, replace_own=replace_own
             )
         except (AccountExists, BadInput) as error:
-            yield ImportLine(f"{shown}: {error}", False)
+            yield ImportLine(f"{shown}: {error.said}", False)
             continue
         apart = f" ({one.apart})" if one.apart else ""
         yield ImportLine(f"{saved.name}: {_outcome(one, saved)}{apart}", True)

@@ -16,6 +16,7 @@ from typing import Any
 from quota_web.codex.auth_file import Credentials, Entry
 from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadInput
+from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 from quota_web.store.encryption import TokenCipher
 
@@ -41,8 +42,12 @@ def seal(cipher: TokenCipher, owner: str, entries: Sequence[Entry], now: int) ->
     if len(sealed) > MAX_STASH:
         raise BadInput(
             "auth_json",
-            f"{len(entries)} accounts are too many at once; give fewer, or use "
-            f"`{COMMAND} accounts import`",
+            mark(
+                "%(count)s accounts are too many at once; give fewer, or use `%(command)s accounts "
+                "import`"
+            ),
+            count=len(entries),
+            command=COMMAND,
         )
     return sealed
 
@@ -63,7 +68,8 @@ def opened(cipher: TokenCipher, owner: str, text: str, now: int) -> list[Entry]:
         if hmac.compare_digest(content["owner"], _hash(owner)):
             return [_unpacked(one) for one in content["entries"]]
     raise BadInput(
-        "auth_json", "what was read is kept for an hour and for this sign-in alone; give it again"
+        "auth_json",
+        mark("what was read is kept for an hour and for this sign-in alone; give it again"),
     )
 
 

@@ -13,6 +13,7 @@ from quota_web.codex import jwt
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import renewal_policy
 from quota_web.core.errors import BadInput
+from quota_web.core.language import mark
 from quota_web.core.renewal_policy import CredentialKind, Renewal
 from quota_web.core.secret import Secret
 from quota_web.store.accounts import Account
@@ -147,7 +148,9 @@ def opened(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> 
         )
     except DecryptionFailed:
         raise BadInput(
-            "name", f"{found.name}: the stored token cannot be opened with the present key"
+            "name",
+            mark("%(name)s: the stored token cannot be opened with the present key"),
+            name=found.name,
         ) from None
 
 

@@ -19,6 +19,7 @@ from quota_web.auth import passwords, throttle
 from quota_web.auth.passwords import COST, Cost
 from quota_web.config import Settings
 from quota_web.core.errors import BadInput, BadSetting
+from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 
 LINK_FILE = "setup-link"
@@ -30,8 +31,8 @@ SESSION_ACTOR = "password session"
 #: How long a proxy on this machine is remembered, and how exactly it is known when it was seen
 #: last.
 PROXY_KNOWN_FOR_S, NOTE_PROXY_EVERY_S = 30 * 86_400, 86_400
-NOT_THE_PASSWORD = "That is not the password."
-NOT_THE_CODE = "That is not the code of the link."
+NOT_THE_PASSWORD = mark("That is not the password.")
+NOT_THE_CODE = mark("That is not the code of the link.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +266,7 @@ def _hash(code: str) -> str:
 
 def _require_changeable(gate: LoginContext) -> None:
     if gate.fixed_password is not None:
-        raise BadInput("password", "QUOTA_PASSWORD sets the password; change it there.")
+        raise BadInput("password", mark("QUOTA_PASSWORD sets the password; change it there."))
 
 
 def _note_failure(now: int, kind: str, address: str | None, actor: str = "stranger") -> None:

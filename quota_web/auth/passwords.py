@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from quota_web import config
 from quota_web.core.errors import BadInput, TooManyTries
+from quota_web.core.language import mark
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -45,11 +46,16 @@ COST = Cost()
 def validate(new: str, again: str | None = None) -> str:
     """The new password, if it can be one. Raises BadInput."""
     if len(new) < MIN_LENGTH:
-        raise BadInput("password", f"At least {MIN_LENGTH} characters; this has {len(new)}.")
+        raise BadInput(
+            "password",
+            mark("At least %(least)s characters; this has %(count)s."),
+            least=MIN_LENGTH,
+            count=len(new),
+        )
     if len(new) > MAX_LENGTH:
-        raise BadInput("password", f"At most {MAX_LENGTH} characters.")
+        raise BadInput("password", mark("At most %(most)s characters."), most=MAX_LENGTH)
     if again is not None and again != new:
-        raise BadInput("password_again", "The two are not the same.")
+        raise BadInput("password_again", mark("The two are not the same."))
     return new
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.core.errors import AccountNotFound, BadInput, Outdated
+from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 from quota_web.store.accounts import Scope
 from quota_web.store.share_links import NewShareLink, ShareLink
@@ -35,7 +36,9 @@ def create(
     until it is revoked where that is empty. Raises BadInput.
     """
     if kind not in set(LinkKind):
-        raise BadInput("share_kind", f"A share link shows one of: {', '.join(LinkKind)}.")
+        raise BadInput(
+            "share_kind", mark("A share link shows one of: %(kinds)s."), kinds=", ".join(LinkKind)
+        )
     expires_at = now + _days(days) * DAY if days.strip() else None
     secret = Secret(secrets.token_urlsafe(32))
     with store.database.transaction() as conn:
@@ -84,14 +87,20 @@ def _account_id(conn: Connection, name: str, scope: Scope) -> int:
     try:
         return store.accounts.get_by_name(conn, name, scope).id
     except AccountNotFound as error:
-        raise BadInput("share_account", f"There is no account {error.name}.") from None
+        raise BadInput(
+            "share_account", mark("There is no account %(name)s."), name=error.name
+        ) from None
 
 
 def _days(text: str) -> int:
     text = text.strip()
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_DAYS))
     if not is_number or not 1 <= int(text) <= MOST_DAYS:
-        raise BadInput("share_days", f"Give a whole number of days from 1 to {MOST_DAYS:,}.")
+        raise BadInput(
+            "share_days",
+            mark("Give a whole number of days from 1 to %(most)s."),
+            most=f"{MOST_DAYS:,}",
+        )
     return int(text)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from quota_web import store
 from quota_web.core.errors import BadDatabase, BadInput, Outdated
+from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 from quota_web.store.auth import Token
 
@@ -28,7 +29,9 @@ def create(name: str, can_write: bool, now: int, actor: str) -> tuple[str, Secre
         store.auth.lock(conn)
         if store.auth.token_by_name(conn, name) is not None:
             raise BadInput(
-                "token_name", f"There is a token {name} already; revoke it or take another name."
+                "token_name",
+                mark("There is a token %(name)s already; revoke it or take another name."),
+                name=name,
             )
         store.auth.add_token(conn, name, _hash(token), can_write, now)
         store.audit_log.add(conn, now, "token_created", actor, name=name, can_write=can_write)
@@ -44,7 +47,7 @@ def revoke(name: str, now: int, actor: str, created_at: int | None = None) -> st
     with store.database.transaction() as conn:
         found = store.auth.token_by_name(conn, name)
         if found is None:
-            raise BadInput("token_name", f"There is no token {name}.")
+            raise BadInput("token_name", mark("There is no token %(name)s."), name=name)
         if created_at not in (None, found.created_at):
             raise Outdated(f"token {name}")
         store.auth.remove_token(conn, name)
@@ -78,9 +81,11 @@ def known(token: str, now: int) -> Token | None:
 def _checked(name: str) -> str:
     name = name.strip()
     if not name:
-        raise BadInput("token_name", "Give the token a name that says what uses it.")
+        raise BadInput("token_name", mark("Give the token a name that says what uses it."))
     if len(name) > MAX_NAME or not name.isprintable():
-        raise BadInput("token_name", f"A name has at most {MAX_NAME} printable characters.")
+        raise BadInput(
+            "token_name", mark("A name has at most %(most)s printable characters."), most=MAX_NAME
+        )
     return name
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
 
 from quota_web.cli import accounts, auth, demo, event_log, maintenance
 from quota_web.core.errors import BadDatabase, BadInput, BadSetting, QuotaError
@@ -33,7 +33,7 @@ class QuotaGroup(AppGroup):
 
         output.escape_unprintable()
         try:
-            with use_language(services().settings.language):
+            with use_language(ctx.ensure_object(ScriptInfo).load_app().config["SETTINGS"].language):
                 return super().invoke(ctx)
         except (BadSetting, BadDatabase) as error:
             click.echo(str(error), err=True)

@@ -20,6 +20,8 @@ QuotaError
 """
 
 from quota_web.core.faults import Fault
+from quota_web.core.language import gettext as _
+from quota_web.core.language import lookup, mark
 
 #: How many characters of a bad value messages and logs repeat.
 MOST_SHOWN = 120
@@ -31,7 +33,20 @@ def shortened(text: str, most: int = MOST_SHOWN) -> str:
 
 
 class QuotaError(Exception):
-    """Anything this app raises on purpose. Its text is one line that a person can act on."""
+    """Anything this app raises on purpose. Its text is one English line that a person can act on.
+
+    *message* is that line; with *data* it is a format with named places.
+    """
+
+    def __init__(self, message: str = "", /, **data: object) -> None:
+        self._format, self._data = message, data
+        super().__init__(message % data if data else message)
+
+    @property
+    def said(self) -> str:
+        """The line in the current language, for pages."""
+        words = lookup(self._format)
+        return words % self._data if self._data else words
 
 
 class BadSetting(QuotaError):
@@ -73,15 +88,22 @@ class AccountNotFound(QuotaError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{shortened(name)}: unknown account")
+        super().__init__(mark("%(name)s: unknown account"), name=shortened(name))
 
 
 class AccountExists(QuotaError):
     """Another login already has that name."""
 
     def __init__(self, name: str, holder: str) -> None:
+        """*holder* is a phrase of ours, such as `another login`."""
         self.name, self.holder = name, holder
-        super().__init__(f"{name}: name already taken by {holder}")
+        super().__init__(
+            mark("%(name)s: name already taken by %(holder)s"), name=name, holder=holder
+        )
+
+    @property
+    def said(self) -> str:
+        return _(self._format, name=self.name, holder=lookup(self.holder))
 
 
 class OtherLogin(QuotaError):
@@ -97,7 +119,9 @@ class Outdated(QuotaError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{shortened(name)}: has changed since that page was loaded")
+        super().__init__(
+            mark("%(name)s: has changed since that page was loaded"), name=shortened(name)
+        )
 
 
 class BadInput(QuotaError):
@@ -105,9 +129,9 @@ class BadInput(QuotaError):
     to.
     """
 
-    def __init__(self, field: str, message: str) -> None:
-        self.field, self.message = field, message
-        super().__init__(message)
+    def __init__(self, field: str, message: str, /, **data: object) -> None:
+        super().__init__(message, **data)
+        self.field, self.message = field, str(self)
 
 
 class BadQuery(BadInput):
@@ -119,7 +143,7 @@ class TooManyTries(QuotaError):
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
-        super().__init__(f"too many tries; try again in {retry_after} s")
+        super().__init__(mark("too many tries; try again in %(seconds)s s"), seconds=retry_after)
 
 
 class CredentialsRefused(QuotaError):
@@ -128,3 +152,7 @@ class CredentialsRefused(QuotaError):
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
         super().__init__(fault.explained())
+
+    @property
+    def said(self) -> str:
+        return self.fault.explained_here()

@@ -10,83 +10,96 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from quota_web.core import times
+from quota_web.core import fault_reasons, times
+from quota_web.core.language import gettext as _
+from quota_web.core.language import lookup, mark
 from quota_web.core.quota import Status
 
 _INVALID = Status.INVALID_CREDENTIALS
 
-#: code → (status, text). `{…}` names the data that the text needs; `{at}` names a time and is
+#: code → (status, text). `%(…)s` names the data that the text needs; `at` is a time, which is
 #: formatted for the reader.
 FAULTS: dict[str, tuple[Status, str]] = {
-    "file_gone": (_INVALID, "file is gone; put it back or delete the account"),
-    "file_unreadable": (_INVALID, "auth file not found or invalid: {reason}"),
-    "name_taken": (_INVALID, "the name is already taken by {holder}; rename the file"),
-    "signed_in_here": (_INVALID, "signed in here; the file is left alone"),
-    "missing_access_token": (_INVALID, "missing access_token"),
-    "missing_account_id": (_INVALID, "missing account_id"),
-    "session_token": (_INVALID, "looks like a session token (sess-…); use the JWT access_token"),
+    "file_gone": (_INVALID, mark("file is gone; put it back or delete the account")),
+    "file_unreadable": (_INVALID, mark("auth file not found or invalid: %(reason)s")),
+    "name_taken": (_INVALID, mark("the name is already taken by %(holder)s; rename the file")),
+    "signed_in_here": (_INVALID, mark("signed in here; the file is left alone")),
+    "missing_access_token": (_INVALID, mark("missing access_token")),
+    "missing_account_id": (_INVALID, mark("missing account_id")),
+    "session_token": (
+        _INVALID,
+        mark("looks like a session token (sess-…); use the JWT access_token"),
+    ),
     "encrypted_token": (
         _INVALID,
-        "looks like an encrypted web-session token (five parts); use the JWT access_token",
+        mark("looks like an encrypted web-session token (five parts); use the JWT access_token"),
     ),
     "api_key": (
         _INVALID,
-        "holds an API key only, which has no ChatGPT quota; sign in with ChatGPT (codex login)",
+        mark(
+            "holds an API key only, which has no ChatGPT quota; sign in with ChatGPT (codex login)"
+        ),
     ),
     "agent_identity": (
         _INVALID,
-        "holds an agent identity, which signs its requests and cannot be used here; sign in with "
-        "ChatGPT (codex login)",
+        mark(
+            "holds an agent identity, which signs its requests and cannot be used here; sign in "
+            "with ChatGPT (codex login)"
+        ),
     ),
     "refresh_token_only": (
         _INVALID,
-        "missing access_token: holds a refresh token only, which is not redeemed here",
+        mark("missing access_token: holds a refresh token only, which is not redeemed here"),
     ),
-    "other_platform": (_INVALID, "skipped: belongs to {platform}, not to ChatGPT"),
-    "bad_access_token": (_INVALID, "access_token {reason}"),
-    "bad_account_id": (_INVALID, "account_id {reason}"),
+    "other_platform": (_INVALID, mark("skipped: belongs to %(platform)s, not to ChatGPT")),
+    "bad_access_token": (_INVALID, mark("access_token %(reason)s")),
+    "bad_account_id": (_INVALID, mark("account_id %(reason)s")),
     "sealed_unreadable": (
         _INVALID,
-        "the stored token cannot be opened with the present key; save the account again or "
-        "restore the key",
+        mark(
+            "the stored token cannot be opened with the present key; save the account again or "
+            "restore the key"
+        ),
     ),
     "token_lost": (
         _INVALID,
-        "the token was lost with the key that sealed it; save the account again",
+        mark("the token was lost with the key that sealed it; save the account again"),
     ),
-    "token_expired": (Status.EXPIRED, "access token expired at {at}; sign in again"),
-    "unauthorized": (Status.EXPIRED, "HTTP 401: {reason}; sign in again"),
+    "token_expired": (Status.EXPIRED, mark("access token expired at %(at)s; sign in again")),
+    "unauthorized": (Status.EXPIRED, mark("HTTP 401: %(reason)s; sign in again")),
     "deactivated": (
         Status.DEACTIVATED,
-        "HTTP {http_status}: the {subject} is deactivated; nothing is sent until you refresh it "
-        "by hand",
+        mark(
+            "HTTP %(http_status)s: the %(subject)s is deactivated; nothing is sent until you "
+            "refresh it by hand"
+        ),
     ),
-    "forbidden": (Status.FORBIDDEN, "HTTP 403: {reason}"),
+    "forbidden": (Status.FORBIDDEN, mark("HTTP 403: %(reason)s")),
     "cloudflare": (
         Status.ADDRESS_BLOCKED,
-        "HTTP 403: Cloudflare blocks this machine's address, not the account",
+        mark("HTTP 403: Cloudflare blocks this machine's address, not the account"),
     ),
     "country": (
         Status.ADDRESS_BLOCKED,
-        "HTTP 403: the country of this machine's address is not supported",
+        mark("HTTP 403: the country of this machine's address is not supported"),
     ),
     "rate_limited": (
         Status.RATE_LIMITED,
-        "HTTP 429: too many requests; the next attempt is after {at}",
+        mark("HTTP 429: too many requests; the next attempt is after %(at)s"),
     ),
-    "http": (Status.UPSTREAM_ERROR, "HTTP {http_status}{reason}"),
-    "unreachable": (Status.UNREACHABLE, "Request failed: {reason}"),
-    "bad_response": (Status.BAD_RESPONSE, "HTTP 200, but {reason}"),
+    "http": (Status.UPSTREAM_ERROR, mark("HTTP %(http_status)s%(reason)s")),
+    "unreachable": (Status.UNREACHABLE, mark("Request failed: %(reason)s")),
+    "bad_response": (Status.BAD_RESPONSE, mark("HTTP 200, but %(reason)s")),
 }
 
 
 #: What to do about a fault of something that was just given.
 ADVICE = {
-    "missing_access_token": (
+    "missing_access_token": mark(
         "copy the whole auth.json, from the first { to the last }; Codex "
         "writes it to ~/.codex/auth.json when you sign in"
     ),
-    "missing_account_id": (
+    "missing_account_id": mark(
         "the token names no account either; copy the whole auth.json, or give "
         "the account id beside the token"
     ),
@@ -110,17 +123,33 @@ class Fault:
         return value if isinstance(value, int) else None
 
     def text(self, time_in_words: Callable[[int], str]) -> str:
-        """The fault as one line; *time_in_words* formats epoch seconds for whoever reads it."""
-        values = {
-            k: time_in_words(v) if k == "at" and isinstance(v, int) else v
+        """The fault as one English line; *time_in_words* formats epoch seconds for its reader."""
+        return FAULTS[self.code][1] % self._values(time_in_words)
+
+    def said(self, time_in_words: Callable[[int], str] = str) -> str:
+        """The same in the current language, for pages."""
+        values = self._values(time_in_words)
+        if isinstance(reason := values.get("reason"), str):
+            values["reason"] = fault_reasons.said(reason)
+        return lookup(FAULTS[self.code][1]) % values
+
+    def _values(self, time_in_words: Callable[[int], str]) -> "_Missing":
+        return _Missing(
+            (k, time_in_words(v) if k == "at" and isinstance(v, int) else v)
             for k, v in self.data.items()
-        }
-        return FAULTS[self.code][1].format_map(_Missing(values))
+        )
 
     def explained(self, time_in_words: Callable[[int], str] = str) -> str:
         """The same, with what to do about it, for whoever just gave this."""
         advice = ADVICE.get(self.code)
         return self.text(time_in_words) + (f": {advice}" if advice else "")
+
+    def explained_here(self) -> str:
+        """The same in the current language, for pages."""
+        advice = ADVICE.get(self.code)
+        if advice is None:
+            return self.said()
+        return _("%(fault)s: %(advice)s", fault=self.said(), advice=_(advice))
 
     def data_json(self) -> str:
         return json.dumps(

@@ -1,11 +1,14 @@
 """Every word for a plan, a window, a group and a status, once.
 
-Pages, tables, charts and the API take theirs from here.
+Pages, tables, charts and the API take theirs from here. The tables hold English; functions say it
+in the current language.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
+from quota_web.core.language import ENGLISH, current_language, mark, ngettext
+from quota_web.core.language import gettext as _
 from quota_web.core.quota import (
     CODE_REVIEW_PREFIX,
     DAILY,
@@ -25,7 +28,7 @@ from quota_web.core.quota import (
 PLANS = {
     "guest": "Guest",
     "free": "Free",
-    "free_workspace": "Free workspace",
+    "free_workspace": mark("Free workspace"),
     "go": "Go",
     "plus": "Plus",
     "prolite": "Pro 100",
@@ -33,35 +36,35 @@ PLANS = {
     "promax": "Pro 500",
     "team": "Business",
     "self_serve_business_prolite": "Business Premium",
-    "self_serve_business_usage_based": "Business, by use",
+    "self_serve_business_usage_based": mark("Business, by use"),
     "business": "Enterprise",
     "enterprise": "Enterprise",
     # What tokens say instead of `enterprise`.
     "hc": "Enterprise",
     "ent26": "Enterprise",
-    "enterprise_cbp_usage_based": "Enterprise, by use",
-    "enterprise_cbp_automation": "Enterprise (Automation)",
+    "enterprise_cbp_usage_based": mark("Enterprise, by use"),
+    "enterprise_cbp_automation": mark("Enterprise (Automation)"),
     "edu": "Edu",
     "edu_plus": "Edu Plus",
     "edu_pro": "Edu Pro",
-    "education": "Education",
+    "education": mark("Education"),
     "k12": "K-12",
     "quorum": "Quorum",
-    "unknown": "Unknown",
+    "unknown": mark("Unknown"),
 }
 
 WINDOWS = {
-    FIVE_HOUR: "5 hours",
-    DAILY: "Daily",
-    WEEKLY: "Weekly",
-    MONTHLY: "Monthly",
-    UNKNOWN: "Unknown length",
-    SPEND: "Spend",
+    FIVE_HOUR: mark("5 hours"),
+    DAILY: mark("Daily"),
+    WEEKLY: mark("Weekly"),
+    MONTHLY: mark("Monthly"),
+    UNKNOWN: mark("Unknown length"),
+    SPEND: mark("Spend"),
 }
 #: How a window is called where its label would read as a span of time, as over a chart.
-TITLES = {**WINDOWS, FIVE_HOUR: "Five-hour"}
+TITLES = {**WINDOWS, FIVE_HOUR: mark("Five-hour")}
 #: The same in a column of a few characters.
-SHORT = {FIVE_HOUR: "5 h", DAILY: "day", WEEKLY: "week", MONTHLY: "month"}
+SHORT = {FIVE_HOUR: mark("5 h"), DAILY: mark("day"), WEEKLY: mark("week"), MONTHLY: mark("month")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,106 +79,178 @@ class StatusWords:
 
 STATUSES = {
     Status.PENDING: StatusWords(
-        "Not read yet", "not read yet", "The first refresh follows at once."
+        mark("Not read yet"), "not read yet", mark("The first refresh follows at once.")
     ),
-    Status.PAUSED: StatusWords("Paused", "paused", "Resume it to refresh again."),
+    Status.PAUSED: StatusWords(mark("Paused"), "paused", mark("Resume it to refresh again.")),
     Status.EXPIRED: StatusWords(
-        "Needs sign-in", "needs sign-in", "Sign in with Codex again and save the new auth.json."
+        mark("Needs sign-in"),
+        "needs sign-in",
+        mark("Sign in with Codex again and save the new auth.json."),
     ),
     Status.INVALID_CREDENTIALS: StatusWords(
-        "Needs credentials", "needs credentials", "Edit the account and give a working auth.json."
+        mark("Needs credentials"),
+        "needs credentials",
+        mark("Edit the account and give a working auth.json."),
     ),
     Status.DEACTIVATED: StatusWords(
-        "Deactivated", "deactivated", "Ask the workspace’s owner, then refresh it by hand."
+        mark("Deactivated"),
+        "deactivated",
+        mark("Ask the workspace’s owner, then refresh it by hand."),
     ),
     Status.FORBIDDEN: StatusWords(
-        "Refused", "refused", "ChatGPT refuses this account; tried again at growing intervals."
+        mark("Refused"),
+        "refused",
+        mark("ChatGPT refuses this account; tried again at growing intervals."),
     ),
     Status.ADDRESS_BLOCKED: StatusWords(
-        "Address blocked",
+        mark("Address blocked"),
         "address blocked",
-        "This machine’s address is blocked, not the account: wait, or set a proxy.",
+        mark("This machine’s address is blocked, not the account: wait, or set a proxy."),
     ),
     Status.RATE_LIMITED: StatusWords(
-        "Asked too often", "asked too often", "Waits as long as ChatGPT said, then tries again."
+        mark("Asked too often"),
+        "asked too often",
+        mark("Waits as long as ChatGPT said, then tries again."),
     ),
     Status.UPSTREAM_ERROR: StatusWords(
-        "ChatGPT has a fault", "ChatGPT has a fault", "Tried again by itself."
+        mark("ChatGPT has a fault"), "ChatGPT has a fault", mark("Tried again by itself.")
     ),
     Status.UNREACHABLE: StatusWords(
-        "Unreachable",
+        mark("Unreachable"),
         "unreachable",
-        "Check this machine’s network and proxy; tried again by itself.",
+        mark("Check this machine’s network and proxy; tried again by itself."),
     ),
     Status.BAD_RESPONSE: StatusWords(
-        "Answer not understood",
+        mark("Answer not understood"),
         "answer not understood",
-        "Tried again by itself; a newer version may help.",
+        mark("Tried again by itself; a newer version may help."),
     ),
 }
 
 
 #: A group of `ranking` as pages call it.
 GROUPS = {
-    "usable": "Can be used",
-    "blocked": "Used up",
-    "attention": "Needs you",
-    "unknown": "Not known",
-    "paused": "Paused",
+    "usable": mark("Can be used"),
+    "blocked": mark("Used up"),
+    "attention": mark("Needs you"),
+    "unknown": mark("Not known"),
+    "paused": mark("Paused"),
 }
+
+
+#: Kinds of events, as lists of what happened call them.
+EVENTS = {
+    "reset_scheduled": mark("Reset scheduled"),
+    "reset_early": mark("Reset early"),
+    "reset_banked": mark("Reset banked"),
+    "reset_provider": mark("Reset provider"),
+    "corrected": mark("Corrected"),
+    "boundary_moved": mark("Boundary moved"),
+    "flapping": mark("Flapping"),
+    "window_gone": mark("Window gone"),
+    "window_back": mark("Window back"),
+    "used_up": mark("Used up"),
+    "back": mark("Back"),
+    "plan_changed": mark("Plan changed"),
+    "credit_granted": mark("Credit granted"),
+    "credit_used": mark("Credit used"),
+    "credit_expired": mark("Credit expired"),
+    "withdrawn": mark("Withdrawn"),
+    "failing_since": mark("Failing since"),
+    "fine_again": mark("Fine again"),
+    "sign_in_ended": mark("Sign in ended"),
+    "account_added": mark("Account added"),
+    "account_edited": mark("Account edited"),
+    "account_paused": mark("Account paused"),
+    "account_resumed": mark("Account resumed"),
+    "account_deleted": mark("Account deleted"),
+    "account_replaced": mark("Account replaced"),
+    "account_archived": mark("Account archived"),
+}
+
+
+def event(kind: str) -> str:
+    """A kind of event, such as `Reset early`; one of a later version is tidied."""
+    return _(EVENTS[kind]) if kind in EVENTS else tidy(kind)
 
 
 def plan(plan_type: str | None) -> str | None:
     """A plan as people call it; one that is not known yet is tidied, never hidden."""
-    return None if not plan_type else PLANS.get(plan_type.lower()) or tidy(plan_type)
+    if not plan_type:
+        return None
+    name = PLANS.get(plan_type.lower())
+    return _(name) if name else tidy(plan_type)
+
+
+def group(name: str) -> str:
+    """A group of accounts, such as `Can be used`."""
+    return _(GROUPS[name])
 
 
 def status(word: str) -> str:
     """A status of an attempt in two or three words, such as `Needs sign-in`."""
     if word == Status.OK:
-        return "Answered"
+        return _("Answered")
     try:
-        return STATUSES[Status(word)].word
+        return _(STATUSES[Status(word)].word)
     except ValueError:
         return tidy(word)
 
 
-@lru_cache(maxsize=256)
+def status_short(status: Status) -> str:
+    """The same in the middle of a sentence, such as `needs sign-in`."""
+    # English has its own form for that; others have one for both.
+    words = STATUSES[status]
+    return words.short if current_language() == ENGLISH else _(words.word)
+
+
+def advice(word: str) -> str | None:
+    """What to do about a status; None for `ok` and for those of a later version."""
+    words = STATUSES.get(Status(word)) if word in set(Status) else None
+    return _(words.advice) if words else None
+
+
 def window(key: str, upstream_name: str | None = None) -> str:
     """A key in words: `5 hours`, `30 minutes`, `GPT-5.3-Codex-Spark · Weekly`."""
-    return _window(key, upstream_name, WINDOWS)
+    return _window(key, upstream_name, is_title=False, language=current_language())
 
 
-@lru_cache(maxsize=256)
 def window_title(key: str, upstream_name: str | None = None) -> str:
     """A key as a title: `Five-hour`, `Weekly`, `GPT-5.3-Codex-Spark · Five-hour`."""
-    return _window(key, upstream_name, TITLES)
+    return _window(key, upstream_name, is_title=True, language=current_language())
 
 
 def window_short(key: str) -> str:
     """A key in as few characters as a narrow column has: `5 h`, `week`."""
-    return SHORT.get(key) or window(key).lower()
+    word = SHORT.get(key)
+    return _(word) if word else window(key).lower()
 
 
-def _window(key: str, upstream_name: str | None, words: dict[str, str]) -> str:
+@lru_cache(maxsize=512)
+def _window(key: str, upstream_name: str | None, is_title: bool, language: str) -> str:
+    """*language* is the current one: each has words of its own in the cache."""
     if key.startswith(MODEL_PREFIX):
-        feature, _, word = key.removeprefix(MODEL_PREFIX).partition(":")
-        return f"{upstream_name or feature} · {_window(word, None, words)}"
+        feature, _colon, word = key.removeprefix(MODEL_PREFIX).partition(":")
+        return f"{upstream_name or feature} · {_window(word, None, is_title, language)}"
     if key.startswith(CODE_REVIEW_PREFIX):
         word = key.removeprefix(CODE_REVIEW_PREFIX)
-        return f"Code review · {_window(word, None, words)}"
+        window_words = _window(word, None, is_title, language)
+        return _("Code review · %(window)s", window=window_words)
     if key.startswith("window:"):
         return span(int(key.removeprefix("window:")))
-    return words.get(key, key)
+    words = (TITLES if is_title else WINDOWS).get(key)
+    return _(words) if words else key
 
 
 def span(seconds: int) -> str:
     """A length in the largest unit that divides it: `30 minutes`, `2 days`, `61 seconds`."""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{seconds} seconds"
+    if seconds and seconds % 86_400 == 0:
+        return ngettext("%(num)s day", "%(num)s days", seconds // 86_400)
+    if seconds and seconds % 3_600 == 0:
+        return ngettext("%(num)s hour", "%(num)s hours", seconds // 3_600)
+    if seconds and seconds % 60 == 0:
+        return ngettext("%(num)s minute", "%(num)s minutes", seconds // 60)
+    return ngettext("%(num)s second", "%(num)s seconds", seconds)
 
 
 def tidy(word: str) -> str:

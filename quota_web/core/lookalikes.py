@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from quota_web.core import names
+from quota_web.core.language import gettext as _
 
 _ALIKE = str.maketrans(
     # Cyrillic
@@ -50,8 +51,14 @@ def marks(given: Iterable[str]) -> dict[str, str]:
 def _mark(name: str, group: list[str]) -> str:
     others = {letter for other in group if other != name for letter in other}
     told = [
-        f"“{letter}” is {unicodedata.name(letter, f'U+{ord(letter):04X}')}"
+        _("“%(letter)s” is %(unicode_name)s", letter=letter, unicode_name=_unicode_name(letter))
         for letter in dict.fromkeys(name)
         if letter not in others
     ]
-    return "reads like another account" + (f": {', '.join(told)}" if told else "")
+    if not told:
+        return _("reads like another account")
+    return _("reads like another account: %(letters)s", letters=_(", ").join(told))
+
+
+def _unicode_name(letter: str) -> str:
+    return unicodedata.name(letter, f"U+{ord(letter):04X}")

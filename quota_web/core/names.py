@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import count
 
 from quota_web.core.errors import BadInput
+from quota_web.core.language import mark
 
 MAX_NAME = 80
 #: The width of the column that holds the folded name: one character can fold into eighteen.
@@ -56,20 +57,24 @@ def validate(name: str) -> str:
     """
     name = name.strip()
     if not name:
-        raise BadInput("name", "give the account a name")
+        raise BadInput("name", mark("give the account a name"))
     if len(name) > MAX_NAME:
         raise BadInput(
-            "name", f"a name has at most {MAX_NAME} characters; this one has {len(name)}"
+            "name",
+            mark("a name has at most %(most)s characters; this one has %(count)s"),
+            most=MAX_NAME,
+            count=len(name),
         )
     if not name.isprintable():
-        raise BadInput("name", "a name has printable characters only")
+        raise BadInput("name", mark("a name has printable characters only"))
     if "/" in name or "\\" in name:
-        raise BadInput("name", "a name has no / and no \\")
+        raise BadInput("name", mark("a name has no / and no \\"))
     if name.startswith("."):
-        raise BadInput("name", "a name does not start with a dot")
+        raise BadInput("name", mark("a name does not start with a dot"))
     if len((name + FILE_SUFFIX).encode("utf-8")) > MAX_FILE_NAME_BYTES or len(fold(name)) > MAX_KEY:
         raise BadInput(
-            "name", "a name this long in these characters is no file name; give a shorter one"
+            "name",
+            mark("a name this long in these characters is no file name; give a shorter one"),
         )
     return name
 

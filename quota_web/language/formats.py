@@ -4,7 +4,8 @@ English has its own forms where it is written (`web/formats.py`); each of these 
 the language. Words around them, such as "in …", are messages.
 """
 
-from datetime import datetime
+import datetime
+from functools import lru_cache
 from typing import Literal
 
 Unit = Literal["day", "hour", "minute", "second"]
@@ -17,15 +18,20 @@ def number(value: int | float, code: str) -> str:
     return format_decimal(value, locale=code)
 
 
-def date(moment: datetime, code: str, *, year: bool = False, weekday: bool = True) -> str:
+def date(moment: datetime.datetime, code: str, *, year: bool = False, weekday: bool = True) -> str:
     """A day: `11月24日周二`; with *year* `2026年11月24日周二`."""
+    return _date(moment.date(), code, f"{'y' if year else ''}MMMd{'E' if weekday else ''}")
+
+
+@lru_cache(maxsize=512)
+def _date(day: datetime.date, code: str, skeleton: str) -> str:
+    # Cached: a page with many accounts names the same few days hundreds of times.
     from babel.dates import format_skeleton
 
-    skeleton = f"{'y' if year else ''}MMMd{'E' if weekday else ''}"
-    return format_skeleton(skeleton, moment, tzinfo=moment.tzinfo, locale=code)
+    return format_skeleton(skeleton, day, locale=code)
 
 
-def clock(moment: datetime, code: str) -> str:
+def clock(moment: datetime.datetime, code: str) -> str:
     """A time of day: `19:54`."""
     from babel.dates import format_skeleton
 

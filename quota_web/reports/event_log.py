@@ -7,6 +7,7 @@ from typing import Any
 from quota_web import store
 from quota_web.core import event_visibility
 from quota_web.core.errors import BadQuery
+from quota_web.core.language import mark
 from quota_web.core.times import iso
 from quota_web.store.accounts import Scope
 from quota_web.store.event_log import EventQuery, LoggedEvent, StoredCycle
@@ -50,7 +51,8 @@ def parse_log(
     """The words of an address as a Log; raises BadQuery and AccountNotFound."""
     unknown = [kind for kind in kinds if kind not in event_visibility.OPEN]
     if unknown:
-        raise BadQuery("kind", f"kind must be one of {', '.join(sorted(event_visibility.OPEN))}")
+        kinds_there = ", ".join(sorted(event_visibility.OPEN))
+        raise BadQuery("kind", mark("kind must be one of %(kinds)s"), kinds=kinds_there)
     names, ids = _accounts(scope, accounts)
     everything = not accounts and scope == Scope()
     query = EventQuery(
@@ -59,7 +61,7 @@ def parse_log(
     after = _number(args, "after", 0, _LAST_ID)
     limit = _number(args, "limit", DEFAULT_LIMIT, MOST)
     if not limit:
-        raise BadQuery("limit", f"limit must be a whole number from 1 to {MOST}")
+        raise BadQuery("limit", mark("limit must be a whole number from 1 to %(most)s"), most=MOST)
     return Log(query, names, after, limit)
 
 
@@ -73,7 +75,8 @@ def _accounts(scope: Scope, wanted: Sequence[str]) -> tuple[dict[int, str], list
 def _number(args: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = args.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise BadQuery(name, f"{name} must be a whole number up to {most}")
+        told = mark("%(name)s must be a whole number up to %(most)s")
+        raise BadQuery(name, told, name=name, most=most)
     return int(text)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from quota_web.core import display_order
+from quota_web.core.language import gettext as _
+from quota_web.core.language import ngettext
 from quota_web.core.quota import Status
 from quota_web.store.accounts import DEMO, Account
 
@@ -26,20 +28,21 @@ class RefreshCounts:
 
     @property
     def text(self) -> str:
-        """`Asked 14: 11 new readings, 3 need a sign-in, 2 refused, 2 skipped`."""
-        parts = [
-            _counted(self.new_readings, "new reading", "new readings"),
-            _counted(self.need_sign_in, "needs a sign-in", "need a sign-in"),
-            _counted(self.refused, "refused"),
-            _counted(self.unusable, "without a usable answer"),
-            _counted(self.skipped, "skipped"),
-        ]
-        said = ", ".join(part for part in parts if part)
-        return f"Asked {self.asked}: {said}" if said else f"Asked {self.asked}"
-
-
-def _counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one}" if count else ""
+        """`Asked 14: 11 new readings, 3 need a sign-in, 2 refused, 2 skipped`, in the current
+        language.
+        """
+        parts = (
+            ngettext("%(num)s new reading", "%(num)s new readings", self.new_readings),
+            ngettext("%(num)s needs a sign-in", "%(num)s need a sign-in", self.need_sign_in),
+            _("%(count)s refused", count=self.refused),
+            _("%(count)s without a usable answer", count=self.unusable),
+            _("%(count)s skipped", count=self.skipped),
+        )
+        counts = (self.new_readings, self.need_sign_in, self.refused, self.unusable, self.skipped)
+        said = _(", ").join(part for part, count in zip(parts, counts, strict=True) if count)
+        if not said:
+            return _("Asked %(count)s", count=self.asked)
+        return _("Asked %(count)s: %(said)s", count=self.asked, said=said)
 
 
 def count(attempted_before: Mapping[int, int | None], after: Iterable[Account]) -> RefreshCounts:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from quota_web.core import labels, names
+from quota_web.core.language import ENGLISH, use_language
 from quota_web.core.quota import Credits, ModelUsage, Reading
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import outlook_json
@@ -21,7 +22,9 @@ def document(overview: Overview, entries: Sequence[Any] | None = None) -> dict[s
     made already.
     """
     if entries is None:
-        entries = [entry(overview, view) for view in overview.accounts]
+        # For programs, whoever lets it be made.
+        with use_language(ENGLISH):
+            entries = [entry(overview, view) for view in overview.accounts]
     return {
         "updated_at": iso(overview.site.updated_at),
         "next_refresh_at": iso(overview.next_refresh_at),
@@ -45,8 +48,8 @@ def as_text(document: Any) -> str:
 
 
 def result(report: AccountView) -> dict[str, Any]:
-    """One account's entry. Percentages are what remains; a window the account does not have is
-    null.
+    """One account's entry, its labels in the current language. Percentages are what remains; a
+    window the account does not have is null.
     """
     account, facts, five_hour, weekly = (
         report.account,

@@ -17,6 +17,7 @@ from quota_web.core import account_identity, faults, names
 from quota_web.core.account_identity import Login
 from quota_web.core.errors import AccountExists, AccountNotFound, Outdated
 from quota_web.core.faults import Fault
+from quota_web.core.language import mark
 from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.quota import Status
 from quota_web.store import credentials
@@ -281,7 +282,7 @@ def add(
                 )
             )
     except IntegrityError:
-        raise AccountExists(name, "another account") from None
+        raise AccountExists(name, mark("another account")) from None
     return new_id(result)
 
 
@@ -325,7 +326,7 @@ def rename(conn: Connection, account_id: int, name: str) -> None:
         with conn.begin_nested():
             update_account(conn, account_id, name=name, name_key=names.fold(name))
     except IntegrityError:
-        raise AccountExists(name, "another account") from None
+        raise AccountExists(name, mark("another account")) from None
 
 
 def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:

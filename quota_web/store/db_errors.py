@@ -12,6 +12,7 @@ from quota_web.core.errors import (
     DatabaseFull,
     DatabaseReadOnly,
 )
+from quota_web.core.language import mark
 
 #: SQLite's names of errors that say there is no room: EFBIG and EDQUOT reach us as a failed write.
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_TRUNCATE")
@@ -33,12 +34,14 @@ def plain_error(error: SQLAlchemyError) -> Exception:
     state = getattr(original, "sqlstate", None) or ""
     if state == "53100":
         return DatabaseFull(
-            "the database server's disk is full: nothing can be stored until there is room"
+            mark("the database server's disk is full: nothing can be stored until there is room")
         )
     if state == "25006":
         return DatabaseReadOnly(
-            "the database server accepts no writes (a standby, or default_transaction_read_only): "
-            "nothing can be stored until it does"
+            mark(
+                "the database server accepts no writes (a standby, or "
+                "default_transaction_read_only): nothing can be stored until it does"
+            )
         )
     if state in ("40001", "40P01", "55P03", "57014"):
         return DatabaseBusy("the database is busy; try again in a moment")
@@ -71,13 +74,19 @@ def _plain_sqlite(original: sqlite3.Error) -> BadDatabase | None:
         return DatabaseBusy("the database is busy; try again in a moment")
     if name in _FULL:
         return DatabaseFull(
-            f"the disk is full or cannot be written ({original}): nothing can be stored until "
-            f"there is room"
+            mark(
+                "the disk is full or cannot be written (%(reason)s): nothing can be stored until "
+                "there is room"
+            ),
+            reason=original,
         )
     if name.startswith("SQLITE_READONLY"):
         return DatabaseReadOnly(
-            f"the database is read-only ({original}): nothing can be stored until its file and "
-            f"folder can be written"
+            mark(
+                "the database is read-only (%(reason)s): nothing can be stored until its file and "
+                "folder can be written"
+            ),
+            reason=original,
         )
     if name.startswith(_DAMAGED):
         return DatabaseDamaged(damaged_text(str(original)))

@@ -24,6 +24,8 @@ from quota_web.accounts.account_service import Saved
 from quota_web.accounts.importing import Planned
 from quota_web.core import clock, names
 from quota_web.core.errors import BadInput
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import account_detail, results_json
@@ -48,7 +50,7 @@ def index() -> str:
     apart = account_detail.told_apart(one.report.account for one in listed)
     report = folder_sync.look(settings.account_dir)
     skipped = [
-        {"file": p.name + names.FILE_SUFFIX, "reason": p.fault.text(iso_text)}
+        {"file": p.name + names.FILE_SUFFIX, "reason": p.fault.said(iso_text)}
         for p in report.problems
     ]
     return render_template(
@@ -127,7 +129,7 @@ def preview() -> BaseResponse:
     except FormInvalid as refused:
         return _refused(typed, refused)
     except BadInput as error:
-        return _refused(typed, FormInvalid({error.field: str(error)}))
+        return _refused(typed, FormInvalid({error.field: error.said}))
 
 
 def _preview(
@@ -157,7 +159,7 @@ def _found(one: Planned) -> dict[str, Any]:
         "name": one.name,
         "email": found.email if found else None,
         "plan_type": found.plan if found else None,
-        "account_id": one.apart.rpartition(" ")[2],
+        "account_id": one.short_id,
         "expires_at": iso(found.expires_at) if found else None,
         "here": here.name if here else None,
         "is_own": one.is_own_here,
@@ -192,11 +194,11 @@ def _save_kept() -> BaseResponse:
     try:
         entries = stash.opened(services().cipher, _owner(), form["kept"], now)
     except BadInput as error:
-        return _refused(AccountForm(), FormInvalid({error.field: str(error)}))
+        return _refused(AccountForm(), FormInvalid({error.field: error.said}))
     places = [n for n in range(len(entries)) if str(n) in form.getlist("take")]
     chosen = [ChosenEntry(entries[n], form.get(f"name-{n}", "").strip()) for n in places]
     if not chosen:
-        return _preview(importing.plan(entries), told="Nothing is ticked, so nothing was saved.")
+        return _preview(importing.plan(entries), told=_("Nothing is ticked, so nothing was saved."))
     saved, errors = account_form.save_chosen(
         services().cipher, chosen, now, security.actor(), replace_own="replace" in form
     )
@@ -207,11 +209,10 @@ def _save_kept() -> BaseResponse:
     rest = [
         replace(choice.entry, name=choice.name) for n, choice in enumerate(chosen) if n in errors
     ]
-    told = (
-        f"Saved {', '.join(s.name for s in saved)}; the rest needs another name."
-        if saved
-        else "Nothing was saved."
-    )
+    told = _("Nothing was saved.")
+    if saved:
+        names_saved = _(", ").join(s.name for s in saved)
+        told = _("Saved %(names)s; the rest needs another name.", names=names_saved)
     return _preview(
         [Planned(entry, entry.name or "") for entry in rest], dict(enumerate(errors.values())), told
     )
@@ -221,17 +222,27 @@ def _done(saved: Sequence[Saved]) -> BaseResponse:
     _wake()
     stored = [one.name for one in saved if not one.is_kept]
     if stored:
-        follows = " A refresh follows at once." if any(one.is_due for one in saved) else ""
-        flash(f"Saved {', '.join(stored)}.{follows}", "ok")
+        told = _("Saved %(names)s.", names=_(", ").join(stored))
+        if any(one.is_due for one in saved):
+            told = _("Saved %(names)s. A refresh follows at once.", names=_(", ").join(stored))
+        flash(told, "ok")
     for one in saved:
         if one.given_name:
-            flash(f"{one.given_name} is the same login as {one.name}: {one.done}.", "ok")
-        elif one.is_kept:
-            flash(f"{one.name}: {one.done}.", "ok")
-        if one.archived_as:
-            flash(
-                f"That was another login: the history of before is kept as {one.archived_as}.", "ok"
+            told = _(
+                "%(given)s is the same login as %(name)s: %(done)s.",
+                given=one.given_name,
+                name=one.name,
+                done=one.done,
             )
+            flash(told, "ok")
+        elif one.is_kept:
+            flash(_("%(name)s: %(done)s.", name=one.name, done=one.done), "ok")
+        if one.archived_as:
+            told = _(
+                "That was another login: the history of before is kept as %(name)s.",
+                name=one.archived_as,
+            )
+            flash(told, "ok")
     return redirect(url_for("auth.index"), 303)
 
 
@@ -300,7 +311,7 @@ def delete() -> BaseResponse:
         services().scope,
         account_service.shown_by(request.form),
     )
-    flash(f"Deleted {name}.", "ok")
+    flash(_("Deleted %(name)s.", name=name), "ok")
     return redirect(url_for("auth.index"), 303)
 
 
@@ -332,7 +343,7 @@ def resume() -> BaseResponse:
 def _named() -> str:
     name = request.form.get("name", "")
     if not name:
-        raise BadInput("name", "no account is named")
+        raise BadInput("name", mark("no account is named"))
     return name
 
 

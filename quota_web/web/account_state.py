@@ -10,6 +10,8 @@ from typing import Any
 
 from quota_web.core import labels
 from quota_web.core.display_order import Group
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.core.quota import FIVE_HOUR, SPEND, WEEKLY, Status, is_own
 from quota_web.web.formats import LOW_PERCENT, percent
 
@@ -29,12 +31,14 @@ class AccountState:
 
 
 REACHED_ADVICE = {
-    "workspace_owner_credits_depleted": "The workspace has no credits left; buy some or wait.",
-    "workspace_member_credits_depleted": "The workspace has no credits left; ask its owner.",
-    "workspace_owner_usage_limit_reached": (
+    "workspace_owner_credits_depleted": mark(
+        "The workspace has no credits left; buy some or wait."
+    ),
+    "workspace_member_credits_depleted": mark("The workspace has no credits left; ask its owner."),
+    "workspace_owner_usage_limit_reached": mark(
         "The workspace’s usage limit is reached; raise it or wait."
     ),
-    "workspace_member_usage_limit_reached": (
+    "workspace_member_usage_limit_reached": mark(
         "The workspace’s usage limit is reached; ask its owner."
     ),
 }
@@ -43,18 +47,17 @@ REACHED_ADVICE = {
 def state(row: Row) -> AccountState:
     """What a person should make of one entry of `/api/results`."""
     group = row["group"]
-    words = labels.STATUSES.get(row["status"])
+    advice = labels.advice(row["status"])
     if group in (Group.ATTENTION, Group.PAUSED):
-        return AccountState(group, labels.status(row["status"]), words.advice if words else None)
+        return AccountState(group, labels.status(row["status"]), advice)
     failing = is_failing(row)
     if group == Group.BLOCKED:
-        return AccountState(group, labels.GROUPS[group], _block_advice(row), failing)
+        return AccountState(group, labels.group(group), _block_advice(row), failing)
     if failing or row["taken_at"] is None:
-        return AccountState(
-            group, labels.status(row["status"]), words.advice if words else None, failing
-        )
+        return AccountState(group, labels.status(row["status"]), advice, failing)
     if group == Group.UNKNOWN:
-        return AccountState(group, labels.GROUPS[group], "No reading of late; refresh to be sure.")
+        why = _("No reading of late; refresh to be sure.")
+        return AccountState(group, labels.group(group), why)
     return AccountState(group, _usable_word(row))
 
 
@@ -67,14 +70,11 @@ def is_failing(row: Row) -> bool:
 def _usable_word(row: Row) -> str:
     own = [w["remaining_percent"] for w in own_windows(row)]
     if is_unlimited(row):
-        return "No limit"
+        return _("No limit")
     if not own or min(own) <= 0:
-        return (
-            "On credits"
-            if row["credits"] and row["credits"]["has_credits"]
-            else labels.GROUPS[Group.USABLE]
-        )
-    return "Low" if min(own) < LOW_PERCENT else labels.GROUPS[Group.USABLE]
+        is_on_credits = row["credits"] and row["credits"]["has_credits"]
+        return _("On credits") if is_on_credits else labels.group(Group.USABLE)
+    return _("Low") if min(own) < LOW_PERCENT else labels.group(Group.USABLE)
 
 
 def is_unlimited(row: Row) -> bool:
@@ -118,8 +118,8 @@ def left_in_short(row: Row) -> str:
 
 def _block_advice(row: Row) -> str | None:
     if row.get("spend_reached"):
-        return "The spend limit is reached; ask the workspace’s owner."
+        return _("The spend limit is reached; ask the workspace’s owner.")
     advice = REACHED_ADVICE.get(row.get("reached_type") or "")
-    if advice or row.get("blocked_until"):
-        return advice
-    return "ChatGPT names no end; refresh it later."
+    if advice:
+        return _(advice)
+    return None if row.get("blocked_until") else _("ChatGPT names no end; refresh it later.")

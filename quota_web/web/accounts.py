@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Response, render_template, request
 from quota_web.core import clock, labels
 from quota_web.core.display_order import NEEDS_A_PERSON
 from quota_web.core.faults import Fault
+from quota_web.core.language import gettext as _
 from quota_web.core.quota import Status, is_own
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import account_detail, history, outlook, outlook_words, results_json
@@ -32,6 +33,7 @@ def show(name: str) -> str:
         "id": found.report.account.id,
         "origin": found.report.account.origin,
         "spark": None,
+        "message": found.report.fault.said(iso_text) if found.report.fault else None,
     }
     return render_template(
         "accounts/show.html",
@@ -94,7 +96,7 @@ def _attempt(run: Attempt) -> dict[str, Any]:
         "last_at": iso(run.last_at),
         "status": run.status,
         "http_status": run.http_status,
-        "message": run.fault.text(iso_text) if run.fault else None,
+        "message": run.fault.said(iso_text) if run.fault else None,
         "count": run.count,
         "ms_mean": run.ms_mean,
         "ms_max": run.ms_max,
@@ -116,12 +118,12 @@ def credentials(found: CredentialState, status: Status, fault: Fault | None) -> 
 
 def _state(found: CredentialState, status: Status, fault: Fault | None) -> str:
     if not found.is_stored:
-        return "none stored"
+        return _("none stored")
     if fault is not None and status in NEEDS_A_PERSON:
-        return labels.STATUSES[status].short
+        return labels.status_short(status)
     if status is Status.PENDING:
-        return "not tried yet"
-    return "works" if status is Status.OK else "as far as known they work"
+        return _("not tried yet")
+    return _("works") if status is Status.OK else _("as far as known they work")
 
 
 def history_size(found: Details) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from flask import Blueprint, Flask, Response, request
 from quota_web.auth import share_links
 from quota_web.core import clock
 from quota_web.core.errors import AccountNotFound, BadQuery
+from quota_web.core.language import mark
 from quota_web.reports import calendar
 from quota_web.reports.calendar import CalendarQuery
 from quota_web.services import services
@@ -56,5 +57,5 @@ def _no_such_link() -> Response:
 def _is_on(name: str) -> bool:
     value = request.args.get(name, "")
     if value not in SWITCH:
-        raise BadQuery(name, f"{name} must be 0 or 1")
+        raise BadQuery(name, mark("%(name)s must be 0 or 1"), name=name)
     return SWITCH[value]

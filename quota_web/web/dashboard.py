@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web.core import clock, labels, lookalikes
+from quota_web.core.language import ENGLISH, ngettext, use_language
+from quota_web.core.language import gettext as _
 from quota_web.core.times import iso
 from quota_web.refresh import context, refresh_service
 from quota_web.reports import (
@@ -26,6 +29,7 @@ from quota_web.web import (
     api,
     dashboard_table,
     formats,
+    language,
     origins,
     security,
     sessions,
@@ -35,6 +39,8 @@ from quota_web.web import (
 blueprint = Blueprint("dashboard", __name__)
 #: The header that tells what a refresh came to, beside the results in the body.
 SUMMARY = "X-Quota-Refresh"
+#: The same in the language of the browser, where that is not English; percent-encoded UTF-8.
+SUMMARY_IN_WORDS = "X-Quota-Refresh-Words"
 #: For so long after the first account came, charts say why there is so little on them.
 YOUNG_S = 3_600
 #: A browser that fetches ahead of a click says so in one of these.
@@ -168,7 +174,7 @@ def start_refresh() -> BaseResponse | str:
     ):
         counts = _refresh_now(name)
         return Response(
-            api.current_results().body, mimetype="application/json", headers={SUMMARY: counts.text}
+            api.current_results().body, mimetype="application/json", headers=_told(counts)
         )
     said = _refresh_soon(name)
     if sessions.bearer() is None:
@@ -178,6 +184,15 @@ def start_refresh() -> BaseResponse | str:
     )
 
 
+def _told(counts: RefreshCounts) -> dict[str, str]:
+    """What a refresh came to, for programs in English, and for a page's script in its language."""
+    told = {SUMMARY: counts.text}
+    if (code := language.of_reader()) != ENGLISH:
+        with use_language(code):
+            told[SUMMARY_IN_WORDS] = quote(counts.text)
+    return told
+
+
 def _refresh_now(name: str) -> RefreshCounts:
     """Refresh before answering, and count what came of it."""
     present = services()
@@ -185,7 +200,7 @@ def _refresh_now(name: str) -> RefreshCounts:
     refresh_context = context.make_context(present, by_button=True)
     names = [name] if name else []
     before = {a.id: a.attempted_at for a in refresh_service.select(present.scope, names)[0]}
-    for _ in refresh_service.refresh(
+    for _result in refresh_service.refresh(
         refresh_context, refresh_service.not_joined(present.scope, name, clock.now())
     ):
         pass
@@ -200,13 +215,15 @@ def _refresh_soon(name: str) -> str:
     """
     present = services()
     if present.wake is None:
-        return f"{_refresh_now(name).text}."
+        return _("%(sentence)s.", sentence=_refresh_now(name).text)
     chosen = refresh_service.not_joined(present.scope, name, clock.now())
     refresh_service.request(chosen, clock.now())
     present.wake()
     if not chosen:
-        return "Nothing to ask: all were asked a moment ago, or are demo data."
-    return (
-        f"Refreshing {formats.plural(len(chosen), 'account')}; the answers appear here as they "
-        f"come."
+        return _("Nothing to ask: all were asked a moment ago, or are demo data.")
+    return ngettext(
+        "Refreshing %(num)s account; the answers appear here as they come.",
+        "Refreshing %(num)s accounts; the answers appear here as they come.",
+        len(chosen),
+        num=formats.number(len(chosen)),
     )

@@ -152,7 +152,7 @@ def _sections(rows: Sequence[Row], grouped: bool) -> list[Section]:
         return [Section(None, None, list(rows))] if rows else []
     by_group = sorted(rows, key=lambda row: GROUPS.index(row["group"]))
     return [
-        Section(group, labels.GROUPS[group], list(those))
+        Section(group, labels.group(group), list(those))
         for group, those in groupby(by_group, key=lambda row: row["group"])
     ]
 

@@ -29,50 +29,68 @@ from quota_web.core.errors import (
     TooManyTries,
     shortened,
 )
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.web import sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How one status code reads: a word for programs, what happened, and what to do."""
+    """How one status code reads: a word for programs, what happened, and what to do.
+
+    Both texts are messages, which `said` puts into the language of the request.
+    """
 
     code: str
     sentence: str
     advice: str | None = None
 
+    def said(self) -> tuple[str, str | None]:
+        return _(self.sentence), _(self.advice) if self.advice else None
+
 
 WORDS = {
-    400: Words("bad_request", "That request was not understood", "Go back and try again."),
-    401: Words(
-        "unauthorized", "Not signed in", "Sign in, or send an API token as Authorization: Bearer …"
+    400: Words(
+        "bad_request", mark("That request was not understood"), mark("Go back and try again.")
     ),
-    403: Words("forbidden", "That is not allowed here"),
+    401: Words(
+        "unauthorized",
+        mark("Not signed in"),
+        mark("Sign in, or send an API token as Authorization: Bearer …"),
+    ),
+    403: Words("forbidden", mark("That is not allowed here")),
     404: Words(
-        "not_found", "There is no such page", "Check the address, or start at the dashboard."
+        "not_found",
+        mark("There is no such page"),
+        mark("Check the address, or start at the dashboard."),
     ),
     405: Words(
         "method_not_allowed",
-        "That cannot be done this way",
-        "The address is right, the request method is not.",
+        mark("That cannot be done this way"),
+        mark("The address is right, the request method is not."),
     ),
     409: Words(
         "changed",
-        "That has changed meanwhile",
-        "Load the page again, look, and do it once more if it is still what you want.",
+        mark("That has changed meanwhile"),
+        mark("Load the page again, look, and do it once more if it is still what you want."),
     ),
-    413: Words("too_large", "That is too large", "Send at most 2 MiB; an auth.json has a few KiB."),
-    415: Words("unsupported_media_type", "That kind of content is not understood here"),
-    422: Words("bad_input", "That cannot be used"),
-    429: Words("too_many_requests", "Too many tries", "Wait a moment, then try again."),
+    413: Words(
+        "too_large",
+        mark("That is too large"),
+        mark("Send at most 2 MiB; an auth.json has a few KiB."),
+    ),
+    415: Words("unsupported_media_type", mark("That kind of content is not understood here")),
+    422: Words("bad_input", mark("That cannot be used")),
+    429: Words("too_many_requests", mark("Too many tries"), mark("Wait a moment, then try again.")),
     500: Words(
         "internal",
-        "Something broke here",
-        "It is our fault. Try again; if it stays, look into the log.",
+        mark("Something broke here"),
+        mark("It is our fault. Try again; if it stays, look into the log."),
     ),
     503: Words(
         "unavailable",
-        "Not available at the moment",
-        "Try again in a moment; if it stays, look into the log.",
+        mark("Not available at the moment"),
+        mark("Try again in a moment; if it stays, look into the log."),
     ),
 }
 
@@ -92,22 +110,27 @@ ANSWERS: dict[type[QuotaError], tuple[int, str]] = {
 }
 #: What is said of a 503 beyond "not available": the errors' own texts may name paths.
 UNAVAILABLE: dict[type[QuotaError], str] = {
-    DatabaseBusy: "The database is busy",
-    DatabaseFull: "Nothing can be stored: the disk is full",
-    DatabaseReadOnly: "Nothing can be stored: the database is read-only",
+    DatabaseBusy: mark("The database is busy"),
+    DatabaseFull: mark("Nothing can be stored: the disk is full"),
+    DatabaseReadOnly: mark("Nothing can be stored: the database is read-only"),
 }
-EXPIRED = ("The form has expired", "Go back, load the page again and send the form once more.")
+EXPIRED = (
+    mark("The form has expired"),
+    mark("Go back, load the page again and send the form once more."),
+)
 NO_COOKIE = (
-    "The browser sent no cookie",
-    "Allow cookies for this address, load the page again and send the form once more.",
+    mark("The browser sent no cookie"),
+    mark("Allow cookies for this address, load the page again and send the form once more."),
 )
 #: What to do about one of these in particular.
-ADVICE = {"unknown_account": "Perhaps it was renamed or deleted."}
+ADVICE = {"unknown_account": mark("Perhaps it was renamed or deleted.")}
 BUSY_RETRY_S, BROKEN_RETRY_S = 2, 30
 
 
 class Refusal(HTTPException):
-    """An answer that says why in its own words; *message* is what happened, *advice* what to do."""
+    """An answer that says why in its own words, in the language of the request; *message* is what
+    happened, *advice* what to do.
+    """
 
     def __init__(self, code: int, message: str, advice: str | None = None) -> None:
         super().__init__(description=message)
@@ -141,11 +164,12 @@ def _on_http(error: HTTPException) -> BaseResponse:
         # A redirect, or an answer that was made elsewhere.
         return error.get_response()
     words = WORDS.get(error.code, Words("error", error.name))
-    sentence, advice = words.sentence, words.advice
+    sentence, advice = words.said()
     if isinstance(error, Refusal):
         sentence, advice = error.message, error.advice
     elif isinstance(error, CSRFError):
-        sentence, advice = EXPIRED if sessions.COOKIE in request.cookies else NO_COOKIE
+        pair = EXPIRED if sessions.COOKIE in request.cookies else NO_COOKIE
+        sentence, advice = _(pair[0]), _(pair[1])
     response = answer(error.code, words.code, sentence, advice)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -158,20 +182,18 @@ def _on_ours(error: QuotaError) -> BaseResponse:
     if kind is None:
         return _on_bug(error)
     status, code = ANSWERS[kind]
-    words = WORDS[status]
+    sentence, advice = WORDS[status].said()
     if status != 503:
-        response = answer(
-            status,
-            code,
-            str(error),
-            ADVICE.get(code, words.advice if status in (409, 429) else None),
-        )
+        general = advice if status in (409, 429) else None
+        special = ADVICE.get(code)
+        response = answer(status, code, error.said, _(special) if special else general)
         if isinstance(error, TooManyTries):
             response.headers["Retry-After"] = str(error.retry_after)
         return response
     busy = isinstance(error, DatabaseBusy)
     current_app.logger.error("%s: %s", _asked(), error)
-    response = answer(status, code, UNAVAILABLE.get(type(error), words.sentence), words.advice)
+    told = UNAVAILABLE.get(type(error))
+    response = answer(status, code, _(told) if told else sentence, advice)
     response.headers["Retry-After"] = str(BUSY_RETRY_S if busy else BROKEN_RETRY_S)
     return response
 
@@ -181,8 +203,7 @@ def _on_bug(error: Exception) -> BaseResponse:
         return _on_ours(error)
     request_id = secrets.token_hex(4)
     current_app.logger.error("request %s failed: %s", request_id, _asked(), exc_info=error)
-    words = WORDS[500]
-    return answer(500, words.code, words.sentence, words.advice, request_id)
+    return answer(500, WORDS[500].code, *WORDS[500].said(), request_id)
 
 
 def _asked() -> str:

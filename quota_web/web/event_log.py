@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, render_template, request, stream_w
 
 from quota_web.core import clock, csv_text, event_visibility, times
 from quota_web.core.errors import BadQuery
+from quota_web.core.language import mark
 from quota_web.reports import event_log, history, raw_history
 from quota_web.reports.event_log import CYCLE_COLUMNS, EVENT_COLUMNS
 from quota_web.services import services
@@ -36,12 +37,12 @@ def _log() -> event_log.Log:
 
 def _require_json() -> None:
     if request.args.get("format", "json") != "json":
-        raise BadQuery("format", "format must be json; for CSV put .csv behind the path")
+        raise BadQuery("format", mark("format must be json; for CSV put .csv behind the path"))
 
 
 def _require_csv() -> None:
     if request.args.get("format", "csv") != "csv":
-        raise BadQuery("format", "format must be csv; for JSON leave .csv away")
+        raise BadQuery("format", mark("format must be csv; for JSON leave .csv away"))
 
 
 @blueprint.get("/api/events")
@@ -94,7 +95,7 @@ def history_csv() -> Response:
     accounts, windows = args.getlist("account"), args.getlist("window")
     asked = history.parse_query(args, accounts, windows, clock.now())
     if args.get("raw") not in (None, "0", "1"):
-        raise BadQuery("raw", "raw must be 0 or 1")
+        raise BadQuery("raw", mark("raw must be 0 or 1"))
     if args.get("raw") == "1":
         rows: Iterable[Sequence[object]] = raw_history.readings(present.scope, asked)
         return _csv("history", raw_history.COLUMNS, rows)

@@ -10,6 +10,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from quota_web.core import clock, labels
+from quota_web.core.language import gettext as _
 from quota_web.core.times import iso_text
 from quota_web.version import __version__
 from quota_web.web import account_state, formats, svg
@@ -27,6 +28,7 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
         plan=formats.plan_label,
         ms=formats.milliseconds,
         plural=formats.plural,
+        number=formats.number,
         iso=formats.iso,
         epoch=formats.epoch,
         span=formats.span,
@@ -76,7 +78,7 @@ class TimeElements:
         )
 
     def ago(self, at: str | int | None, now: int) -> str | Markup:
-        return "never" if at is None else _time(at, "ago", formats.ago(at, now))
+        return _("never") if at is None else _time(at, "ago", formats.ago(at, now))
 
     def within(self, text: str | None, now: int) -> Markup:
         """A message whose ISO times become times for the reader."""

@@ -9,8 +9,12 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from quota_web.core import labels
 from quota_web.core.language import ENGLISH, current_language
+from quota_web.core.language import gettext as _
 from quota_web.core.times import iso_text
+from quota_web.language.formats import Unit
 from quota_web.language.formats import date as local_date
+from quota_web.language.formats import length as local_length
+from quota_web.language.formats import number as local_number
 
 #: Below this a window counts as low, in percent remaining.
 LOW_PERCENT = 15
@@ -28,8 +32,13 @@ def percent(value: float | None) -> str:
         return NO_VALUE
     shown = round(value, 1)
     if shown == 0 < value:
-        return "<0.1\u202f%"
-    return f"{99.9 if shown == 100 > value else shown:g}\u202f%"
+        return f"<0.1{_percent_sign()}"
+    return f"{99.9 if shown == 100 > value else shown:g}{_percent_sign()}"
+
+
+def _percent_sign() -> str:
+    """With the space before it that English has here."""
+    return "\u202f%" if current_language() == ENGLISH else "%"
 
 
 def level(value: float | None) -> str:
@@ -60,10 +69,19 @@ def span(seconds: float) -> str:
     minutes = int(abs(seconds)) // 60
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
-        return f"{days} d {hours} h" if hours and days < 30 else f"{days} d"
+        return _lengths((days, "day"), (hours if days < 30 else 0, "hour"))
     if hours:
-        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
-    return f"{minutes} m" if minutes else "<1 m"
+        return _lengths((hours, "hour"), (minutes, "minute"))
+    return _lengths((minutes, "minute")) if minutes else f"<{_lengths((1, 'minute'))}"
+
+
+def _lengths(*parts: tuple[int, Unit]) -> str:
+    """Lengths in their units; a second one of 0 is left out."""
+    code, said = current_language(), [part for part in parts if part[0]]
+    if code == ENGLISH:
+        return " ".join(f"{count} {unit[0]}" for count, unit in said)
+    longer, *rest = [local_length(count, unit, code) for count, unit in said]
+    return _("%(longer)s %(shorter)s", longer=longer, shorter=rest[0]) if rest else longer
 
 
 def countdown(at: str | int | None, now: int) -> str:
@@ -71,24 +89,27 @@ def countdown(at: str | int | None, now: int) -> str:
     if at is None:
         return NO_VALUE
     left = epoch(at) - now
-    return f"in {span(left)}" if left > 0 else "due"
+    return _("in %(span)s", span=span(left)) if left > 0 else _("due")
 
 
 def ago(at: str | int | None, now: int) -> str:
     """How long since a moment."""
     if at is None:
-        return "never"
+        return _("never")
     passed = now - epoch(at)
-    return "just now" if passed < 60 else f"{span(passed)} ago"
+    return _("just now") if passed < 60 else _("%(span)s ago", span=span(passed))
 
 
 def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
     """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54
     CST`.
     """
-    local, today = in_zone(epoch(at), zone), in_zone(now, zone)
+    local, today, code = in_zone(epoch(at), zone), in_zone(now, zone), current_language()
     if local.date() == today.date():
         return f"{local:%H:%M %Z}"
+    if code != ENGLISH:
+        day = local_date(local, code, year=local.year != today.year)
+        return f"{day} {local:%H:%M %Z}"
     year = "" if local.year == today.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M %Z}"
 
@@ -122,6 +143,12 @@ def epoch(at: str | int) -> int:
 def iso(at: str | int) -> str:
     """A moment as ISO 8601 in UTC, ending in Z."""
     return at if isinstance(at, str) else iso_text(at)
+
+
+def number(count: int) -> str:
+    """A count with its thousands apart: `1,204`."""
+    code = current_language()
+    return f"{count:,}" if code == ENGLISH else local_number(count, code)
 
 
 def milliseconds(value: float | None) -> str:

@@ -33,7 +33,7 @@ def init_app(app: Flask) -> None:
 def _for_templates() -> dict[str, str | None]:
     """What every page says at its top while nothing can be stored. A stranger learns nothing."""
     trouble = overview.trouble() if security.signed_in() else None
-    return {"trouble": str(trouble) if trouble is not None else None}
+    return {"trouble": trouble.said if trouble is not None else None}
 
 
 @blueprint.get("/healthz")

@@ -14,6 +14,7 @@ from quota_web.core.language import ENGLISH, LANGUAGES, current_language
 from quota_web.language import choice
 from quota_web.web import sessions
 from quota_web.web.errors import wants_json
+from quota_web.web.script_words import script_words
 
 COOKIE = "codex_quota_language"
 KEPT_FOR_S = 365 * 86_400
@@ -29,7 +30,9 @@ def init_app(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         language.lookup, language.nlookup, newstyle=True
     )
-    app.jinja_env.globals.update(current_language=current_language, page_language=page_language)
+    app.jinja_env.globals.update(
+        current_language=current_language, page_language=page_language, script_words=script_words
+    )
     app.before_request(_begin)
     app.after_request(_add_header)
     app.teardown_request(_end)
@@ -70,8 +73,11 @@ def _begin() -> None:
 
 
 def _of_request() -> str:
-    if wants_json():
-        return ENGLISH
+    return ENGLISH if wants_json() else of_reader()
+
+
+def of_reader() -> str:
+    """The language of whoever sits before the browser, also where its script asks for JSON."""
     fallback = current_app.config["SETTINGS"].language
     # A share link knows no cookies.
     cookie = None if sessions.is_shared() else request.cookies.get(COOKIE)

@@ -7,6 +7,7 @@ from quota_web.auth import login
 from quota_web.auth.login import NOT_THE_PASSWORD, NewPassword
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
+from quota_web.core.language import gettext as _
 from quota_web.services import services
 from quota_web.web import origins, security
 from quota_web.web.errors import Refusal
@@ -39,8 +40,11 @@ def _elsewhere() -> BaseResponse:
     header = services().settings.proxy_user_header
     raise Refusal(
         401,
-        "The reverse proxy named no user",
-        f"It signs people in here (QUOTA_AUTH=proxy) and must send their name as {header}.",
+        _("The reverse proxy named no user"),
+        _(
+            "It signs people in here (QUOTA_AUTH=proxy) and must send their name as %(header)s.",
+            header=header,
+        ),
     )
 
 
@@ -66,7 +70,7 @@ def _enter() -> Answer:
     except TooManyTries as error:
         return _too_many(_form(target, retry_after=error.retry_after), error)
     if epoch is None:
-        return _form(target, error=NOT_THE_PASSWORD)
+        return _form(target, error=_(NOT_THE_PASSWORD))
     security.start_session(epoch)
     return redirect(origins.safe_next(target), 303)
 
@@ -84,7 +88,7 @@ def _set_up() -> Answer:
             security.own_pot(),
         )
     except BadInput as error:
-        return _setup_form(errors={error.field: error.message})
+        return _setup_form(errors={error.field: error.said})
     except TooManyTries as error:
         return _too_many(_setup_form(retry_after=error.retry_after), error)
     security.start_session(epoch)

@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 from flask import request, url_for
 
 from quota_web.core.errors import shortened
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.web import sessions
 from quota_web.web.errors import Refusal
 
-_CROSS_SITE_ADVICE = "Open the dashboard itself and do it there; scripts use an API token."
+_CROSS_SITE_ADVICE = mark("Open the dashboard itself and do it there; scripts use an API token.")
 #: An address to go back to that is longer is none of ours that a person was at.
 MAX_TARGET = 2000
 
@@ -32,19 +34,20 @@ def check() -> None:
     if site in ("same-origin", "none"):
         return
     if site is not None:
-        raise Refusal(403, "This came from another site", _CROSS_SITE_ADVICE)
+        raise Refusal(403, _("This came from another site"), _(_CROSS_SITE_ADVICE))
     # Browsers leave Sec-Fetch-Site out on plain http; under a strict Referrer-Policy, such as
     # proxies like to set, their Origin is null there.
     if origin != "null" and not _origin_is_ours(origin):
-        raise Refusal(403, "This came from another site", _other_origin_advice(origin))
+        raise Refusal(403, _("This came from another site"), _other_origin_advice(origin))
 
 
 def _other_origin_advice(origin: str) -> str:
-    return (
-        f"The browser was at {shortened(origin)}, and this was sent to "
-        f"{request.headers.get('Host', '')}. {_CROSS_SITE_ADVICE} "
-        "If that was the dashboard, its reverse proxy must hand on the Host header that the "
-        "browser sends."
+    return _(
+        "The browser was at %(origin)s, and this was sent to %(host)s. Open the dashboard itself "
+        "and do it there; scripts use an API token. If that was the dashboard, its reverse proxy "
+        "must hand on the Host header that the browser sends.",
+        origin=shortened(origin),
+        host=request.headers.get("Host", ""),
     )
 
 

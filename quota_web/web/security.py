@@ -22,6 +22,7 @@ from quota_web.auth.login import LoginContext
 from quota_web.auth.passwords import COST
 from quota_web.core import clock
 from quota_web.core.errors import QuotaError
+from quota_web.core.language import gettext as _
 from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.reports import overview
 from quota_web.services import services
@@ -175,14 +176,15 @@ def _check_ways() -> None:
     trusted = services().settings.trusted_hosts
     host = hosts.hostname(header)
     if host is None:
-        raise Refusal(400, "The Host header is malformed")
+        raise Refusal(400, _("The Host header is malformed"))
     if not hosts.is_trusted(host, trusted):
         # A request under an unknown name does not learn the known ones.
-        advice = (
-            f"If {host} is yours, start the service with QUOTA_TRUSTED_HOSTS={host}; beside "
-            f"other names, after a comma."
+        advice = _(
+            "If %(host)s is yours, start the service with QUOTA_TRUSTED_HOSTS=%(host)s; beside "
+            "other names, after a comma.",
+            host=host,
         )
-        raise Refusal(400, "This name is not one of QUOTA_TRUSTED_HOSTS", advice)
+        raise Refusal(400, _("This name is not one of QUOTA_TRUSTED_HOSTS"), advice)
 
 
 def _find_principal() -> scopes.Principal:
@@ -246,7 +248,7 @@ def _deny(found: scopes.Principal) -> BaseResponse:
     known principal that may not do this gets 403.
     """
     if found.kind != "stranger":
-        raise Refusal(403, "That is not allowed here", _forbidden_advice(found))
+        raise Refusal(403, _("That is not allowed here"), _forbidden_advice(found))
     if wants_json():
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "Codex Quota"}))
     here = request.script_root + quote(request.path)
@@ -261,10 +263,10 @@ def _deny(found: scopes.Principal) -> BaseResponse:
 
 def _forbidden_advice(found: scopes.Principal) -> str:
     if found.kind == "visitor":
-        return "The sign-in is off (QUOTA_AUTH=off), so nobody may see or change credentials."
+        return _("The sign-in is off (QUOTA_AUTH=off), so nobody may see or change credentials.")
     if found.kind == "token":
-        return "This API token only reads and refreshes."
-    return "This is for people who sign in, not for API tokens."
+        return _("This API token only reads and refreshes.")
+    return _("This is for people who sign in, not for API tokens.")
 
 
 def _add_headers(response: Response) -> Response:

@@ -10,6 +10,7 @@ from quota_web.auth.login import NewPassword
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
 from quota_web.core.language import LANGUAGES
+from quota_web.core.language import gettext as _
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.web import formats, language, security
@@ -40,16 +41,16 @@ def password() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str
         )
         epoch = login.change_password(security.gate(), present, new, *origin)
     except BadInput as error:
-        return _page(errors={error.field: error.message}), 422
+        return _page(errors={error.field: error.said}), 422
     except TooManyTries as error:
-        wait = f"Too many tries. Try again in {formats.span(error.retry_after)}."
+        wait = _("Too many tries. Try again in %(span)s.", span=formats.span(error.retry_after))
         return (
             _page(errors={"current_password": wait}),
             429,
             {"Retry-After": str(error.retry_after)},
         )
     security.start_session(epoch)
-    flash("The password is changed. All other sessions have ended.", "ok")
+    flash(_("The password is changed. All other sessions have ended."), "ok")
     return redirect(url_for("settings.index"), 303)
 
 
@@ -69,7 +70,7 @@ def token_create() -> str | tuple[str, int]:
         made, token = tokens.create(name, can_write, clock.now(), security.actor())
     except BadInput as error:
         return _page(
-            errors={error.field: error.message},
+            errors={error.field: error.said},
             values={"token_name": name, "token_write": can_write},
         ), 422
     return _page(new_token={"name": made, "token": token.reveal()})
@@ -85,8 +86,8 @@ def token_revoke() -> BaseResponse | tuple[str, int]:
             request.form.get("created_at", type=int),
         )
     except BadInput as error:
-        return _page(errors={error.field: error.message}), 422
-    flash(f"Token {name} is revoked.", "ok")
+        return _page(errors={error.field: error.said}), 422
+    flash(_("Token %(name)s is revoked.", name=name), "ok")
     return redirect(url_for("settings.index"), 303)
 
 
@@ -106,7 +107,7 @@ def share_create() -> str | tuple[str, int]:
         )
     except BadInput as error:
         return _page(
-            errors={error.field: error.message},
+            errors={error.field: error.said},
             values={"share_account": account, "share_days": days, "share_with_names": with_names},
         ), 422
     address = url_for("calendar.shared", secret=secret.reveal(), _external=True)
@@ -117,7 +118,7 @@ def share_create() -> str | tuple[str, int]:
 def share_revoke() -> BaseResponse:
     link_id = request.form.get("id", type=int)
     share_links.revoke(-1 if link_id is None else link_id, clock.now(), security.actor())
-    flash("The share link is revoked.", "ok")
+    flash(_("The share link is revoked."), "ok")
     return redirect(url_for("settings.index"), 303)
 
 
@@ -146,5 +147,5 @@ def _password_fixed() -> str | None:
     """Why the password cannot be changed here, if it cannot."""
     settings = services().settings
     if settings.auth == "proxy":
-        return "The reverse proxy signs people in."
-    return "QUOTA_PASSWORD sets it." if settings.password is not None else None
+        return _("The reverse proxy signs people in.")
+    return _("QUOTA_PASSWORD sets it.") if settings.password is not None else None

@@ -1,11 +1,16 @@
 """Faults are values: each code has a status and words, and what is stored can be read back."""
 
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from quota_web.core import faults
+from quota_web.core.checkout import PROJECT
+from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused
+from quota_web.core.fault_reasons import REASONS
 from quota_web.core.faults import FAULTS, Fault
+from quota_web.core.language import use_language
 from quota_web.core.quota import Status
 from tests.fakes import NOW
 
@@ -103,3 +108,47 @@ def test_a_fault_line_has_the_status_first():
         faults.line("alice", fault, CST)
         == "alice: expired: access token expired at 2026-11-20 06:00:00 CST; sign in again"
     )
+
+
+def test_a_fault_is_english_for_programs_and_in_the_language_for_pages():
+    found = Fault("bad_access_token", {"reason": "is not text"})
+    gone = Fault("token_expired", {"at": 7})
+    slow = Fault("unreachable", {"reason": "timed out after 30 s"})
+    theirs = Fault("forbidden", {"reason": "we say no", "http_status": 403})
+
+    with use_language("zh"):
+        assert gone.text(str) == "access token expired at 7; sign in again"
+        assert gone.said() == "访问令牌已于 7 过期，请重新登录"
+        assert CredentialsRefused(Fault("missing_access_token")).said.startswith(
+            "缺少 access_token："
+        )
+        assert found.said() == "access_token 不是文本"
+        assert slow.said() == "请求失败：30 秒后超时"
+        assert theirs.said() == "HTTP 403：we say no"
+        assert Fault("name_taken", {"holder": "is not text"}).said().count("is not text") == 1
+    assert gone.said() == gone.text(str)
+
+
+def test_an_error_is_english_for_programs_and_in_the_language_for_pages():
+    with use_language("zh"):
+        error = AccountExists("alice", "another login")
+        assert str(error) == "alice: name already taken by another login"
+        assert error.said == "alice：该名称已被另一个登录使用"
+        assert BadInput("name", "100 % of it").said == "100 % of it"
+
+
+def test_every_reason_that_has_a_translation_is_still_given():
+    source = " ".join(
+        path.read_text(encoding="utf-8")
+        for path in (PROJECT / "quota_web").rglob("*.py")
+        if path.name != "fault_reasons.py"
+    )
+    # Numbers are put in where a reason is given: the words around them stand there.
+    lost = [
+        words
+        for reason in REASONS
+        for words in re.split(r"%\(\w+\)s", reason)
+        if len(words) > 2 and words not in source
+    ]
+
+    assert lost == []

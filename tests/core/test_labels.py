@@ -4,7 +4,8 @@ hidden.
 
 import pytest
 
-from quota_web.core import labels
+from quota_web.core import event_visibility, labels
+from quota_web.core.language import use_language
 from quota_web.core.quota import Status
 
 
@@ -82,3 +83,20 @@ def test_every_status_but_ok_has_its_words_and_says_what_to_do():
 )
 def test_a_status_reads_as_words_also_one_of_a_later_version(status, word):
     assert labels.status(status) == word
+
+
+def test_the_words_are_said_in_the_language_that_is_in_force():
+    with use_language("zh"):
+        assert labels.window("five_hour") == "5 小时"
+        assert labels.window("model:x:window:172800", "GPT-5") == "GPT-5 · 2 天"
+        assert labels.window_title("code_review:weekly") == "代码审查 · 每周"
+        assert labels.window_short("weekly") == "每周"
+        assert labels.status("expired") == "需要重新登录"
+        assert labels.advice("paused") == "恢复后才会再次刷新。"
+        assert labels.group("usable") == "可用"
+        assert labels.plan("plus") == "Plus"
+    assert labels.window("five_hour") == "5 hours"
+
+
+def test_every_kind_of_event_that_readers_see_has_its_words():
+    assert set(labels.EVENTS) == event_visibility.OPEN

@@ -8,6 +8,7 @@ from flask import Flask, render_template_string
 
 from quota_web.core import display_order, labels
 from quota_web.core.display_order import GROUPS
+from quota_web.core.language import use_language
 from quota_web.core.quota import NOT_BLOCKED, Status
 from quota_web.web import account_state, assets, filters, formats
 
@@ -303,3 +304,47 @@ def test_words_for_counts_and_durations():
         "412\u202fms",
         "30.0\u202fs",
     ]
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "shown"),
+    [
+        ("42.5\u202f%", "42.5%", lambda: formats.percent(42.5)),
+        ("<0.1\u202f%", "<0.1%", lambda: formats.percent(0.01)),
+        ("3 d 7 h", "3天7小时", lambda: formats.span(3 * 86_400 + 7 * 3_600)),
+        ("40 d", "40天", lambda: formats.span(40 * 86_400 + 3_600)),
+        ("12 m", "12分钟", lambda: formats.span(12 * 60)),
+        ("<1 m", "<1分钟", lambda: formats.span(5)),
+        ("in 1 h 12 m", "1小时12分钟后", lambda: formats.countdown(NOW + 4_320, NOW)),
+        ("due", "已到时间", lambda: formats.countdown(NOW, NOW)),
+        ("just now", "刚刚", lambda: formats.ago(NOW, NOW)),
+        ("2 h ago", "2小时前", lambda: formats.ago(NOW - 7_200, NOW)),
+        ("never", "从未", lambda: formats.ago(None, NOW)),
+        ("20:05 CST", "20:05 CST", lambda: formats.clock_time(NOW, NOW, CHINA)),
+        (
+            "Tue 24 Nov, 20:05 CST",
+            "11月24日周二 20:05 CST",
+            lambda: formats.clock_time(NOW + 3 * 86_400, NOW, CHINA),
+        ),
+        (
+            "Fri 1 Jan 2027, 20:05 CST",
+            "2027年1月1日周五 20:05 CST",
+            lambda: formats.clock_time(NOW + 41 * 86_400, NOW, CHINA),
+        ),
+        ("1,204", "1,204", lambda: formats.number(1204)),
+    ],
+)
+def test_values_are_written_as_each_language_writes_them(english, chinese, shown):
+    assert shown() == english
+    with use_language("zh"):
+        assert shown() == chinese
+
+
+def test_the_state_of_an_account_is_said_in_each_language():
+    failing = row(status="unreachable", group="unknown", taken_at=None)
+
+    with use_language("zh"):
+        assert account_state.state(row(windows=[window(3)])).word == "偏低"
+        assert account_state.state(failing).word == "无法连接"
+        assert account_state.state(failing).advice == "请检查本机的网络和代理；会自动重试。"
+        assert account_state.left_in_short(row()) == "88%"

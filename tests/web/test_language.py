@@ -1,10 +1,17 @@
 """Pages are in the language of who reads them; what programs read is English."""
 
+import json
+import re
+from urllib.parse import unquote
+
 import pytest
+from babel.messages.extract import extract_from_dir
 
 from quota_web.core.language import current_language
+from quota_web.web import script_words
 from quota_web.web.language import COOKIE
 from tests.browser import Browser, make_app, make_token
+from tests.fakes import NOW
 from tests.pages import visiting
 
 ZH = "zh-CN,zh;q=0.9,en;q=0.8"
@@ -126,3 +133,84 @@ def test_data_in_a_message_is_escaped(app):
         shown = app.jinja_env.from_string('{{ _("%(name)s left", name=n) }}{{ _("a") }}')
 
         assert shown.render(n="<b>&") in ("&lt;b&gt;&amp; lefta",)
+
+
+def test_a_refresh_tells_a_page_in_its_language_and_a_program_in_english(installation):
+    installation.file("alice")
+    with visiting(installation) as browser:
+        headers = {"Accept": "application/json", "Accept-Language": ZH}
+        told = browser.post("/refresh", headers=headers)
+        english = browser.post("/refresh", headers={"Accept": "application/json"})
+
+    assert told.headers["X-Quota-Refresh"] == "Asked 1: 1 new reading"
+    assert unquote(told.headers["X-Quota-Refresh-Words"]) == "已请求 1 个：1 个新读数"
+    assert "X-Quota-Refresh-Words" not in english.headers
+
+
+def test_what_pages_make_for_programs_is_english(installation):
+    installation.environment["QUOTA_STATE_FILE"] = str(installation.folder / "state.json")
+    installation.file("alice")
+    installation.file("bob", exp=NOW - 60)
+    with visiting(installation) as browser:
+        browser.post("/refresh", headers={"Accept-Language": ZH})
+        page = browser.get("/accounts/bob", Accept_Language=ZH).text
+        results = browser.get("/api/results", Accept_Language=ZH).text
+    state = (installation.folder / "state.json").read_text(encoding="utf-8")
+
+    assert "访问令牌已于" in page
+    for document in (results, state):
+        assert "access token expired at" in document
+        assert '"5 hours"' in document
+        assert document.isascii()
+
+
+def test_a_page_brings_the_words_of_its_scripts_where_it_is_not_english(browser):
+    english = browser.get("/settings").text
+    chinese = browser.get("/settings", Accept_Language=ZH).text
+    block = re.search(r'<script type="application/json" id="words">(.*?)</script>', chinese)
+
+    assert 'id="words"' not in english
+    assert block is not None
+    words = json.loads(block[1])
+    assert words["Copied"] == "已复制"
+    assert {key for key, value in words.items() if key == value} == set()
+
+
+def test_the_words_of_scripts_are_those_that_the_extractor_finds():
+    found = {
+        message
+        for *_, message, _comments, _context in extract_from_dir(
+            script_words.SCRIPTS, [("**.js", "javascript")], keywords={"_": None}
+        )
+    }
+
+    assert set(script_words.messages()) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [("/no/such", 404, "页面不存在"), ("/events?kind=x", 400, "kind 必须是以下之一")],
+)
+def test_errors_are_said_in_the_language_of_the_page(browser, path, status, sentence):
+    answer = browser.get(path, Accept_Language=ZH)
+
+    assert (answer.status_code, sentence in answer.text) == (status, True)
+
+
+def test_the_form_says_what_is_wrong_in_the_language_of_the_page(browser):
+    answer = browser.post(
+        "/auth/save",
+        headers={"Accept-Language": ZH},
+        name="alice",
+        auth_json='{"tokens": {"access_token": "sk-proj-' + "x" * 40 + '"}}',
+    )
+
+    assert answer.status_code == 422
+    assert "只含 API 密钥，没有 ChatGPT 额度" in answer.text
+    assert 'lang="zh-Hans"' in answer.text
+
+
+def test_strangers_are_asked_in_their_language(app):
+    page = app.test_client().get("/login", headers={"Accept-Language": ZH}).text
+
+    assert "<h1>登录</h1>" in page

@@ -1,5 +1,6 @@
 // The account form: files can be dropped, their names are shown before anything is sent, and a single file suggests the account's name.
 
+const { _ } = window.quota;
 const drop = document.getElementById("drop"), input = document.getElementById("auth_file"), said = document.getElementById("drop-said");
 const name = document.getElementById("name"), pasted = document.getElementById("auth_json");
 const MOST_BYTES = 2 * 1024 * 1024;
@@ -11,12 +12,14 @@ function suggest(words) {
   name.value = words;
 }
 
+const named = (files) => files.map((file) => file.name).join(", ");
+
 function tell() {
   const files = [...input.files];
   const large = files.filter((file) => file.size > MOST_BYTES);
-  if (!files.length) said.textContent = "Codex keeps it in ~/.codex/auth.json";
-  else if (large.length) said.textContent = `Too large: ${large.map((file) => file.name).join(", ")} (2 MiB at most).`;
-  else said.textContent = files.length === 1 ? `${files[0].name}, ready to save.` : `${files.length} files: ${files.map((file) => file.name).join(", ")}`;
+  if (!files.length) said.textContent = _("Codex keeps it in ~/.codex/auth.json");
+  else if (large.length) said.textContent = _("Too large: %(files)s (2 MiB at most).", { files: named(large) });
+  else said.textContent = files.length === 1 ? _("%(file)s, ready to save.", { file: files[0].name }) : _("%(count)s files: %(files)s", { count: files.length, files: named(files) });
   if (files.length === 1) suggest(files[0].name.replace(/(\.auth)?\.json$/i, "").replace(/^auth$/i, ""));
   name.disabled = files.length > 1;
 }
@@ -54,5 +57,5 @@ function isCut(text) {
 pasted.addEventListener("input", () => {
   // Only a file that is cut is told at once; whatever else it is, the server knows better, and several in a row are fine.
   const text = pasted.value.trim();
-  pasted.setCustomValidity(/^[{[]/.test(text) && isCut(text) ? "This is no complete JSON yet: copy the whole file." : "");
+  pasted.setCustomValidity(/^[{[]/.test(text) && isCut(text) ? _("This is no complete JSON yet: copy the whole file.") : "");
 });

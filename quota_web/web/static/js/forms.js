@@ -1,5 +1,6 @@
 // Small helps for forms with secrets: the set-up code out of the address, passwords that can be looked at, tokens that can be copied.
 
+const { _ } = window.quota;
 const code = document.getElementById("code");
 const CODE = "setup-code"; // kept for this tab: the page that says what is wrong with a password has no fragment any more
 function takeCode() {
@@ -23,13 +24,13 @@ addEventListener("hashchange", takeCode); // the link opened while the page was 
 
 for (const field of document.querySelectorAll('input[type="password"]')) {
   const button = document.createElement("button");
-  const label = document.querySelector(`label[for="${field.id}"]`)?.textContent ?? "password";
+  const label = document.querySelector(`label[for="${field.id}"]`)?.textContent ?? _("Password");
   button.type = "button";
   button.className = "quiet reveal";
   const paint = () => {
     const shown = field.type === "text";
-    button.textContent = shown ? "Hide" : "Show";
-    button.setAttribute("aria-label", `${button.textContent}: ${label}`);
+    button.textContent = shown ? _("Hide") : _("Show");
+    button.setAttribute("aria-label", _("%(act)s: %(field)s", { act: button.textContent, field: label }));
   };
   button.addEventListener("click", () => {
     field.type = field.type === "text" ? "password" : "text";
@@ -43,7 +44,7 @@ for (const field of document.querySelectorAll('input[type="password"]')) {
 
 const first = document.getElementById("password"), again = document.getElementById("password_again");
 if (again) {
-  const check = () => again.setCustomValidity(again.value && again.value !== first.value ? "The two are not the same." : "");
+  const check = () => again.setCustomValidity(again.value && again.value !== first.value ? _("The two are not the same.") : "");
   first.addEventListener("input", check);
   again.addEventListener("input", check);
 }
@@ -54,9 +55,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
-      button.textContent = "Copied";
+      button.textContent = _("Copied");
     } catch {
-      button.textContent = "Press Ctrl+C"; // no clipboard over plain http
+      button.textContent = _("Press Ctrl+C"); // no clipboard over plain http
     }
   });
 }

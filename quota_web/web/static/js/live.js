@@ -1,6 +1,7 @@
 // Keeps a page current: asks /api/results whether anything changed, and if so takes the server's own new rendering of #live.
 // No second rendering in the browser, so the page can never disagree with the server. The new part is parsed as an inert document.
 
+const { _ } = window.quota;
 const live = () => document.getElementById("live");
 let hush = 0;
 function say(words) {
@@ -99,19 +100,25 @@ async function asked(signal) {
   return new Map(response.ok ? (await response.json()).results.map((r) => [r.account, r.attempted_at]) : []);
 }
 
+/** What the refresh came to, in the page's language. */
+function summary(headers) {
+  const words = headers.get("X-Quota-Refresh-Words");
+  return words ? decodeURIComponent(words) : headers.get("X-Quota-Refresh");
+}
+
 /** A refresh button: sends, counts answers as they come in, says how it went. */
 async function refresh(event) {
   if (!event.target.matches("[data-refresh]")) return;
   event.preventDefault();
   const form = event.target, button = form.querySelector("button");
   busy(button, true);
-  say("Refreshing.");
+  say(_("Refreshing."));
   const stop = new AbortController();
   const before = asked(stop.signal).catch(() => new Map());
   const watch = setInterval(async () => {
     const [then, now] = [await before, await asked(stop.signal).catch(() => null)];
     const done = now && [...now].filter(([name, at]) => at !== then.get(name)).length;
-    if (done && !stop.signal.aborted) say(`${done} answered…`);
+    if (done && !stop.signal.aborted) say(_("%(count)s answered…", { count: done }));
   }, 1500);
   try {
     await before;
@@ -119,9 +126,9 @@ async function refresh(event) {
     stop.abort();
     clearInterval(watch);
     await swap();
-    say(response.ok ? `${response.headers.get("X-Quota-Refresh")}.` : `The refresh failed (${response.status}).`);
+    say(response.ok ? _("%(sentence)s.", { sentence: summary(response.headers) }) : _("The refresh failed (%(status)s).", { status: response.status }));
   } catch {
-    say("The server cannot be reached.");
+    say(_("The server cannot be reached."));
   } finally {
     clearInterval(watch);
     busy(button, false);

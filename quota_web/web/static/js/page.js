@@ -1,9 +1,18 @@
-// What every page needs at once: the chosen colour scheme before the first paint, and times in the viewer's zone.
+// What every page needs at once: the chosen colour scheme before the first paint, words in the page's language, and
+// times in the viewer's zone.
 // A plain script, not a module, because modules run after the first paint.
 (() => {
   "use strict";
   const root = document.documentElement;
   root.classList.add("js");
+
+  // Words: `_("Copied")`, with named places `_("%(count)s answered…", { count })`. The page brings the translations.
+  let translations;
+  function _(message, data = {}) {
+    translations ??= JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+    return (translations[message] ?? message).replace(/%(?:\((\w+)\)s|%)/g, (place, name) => (name ? data[name] ?? "" : "%"));
+  }
+  const language = root.lang || "en", isEnglish = language === "en";
 
   // Colours: system, light or dark
   const themes = ["system", "light", "dark"];
@@ -31,7 +40,7 @@
     const button = document.getElementById("theme");
     if (!button) return;
     const name = () => {
-      const words = `Colours: ${root.dataset.theme ?? "system"}`;
+      const words = { system: _("Colours: system"), light: _("Colours: light"), dark: _("Colours: dark") }[root.dataset.theme ?? "system"];
       button.querySelector(".sr").textContent = words;
       button.title = words;
     };
@@ -45,25 +54,34 @@
     });
   }
 
-  // Times: written as the server writes them (formats.py), in the viewer's zone
+  // Times: written as the server writes them (formats.py), in the viewer's zone; by the browser where it is not English
+  const local = (options) => new Intl.DateTimeFormat(language, options);
+  const forms = isEnglish ? null : { day: local({ month: "short", day: "numeric" }), year: local({ year: "numeric", month: "short", day: "numeric" }), week: local({ weekday: "short" }) };
+  const unit = (count, name) => new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short" }).format(count);
   const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const two = (n) => String(n).padStart(2, "0");
   const time = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
-  const date = (d, now = new Date()) => `${d.getDate()} ${months[d.getMonth()]}${d.getFullYear() === now.getFullYear() ? "" : ` ${d.getFullYear()}`}`;
-  const clock = (d, now = new Date()) => (d.toDateString() === now.toDateString() ? time(d) : `${days[d.getDay()]} ${date(d, now)}, ${time(d)}`);
+  const isOfYear = (d, now) => d.getFullYear() === now.getFullYear();
+  const date = (d, now = new Date()) => (forms ? forms[isOfYear(d, now) ? "day" : "year"].format(d) : `${d.getDate()} ${months[d.getMonth()]}${isOfYear(d, now) ? "" : ` ${d.getFullYear()}`}`);
+  const dated = (d, now) => (forms ? `${date(d, now)}${forms.week.format(d)} ${time(d)}` : `${days[d.getDay()]} ${date(d, now)}, ${time(d)}`);
+  const clock = (d, now = new Date()) => (d.toDateString() === now.toDateString() ? time(d) : dated(d, now));
   function span(seconds) {
     let m = Math.floor(Math.abs(seconds) / 60);
     const d = Math.floor(m / 1440), h = Math.floor(m / 60) % 24;
     m %= 60;
-    if (d) return h && d < 30 ? `${d} d ${h} h` : `${d} d`;
-    if (h) return m ? `${h} h ${m} m` : `${h} h`;
-    return m ? `${m} m` : "<1 m";
+    if (d) return lengths([d, "day"], [d < 30 ? h : 0, "hour"]);
+    if (h) return lengths([h, "hour"], [m, "minute"]);
+    return m ? lengths([m, "minute"]) : `<${lengths([1, "minute"])}`;
+  }
+  function lengths(...parts) {
+    const words = parts.filter(([count]) => count).map(([count, name]) => (isEnglish ? `${count} ${name[0]}` : unit(count, name)));
+    return words.length > 1 ? _("%(longer)s %(shorter)s", { longer: words[0], shorter: words[1] }) : words[0];
   }
   const kinds = {
     clock,
-    countdown: (d, now) => (d > now ? `in ${span((d - now) / 1000)}` : "due"),
-    ago: (d, now) => (now - d < 60000 ? "just now" : `${span((now - d) / 1000)} ago`),
+    countdown: (d, now) => (d > now ? _("in %(span)s", { span: span((d - now) / 1000) }) : _("due")),
+    ago: (d, now) => (now - d < 60000 ? _("just now") : _("%(span)s ago", { span: span((now - d) / 1000) })),
   };
   function localise(within = document) {
     const now = new Date();
@@ -72,16 +90,17 @@
       if (Number.isNaN(d.getTime())) continue;
       const words = kinds[element.dataset.t](d, now);
       if (element.textContent !== words) element.textContent = words;
-      element.title = `${days[d.getDay()]} ${date(d, now)}, ${time(d)}:${two(d.getSeconds())}`;
+      element.title = `${dated(d, now)}:${two(d.getSeconds())}`;
     }
   }
-  window.quota = { clock, date, days, localise, months, span, time, two };
+  window.quota = { _, clock, date, days, localise, months, span, time, two };
 
   document.addEventListener("DOMContentLoaded", () => {
     wireSwitch();
     localise();
     const zone = document.getElementById("zone-note");
-    if (zone) zone.textContent = `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone || "your zone"}`;
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone) zone.textContent = here ? _("Times in %(zone)s", { zone: here }) : _("Times in your zone");
     setInterval(() => document.hidden || localise(), 20000);
     document.addEventListener("visibilitychange", () => document.hidden || localise());
   });
