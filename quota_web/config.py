@@ -6,7 +6,7 @@ writes the tables of docs/settings.md from them.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,12 +16,13 @@ from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.checkout import IS_CHECKOUT, PROJECT
 from quota_web.core.environment import (
     Environment,
-    Reader,
+    Variable,
     choice,
     number,
     or_conventional,
     parsed,
     secret,
+    setting,
     whole,
 )
 from quota_web.core.errors import BadSetting
@@ -42,6 +43,9 @@ def data_folder() -> Path:
 _DATA = data_folder()
 _INSTANCE = _DATA / "instance"
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
+AUTH_URL = "https://auth.openai.com"
+#: The public one of the Codex CLI.
+CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
 UPSTREAM_WANTED = "an https address; plain http only to localhost and private addresses"
 MIN_SECRET_KEY = 16
 #: In characters. Nobody types more; hashing megabytes would be work for nothing, and normalising
@@ -50,35 +54,7 @@ MAX_PASSWORD = 1000
 
 _MONTH = 30 * 86_400
 _PLACES, _READING = "Where things lie", "How quota is asked for"
-_ACCESS, _REST = "Who may see it", "The rest"
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """The environment variable of a setting."""
-
-    name: str
-    read: Reader[Any]
-    #: The heading of docs/settings.md under which it stands, and what it says there.
-    section: str
-    help: str
-    #: What the page gives as the default, where the value does not say it.
-    default: str | None = None
-
-
-def setting(
-    default: Any,
-    name: str,
-    read: Reader[Any],
-    section: str,
-    help_: str,
-    default_text: str | None = None,
-    *,
-    repr: bool = True,
-) -> Any:
-    """A field of Settings with its variable."""
-    variable = Variable(name, read, section, help_, default_text)
-    return field(default=default, repr=repr, metadata={"variable": variable})
+_SIGNING_IN, _ACCESS, _REST = "Signing in to ChatGPT", "Who may see it", "The rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +201,37 @@ class Settings:
         _READING,
         "certificates to trust instead of the usual ones, such as a company's",
         "`REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`",
+    )
+    auth_url: str = setting(
+        AUTH_URL,
+        "QUOTA_AUTH_URL",
+        parsed(setting_values.upstream_base, UPSTREAM_WANTED),
+        _SIGNING_IN,
+        "where accounts are signed in and sign-ins renewed; plain http as for `QUOTA_USAGE_URL`",
+    )
+    renew: str = setting(
+        "own",
+        "QUOTA_RENEW",
+        choice("own", "off"),
+        _SIGNING_IN,
+        "`own`: sign-ins that were made here are renewed before they end, and copies that a "
+        "person chose; `off`: nothing is renewed",
+    )
+    oauth_client_id: str = setting(
+        CLIENT_ID,
+        "QUOTA_OAUTH_CLIENT_ID",
+        parsed(setting_values.client_id, "an id such as app_…"),
+        _SIGNING_IN,
+        "the program that ChatGPT is told asks",
+        "the Codex CLI's public one",
+    )
+    extras: tuple[str, ...] = setting(
+        (),
+        "QUOTA_EXTRAS",
+        parsed(setting_values.extras, "words out of subscription, workspace"),
+        _SIGNING_IN,
+        "what is asked for beside quota: `subscription` (when it ends, once a day), `workspace` "
+        "(its name)",
     )
     password: Secret | None = setting(
         None,

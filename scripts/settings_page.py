@@ -15,7 +15,7 @@ PAGE = PROJECT / "docs/settings.md"
 sys.path.insert(0, str(PROJECT))
 
 from quota_web import config  # noqa: E402 - the path comes first
-from quota_web.config import Variable  # noqa: E402
+from quota_web.core.environment import Variable  # noqa: E402
 
 
 def page_with_tables(page: str) -> str:

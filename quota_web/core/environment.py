@@ -7,8 +7,9 @@ is not set, and raises BadSetting, naming the variable and what it may be.
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quota_web.core.errors import BadSetting, shortened
 from quota_web.core.secret import Secret
@@ -157,3 +158,31 @@ def _bounded(name: str, value: str, pattern: str, low: float, high: float, what:
     if not low <= number <= high:
         raise BadSetting(f"{name}: {value} is not between {low:.10g} and {high:.10g}")
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The environment variable of a setting."""
+
+    name: str
+    read: Reader[Any]
+    #: The heading of docs/settings.md under which it stands, and what it says there.
+    section: str
+    help: str
+    #: What the page gives as the default, where the value does not say it.
+    default: str | None = None
+
+
+def setting(
+    default: Any,
+    name: str,
+    read: Reader[Any],
+    section: str,
+    help_: str,
+    default_text: str | None = None,
+    *,
+    repr: bool = True,
+) -> Any:
+    """A field of the settings, with its variable."""
+    variable = Variable(name, read, section, help_, default_text)
+    return field(default=default, repr=repr, metadata={"variable": variable})

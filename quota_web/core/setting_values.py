@@ -12,12 +12,37 @@ from quota_web.core import urls
 from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.environment import absolute
 
+#: What may be asked for beside quota.
+EXTRAS = ("subscription", "workspace")
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def upstream_url(value: str) -> str:
     """The address as given, if tokens may be sent there; raises ValueError otherwise."""
     return _without(urls.check_upstream_url(value), value)
+
+
+def upstream_base(value: str) -> str:
+    """The same, as what paths are put behind."""
+    if "?" in value:
+        raise ValueError("has a query")
+    return upstream_url(value).rstrip("/")
+
+
+def client_id(value: str) -> str:
+    """The id of a program at the sign-in's side."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", value):
+        raise ValueError("no id")
+    return value
+
+
+def extras(value: str) -> tuple[str, ...]:
+    """Words out of EXTRAS, separated by commas or spaces."""
+    words = tuple(part.lower() for part in _parts(value))
+    if not set(words) <= set(EXTRAS):
+        raise ValueError("unknown word")
+    return words
 
 
 def _without(problem: str | None, value: str) -> str:
