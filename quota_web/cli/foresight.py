@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from quota_web.cli import output
 from quota_web.core import clock, labels
 from quota_web.core.display_order import Group
-from quota_web.core.times import day_and_minute, local
+from quota_web.core.times import local
+from quota_web.language import formats
 from quota_web.reports import (
     next_words,
     outlook,
@@ -54,7 +55,9 @@ def _rows(services: Services, view: AccountView) -> list[tuple[str, ...]]:
         if window is None:
             continue
         cells = outlook_words.in_cells(key, said, zone)
-        resets = "-" if window.resets_at is None else day_and_minute(window.resets_at, now, zone)
+        resets = (
+            "-" if window.resets_at is None else formats.day_and_minute(window.resets_at, now, zone)
+        )
         rows.append(
             (
                 view.account.name,

@@ -25,14 +25,14 @@ def compact(at: int) -> str:
 
 def local(at: int, zone: tzinfo | None) -> str:
     """`2026-11-21 20:05:00 CST` in *zone*; None is the machine's own."""
-    return _in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    return in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def short(at: int, now: int, zone: tzinfo | None) -> str:
     """As little as tells the moment: `11:00` today, `Tue 11:00` within a week, else `2026-12-24
     11:00`.
     """
-    moment, today = _in_zone(at, zone), _in_zone(now, zone)
+    moment, today = in_zone(at, zone), in_zone(now, zone)
     days = (moment.date() - today.date()).days
     if days == 0:
         return moment.strftime("%H:%M")
@@ -41,13 +41,14 @@ def short(at: int, now: int, zone: tzinfo | None) -> str:
 
 def day_and_minute(at: int, now: int, zone: tzinfo | None) -> str:
     """`16:40` today, else `Tue 24 Nov 20:54`."""
-    moment = _in_zone(at, zone)
-    if moment.date() == _in_zone(now, zone).date():
+    moment = in_zone(at, zone)
+    if moment.date() == in_zone(now, zone).date():
         return moment.strftime("%H:%M")
     return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
 
 
-def _in_zone(at: int, zone: tzinfo | None) -> datetime:
+def in_zone(at: int, zone: tzinfo | None) -> datetime:
+    """The moment in *zone*; None is the machine's own."""
     try:
         return datetime.fromtimestamp(at, zone) if zone else datetime.fromtimestamp(at).astimezone()
     except (ValueError, OverflowError):

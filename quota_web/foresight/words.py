@@ -1,4 +1,5 @@
-"""A forecast in words: a code, the words for its gaps, and the English sentence they make.
+"""A forecast in words: a code, the words for its gaps, and the sentence they make, all in the
+current language.
 
 What cannot be known is not said: chances in steps of five, a part of the day and no clock time,
 and only days where the run-out may be anywhere within more than one. Each sentence is whole and
@@ -9,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 
 from quota_web.core.labels import window_title
+from quota_web.core.language import ENGLISH, current_language, mark
+from quota_web.core.language import gettext as _
 from quota_web.foresight.forecast import Forecast, ForecastState
 from quota_web.foresight.history import DAY, HOUR
+from quota_web.language import formats
 
 #: A chance between these two is called open.
 LIKELY_TO_LAST, LIKELY_TO_RUN_OUT = 0.35, 0.65
@@ -37,8 +42,24 @@ MONTHS = (
     "December",
 )
 #: The first hour of each part of the day; the night goes on to the morning.
-MORNING, NIGHT = 5, "{day} night"
-PARTS = ((MORNING, "{day} morning"), (12, "{day} afternoon"), (18, "{day} evening"), (22, NIGHT))
+MORNING = 5
+
+
+class PartOfDay(NamedTuple):
+    """A part of the day: its first hour, how a sentence names it, and how a table's cell does."""
+
+    first_hour: int
+    phrase: str
+    cell: str
+
+
+NIGHT = PartOfDay(22, mark("%(day)s night"), mark("if so %(date)s, night"))
+PARTS = (
+    PartOfDay(MORNING, mark("%(day)s morning"), mark("if so %(date)s, morning")),
+    PartOfDay(12, mark("%(day)s afternoon"), mark("if so %(date)s, afternoon")),
+    PartOfDay(18, mark("%(day)s evening"), mark("if so %(date)s, evening")),
+    NIGHT,
+)
 
 
 class Code(StrEnum):
@@ -69,32 +90,45 @@ class Code(StrEnum):
 # fmt: off
 SENTENCES: Mapping[Code, str] = {
     Code.LASTS:
-        "Will probably last: about {left} % left on {day} (between {low} and {high}).",
+        mark("Will probably last: about %(left)s %% left on %(day)s"
+        " (between %(low)s and %(high)s)."),
     Code.LASTS_SHORT:
-        "Will probably last: about {left} % left at {time} (between {low} and {high}).",
+        mark("Will probably last: about %(left)s %% left at %(time)s"
+        " (between %(low)s and %(high)s)."),
     Code.RUNS_OUT:
-        "Will probably run out ({chance}): if so most likely {when},"
-        " between {first} and {last} (4 of 5).",
-    Code.RUNS_OUT_THEN: "Will probably run out ({chance}): if so most likely {when} (4 of 5).",
-    Code.RUNS_OUT_BEFORE: "Will probably run out before {day} ({chance}).",
-    Code.RUNS_OUT_SHORT: "May run out before {time} ({chance}).",
-    Code.EITHER_WAY: "Could go either way ({chance}).",
+        mark("Will probably run out (%(chance)s): if so most likely %(when)s,"
+        " between %(first)s and %(last)s (4 of 5)."),
+    Code.RUNS_OUT_THEN:
+        mark("Will probably run out (%(chance)s): if so most likely %(when)s (4 of 5)."),
+    Code.RUNS_OUT_BEFORE:
+        mark("Will probably run out before %(day)s (%(chance)s)."),
+    Code.RUNS_OUT_SHORT:
+        mark("May run out before %(time)s (%(chance)s)."),
+    Code.EITHER_WAY:
+        mark("Could go either way (%(chance)s)."),
     Code.FEW_DATA_LASTS:
-        "{hours} h of history: at this pace it would last;"
-        " too little to say how sure that is.",
+        mark("%(hours)s h of history: at this pace it would last;"
+        " too little to say how sure that is."),
     Code.FEW_DATA_RUNS_OUT:
-        "{hours} h of history: at this pace it would run out;"
-        " too little to say how sure that is.",
-    Code.NOT_STARTED: "Not started: its time begins with the first use.",
-    Code.EXHAUSTED: "Used up until {day}, {time}.",
-    Code.EXHAUSTED_SHORT: "Used up until {time}.",
-    Code.STALE: "The last reading is too old to say what comes.",
-    Code.FLAPPING: "The last answer contradicts those before; the next one decides.",
-    Code.NO_RESET: "No reset is known, so nothing can be said.",
-    Code.BLOCKED_BY: "Lasts: {window} is used up until after its reset.",
+        mark("%(hours)s h of history: at this pace it would run out;"
+        " too little to say how sure that is."),
+    Code.NOT_STARTED:
+        mark("Not started: its time begins with the first use."),
+    Code.EXHAUSTED:
+        mark("Used up until %(day)s, %(time)s."),
+    Code.EXHAUSTED_SHORT:
+        mark("Used up until %(time)s."),
+    Code.STALE:
+        mark("The last reading is too old to say what comes."),
+    Code.FLAPPING:
+        mark("The last answer contradicts those before; the next one decides."),
+    Code.NO_RESET:
+        mark("No reset is known, so nothing can be said."),
+    Code.BLOCKED_BY:
+        mark("Lasts: %(window)s is used up until after its reset."),
 }
 # fmt: on
-UNLESS_EARLY_RESET = "Unless OpenAI resets early."
+UNLESS_EARLY_RESET = mark("Unless OpenAI resets early.")
 #: What an early reset would turn into nothing.
 MAY_RUN_OUT = {
     Code.RUNS_OUT,
@@ -106,12 +140,12 @@ MAY_RUN_OUT = {
 
 #: What stands in a table's cell instead of a chance.
 CELLS: Mapping[ForecastState, str] = {
-    ForecastState.NOT_STARTED: "not started",
-    ForecastState.EXHAUSTED: "used up",
-    ForecastState.STALE: "last reading too old",
-    ForecastState.FLAPPING: "last reading unconfirmed",
-    ForecastState.NO_RESET: "no reset known",
-    ForecastState.BLOCKED_BY: "yes: {window} is used up",
+    ForecastState.NOT_STARTED: mark("not started"),
+    ForecastState.EXHAUSTED: mark("used up"),
+    ForecastState.STALE: mark("last reading too old"),
+    ForecastState.FLAPPING: mark("last reading unconfirmed"),
+    ForecastState.NO_RESET: mark("no reset known"),
+    ForecastState.BLOCKED_BY: mark("yes: %(window)s is used up"),
 }
 
 
@@ -127,9 +161,11 @@ class Statement:
 
     @property
     def text(self) -> str:
-        """The English sentence."""
-        sentence = SENTENCES[self.code].format(**self.words)
-        return f"{sentence} {UNLESS_EARLY_RESET}" if self.unless_early_reset else sentence
+        """The sentence."""
+        sentence = _(SENTENCES[self.code], **self.words)
+        if not self.unless_early_reset:
+            return sentence
+        return _("%(first)s %(then)s", first=sentence, then=_(UNLESS_EARLY_RESET))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,52 +192,64 @@ def statement(
 
 def cells(forecast: Forecast, zone: tzinfo | None) -> Cells:
     """What a table says of *forecast*: whether it lasts, when it runs out, what is left then."""
+    words, chance = verdict(forecast)
+    if chance is None:
+        return Cells(words)
+    is_told = (forecast.run_out_probability or 0) >= LEAST_CHANCE_TOLD
+    return Cells(
+        _("%(verdict)s (%(chance)s runs out)", verdict=words, chance=chance),
+        _run_out_cell(forecast, zone) if is_told else "",
+        _("about %(left)s left (%(low)s–%(high)s)", **_left(forecast)),
+    )
+
+
+def verdict(forecast: Forecast) -> tuple[str, str | None]:
+    """Whether it lasts, such as `probably`, and the chance that it does not; None where none is
+    said.
+    """
     if forecast.state is ForecastState.FEW_DATA:
-        lasts = "lasts" if _pace_lasts(forecast) else "runs out"
-        return Cells(f"few data: at this pace it {lasts}")
+        if _pace_lasts(forecast):
+            return _("few data: at this pace it lasts"), None
+        return _("few data: at this pace it runs out"), None
     chance = forecast.run_out_probability
     if forecast.state is not ForecastState.FORECAST or chance is None:
-        return Cells(CELLS[forecast.state].format(window=window_title(forecast.blocked_by or "")))
-    verdict = "either way" if chance <= LIKELY_TO_RUN_OUT else "probably not"
-    if chance < LIKELY_TO_LAST:
-        verdict = "probably"
-    left = _left(forecast)
-    return Cells(
-        f"{verdict} ({chance_in_words(chance)} runs out)",
-        _run_out_cell(forecast, zone) if chance >= LEAST_CHANCE_TOLD else "",
-        f"about {left['left']} left ({left['low']}–{left['high']})",
-    )
+        return _(CELLS[forecast.state], window=window_title(forecast.blocked_by or "")), None
+    words = _("either way") if chance <= LIKELY_TO_RUN_OUT else _("probably not")
+    return _("probably") if chance < LIKELY_TO_LAST else words, chance_in_words(chance)
 
 
 def chance_in_words(chance: float) -> str:
     """In steps of five percent, never 0 or 100."""
     if chance < LEAST_CHANCE_TOLD:
-        return "under 5 %"
+        return _("under 5 %%")
     if chance > 1 - LEAST_CHANCE_TOLD:
-        return "over 95 %"
-    return f"{round(chance * 20) * 5} %"
+        return _("over 95 %%")
+    return _("%(percent)s %%", percent=round(chance * 20) * 5)
 
 
 def day_in_words(at: float, now: float, zone: tzinfo | None) -> str:
     """The weekday within the next six days, else the date: `Wednesday`, `24 November`."""
     moment, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
-    if (moment.date() - today.date()).days < len(WEEKDAYS):
-        return WEEKDAYS[moment.weekday()]
-    return f"{moment.day} {MONTHS[moment.month - 1]}"
+    code, is_near = current_language(), (moment.date() - today.date()).days < len(WEEKDAYS)
+    if code != ENGLISH:
+        return (
+            formats.weekday(moment, code) if is_near else formats.date(moment, code, weekday=False)
+        )
+    return WEEKDAYS[moment.weekday()] if is_near else f"{moment.day} {MONTHS[moment.month - 1]}"
 
 
 def part_of_day(at: float, now: float, zone: tzinfo | None) -> str:
     """Such as `Wednesday afternoon`; the hours after midnight belong to the night before."""
-    day, phrase = _day_and_part(at, now, zone)
-    return phrase.format(day=day)
+    part, moment = _part_and_its_day(at, zone)
+    return _(part.phrase, day=day_in_words(moment, now, zone))
 
 
-def _day_and_part(at: float, now: float, zone: tzinfo | None) -> tuple[str, str]:
+def _part_and_its_day(at: float, zone: tzinfo | None) -> tuple[PartOfDay, float]:
+    """The part of the day, and a moment of the day that it belongs to."""
     hour = datetime.fromtimestamp(at, zone).hour
     if hour < MORNING:
-        return day_in_words(at - MORNING * HOUR, now, zone), NIGHT
-    part = [phrase for first, phrase in PARTS if hour >= first][-1]
-    return day_in_words(at, now, zone), part
+        return NIGHT, at - MORNING * HOUR
+    return [part for part in PARTS if hour >= part.first_hour][-1], at
 
 
 def _said(forecast: Forecast, zone: tzinfo | None) -> tuple[Code, dict[str, str]]:
@@ -248,17 +296,20 @@ def _run_out_cell(forecast: Forecast, zone: tzinfo | None) -> str:
     """Such as `if so Mon 23 Nov, evening`."""
     band = _band(forecast)
     if _is_short(forecast) or not band:
-        return f"if so before {_clock(forecast, zone)}"
+        return _("if so before %(time)s", time=_clock(forecast, zone))
     first, when, last = band
-    part = ""
-    if last - first <= DAY:
-        _, phrase = _day_and_part(when, forecast.at, zone)
-        part = phrase.format(day="").replace(" ", ", ")
-        # The hours after midnight belong to the night before.
-        when -= MORNING * HOUR if phrase == NIGHT else 0
-    moment = datetime.fromtimestamp(when, zone)
-    day, month = WEEKDAYS[moment.weekday()][:3], MONTHS[moment.month - 1][:3]
-    return f"if so {day} {moment.day} {month}{part}"
+    if last - first > DAY:
+        return _("if so %(date)s", date=_date(when, zone))
+    part, moment = _part_and_its_day(when, zone)
+    return _(part.cell, date=_date(moment, zone))
+
+
+def _date(at: float, zone: tzinfo | None) -> str:
+    """Such as `Mon 23 Nov`."""
+    moment, code = datetime.fromtimestamp(at, zone), current_language()
+    if code != ENGLISH:
+        return formats.date(moment, code)
+    return f"{WEEKDAYS[moment.weekday()][:3]} {moment.day} {MONTHS[moment.month - 1][:3]}"
 
 
 def _band(forecast: Forecast) -> tuple[float, float, float] | None:

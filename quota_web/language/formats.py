@@ -8,6 +8,9 @@ import datetime
 from functools import lru_cache
 from typing import Literal
 
+from quota_web.core import times
+from quota_web.core.language import ENGLISH, current_language
+
 Unit = Literal["day", "hour", "minute", "second"]
 
 
@@ -29,6 +32,21 @@ def _date(day: datetime.date, code: str, skeleton: str) -> str:
     from babel.dates import format_skeleton
 
     return format_skeleton(skeleton, day, locale=code)
+
+
+def weekday(moment: datetime.datetime, code: str) -> str:
+    """A day of the week: `周二`."""
+    return _date(moment.date(), code, "E")
+
+
+def day_and_minute(at: int, now: int, zone: datetime.tzinfo | None) -> str:
+    """`16:40` today, else `Tue 24 Nov 20:54`, in the current language."""
+    code = current_language()
+    if code == ENGLISH:
+        return times.day_and_minute(at, now, zone)
+    moment, today = times.in_zone(at, zone), times.in_zone(now, zone)
+    minute = moment.strftime("%H:%M")
+    return minute if moment.date() == today.date() else f"{date(moment, code)} {minute}"
 
 
 def clock(moment: datetime.datetime, code: str) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from quota_web.core.language import gettext as _
 from quota_web.foresight.distribution import Distribution
 from quota_web.foresight.forecast import Forecast, ForecastState, Pace
 from quota_web.foresight.outcomes import ForecastOutcome, brier_score, last_cycles
-from quota_web.foresight.words import Cells, Statement, cells, chance_in_words, statement
+from quota_web.foresight.words import Cells, Statement, cells, chance_in_words, statement, verdict
 from quota_web.store.forecasts import Quantiles, StoredForecast
 
 #: What the stored quantiles are.
@@ -46,6 +47,11 @@ def in_cells(key: str, said: StoredForecast, zone: tzinfo | None) -> Cells:
     return cells(as_forecast(key, said), zone)
 
 
+def in_short(key: str, said: StoredForecast) -> tuple[str, str | None]:
+    """Whether it lasts, such as `probably`, and the chance that it runs out, where one is said."""
+    return verdict(as_forecast(key, said))
+
+
 def record(judged: Sequence[ForecastOutcome]) -> str:
     """What was said of the last cycles and what happened, the newest first; empty before any.
 
@@ -54,9 +60,20 @@ def record(judged: Sequence[ForecastOutcome]) -> str:
     last = last_cycles(judged)
     if not last:
         return ""
-    said = ", ".join(
-        f"{chance_in_words(one.chance)} ({'ran out' if one.ran_out else 'lasted'})" for one in last
-    )
+    said = _(", ").join(_outcome(one) for one in last)
     score = brier_score(judged)
-    words = "" if score is None else f" Brier score {score:.2f} over {len(judged)} forecasts."
-    return f"Said of the last cycles: {said}.{words}"
+    if score is None:
+        return _("Said of the last cycles: %(said)s.", said=said)
+    return _(
+        "Said of the last cycles: %(said)s. Brier score %(score)s over %(count)s forecasts.",
+        said=said,
+        score=f"{score:.2f}",
+        count=len(judged),
+    )
+
+
+def _outcome(one: ForecastOutcome) -> str:
+    chance = chance_in_words(one.chance)
+    if one.ran_out:
+        return _("%(chance)s (ran out)", chance=chance)
+    return _("%(chance)s (lasted)", chance=chance)

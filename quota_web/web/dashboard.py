@@ -116,9 +116,8 @@ def _lasts(view: AccountView) -> dict[str, str] | None:
     if found is None:
         return None
     key, said = found
-    text, _, chance = outlook_words.in_cells(key, said, None).lasts.partition(" (")
-    chance = chance.removesuffix(" runs out)")
-    return {"text": text, "about": f"{labels.window_short(key)} {chance}".strip()}
+    text, chance = outlook_words.in_short(key, said)
+    return {"text": text, "about": f"{labels.window_short(key)} {chance or ''}".strip()}
 
 
 def _version(seen: Overview, report: AccountView) -> tuple[object, ...]:

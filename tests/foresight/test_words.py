@@ -1,14 +1,15 @@
 """A forecast in words: each state, no more exactness than is known, and the cells of a table."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from string import Formatter
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quota_web.core.language import use_language
 from quota_web.foresight import Forecast, ForecastState, Pace
 from quota_web.foresight.distribution import Distribution
 from quota_web.foresight.words import (
@@ -271,7 +272,8 @@ def test_few_data_in_a_table_say_the_pace():
 def test_every_state_and_every_code_has_its_words():
     assert set(SENTENCES) == set(Code)
     assert {state.value for state in ForecastState} - {"forecast", "few_data"} <= set(Code)
-    names = {name for s in SENTENCES.values() for _, name, _, _ in Formatter().parse(s) if name}
+    names = {name for s in SENTENCES.values() for name in re.findall(r"%\((.*?)\)s", s)}
+    assert names
     assert all(name.isidentifier() for name in names)
 
 
@@ -281,3 +283,24 @@ def test_any_forecast_has_words(seed, zone):
 
     assert statement(forecast, zone).text
     assert cells(forecast, zone).lasts
+
+
+def test_a_forecast_is_said_in_chinese_with_the_same_exactness():
+    runs_out = weekly(0.9, (moment(22, 20), moment(23, 14), moment(23, 19)))
+    far = replace(weekly(0.2), resets_at=NOW + 9 * DAY)
+
+    with use_language("zh"):
+        assert text(weekly(0.2)) == "很可能够用：周二预计剩余约 18%（4 到 35 之间）。"
+        assert text(runs_out) == (
+            "很可能用完（90%）：如果用完，最可能在周一下午，周日晚上到周一晚上之间（八成把握）。"
+        )
+        assert text(five_hour(0.7), early_reset_seen=True) == (
+            "16:40 之前可能用完（70%）。除非 OpenAI 提前重置。"
+        )
+        assert text(weekly(None, (), (), ForecastState.EXHAUSTED)) == "已用完，周二 20:54 恢复。"
+        assert "11月30日" in text(far)
+        assert part_of_day(moment(23, 4), NOW, UTC) == "周日夜里"
+        assert chance_in_words(0.01) == "不到 5%"
+        assert cells(runs_out, UTC) == Cells(
+            "可能不够用（用完概率 90%）", "若用完则在11月23日周一下午", "剩余约 18（4–35）"
+        )

@@ -356,3 +356,13 @@ def test_help_answers_without_the_app():
     assert not {"flask", "sqlalchemy", "urllib3", "cryptography", "alembic"} & set(
         ran.stdout.split()
     )
+
+
+def test_the_classic_command_stays_english_whatever_the_language_is(installation, run, monkeypatch):
+    installation.file("alice")
+    installation.raw_file("broken", b"{")
+    english = run()
+    monkeypatch.setenv("QUOTA_LANGUAGE", "zh")
+
+    assert run() == english
+    assert english[0][0].split()[:2] == ["account", "five_hour%"]
