@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from quota_web.foresight.chance import LEAST, run_out_chance
 from quota_web.foresight.distribution import Distribution
+from quota_web.foresight.fan import FanMoment, fan, moments
 from quota_web.foresight.history import (
     DAY,
     HOUR,
@@ -78,6 +79,8 @@ class Forecast:
     crossings: Distribution = NONE
     #: Percent left at the reset, over all paths.
     rest: Distribution = NONE
+    #: Percent left at moments up to the reset; empty where no chance is said.
+    fan: tuple[FanMoment, ...] = ()
 
     def run_out_in(self, q: float) -> float | None:
         """Seconds from now over all paths; None where that quantile is not before the reset."""
@@ -201,7 +204,8 @@ def _with_chance(
 ) -> Forecast:
     """The forecast by past paths and straight lines, which start when the account is free."""
     now, length, tuning, last = said.at, said.length_s, tuning_for(said.length_s), past.last
-    ahead = Ahead(last.resets_at - now, standstill=free_at - now, left=100 - last.used)
+    seconds = last.resets_at - now
+    ahead = Ahead(seconds, free_at - now, 100 - last.used, moments(seconds))
     grid = make_grid(now, past.first_at, last.resets_at, zone, tuning)
     demand = make_demand(past, others, grid, length, tuning)
     known, days = past_paths(demand, ahead, tuning)
@@ -212,18 +216,22 @@ def _with_chance(
     raw = sum(path.weight for path in paths if path.crosses_in is not None)
     chance = run_out_chance(raw, last.used, 1 - ahead.seconds / length, tuning)
     crossings = ((p.crosses_in, p.weight) for p in paths if p.crosses_in is not None)
+    factors = _factors(paths, raw, chance)
+    rest = (
+        (max(0.0, ahead.left - path.use), path.weight * factor)
+        for path, factor in zip(paths, factors, strict=True)
+    )
     return replace(
         said,
         run_out_probability=chance,
         crossings=Distribution.of(crossings),
-        rest=_rest(paths, raw, chance, ahead.left),
+        rest=Distribution.of(rest),
+        fan=fan(paths, factors, seconds, ahead.left),
     )
 
 
-def _rest(paths: Sequence[Path], raw: float, chance: float, left: float) -> Distribution:
-    """What is left at the reset, with the paths that run out weighed to add up to *chance*."""
+def _factors(paths: Sequence[Path], raw: float, chance: float) -> list[float]:
+    """What each path's weight is multiplied by, so that those that run out add up to *chance*."""
     runs_out = chance / raw if raw else 0.0
     lasts = (1 - chance) / (1 - raw) if raw < 1 else 0.0
-    factors = (lasts if path.crosses_in is None else runs_out for path in paths)
-    pairs = zip(paths, factors, strict=True)
-    return Distribution.of((max(0.0, left - path.use), path.weight * f) for path, f in pairs)
+    return [lasts if path.crosses_in is None else runs_out for path in paths]

@@ -113,6 +113,7 @@ def _made(
         blocked_by=said.blocked_by,
         run_out_in=_quantiles(said, of_crossings=True),
         rest=_quantiles(said, of_crossings=False),
+        fan=tuple((one.seconds, *one.left) for one in said.fan) or None,
         work=work_of(mine, now) if is_main else None,
         exchange=exchange_points(mine, week, since) if is_main and week else None,
     )

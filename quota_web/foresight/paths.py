@@ -35,6 +35,8 @@ class Path(NamedTuple):
     crosses_in: float | None
     #: Points used until the reset.
     use: float
+    #: Points used until each moment of the fan.
+    course: tuple[float, ...]
 
 
 class Moment(NamedTuple):
@@ -57,6 +59,8 @@ class Ahead:
     standstill: int
     #: Points left.
     left: float
+    #: Seconds until the moments of the fan.
+    moments: Sequence[int] = ()
 
 
 def past_paths(demand: Demand, ahead: Ahead, tuning: Tuning) -> tuple[list[Path], float]:
@@ -131,18 +135,21 @@ def _followed(
     """How it went on from each moment: as it was, and somewhat slower and faster."""
     total, step = demand.total, demand.grid.step
     start, end = ahead.standstill / step, ahead.seconds / step
+    stops = [max(start, at / step) for at in ahead.moments]
     factors = (exp(-tuning.spread), 1.0, exp(tuning.spread))
     scales = _scales(demand, start, end, tuning, moments)
     for moment, scale in zip(moments, scales, strict=True):
         base = _at(total, moment.slot + start)
         use = (_at(total, moment.slot + end) - base) * scale
         weight = moment.weight / whole / len(factors)
+        points = [(_at(total, moment.slot + stop) - base) * scale for stop in stops]
         for factor in factors:
+            course = tuple([point * factor for point in points])
             if use * factor < ahead.left:
-                yield Path(weight, None, use * factor)
+                yield Path(weight, None, use * factor, course)
                 continue
             crossing = _crossing(total, base + ahead.left / (scale * factor)) - moment.slot
-            yield Path(weight, min(max(start, crossing), end) * step, use * factor)
+            yield Path(weight, min(max(start, crossing), end) * step, use * factor, course)
 
 
 def _at(total: Sequence[float], position: float) -> float:

@@ -24,4 +24,5 @@ def straight_paths(ahead: Ahead, length: int, tuning: Tuning) -> Iterator[Path]:
         rate = pace * exp(tuning.straight_spread * z - SLOWING)
         use = rate * (ahead.seconds - ahead.standstill)
         crosses_in = ahead.standstill + ahead.left / rate if use >= ahead.left else None
-        yield Path(1 / len(TENTHS), crosses_in, use)
+        course = tuple(rate * max(0, at - ahead.standstill) for at in ahead.moments)
+        yield Path(1 / len(TENTHS), crosses_in, use, course)

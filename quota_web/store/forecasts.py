@@ -44,6 +44,9 @@ class StoredForecast:
     run_out_in: Quantiles | None = None
     #: Percent left at the reset.
     rest: Quantiles | None = None
+    #: Seconds from *made_at* to moments up to the reset, with percent left then at the shares .1,
+    #: .25, .5, .75 and .9; of the present forecast alone.
+    fan: tuple[tuple[float, ...], ...] | None = None
     #: Points used in a quarter of an hour of work, in tenths of their distribution, and how many
     #: such quarters there were.
     work: tuple[int, tuple[float, ...]] | None = None
@@ -173,6 +176,8 @@ def _stored(
     for name in ("pace", "run_out_in", "rest", "exchange"):
         if said.get(name):
             said[name] = tuple(said[name])
+    if said.get("fan"):
+        said["fan"] = tuple(tuple(moment) for moment in said["fan"])
     if said.get("work"):
         said["work"] = (said["work"][0], tuple(said["work"][1]))
     return StoredForecast(window_id, made_at, state, taken_at, used, resets_at, chance, **said)
@@ -190,6 +195,7 @@ def _row(day: int, one: StoredForecast) -> dict[str, Any]:
     if day == PRESENT:
         more["work"] = (one.work[0], _rounded(one.work[1])) if one.work else None
         more["exchange"] = _rounded(one.exchange)
+        more["fan"] = [_short(moment) for moment in one.fan] if one.fan else None
     known = {name: value for name, value in more.items() if value is not None}
     return {
         "day": day,
@@ -202,6 +208,11 @@ def _row(day: int, one: StoredForecast) -> dict[str, Any]:
         "run_out_probability": one.run_out_probability,
         "data": json.dumps(known, separators=(",", ":")),
     }
+
+
+def _short(moment: Sequence[float]) -> list[float]:
+    """A moment of a fan: whole seconds, tenths of a percent."""
+    return [round(moment[0]), *(round(value, 1) for value in moment[1:])]
 
 
 def _rounded(values: Sequence[float] | None) -> tuple[float, ...] | None:
