@@ -312,6 +312,18 @@ def _date(at: float, zone: tzinfo | None) -> str:
     return f"{WEEKDAYS[moment.weekday()][:3]} {moment.day} {MONTHS[moment.month - 1][:3]}"
 
 
+def run_out_in_words(forecast: Forecast, zone: tzinfo | None) -> str | None:
+    """The moment in which it most likely runs out, if it does: `Wednesday afternoon`, a day where
+    it may be anywhere within more than one; None for windows of up to a day, and where no path
+    says when.
+    """
+    band = _band(forecast)
+    if _is_short(forecast) or not band:
+        return None
+    in_words = part_of_day if band[2] - band[0] <= DAY else day_in_words
+    return in_words(band[1], forecast.at, zone)
+
+
 def _band(forecast: Forecast) -> tuple[float, float, float] | None:
     """The moments between which four of five run-outs lie, and the middle one between them."""
     first, when, last = (forecast.if_runs_out(q) for q in (LOW, MIDDLE, HIGH))

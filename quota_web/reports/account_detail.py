@@ -11,20 +11,21 @@ from typing import Any
 
 from quota_web import store
 from quota_web.codex import auth_file
-from quota_web.core import account_identity, faults, lookalikes
+from quota_web.core import account_identity, event_visibility, faults, lookalikes
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import is_own
 from quota_web.foresight.outcomes import ForecastOutcome, Said, outcomes
-from quota_web.reports import event_log, overview
+from quota_web.reports import event_log, overview, present_cycle
 from quota_web.reports.overview import AccountView
+from quota_web.reports.present_cycle import PresentCycle
 from quota_web.store.accounts import (
     FOLLOWED,
     Account,
     Scope,
 )
 from quota_web.store.credentials import EncryptedCredential
-from quota_web.store.event_log import StoredCycle
+from quota_web.store.event_log import EventQuery, LoggedEvent, StoredCycle
 from quota_web.store.history import Attempts, Size
 from quota_web.store.windows import KnownWindow
 
@@ -33,6 +34,8 @@ EARLY_SEEN_S = 30 * 86_400
 EARLY_RESETS = ("reset_provider", "reset_early")
 #: Cycles of windows of this length or longer are shown, and so many of each.
 LONG_S, CYCLES_SHOWN = 86_400, 12
+#: So many events are shown; the page of all has the others.
+EVENTS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ class Details:
     judged: Mapping[str, Sequence[ForecastOutcome]] = field(default_factory=dict)
     #: Of the account's own windows of a day or longer.
     cycles: tuple[WindowCycles, ...] = ()
+    #: The present cycle of each own window that has one, by its key.
+    present: Mapping[str, PresentCycle] = field(default_factory=dict)
+    #: The newest events, newest first.
+    events: tuple[LoggedEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,15 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         closed = store.event_log.last_cycles(conn, [w.id for w in long], CYCLES_SHOWN)
         is_early = store.audit_log.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
+        present = present_cycle.load(conn, known.get(found.id, []), forecasts, 2 * interval_s, now)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
+        events = store.event_log.events(
+            conn,
+            _of_account(found),
+            store.event_log.LAST_ID,
+            EVENTS_SHOWN,
+            newest_first=True,
+        )
         accounts = store.accounts.list_all(conn, scope)
     twins = tuple(a.name for a in accounts if _is_twin(a, found))
     looks_like = lookalikes.marks(a.name for a in accounts).get(found.name)
@@ -146,7 +161,13 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         is_early,
         _judged(said, windows),
         _cycles(found, long, closed, now),
+        present,
+        tuple(events),
     )
+
+
+def _of_account(account: Account) -> EventQuery:
+    return EventQuery(sorted(event_visibility.OPEN), [account.id])
 
 
 def _is_long(window: KnownWindow) -> bool:

@@ -15,7 +15,7 @@ from quota_web.store.event_log import EventQuery, LoggedEvent, StoredCycle
 DEFAULT_LIMIT, MOST = 100, 1_000
 #: Rows that are read at once.
 PAGE = 1_000
-_LAST_ID = 2**62
+_MOST_AFTER = 2**62
 
 EVENT_COLUMNS = ("id", "at", "kind", "account", "window", "data", "withdrawn_at")
 CYCLE_COLUMNS = (
@@ -58,7 +58,7 @@ def parse_log(
     query = EventQuery(
         sorted(kinds or event_visibility.OPEN), None if everything else ids, with_all=not accounts
     )
-    after = _number(args, "after", 0, _LAST_ID)
+    after = _number(args, "after", 0, _MOST_AFTER)
     limit = _number(args, "limit", DEFAULT_LIMIT, MOST)
     if not limit:
         raise BadQuery("limit", mark("limit must be a whole number from 1 to %(most)s"), most=MOST)
@@ -82,7 +82,7 @@ def _number(args: Mapping[str, str], name: str, default: int, most: int) -> int:
 
 def page(log: Log, *, newest_first: bool = False) -> list[LoggedEvent]:
     """One page of the log."""
-    after = log.after or (_LAST_ID if newest_first else 0)
+    after = log.after or (store.event_log.LAST_ID if newest_first else 0)
     with store.database.reading() as conn:
         return store.event_log.events(conn, log.query, after, log.limit, newest_first=newest_first)
 

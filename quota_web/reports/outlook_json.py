@@ -30,7 +30,7 @@ def forecast_document(seen: Overview) -> dict[str, Any]:
             for view in seen.accounts
             for key, said in outlook.forecasts_of(view).items()
         ],
-        "exchange": [rate for view in seen.counted if (rate := _exchange(view))],
+        "exchange": [rate for view in seen.counted if (rate := exchange(view))],
     }
 
 
@@ -102,7 +102,7 @@ def _pace(said: StoredForecast) -> dict[str, Any] | None:
     return {"used_percent": _number(used), "even_percent": round(even)}
 
 
-def _exchange(view: AccountView) -> dict[str, Any] | None:
+def exchange(view: AccountView) -> dict[str, Any] | None:
     """What a full five-hour window costs of the week, once enough is known to say it."""
     said, week = view.forecasts.get(FIVE_HOUR), view.weekly
     if said is None or week is None or said.exchange is None or said.exchange[0] < LEAST_POINTS:

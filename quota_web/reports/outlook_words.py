@@ -7,9 +7,21 @@ from quota_web.core.language import gettext as _
 from quota_web.foresight.distribution import Distribution
 from quota_web.foresight.forecast import Forecast, ForecastState, Pace
 from quota_web.foresight.outcomes import ForecastOutcome, brier_score, last_cycles
-from quota_web.foresight.words import Cells, Statement, cells, chance_in_words, statement, verdict
+from quota_web.foresight.words import (
+    LEAST_CHANCE_TOLD,
+    LIKELY_TO_LAST,
+    Cells,
+    Statement,
+    cells,
+    chance_in_words,
+    run_out_in_words,
+    statement,
+    verdict,
+)
 from quota_web.store.forecasts import Quantiles, StoredForecast
 
+#: From this chance on a run-out is more than a footnote.
+OPEN_FROM = LIKELY_TO_LAST
 #: What the stored quantiles are.
 SHARES = (0.1, 0.5, 0.9)
 
@@ -50,6 +62,16 @@ def in_cells(key: str, said: StoredForecast, zone: tzinfo | None) -> Cells:
 def in_short(key: str, said: StoredForecast) -> tuple[str, str | None]:
     """Whether it lasts, such as `probably`, and the chance that it runs out, where one is said."""
     return verdict(as_forecast(key, said))
+
+
+def run_out(key: str, said: StoredForecast, zone: tzinfo | None) -> tuple[str | None, str] | None:
+    """When a window most likely runs out, if it does (None where no moment is said), and the
+    chance; None where that is too small to be told.
+    """
+    chance = said.run_out_probability
+    if said.run_out_in is None or chance is None or chance < LEAST_CHANCE_TOLD:
+        return None
+    return run_out_in_words(as_forecast(key, said), zone), chance_in_words(chance)
 
 
 def record(judged: Sequence[ForecastOutcome]) -> str:

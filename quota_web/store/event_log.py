@@ -9,6 +9,9 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from quota_web.store.models import cycle, event, limit_window
 
+#: No row has a greater id: the column is a plain integer, and PostgreSQL refuses a greater number.
+LAST_ID = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
@@ -41,7 +44,7 @@ def events(
     """At most *limit* events with a greater id than *after*, ascending; or with *newest_first* a
     smaller one, descending.
     """
-    e, w = event.c, limit_window.c
+    e, w, after = event.c, limit_window.c, min(after, LAST_ID)
     query = (
         select(e.id, e.at, e.kind, e.account_id, w.key, e.data, e.withdrawn_at)
         .select_from(event.outerjoin(limit_window, w.id == e.window_id))

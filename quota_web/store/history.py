@@ -140,6 +140,16 @@ def last_before(conn: Connection, window_ids: Sequence[int], moment: int) -> dic
     }
 
 
+def hourly_rises(
+    conn: Connection, window_ids: Sequence[int], start: int, end: int
+) -> list[tuple[int, float, int]]:
+    """Each hour of [start, end) in which one of these windows was read, in the order of time: its
+    start, the points used in it by all of them, and how many readings there were.
+    """
+    values = {"ids": window_ids, "start": start, "end": end, "span": SPANS[0]}
+    return [(slot, rise, count) for slot, rise, count in conn.execute(_HOURLY_RISES, values)]
+
+
 def first_at(conn: Connection, window_ids: Sequence[int]) -> int | None:
     """The hour of the first reading of these windows, as the rollups still have it."""
     rows = conn.execute(_FIRST_SLOT, {"ids": window_ids}).scalars()
@@ -289,6 +299,18 @@ def _extent() -> Select[Any]:
     ).where(w.id.in_(_IDS))
 
 
+def _hourly_rises() -> Select[Any]:
+    r = rollup.c
+    wanted = (
+        r.span == bindparam("span"),
+        r.window_id.in_(_IDS),
+        r.slot >= bindparam("start"),
+        r.slot < bindparam("end"),
+    )
+    sums = (func.sum(r.rise), func.sum(r.count))
+    return select(r.slot, *sums).where(*wanted).group_by(r.slot).order_by(r.slot)
+
+
 def _first_slot() -> Select[Any]:
     w, hour = limit_window.c, rollup.alias("hour")
     first = select(func.min(hour.c.slot)).where(hour.c.span == SPANS[0], hour.c.window_id == w.id)
@@ -296,4 +318,4 @@ def _first_slot() -> Select[Any]:
 
 
 _ROLLED_UP, _RAW, _LAST_BEFORE, _EXTENT = _rolled_up(), _raw(), _last_before(), _extent()
-_FIRST_SLOT = _first_slot()
+_FIRST_SLOT, _HOURLY_RISES = _first_slot(), _hourly_rises()

@@ -8,13 +8,14 @@ from quota_web.core import clock, labels
 from quota_web.core.display_order import NEEDS_A_PERSON
 from quota_web.core.faults import Fault
 from quota_web.core.language import gettext as _
-from quota_web.core.quota import Status, is_own
+from quota_web.core.quota import Status
 from quota_web.core.times import iso, iso_text
-from quota_web.reports import account_detail, history, outlook, outlook_words, results_json
+from quota_web.reports import account_detail, history, hours_of_week, results_json
 from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
+from quota_web.reports.hours_of_week import HoursOfWeek
 from quota_web.services import services
-from quota_web.web import account_state, api, cycle_bars, security, svg
+from quota_web.web import account_page, account_state, api, hours_table, security, svg
 
 blueprint = Blueprint("accounts", __name__)
 #: For so long after an account came, its charts say why there is so little on them.
@@ -28,6 +29,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/accounts/<name>")
 def show(name: str) -> str:
     present, now = services(), clock.now()
+    zone = present.settings.timezone
     found = account_detail.load_details(present.scope, name, now, present.settings.refresh_interval)
     row = results_json.result(found.report) | {
         "id": found.report.account.id,
@@ -49,45 +51,23 @@ def show(name: str) -> str:
         panels=[
             {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
         ],
-        outlook=_outlook(found),
-        cycles=_cycles(found, now),
+        cards=account_page.cards(found),
+        outlook=account_page.prospects(found, zone),
+        sessions_left=account_page.sessions_left(found),
+        present=account_page.present_cycles(found, zone, now),
+        cycles=account_page.cycles(found, now, zone),
+        hours=hours_table.table(_hours(found, now)),
+        events=account_page.events(found),
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current_results().etag,
     )
 
 
-def _outlook(found: Details) -> list[dict[str, str]]:
-    """What is said of each window's future, in words."""
-    zone = services().settings.timezone
-    return [
-        {
-            "label": labels.window(key),
-            "text": outlook_words.sentence(key, said, zone, found.early_reset_seen).text,
-            "record": outlook_words.record(found.judged.get(key, ())),
-        }
-        for key, said in outlook.forecasts_of(found.report).items()
-        if is_own(key)
-    ]
-
-
-def _cycles(found: Details, now: int) -> list[dict[str, Any]]:
-    """The last closed cycles of each long window: sentence, drawing and rows, newest first."""
-    zone = services().settings.timezone
-    return [
-        {"label": labels.window(one.key), "ends_at": iso(one.ends_at), "rows": []}
-        | (
-            {
-                "sentence": cycle_bars.sentence(one.cycles),
-                "drawing": cycle_bars.drawing(one.cycles, now, zone),
-                "keys": cycle_bars.keys(one.cycles),
-                "is_dry": any(c["ran_out_at"] is not None for c in one.cycles),
-                "rows": [cycle_bars.row(c) for c in reversed(one.cycles)],
-            }
-            if one.cycles
-            else {}
-        )
-        for one in found.cycles
-    ]
+def _hours(found: Details, now: int) -> HoursOfWeek | None:
+    settings = services().settings
+    return hours_of_week.load(
+        [found.report.account.id], 2 * settings.refresh_interval, now, settings.timezone
+    )
 
 
 def _attempt(run: Attempt) -> dict[str, Any]:

@@ -10,17 +10,19 @@ from typing import Any
 
 from markupsafe import Markup
 
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.web import formats
 
 Cycle = Mapping[str, Any]
 
-#: How a cycle ended, in words.
+#: How a cycle ended; said by `how`.
 HOW = {
-    "scheduled": "on time",
-    "early": "early",
-    "banked": "banked reset",
-    "provider": "provider-wide",
-    "plan": "plan change",
+    "scheduled": mark("on time"),
+    "early": mark("early"),
+    "banked": mark("banked reset"),
+    "provider": mark("provider-wide"),
+    "plan": mark("plan change"),
 }
 #: The marks under bars, around the point 0 0.
 MARKS = {
@@ -39,7 +41,9 @@ BAR = Markup(
     '<rect class="wasted" x="{x}.5" y="{top}.5" width="{inner}" height="{inner_height}"/>'
     '<rect class="used" x="{x}" y="{y:g}" width="{width}" height="{used:g}"/>{cap}{mark}</g>'
 )
-CAP = Markup('<rect class="dry" x="{x}" y="{y}" width="{width}" height="4"/>')
+CAP = Markup('<rect class="dry" x="{x}" y="{y:g}" width="{width}" height="{high:g}"/>')
+#: A cap grows by a pixel with so many hours at zero, from the lowest to the highest.
+HOURS_A_PIXEL, LOWEST_CAP, HIGHEST_CAP = 8, 2, 7
 MARK = Markup('<path class="mark-how" transform="translate({x} {y})" d="{d}"/>')
 KEY = Markup(
     '<svg class="key" viewBox="-6 -6 12 12" width="12" height="12" aria-hidden="true">'
@@ -53,29 +57,43 @@ def sentence(cycles: Sequence[Cycle]) -> str:
     Where one of them is a lower bound, so is the median, and what was lost is at most so much.
     """
     is_bound = any(one["is_lower_bound"] for one in cycles)
-    middle = median(one["used_at_reset_percent"] for one in cycles)
-    wasted = mean(one["wasted_percent"] for one in cycles)
-    head = "Last cycle: " if len(cycles) == 1 else f"Last {len(cycles)} cycles: median "
     dry = sum(one["ran_out_at"] is not None for one in cycles)
-    return (
-        f"{head}used {used(middle, is_bound)}, "
-        f"{lost(wasted, is_bound)} lost at resets, {times(dry)} run dry."
+    told = {
+        "used": used(median(one["used_at_reset_percent"] for one in cycles), is_bound),
+        "lost": lost(mean(one["wasted_percent"] for one in cycles), is_bound),
+        "dry": run_dry(dry),
+    }
+    if len(cycles) == 1:
+        return _("Last cycle: used %(used)s, %(lost)s lost at resets, %(dry)s.", **told)
+    return _(
+        "Last %(count)s cycles: median used %(used)s, %(lost)s lost at resets, %(dry)s.",
+        count=len(cycles),
+        **told,
     )
+
+
+def how(word: str) -> str:
+    """How a cycle ended, in words."""
+    return _(HOW[word]) if word in HOW else word
 
 
 def used(percent: float, is_bound: bool) -> str:
     """`71 %`, or `at least 71 %` where it may have been more."""
-    return f"{'at least ' if is_bound and percent < 100 else ''}{formats.percent(percent)}"
+    shown = formats.percent(percent)
+    return _("at least %(percent)s", percent=shown) if is_bound and percent < 100 else shown
 
 
 def lost(percent: float, is_bound: bool) -> str:
     """`29 %`, or `at most 29 %` where it may have been less."""
-    return f"{'at most ' if is_bound and percent > 0 else ''}{formats.percent(percent)}"
+    shown = formats.percent(percent)
+    return _("at most %(percent)s", percent=shown) if is_bound and percent > 0 else shown
 
 
-def times(count: int) -> str:
-    """`never`, `once`, `twice`, `3 times`."""
-    return ("never", "once", "twice")[count] if count < 3 else f"{count} times"
+def run_dry(count: int) -> str:
+    """`never run dry`, `once run dry`, `twice run dry`, `3 times run dry`."""
+    if count < 3:
+        return (_("never run dry"), _("once run dry"), _("twice run dry"))[count]
+    return _("%(count)s times run dry", count=count)
 
 
 def row(one: Cycle) -> dict[str, Any]:
@@ -84,7 +102,7 @@ def row(one: Cycle) -> dict[str, Any]:
     return {
         "started_at": one["started_at"],
         "ended_at": one["ended_at"],
-        "how": HOW.get(one["how"], one["how"]),
+        "how": how(one["how"]),
         "used": used(one["used_at_reset_percent"], is_bound),
         "peak": used(one["peak_percent"], is_bound),
         "lost": lost(one["wasted_percent"], is_bound),
@@ -103,7 +121,7 @@ def drawing(cycles: Sequence[Cycle], now: int, zone: tzinfo | None) -> Markup:
 def keys(cycles: Sequence[Cycle]) -> list[tuple[Markup, str]]:
     """The marks that stand under these bars, each with its words."""
     there = {one["how"] for one in cycles}
-    return [(KEY.format(d=d), HOW[how]) for how, d in MARKS.items() if how in there]
+    return [(KEY.format(d=d), how(word)) for word, d in MARKS.items() if word in there]
 
 
 def _bar(place: int, one: Cycle, now: int, zone: tzinfo | None) -> Markup:
@@ -112,7 +130,7 @@ def _bar(place: int, one: Cycle, now: int, zone: tzinfo | None) -> Markup:
     told, d = row(one), MARKS.get(one["how"])
     ended = formats.clock_time(one["ended_at"], now, zone)
     return BAR.format(
-        words=f"Ended {ended}, {told['how']}: {told['used']} used, {told['lost']} lost",
+        words=_words(ended, told),
         x=x,
         top=TOP,
         inner=BAR_WIDTH - 1,
@@ -120,8 +138,22 @@ def _bar(place: int, one: Cycle, now: int, zone: tzinfo | None) -> Markup:
         y=TOP + HEIGHT - high,
         width=BAR_WIDTH,
         used=high,
-        cap=CAP.format(x=x - 2, y=TOP - 5, width=BAR_WIDTH + 4)
-        if one["ran_out_at"] is not None
-        else "",
+        cap=_cap(one, x) if one["ran_out_at"] is not None else "",
         mark=MARK.format(x=place * STEP + STEP // 2, y=TOP + HEIGHT + 11, d=d) if d else "",
+    )
+
+
+def _cap(one: Cycle, x: int) -> Markup:
+    high = min(HIGHEST_CAP, LOWEST_CAP + one["hours_at_zero"] / HOURS_A_PIXEL)
+    return CAP.format(x=x - 2, y=TOP - high, width=BAR_WIDTH + 4, high=round(high, 1))
+
+
+def _words(ended: str, told: Mapping[str, Any]) -> str:
+    return _(
+        "Ended %(time)s, %(how)s: %(used)s used, %(lost)s lost, %(hours)s h at zero",
+        time=ended,
+        how=told["how"],
+        used=told["used"],
+        lost=told["lost"],
+        hours=told["zero"],
     )

@@ -8,14 +8,15 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from flask import Blueprint, Flask, Response, render_template, request, stream_with_context
+from flask import Blueprint, Flask, Response, render_template, request
 
-from quota_web.core import clock, csv_text, event_visibility, times
+from quota_web.core import clock, event_visibility, times
 from quota_web.core.errors import BadQuery
 from quota_web.core.language import mark
 from quota_web.reports import event_log, history, raw_history
 from quota_web.reports.event_log import CYCLE_COLUMNS, EVENT_COLUMNS
 from quota_web.services import services
+from quota_web.web import csv_answer
 
 blueprint = Blueprint("event_log", __name__)
 #: The longest list on a page.
@@ -59,7 +60,7 @@ def events_csv() -> Response:
     _require_csv()
     log = _log()
     rows = (event_log.event_json(row, log.names) for row in event_log.every(log))
-    return _csv("events", EVENT_COLUMNS, (list(row.values()) for row in rows))
+    return csv_answer.stream("events", EVENT_COLUMNS, (list(row.values()) for row in rows))
 
 
 @blueprint.get("/api/cycles")
@@ -73,7 +74,7 @@ def cycles() -> Response:
 def cycles_csv() -> Response:
     _require_csv()
     rows = event_log.cycles(_cycles_asked())
-    return _csv("cycles", CYCLE_COLUMNS, (list(row.values()) for row in rows))
+    return csv_answer.stream("cycles", CYCLE_COLUMNS, (list(row.values()) for row in rows))
 
 
 def _cycles_asked() -> event_log.CycleQuery:
@@ -98,18 +99,9 @@ def history_csv() -> Response:
         raise BadQuery("raw", mark("raw must be 0 or 1"))
     if args.get("raw") == "1":
         rows: Iterable[Sequence[object]] = raw_history.readings(present.scope, asked)
-        return _csv("history", raw_history.COLUMNS, rows)
+        return csv_answer.stream("history", raw_history.COLUMNS, rows)
     chart = history.chart(present.scope, asked, 2 * present.settings.refresh_interval)
-    return _csv("history", raw_history.BUCKET_COLUMNS, raw_history.buckets(chart))
-
-
-def _csv(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    answer = Response(
-        stream_with_context(csv_text.lines(columns, rows)),
-        content_type="text/csv; charset=utf-8",
-    )
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return answer
+    return csv_answer.stream("history", raw_history.BUCKET_COLUMNS, raw_history.buckets(chart))
 
 
 # ---------------------------------------------------------------------------------------- pages

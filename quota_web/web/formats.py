@@ -41,6 +41,12 @@ def _percent_sign() -> str:
     return "\u202f%" if current_language() == ENGLISH else "%"
 
 
+def points(value: float) -> str:
+    """Percent points: whole ones from ten on, else one decimal; never rounded to nothing."""
+    shown = f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+    return "<0.1" if shown == "0" and value > 0 else shown
+
+
 def level(value: float | None) -> str:
     """How full a window is, in a word for the style sheet: `none`, `empty`, `low` or `fine`."""
     if value is None:

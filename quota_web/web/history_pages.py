@@ -8,10 +8,10 @@ from flask import Blueprint, Flask, Response, render_template, request
 from quota_web.core import clock, series
 from quota_web.core.errors import BadQuery
 from quota_web.core.series import Axis
-from quota_web.reports import history, lanes
+from quota_web.reports import history, hours_of_week, lanes, overview
 from quota_web.reports.lanes import Lane
 from quota_web.services import services
-from quota_web.web import api, lane_svg, security
+from quota_web.web import api, csv_answer, hours_table, lane_svg, security
 from quota_web.web.lanes import context, version
 
 blueprint = Blueprint("history", __name__)
@@ -29,6 +29,23 @@ def init_app(app: Flask) -> None:
 def index() -> str:
     seen, now = api.current_results(security.data_version()).overview, clock.now()
     return render_template("history/index.html", lanes=context(seen, seen.accounts, now, None))
+
+
+@blueprint.get("/history/hours.csv")
+def hours_csv() -> Response:
+    """The hours of the week: of the accounts that are named, or of all."""
+    present = services()
+    seen = api.current_results(security.data_version()).overview
+    chosen, missing = overview.pick(seen.accounts, request.args.getlist("account"))
+    for fault in missing:
+        raise fault
+    found = hours_of_week.load(
+        [view.account.id for view in chosen],
+        2 * present.settings.refresh_interval,
+        clock.now(),
+        present.settings.timezone,
+    )
+    return csv_answer.stream("hours-of-week", hours_table.COLUMNS, hours_table.rows(found))
 
 
 @blueprint.get("/accounts/<name>/lane.svg", endpoint="lane_svg")

@@ -22,6 +22,7 @@ SCOPES: dict[str, str] = {
     "accounts.show": READ,
     "accounts.chart_svg": READ,
     "history.index": READ,
+    "history.hours_csv": READ,
     "history.lane_svg": READ,
     "history.lanes_json": READ,
     "api.results": READ,

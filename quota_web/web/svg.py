@@ -60,17 +60,20 @@ PALETTES = {
 
 BAR = (
     '<svg class="bar bar-{}" viewBox="0 0 100 6" preserveAspectRatio="none" '
-    'aria-hidden="true"><rect width="{:g}" height="6"/></svg>'
+    'aria-hidden="true"><rect width="{:g}" height="6"/>{}</svg>'
 )
+#: Where an even use would stand now.
+NOTCH = '<path class="notch" d="M{:g} 0V6"/>'
 SPARK = Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
 SPARK_LINE = Markup('<path class="spark-{}" d="{}"/>')
 
 
-def bar(remaining: float, level: str) -> Markup:
-    """A bar as wide as what is left; the number beside it says the same, so it is hidden from
-    screen readers.
+def bar(remaining: float, level: str, even: float | None = None) -> Markup:
+    """A bar as wide as what is left, with a notch at *even*; the number beside it says the same, so
+    it is hidden from screen readers.
     """
-    return Markup(BAR.format(level, round(float(remaining), 1)))  # noqa: S704 - a number and a word of ours
+    notch = "" if even is None else NOTCH.format(round(float(even), 1))
+    return Markup(BAR.format(level, round(float(remaining), 1), notch))  # noqa: S704 - numbers and a word of ours
 
 
 def sparkline(spark: Mapping[str, Any] | None) -> Markup:

@@ -163,3 +163,10 @@ def test_commands_say_what_happened(reset):
     assert rows(reset.run("cycles", "--csv").stdout)[0]["how"] == "early"
     assert len(rows(reset.run("history", "--window", "weekly", "--csv").stdout)) == 5
     assert reset.run("events", "--since", "never").exit_code == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_the_pages_and_any_after_work_on_both_databases(reset, browser, script):
+    for path in ("/events", "/resets", "/accounts/alice", "/history"):
+        assert browser.get(path).status_code == 200
+    assert events(script, f"?after={2**62}") == []

@@ -31,6 +31,7 @@ EXPECTED = {
     "accounts.show": "read",
     "accounts.chart_svg": "read",
     "history.index": "read",
+    "history.hours_csv": "read",
     "history.lane_svg": "read",
     "history.lanes_json": "read",
     "api.results": "read",
