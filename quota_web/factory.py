@@ -130,6 +130,7 @@ def _add_pages(app: Flask) -> None:
         security,
         settings,
         versioned_cache,
+        zone,
     )
 
     store.database.init_extension(app)
@@ -138,11 +139,12 @@ def _add_pages(app: Flask) -> None:
     proxy.init_app(app)
     compression.init_app(app)
     language.init_app(app)
+    zone.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     versioned_cache.init_app(app)
     assets.init_app(app)
-    filters.init_app(app, app.config["SETTINGS"].timezone)
+    filters.init_app(app)
     pages = (login, settings, dashboard, accounts, account_management, api, openapi, event_log)
     for module in (*pages, calendar, history_pages, demo, frame, health, metrics):
         module.init_app(app)

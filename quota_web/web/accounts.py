@@ -15,7 +15,7 @@ from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.reports.hours_of_week import HoursOfWeek
 from quota_web.services import services
-from quota_web.web import account_page, account_state, api, hours_table, security, svg
+from quota_web.web import account_page, account_state, api, hours_table, security, svg, zone
 
 blueprint = Blueprint("accounts", __name__)
 #: For so long after an account came, its charts say why there is so little on them.
@@ -136,7 +136,7 @@ def chart_svg(name: str) -> Response:
         api.document(drawn),
         f"Quota left of {name}",
         theme,
-        present.settings.timezone,
+        zone.shown(),
         width,
         nothing,
     )

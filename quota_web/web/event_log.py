@@ -4,6 +4,7 @@ CSV.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +17,7 @@ from quota_web.core.language import mark
 from quota_web.reports import event_log, history, raw_history
 from quota_web.reports.event_log import CYCLE_COLUMNS, EVENT_COLUMNS
 from quota_web.services import services
-from quota_web.web import csv_answer
+from quota_web.web import csv_answer, zone
 
 blueprint = Blueprint("event_log", __name__)
 #: The longest list on a page.
@@ -126,10 +127,9 @@ def _page(template: str, only: Sequence[str]) -> str:
     rows = event_log.page(log, newest_first=True)
     shown = [event_log.event_json(row, log.names) for row in rows]
     shown.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
-    zone = services().settings.timezone
     return render_template(
         template,
-        days=[(day, list(group)) for day, group in _by_day(shown, zone)],
+        days=[(day, list(group)) for day, group in _by_day(shown, zone.shown())],
         rows=shown,
         kinds=sorted(only or event_visibility.OPEN),
         kind=args.get("kind", ""),
@@ -139,9 +139,9 @@ def _page(template: str, only: Sequence[str]) -> str:
     )
 
 
-def _by_day(rows: Iterable[dict[str, Any]], zone: Any) -> Iterator[tuple[str, Any]]:
-    """Rows, newest first, by their day in *zone*; equal neighbours as one with their count."""
-    for day, group in groupby(rows, lambda r: times.local(times.parse(r["at"]), zone)[:10]):
+def _by_day(rows: Iterable[dict[str, Any]], where: tzinfo | None) -> Iterator[tuple[str, Any]]:
+    """Rows, newest first, by their day *where*; equal neighbours as one with their count."""
+    for day, group in groupby(rows, lambda r: times.local(times.parse(r["at"]), where)[:10]):
         yield day, _collapsed(group)
 
 

@@ -1,9 +1,11 @@
 """The filters and globals of the templates.
 
-Times stand in the server's zone with its name; the page's script puts them into the viewer's zone.
+Times stand in the viewer's zone where it is known, else in the server's with its name; the page's
+script then puts them into the viewer's.
 """
 
 import re
+from collections.abc import Callable
 from datetime import tzinfo
 
 from flask import Flask
@@ -13,14 +15,14 @@ from quota_web.core import clock, labels
 from quota_web.core.language import gettext as _
 from quota_web.core.times import iso_text
 from quota_web.version import __version__
-from quota_web.web import account_state, formats, svg
+from quota_web.web import account_state, formats, svg, zone
 
 ISO_TIME = re.compile(r"\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 
 
-def init_app(app: Flask, zone: tzinfo | None = None) -> None:
-    """Give the templates their filters; *zone* is the server's own unless set."""
-    times = TimeElements(zone)
+def init_app(app: Flask, fixed: tzinfo | None = None) -> None:
+    """Give the templates their filters; *fixed* is the one zone of all times, where set."""
+    times = TimeElements((lambda: fixed) if fixed else zone.shown)
     app.jinja_env.filters.update(
         percent=formats.percent,
         level=formats.level,
@@ -40,6 +42,7 @@ def init_app(app: Flask, zone: tzinfo | None = None) -> None:
         own_windows=account_state.own_windows,
         other_windows=account_state.other_windows,
         clock=times.clock,
+        short_time=times.short,
         countdown=times.countdown,
         ago=times.ago,
         with_times=times.within,
@@ -59,14 +62,22 @@ class TimeElements:
     keeps it current.
     """
 
-    def __init__(self, zone: tzinfo | None) -> None:
+    def __init__(self, zone: Callable[[], tzinfo | None]) -> None:
         self._zone = zone
 
     def clock(self, at: str | int | None, now: int) -> str | Markup:
         return (
             formats.NO_VALUE
             if at is None
-            else _time(at, "clock", formats.clock_time(at, now, self._zone))
+            else _time(at, "clock", _clock_time(at, now, self._zone()))
+        )
+
+    def short(self, at: str | int | None, now: int) -> str | Markup:
+        """The same in a narrow column, without the name of the zone."""
+        return (
+            formats.NO_VALUE
+            if at is None
+            else _time(at, "short", formats.short_time(at, now, self._zone()))
         )
 
     def countdown(self, at: str | int | None, now: int) -> str | Markup:
@@ -84,9 +95,13 @@ class TimeElements:
         """A message whose ISO times become times for the reader."""
         parts = ISO_TIME.split(text or "")
         return Markup("").join(
-            _time(p, "clock", formats.clock_time(p, now, self._zone)) if i % 2 else escape(p)
+            _time(p, "clock", _clock_time(p, now, self._zone())) if i % 2 else escape(p)
             for i, p in enumerate(parts)
         )
+
+
+def _clock_time(at: str | int, now: int, zone_shown: tzinfo | None) -> str:
+    return formats.clock_time(at, now, zone_shown, named=zone.viewer_zone() is None)
 
 
 def _time(at: str | int, kind: str, words: str) -> Markup:

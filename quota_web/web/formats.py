@@ -15,6 +15,7 @@ from quota_web.language.formats import Unit
 from quota_web.language.formats import date as local_date
 from quota_web.language.formats import length as local_length
 from quota_web.language.formats import number as local_number
+from quota_web.language.formats import weekday as local_weekday
 
 #: Below this a window counts as low, in percent remaining.
 LOW_PERCENT = 15
@@ -106,18 +107,43 @@ def ago(at: str | int | None, now: int) -> str:
     return _("just now") if passed < 60 else _("%(span)s ago", span=span(passed))
 
 
-def clock_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
-    """The time of day with its zone, and with the date whenever it is not today: `Tue 24 Nov, 03:54
-    CST`.
+def clock_time(at: str | int, now: int, zone: tzinfo | None = None, *, named: bool = True) -> str:
+    """The time of day, and the date whenever it is not today; with the zone's name where *named*:
+    `Tue 24 Nov, 03:54 CST`.
     """
     local, today, code = in_zone(epoch(at), zone), in_zone(now, zone), current_language()
+    time = f"{local:%H:%M %Z}" if named else f"{local:%H:%M}"
     if local.date() == today.date():
-        return f"{local:%H:%M %Z}"
+        return time
     if code != ENGLISH:
-        day = local_date(local, code, year=local.year != today.year)
-        return f"{day} {local:%H:%M %Z}"
+        return f"{local_date(local, code, year=local.year != today.year)} {time}"
     year = "" if local.year == today.year else f" {local.year}"
-    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M %Z}"
+    return f"{local:%a} {local.day} {local:%b}{year}, {time}"
+
+
+def short_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
+    """As little as tells the moment: `19:49` today, `Mon 10:20` within six days, else `24 Dec`."""
+    local, today = in_zone(epoch(at), zone), in_zone(now, zone)
+    days = (local.date() - today.date()).days
+    if days == 0:
+        return f"{local:%H:%M}"
+    if -7 < days < 7:
+        return f"{weekday(local)} {local:%H:%M}"
+    return day(local)
+
+
+def weekday(local: datetime) -> str:
+    """The day of the week in short: `Mon`."""
+    code = current_language()
+    return f"{local:%a}" if code == ENGLISH else local_weekday(local, code)
+
+
+def day(local: datetime) -> str:
+    """The day of the year in short: `24 Dec`."""
+    code = current_language()
+    if code == ENGLISH:
+        return f"{local.day} {local:%b}"
+    return local_date(local, code, weekday=False)
 
 
 def tick(at: int, step: int, zone: tzinfo | None) -> str:
@@ -127,9 +153,7 @@ def tick(at: int, step: int, zone: tzinfo | None) -> str:
     local = in_zone(at, zone)
     if step < 86_400 and (local.hour or local.minute):
         return f"{local:%H:%M}"
-    if current_language() != ENGLISH:
-        return local_date(local, current_language(), weekday=False)
-    return f"{local.day} {local:%b}"
+    return day(local)
 
 
 def in_zone(at: int, zone: tzinfo | None) -> datetime:

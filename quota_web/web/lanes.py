@@ -16,8 +16,7 @@ from quota_web.core.series import Axis
 from quota_web.reports import history, lanes
 from quota_web.reports.history import RANGES
 from quota_web.reports.overview import AccountView, Overview
-from quota_web.services import services
-from quota_web.web import time_axis
+from quota_web.web import time_axis, zone
 
 #: A weekly window over a day is a flat line.
 DEFAULT_RANGE = "7d"
@@ -79,7 +78,7 @@ def context(
         "from": axis.start,
         "to": axis.end,
         "step": axis.step,
-        "ticks": time_axis.ticks(axis, services().settings.timezone),
+        "ticks": time_axis.ticks(axis, zone.shown()),
         "data": url_for("history.lanes_json"),
         "band_span": max(axis.step, lanes.BAND_S),
     }

@@ -1,8 +1,8 @@
 """Finished parts of pages, cached for as long as what they show has the same version.
 
-A key says which part it is, beside the language that it is in, and a version says in which state of
-the data it was made: the next version takes the place of the one before. A version is a tuple of
-what the database and the clock say, such as the data's version and the minute.
+A key says which part it is, beside the language and the zone that it is written in. A version says
+in which state of the data it was made, and the next one takes its place: a tuple of what the
+database and the clock say, such as the data's version and the minute.
 """
 
 import threading
@@ -13,15 +13,18 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from quota_web.core.language import current_language
+from quota_web.web import zone
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 Version = tuple[object, ...]
+#: Language and zone.
+Reader = tuple[str, str | None]
 
 #: Each view of the dashboard has parts of its own; more of these at once are not worth the memory.
 MOST_PARTS = 24
 #: Each account has two small parts: its row of the table and its sparkline.
-MOST_PER_ACCOUNT = 2_000
+MOST_PER_ACCOUNT = 4_000
 _PARTS, _PER_ACCOUNT = "quota_cached_parts", "quota_cached_per_account"
 
 
@@ -51,22 +54,22 @@ class VersionedCache:
         make: Callable[[Sequence[K]], Mapping[K, T]],
     ) -> dict[K, T]:
         """The parts in these versions, by key; *make* gets the keys of those that are missing."""
-        # A part is words: each language has its own.
-        language = current_language()
-        found = self._found(versions, language)
+        # A part is words and times: each language and each zone has its own.
+        reader = (current_language(), zone.viewer_zone())
+        found = self._found(versions, reader)
         if len(found) < len(versions):
             with self._making:
-                found = self._found(versions, language)
+                found = self._found(versions, reader)
                 missing = [key for key in versions if key not in found]
                 if missing:
                     made = make(missing)
-                    self._store(versions, made, language)
+                    self._store(versions, made, reader)
                     found |= made
         return found
 
-    def _found(self, versions: Mapping[K, Version | None], language: str) -> dict[K, Any]:
+    def _found(self, versions: Mapping[K, Version | None], reader: Reader) -> dict[K, Any]:
         there = (
-            (key, version, self._parts.get((language, key))) for key, version in versions.items()
+            (key, version, self._parts.get((reader, key))) for key, version in versions.items()
         )
         return {
             key: part[1]
@@ -75,13 +78,13 @@ class VersionedCache:
         }
 
     def _store(
-        self, versions: Mapping[K, Version | None], made: Mapping[K, Any], language: str
+        self, versions: Mapping[K, Version | None], made: Mapping[K, Any], reader: Reader
     ) -> None:
         for key, part in made.items():
             version = versions[key]
             if version is not None:
-                self._parts.pop((language, key), None)
-                self._parts[language, key] = (version, part)
+                self._parts.pop((reader, key), None)
+                self._parts[reader, key] = (version, part)
         while len(self._parts) > self._most:
             del self._parts[next(iter(self._parts))]
 

@@ -78,8 +78,17 @@
     const words = parts.filter(([count]) => count).map(([count, name]) => (isEnglish ? `${count} ${name[0]}` : unit(count, name)));
     return words.length > 1 ? _("%(longer)s %(shorter)s", { longer: words[0], shorter: words[1] }) : words[0];
   }
+  /** As little as tells the moment. */
+  function short(d, now) {
+    const noon = (day) => Date.UTC(day.getFullYear(), day.getMonth(), day.getDate());
+    const away = Math.abs(noon(d) - noon(now)) / 864e5;
+    if (!away) return time(d);
+    if (away < 7) return `${forms ? forms.week.format(d) : days[d.getDay()]} ${time(d)}`;
+    return forms ? forms.day.format(d) : `${d.getDate()} ${months[d.getMonth()]}`;
+  }
   const kinds = {
     clock,
+    short,
     countdown: (d, now) => (d > now ? _("in %(span)s", { span: span((d - now) / 1000) }) : _("due")),
     ago: (d, now) => (now - d < 60000 ? _("just now") : _("%(span)s ago", { span: span((now - d) / 1000) })),
   };
@@ -90,17 +99,30 @@
       if (Number.isNaN(d.getTime())) continue;
       const words = kinds[element.dataset.t](d, now);
       if (element.textContent !== words) element.textContent = words;
-      element.title = `${dated(d, now)}:${two(d.getSeconds())}`;
     }
   }
-  window.quota = { _, clock, date, days, localise, months, span, time, two };
+  // The whole moment and how far away it is, once somebody points at a time.
+  document.addEventListener("pointerover", (event) => {
+    const element = event.target.closest?.("time[data-t]");
+    if (!element) return;
+    const d = new Date(element.dateTime), now = new Date();
+    element.title = `${dated(d, now)}:${two(d.getSeconds())} · ${kinds[d > now ? "countdown" : "ago"](d, now)}`;
+  });
+
+  // The zone: the server writes times in it once it knows its name, so that nothing moves.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const isKnown = !zone || root.dataset.zone === zone;
+  if (!isKnown) {
+    const base = new URL(document.currentScript.src).pathname.replace(/\/static\/.*/, "/");
+    document.cookie = `codex_quota_zone=${zone}; path=${base}; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+  }
+  window.quota = { _, clock, date, days, isKnown, localise, months, span, time, two };
 
   document.addEventListener("DOMContentLoaded", () => {
     wireSwitch();
     localise();
-    const zone = document.getElementById("zone-note");
-    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    if (zone) zone.textContent = here ? _("Times in %(zone)s", { zone: here }) : _("Times in your zone");
+    const note = document.getElementById("zone-note");
+    if (note && !isKnown) note.textContent = _("Times in %(zone)s", { zone });
     setInterval(() => document.hidden || localise(), 20000);
     document.addEventListener("visibilitychange", () => document.hidden || localise());
   });
