@@ -326,6 +326,7 @@ def test_the_keyboard_reaches_everything_in_order(page):
         "Skip to content",
         "Codex Quota",
         "Now",
+        "History",
         "Events",
         "Accounts",
         "Settings",

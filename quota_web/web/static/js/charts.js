@@ -19,9 +19,12 @@ export const column = (one, step) => (coarse(one.window, step) ? one.min : one.r
 
 /** Loads the library once; rejects when it is not there. */
 let library;
-export const load = (address) => (library ??= new Promise((resolve, reject) => {
-  document.head.append(Object.assign(document.createElement("script"), { src: address, onload: resolve, onerror: reject }));
-}));
+export const load = (address) => (library ??= Promise.all([
+  fetched("link", { rel: "stylesheet", href: new URL("../css/uplot.css", import.meta.url) }), fetched("script", { src: address }),
+]));
+const fetched = (kind, attributes) => new Promise((resolve, reject) => {
+  document.head.append(Object.assign(document.createElement(kind), attributes, { onload: resolve, onerror: reject }));
+});
 
 /** A colour of the style sheet as the canvas wants it, now that the scheme is decided. */
 export function ink(className, colour = "") {
