@@ -29,7 +29,6 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/accounts/<name>")
 def show(name: str) -> str:
     present, now = services(), clock.now()
-    zone = present.settings.timezone
     found = account_detail.load_details(present.scope, name, now, present.settings.refresh_interval)
     row = results_json.result(found.report) | {
         "id": found.report.account.id,
@@ -52,10 +51,10 @@ def show(name: str) -> str:
             {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
         ],
         cards=account_page.cards(found),
-        outlook=account_page.prospects(found, zone),
+        outlook=account_page.prospects(found, zone.shown()),
         sessions_left=account_page.sessions_left(found),
-        present=account_page.present_cycles(found, zone, now),
-        cycles=account_page.cycles(found, now, zone),
+        present=account_page.present_cycles(found, zone.shown(), now),
+        cycles=account_page.cycles(found, now, zone.shown()),
         hours=hours_table.table(_hours(found, now)),
         events=account_page.events(found),
         is_young=now - found.report.account.created_at < YOUNG_S,
@@ -66,7 +65,7 @@ def show(name: str) -> str:
 def _hours(found: Details, now: int) -> HoursOfWeek | None:
     settings = services().settings
     return hours_of_week.load(
-        [found.report.account.id], 2 * settings.refresh_interval, now, settings.timezone
+        [found.report.account.id], 2 * settings.refresh_interval, now, zone.shown()
     )
 
 

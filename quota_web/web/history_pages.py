@@ -11,7 +11,7 @@ from quota_web.core.series import Axis
 from quota_web.reports import history, hours_of_week, lanes, overview
 from quota_web.reports.lanes import Lane
 from quota_web.services import services
-from quota_web.web import api, csv_answer, hours_table, lane_svg, security
+from quota_web.web import api, csv_answer, hours_table, lane_svg, security, zone
 from quota_web.web.lanes import context, version
 
 blueprint = Blueprint("history", __name__)
@@ -43,7 +43,7 @@ def hours_csv() -> Response:
         [view.account.id for view in chosen],
         2 * present.settings.refresh_interval,
         clock.now(),
-        present.settings.timezone,
+        zone.shown(),
     )
     return csv_answer.stream("hours-of-week", hours_table.COLUMNS, hours_table.rows(found))
 
