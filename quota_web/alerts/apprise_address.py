@@ -90,6 +90,11 @@ def shown(address: str) -> str:
     return f"{name} · {host}" if host else name
 
 
+def host_of(url: str) -> str:
+    """The host of a webhook's address."""
+    return plain_host(urlsplit(url).hostname or "")
+
+
 def _server(scheme: str, address: str) -> str | None:
     if scheme not in _HOSTED:
         return None

@@ -12,14 +12,16 @@ from quota_web.store.channels import ChannelChoice
 from quota_web.store.event_log import LoggedEvent
 
 
-def enqueue(conn: Connection, events: Sequence[LoggedEvent], now: int) -> None:
+def enqueue(
+    conn: Connection, events: Sequence[LoggedEvent], now: int, *, without: int | None = None
+) -> None:
     """Let each channel be sent those of *events* that it is to be told of.
 
     What is written down already stays as it is, so that this may be called again. Events that came
     at the same time belong in one call: of the thresholds that a window passed at once a channel is
-    told of its lowest alone.
+    told of its lowest alone. Nothing is written down for the channel *without*.
     """
-    choices = store.channels.choices(conn) if events else []
+    choices = [one for one in store.channels.choices(conn) if one.id != without] if events else []
     store.deliveries.add(
         conn, [(one.id, choice.id) for choice in choices for one in chosen(events, choice)], now
     )

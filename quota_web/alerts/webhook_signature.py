@@ -54,11 +54,6 @@ def new_secret() -> Secret:
     return Secret(PREFIX + base64.b64encode(secrets.token_bytes(32)).decode("ascii"))
 
 
-def new_message_id() -> str:
-    """Names one message on all of its tries: 128 random bits."""
-    return f"msg_{secrets.token_hex(16)}"
-
-
 def headers(keys: WebhookSecrets, message_id: str, now: int, body: bytes) -> dict[str, str]:
     """The three headers of one try."""
     signatures = (_signature(key, message_id, now, body) for key in keys.signing(now))

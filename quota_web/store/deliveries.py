@@ -1,5 +1,6 @@
 """Queries on deliveries: what is to be sent through which channel, and what became of it."""
 
+import secrets
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, select, update
@@ -16,7 +17,14 @@ def add(conn: Connection, pairs: Iterable[tuple[int, int]], due_at: int) -> None
     was already stays as it is.
     """
     rows = [
-        {"event_id": event_id, "channel_id": channel_id, "due_at": due_at, "state": WAITING}
+        {
+            "event_id": event_id,
+            "channel_id": channel_id,
+            # The same on every try, so that a receiver knows what it has.
+            "message_id": f"msg_{secrets.token_hex(16)}",
+            "due_at": due_at,
+            "state": WAITING,
+        }
         for event_id, channel_id in pairs
     ]
     if rows:
@@ -42,6 +50,13 @@ def delete_old(conn: Connection, before: int) -> int:
 def drop_waiting(conn: Connection) -> None:
     """Let nothing be sent of what waits: it is of another time."""
     waiting = update(delivery).where(delivery.c.state == WAITING)
+    conn.execute(waiting.values(state=DROPPED, claimed_by=None, claimed_until=None))
+
+
+def drop_channel(conn: Connection, channel_id: int) -> None:
+    """Let nothing be sent of what waits for a channel."""
+    d = delivery.c
+    waiting = update(delivery).where(d.channel_id == channel_id, d.state == WAITING)
     conn.execute(waiting.values(state=DROPPED, claimed_by=None, claimed_until=None))
 
 

@@ -43,6 +43,8 @@ BOUND = "tokens_bound"
 FINGERPRINT_CHARS = 32
 #: Kinds of tokens.
 ACCESS, REFRESH, IDENTITY = "access", "refresh", "identity"
+#: The same of a channel: its address, and what signs a webhook. Their owner is the channel's id.
+CHANNEL_URL, CHANNEL_SECRET = "channel-url", "channel-secret"
 #: Several tokens that are kept aside, as one JSON text.
 SPARE = "spare"
 
