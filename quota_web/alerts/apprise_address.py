@@ -6,8 +6,15 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from quota_web.core.alert_targets import plain_host
+from quota_web.core.language import mark
 
 MOST = 2000
+NOT_PLAIN = mark("the address must be one line of plain ASCII")
+NO_SCHEME = mark("the address must begin with the name of a service, such as ntfys://")
+OTHER_SCHEME = mark("the address is for something that alerts are not sent through")
+NO_ADDRESS = mark("the address cannot be read")
+UNVERIFIED = mark("the address turns the check of certificates off (verify=no)")
+REDIRECTED = mark("the address asks to follow redirects (redirect=yes)")
 #: Every scheme whose service is reached by HTTP, and mail. Not those that talk to programs of this
 #: machine, speak another protocol, or only say where another list of addresses is.
 _SENT_TO = """
@@ -65,19 +72,19 @@ def scheme_of(address: str) -> str:
 def problem_of(address: str) -> str | None:
     """What is wrong with *address*, in words that do not repeat it; None if nothing is."""
     if not re.fullmatch(rf"[\x21-\x7e]{{1,{MOST}}}", address):
-        return "must be one line of printable ASCII; write other characters as %…"
+        return NOT_PLAIN
     if not (scheme := scheme_of(address)):
-        return "must begin with the name of a service, such as ntfys://"
+        return NO_SCHEME
     if scheme not in SCHEMES:
-        return f"is for {scheme}://, which is not sent to from here"
+        return OTHER_SCHEME
     try:
         options = {name.lower(): value.lower() for name, value in _options(address)}
     except ValueError:
-        return "is not a valid address"
+        return NO_ADDRESS
     if options.get("verify", "yes").strip() in _NO:
-        return "turns the check of certificates off (verify=no)"
+        return UNVERIFIED
     if "redirect" in options and options["redirect"].strip() not in _NO:
-        return "asks to follow redirects (redirect=yes)"
+        return REDIRECTED
     return None
 
 

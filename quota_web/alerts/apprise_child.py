@@ -22,13 +22,14 @@ from quota_web.alerts.apprise_guard import Guard, Refused, Watched
 from quota_web.alerts.send_result import SendCode
 from quota_web.core import setting_values
 from quota_web.core.alert_targets import AlertTargets
+from quota_web.core.language import mark
 
 AT_ONCE = 8
 #: Bytes of memory: a receiver may answer with gigabytes.
 MOST_MEMORY = 2 * 1024**3
-INVALID = "Apprise cannot read the address"
-INCOMPLETE = "something is missing in the address: Apprise sends nothing to it"
-_MAIL_REFUSED = "the mail server refused it"
+INVALID = mark("Apprise cannot read the address")
+INCOMPLETE = mark("something is missing in the address: Apprise sends nothing to it")
+_MAIL_REFUSED = mark("the mail server refused it")
 _TYPES = {"urgent": "failure", "warning": "warning", "info": "info"}
 
 

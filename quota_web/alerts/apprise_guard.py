@@ -24,6 +24,7 @@ from quota_web.alerts.destinations import NOT_OPEN, PLAIN_HTTP, look_up
 from quota_web.codex import transport_errors
 from quota_web.core import urls
 from quota_web.core.alert_targets import AlertTargets, may_reach
+from quota_web.core.language import mark
 
 _REFUSED = frozenset(
     {
@@ -38,8 +39,8 @@ _REFUSED = frozenset(
         "subprocess.Popen",
     }
 )
-UNCHECKED = "certificates are always checked"
-NO_WAY_FOR_MAIL = "mail does not go through a proxy; name its server in NO_PROXY"
+UNCHECKED = mark("certificates are always checked")
+NO_WAY_FOR_MAIL = mark("mail does not go through a proxy; name its server in NO_PROXY")
 _CONNECT_S, _TIMEOUT_S = 5.0, 20.0
 
 

@@ -9,7 +9,7 @@ from quota_web.alerts import digests, outbox
 from quota_web.alerts.delivery_plan import Saying
 from quota_web.alerts.kinds import Alert
 from quota_web.store.alert_events import NewAlert
-from quota_web.store.channels import Channel
+from quota_web.store.channels import AlertChannel
 from quota_web.store.event_log import LoggedEvent
 
 #: A channel that has failed for so long is told of through the others.
@@ -37,7 +37,7 @@ def run(now: int, saying: Saying) -> None:
             _tell_failing(tx, channel, channels, now)
 
 
-def _digest_at(channel: Channel, now: int, saying: Saying) -> int | None:
+def _digest_at(channel: AlertChannel, now: int, saying: Saying) -> int | None:
     """When the digest is of that is due now; None where none is."""
     if channel.digest is None:
         return None
@@ -45,7 +45,7 @@ def _digest_at(channel: Channel, now: int, saying: Saying) -> int | None:
     return at if channel.created_at <= at and now - at <= LATE_S else None
 
 
-def _add_digest(tx: Connection, channel: Channel, now: int, saying: Saying) -> None:
+def _add_digest(tx: Connection, channel: AlertChannel, now: int, saying: Saying) -> None:
     at = _digest_at(channel, now, saying)
     key = f"{DIGEST}:::{channel.id}:{at}"
     data = {"days": digests.parse(channel.digest or "").days}
@@ -54,7 +54,9 @@ def _add_digest(tx: Connection, channel: Channel, now: int, saying: Saying) -> N
         store.deliveries.add(tx, [(added.id, channel.id)], now)
 
 
-def _tell_failing(tx: Connection, channel: Channel, channels: Sequence[Channel], now: int) -> None:
+def _tell_failing(
+    tx: Connection, channel: AlertChannel, channels: Sequence[AlertChannel], now: int
+) -> None:
     key = f"{Alert.CHANNEL_FAILING}:::{channel.id}:{channel.failing_since}"
     data = {
         "channel": channel.name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from quota_web.alerts import apprise_address
 from quota_web.alerts.webhook_signature import WebhookSecrets
 from quota_web.core.secret import Secret
-from quota_web.store.channels import WEBHOOK, Channel
+from quota_web.store.channels import WEBHOOK, AlertChannel
 from quota_web.store.encryption import (
     CHANNEL_SECRET,
     CHANNEL_URL,
@@ -31,7 +31,7 @@ def sealed(
     return cipher.seal(opened.url, channel_id, CHANNEL_URL), secret
 
 
-def opened(cipher: TokenCipher, channel: Channel) -> OpenedChannel:
+def opened(cipher: TokenCipher, channel: AlertChannel) -> OpenedChannel:
     """Raises DecryptionFailed where no key opens them."""
     url = cipher.open(channel.url_sealed, channel.id, CHANNEL_URL)
     if channel.secret_sealed is None:
@@ -40,7 +40,7 @@ def opened(cipher: TokenCipher, channel: Channel) -> OpenedChannel:
     return OpenedChannel(url, WebhookSecrets.from_stored(secret))
 
 
-def shown(cipher: TokenCipher, channel: Channel) -> str | None:
+def shown(cipher: TokenCipher, channel: AlertChannel) -> str | None:
     """What may be shown of where a channel leads; None where no key opens it."""
     try:
         url = opened(cipher, channel).url.reveal()

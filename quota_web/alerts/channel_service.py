@@ -20,6 +20,7 @@ from quota_web.alerts import (
 )
 from quota_web.alerts.apprise_runner import AppriseMessage
 from quota_web.alerts.channel_secrets import OpenedChannel
+from quota_web.alerts.delivery_pass import LOCKED
 from quota_web.alerts.delivery_plan import TITLE, Saying
 from quota_web.alerts.destinations import TargetForbidden, TargetUnknown
 from quota_web.alerts.kinds import Alert, Urgency
@@ -30,13 +31,26 @@ from quota_web.alerts.webhook_signature import WebhookSecrets
 from quota_web.core import names
 from quota_web.core.errors import BadInput, Outdated
 from quota_web.core.language import gettext as _
-from quota_web.core.language import use_language
+from quota_web.core.language import lookup, mark, use_language
 from quota_web.core.secret import Secret
-from quota_web.store.channels import APPRISE, WEBHOOK, Channel, ChannelRules
+from quota_web.store.channels import APPRISE, WEBHOOK, AlertChannel, ChannelRules
 from quota_web.store.encryption import DecryptionFailed, TokenCipher
 from quota_web.store.event_log import LoggedEvent
 
 MOST_CHANNELS = 50
+_REFUSED = mark("Nothing is sent there: %(why)s.")
+
+
+class AddressRefused(BadInput):
+    """Nothing may be sent to the address of a channel."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__("url", _REFUSED, why=why)
+
+    @property
+    def said(self) -> str:
+        return _(_REFUSED, why=lookup(self.why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +72,12 @@ def create(
     Raises BadInput, also where nothing may be sent to the address.
     """
     if draft.url is None:
-        raise BadInput("url", _("An address is needed."))
+        raise BadInput("url", mark("An address is needed."))
     _require_reachable(senders, draft.kind, draft.url)
     keys = WebhookSecrets(webhook_signature.new_secret()) if draft.kind == WEBHOOK else None
     with store.database.transaction() as tx:
         if len(store.channels.list_all(tx)) >= MOST_CHANNELS:
-            raise BadInput("name", _("There are %(num)d channels already.", num=MOST_CHANNELS))
+            raise BadInput("name", mark("There are %(most)s channels already."), most=MOST_CHANNELS)
         _require_free_name(tx, draft.rules.name, None)
         channel_id = store.channels.add(tx, draft.rules, draft.kind, now)
         sealed = channel_secrets.sealed(cipher, channel_id, OpenedChannel(draft.url, keys))
@@ -116,11 +130,9 @@ def rotate(cipher: TokenCipher, channel_id: int, now: int, actor: str) -> Secret
         try:
             opened = channel_secrets.opened(cipher, found)
         except DecryptionFailed:
-            raise BadInput(
-                "url", _("No key opens this channel; enter its address again.")
-            ) from None
+            raise BadInput("url", LOCKED) from None
         if opened.keys is None:
-            raise BadInput("url", _("Only webhooks are signed."))
+            raise BadInput("url", mark("Only webhooks are signed."))
         keys = opened.keys.rotated(now)
         sealed = channel_secrets.sealed(cipher, channel_id, OpenedChannel(opened.url, keys))
         store.channels.seal(tx, channel_id, *sealed)
@@ -147,7 +159,7 @@ def test(
 def _send_one(
     cipher: TokenCipher,
     senders: Senders,
-    channel: Channel,
+    channel: AlertChannel,
     event: LoggedEvent,
     text: str,
     saying: Saying,
@@ -155,7 +167,7 @@ def _send_one(
     try:
         opened = channel_secrets.opened(cipher, channel)
     except DecryptionFailed:
-        return SendResult(SendCode.FORBIDDEN, reason=delivery_pass.LOCKED)
+        return SendResult(SendCode.FORBIDDEN, reason=LOCKED)
     if channel.kind == WEBHOOK:
         told = Told(event, event.kind, Urgency.INFO, None, text)
         body = messages.webhook_body(told, saying.public_url)
@@ -166,7 +178,7 @@ def _send_one(
     return senders.apprise.send([message])[0]
 
 
-def find(name: str) -> Channel:
+def find(name: str) -> AlertChannel:
     """The channel of that name. Raises BadInput."""
     with store.database.reading() as conn:
         found = store.channels.find(conn, name)
@@ -181,7 +193,7 @@ def _require_reachable(senders: Senders, kind: str, url: Secret) -> None:
         APPRISE: _apprise_problem,
     }
     if (problem := check[kind](senders, url)) is not None:
-        raise BadInput("url", _("Nothing is sent there: %(why)s.", why=problem))
+        raise AddressRefused(problem)
 
 
 def _webhook_problem(senders: Senders, url: Secret) -> str | None:
@@ -198,12 +210,12 @@ def _webhook_problem(senders: Senders, url: Secret) -> str | None:
 def _apprise_problem(senders: Senders, url: Secret) -> str | None:
     problem = apprise_address.problem_of(url.reveal())
     if problem is not None:
-        return f"the address {problem}"
+        return problem
     result = senders.apprise.check(url)
     return result.text if result.code is SendCode.FORBIDDEN else None
 
 
-def _keys_of(cipher: TokenCipher, channel: Channel) -> WebhookSecrets | None:
+def _keys_of(cipher: TokenCipher, channel: AlertChannel) -> WebhookSecrets | None:
     """The secret of a webhook; a new one where no key opens it."""
     if channel.kind != WEBHOOK:
         return None
@@ -213,7 +225,7 @@ def _keys_of(cipher: TokenCipher, channel: Channel) -> WebhookSecrets | None:
         return WebhookSecrets(webhook_signature.new_secret())
 
 
-def _require(conn: Connection, channel_id: int) -> Channel:
+def _require(conn: Connection, channel_id: int) -> AlertChannel:
     found = store.channels.get_by_ids(conn, [channel_id]).get(channel_id)
     if found is None:
         raise Outdated("the channel")
@@ -223,7 +235,7 @@ def _require(conn: Connection, channel_id: int) -> Channel:
 def _require_free_name(conn: Connection, name: str, own_id: int | None) -> None:
     found = store.channels.find(conn, name)
     if found is not None and found.id != own_id:
-        raise BadInput("name", _("Another channel has that name."))
+        raise BadInput("name", mark("Another channel has that name."))
 
 
 def _audit(tx: Connection, now: int, kind: str, actor: str, channel_id: int, name: str) -> None:

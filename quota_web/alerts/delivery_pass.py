@@ -27,7 +27,8 @@ from quota_web.alerts.delivery_plan import TITLE, Outgoing, Saying
 from quota_web.alerts.send_result import SendCode, SendResult
 from quota_web.alerts.senders import Senders
 from quota_web.core import clock
-from quota_web.store.channels import WEBHOOK, Channel
+from quota_web.core.language import mark
+from quota_web.store.channels import WEBHOOK, AlertChannel
 from quota_web.store.encryption import DecryptionFailed, TokenCipher
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 CLAIM_S, LEAST_LEFT_S = 120, 20
 #: Channels at once.
 AT_ONCE = 8
-LOCKED = "no key opens the address of this channel; enter it again"
+LOCKED = mark("no key opens the address of this channel; enter it again")
 
 #: What came of one message; None: it was not begun.
 Came = tuple[Outgoing, SendResult | None]
@@ -98,7 +99,7 @@ class DeliveryPass:
         if others:
             yield partial(self._apprise, others, until)
 
-    def _opened(self, channel: Channel) -> OpenedChannel | None:
+    def _opened(self, channel: AlertChannel) -> OpenedChannel | None:
         try:
             return channel_secrets.opened(self._cipher, channel)
         except DecryptionFailed:

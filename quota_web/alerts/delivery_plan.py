@@ -17,7 +17,7 @@ from quota_web.alerts.kinds import Urgency
 from quota_web.alerts.merging import Line
 from quota_web.alerts.messages import Told
 from quota_web.core.language import use_language
-from quota_web.store.channels import WEBHOOK, Channel
+from quota_web.store.channels import WEBHOOK, AlertChannel
 from quota_web.store.delivery_claims import ClaimedDelivery
 from quota_web.store.event_log import LoggedEvent
 
@@ -41,7 +41,7 @@ class Saying:
 class Outgoing:
     """One message through one channel."""
 
-    channel: Channel
+    channel: AlertChannel
     #: All that is done once it is sent.
     deliveries: tuple[ClaimedDelivery, ...]
     #: JSON for a webhook, text for people.
@@ -76,7 +76,7 @@ def plan(
 def _without_quiet(
     conn: Connection,
     claim_id: int,
-    channel: Channel,
+    channel: AlertChannel,
     mine: list[ClaimedDelivery],
     now: int,
     zone: tzinfo | None,
@@ -99,7 +99,7 @@ def _without_quiet(
 def _of_webhook(
     conn: Connection,
     claim_id: int,
-    channel: Channel,
+    channel: AlertChannel,
     mine: Sequence[ClaimedDelivery],
     names: Mapping[int, str],
     now: int,
@@ -118,7 +118,7 @@ def _of_webhook(
 def _merged(
     conn: Connection,
     claim_id: int,
-    channel: Channel,
+    channel: AlertChannel,
     mine: Sequence[ClaimedDelivery],
     names: Mapping[int, str],
     now: int,

@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from quota_web.core.alert_targets import AlertTargets, may_reach
+from quota_web.core.language import mark
 
 Lookup = Callable[[str, int], Sequence[str]]
 
-NOT_OPEN = "that address is not on the public internet, and QUOTA_ALERT_TARGETS does not open it"
-PLAIN_HTTP = "plain http goes only where QUOTA_ALERT_TARGETS says; use https"
+NOT_OPEN = mark(
+    "that address is not on the public internet, and QUOTA_ALERT_TARGETS does not open it"
+)
+PLAIN_HTTP = mark("plain http goes only where QUOTA_ALERT_TARGETS says; use https")
 
 
 class TargetForbidden(Exception):

@@ -13,8 +13,10 @@ from quota_web.codex.classify import retry_after_seconds
 from quota_web.codex.transport import Exchange, PinnedRequest, Transport
 from quota_web.core import clock, urls
 from quota_web.core.alert_targets import AlertTargets
+from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 
+BAD_URL = mark("the address must be https://HOST/PATH, without user name and fragment")
 #: One try, from the look-up of the name to the last byte, in seconds.
 DEADLINE_S = 10.0
 #: What is read of an answer, and thrown away.
@@ -92,8 +94,8 @@ class WebhookClient:
             transport.close()
 
     def _addresses(self, url: str, seconds: float) -> tuple[str, ...]:
-        if (problem := urls.check_webhook_url(url)) is not None:
-            raise TargetForbidden(f"the address {problem}")
+        if urls.check_webhook_url(url) is not None:
+            raise TargetForbidden(BAD_URL)
         parts = urlsplit(url)
         host, is_plain = parts.hostname or "", parts.scheme == "http"
         port = parts.port or (80 if is_plain else 443)

@@ -15,7 +15,7 @@ WEBHOOK, APPRISE = "webhook", "apprise"
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class AlertChannel:
     """A channel; address and secret are sealed."""
 
     id: int
@@ -41,7 +41,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """What of a channel a person chooses, its address aside; the fields are those of `Channel`."""
+    """What of a channel a person chooses, its address aside; the fields are those of `AlertChannel`."""
 
     name: str
     kinds: frozenset[str] | None = None
@@ -88,19 +88,19 @@ def choices(conn: Connection) -> list[ChannelChoice]:
     ]
 
 
-def list_all(conn: Connection) -> list[Channel]:
+def list_all(conn: Connection) -> list[AlertChannel]:
     """Every channel, by name."""
     rows = conn.execute(select(channel).order_by(channel.c.name))
     return [_channel(row._mapping) for row in rows]
 
 
-def get_by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Channel]:
+def get_by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, AlertChannel]:
     """Those of these ids that exist."""
     rows = conn.execute(select(channel).where(channel.c.id.in_(list(ids))))
     return {row.id: _channel(row._mapping) for row in rows}
 
 
-def find(conn: Connection, name: str) -> Channel | None:
+def find(conn: Connection, name: str) -> AlertChannel | None:
     """The channel of that name."""
     row = conn.execute(select(channel).where(channel.c.name == name)).first()
     return None if row is None else _channel(row._mapping)
@@ -149,8 +149,8 @@ def _update(conn: Connection, channel_id: int, **values: Any) -> None:
     conn.execute(update(channel).where(channel.c.id == channel_id).values(values))
 
 
-def _channel(row: Mapping[Any, Any]) -> Channel:
-    return Channel(
+def _channel(row: Mapping[Any, Any]) -> AlertChannel:
+    return AlertChannel(
         row["id"],
         row["name"],
         row["kind"],

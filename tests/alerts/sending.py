@@ -15,6 +15,7 @@ from quota_web.alerts.senders import Senders
 from quota_web.core import clock
 from quota_web.core.secret import Secret
 from quota_web.services import services
+from quota_web.store.accounts import new_id
 from quota_web.store.alert_tables import channel, delivery
 from quota_web.store.channels import APPRISE, WEBHOOK, ChannelRules
 from quota_web.store.models import event
@@ -62,7 +63,7 @@ def add_event(
             "data": json.dumps(data),
             "told_at": at,
         }
-        event_id = int(tx.execute(insert(event).values(values)).inserted_primary_key[0])
+        event_id = new_id(tx.execute(insert(event).values(values)))
         ids = channels or [one.id for one in store.channels.list_all(tx)]
         store.deliveries.add(tx, [(event_id, each) for each in ids], clock.now())
     return event_id
