@@ -4,16 +4,18 @@ may take its time.
 
 import logging
 import threading
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from quota_web.alerts import channel_chores
-from quota_web.alerts.delivery_pass import DeliveryPass
-from quota_web.alerts.delivery_plan import Saying
-from quota_web.alerts.senders import Senders
 from quota_web.core import clock
 from quota_web.core.errors import QuotaError
 from quota_web.services import Services
+
+if TYPE_CHECKING:
+    from quota_web.alerts.delivery_pass import DeliveryPass
+    from quota_web.alerts.delivery_plan import Saying
+    from quota_web.alerts.senders import Senders
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +24,9 @@ EXTENSION = "quota_alert_sender"
 LOOK_S, CHORES_S = 3.0, 60.0
 #: The pause after something went wrong.
 PAUSE_S = 15.0
-#: How long a stop waits for what came of messages to be written down.
-STOP_S = 2.0
+#: How long a stop waits for messages under way, and after that for what came of them to be written
+#: down.
+STOP_S, CUT_S = 2.0, 1.0
 
 
 def start(app: Flask) -> None:
@@ -44,12 +47,9 @@ class AlertSender:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        services: Services = app.extensions["quota_services"]
-        settings = services.settings
-        self._stop = services.stop
-        self._senders = Senders(settings)
-        self._saying = Saying(settings.timezone, settings.public_url, settings.language)
-        self._pass = DeliveryPass(self._senders, services.cipher, self._saying, self._stop)
+        self._services: Services = app.extensions["quota_services"]
+        self._stop = self._services.stop
+        self._senders: Senders | None = None
         self._chores_at = clock.monotonic() + LOOK_S
         self._said: str | None = None
         self._thread = threading.Thread(target=self._run, name="quota-alerts", daemon=True)
@@ -58,22 +58,36 @@ class AlertSender:
         self._thread.start()
 
     def stop(self) -> None:
+        """Let messages under way end, and cut those that take too long."""
         self._stop.set()
-        self._senders.close()
         self._thread.join(STOP_S)
+        if self._thread.is_alive() and self._senders is not None:
+            self._senders.close()
+            self._thread.join(CUT_S)
 
     def _run(self) -> None:
+        # Loaded beside the start of the service, which does not wait for it.
+        from quota_web.alerts.delivery_pass import DeliveryPass
+        from quota_web.alerts.delivery_plan import Saying
+        from quota_web.alerts.senders import Senders
+
+        settings = self._services.settings
+        saying = Saying(settings.timezone, settings.public_url, settings.language)
+        self._senders = Senders(settings)
+        made = DeliveryPass(self._senders, self._services.cipher, saying, self._stop)
         with self._app.app_context():
             while not self._stop.is_set():
-                self._stop.wait(self._round())
+                self._stop.wait(self._round(made, saying))
 
-    def _round(self) -> float:
+    def _round(self, made: "DeliveryPass", saying: "Saying") -> float:
         """Send what is due; returns how long to wait."""
+        from quota_web.alerts import channel_chores
+
         try:
             if clock.monotonic() >= self._chores_at:
                 self._chores_at = clock.monotonic() + CHORES_S
-                channel_chores.run(clock.now(), self._saying)
-            found = self._pass.run()
+                channel_chores.run(clock.now(), saying)
+            found = made.run()
         except QuotaError as error:
             self._say(str(error))
             return PAUSE_S

@@ -20,7 +20,7 @@ from quota_web.core.errors import BadDatabase, DatabaseBusy
 from quota_web.maintenance import rotate_key
 from quota_web.refresh import scheduler
 from quota_web.services import Services
-from quota_web.serving import logs
+from quota_web.serving import alert_sender, logs
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ def start(app: Flask) -> None:
         store.health.check()
         _bind_tokens(app)
     scheduler.start(app)
+    alert_sender.start(app)
     # What is loaded stays. Without this the collector goes through all of it whenever the thousands
     # of points of a long chart wake it: that doubled what such a chart takes.
     gc.freeze()
@@ -85,6 +86,7 @@ def begin_to_stop(app: Flask) -> None:
 def stop(app: Flask) -> None:
     """Store what has been answered and end the schedule."""
     scheduler.stop(app)
+    alert_sender.stop(app)
 
 
 def welcome(app: Flask, base: str) -> None:

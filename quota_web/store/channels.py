@@ -41,7 +41,7 @@ class AlertChannel:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """What of a channel a person chooses, its address aside; the fields are those of `AlertChannel`."""
+    """What of a channel a person chooses, its address aside."""
 
     name: str
     kinds: frozenset[str] | None = None

@@ -5,10 +5,12 @@ with Receiver() as receiver:
     receiver.url, receiver.got
 """
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -41,6 +43,22 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._open: dict[threading.Thread, socket.socket] = {}
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self._open[threading.current_thread()] = request
+        super().process_request_thread(request, client_address)
+        self._open.pop(threading.current_thread(), None)
+
+    def end(self) -> None:
+        """Close the connections that clients keep."""
+        for thread, connection in list(self._open.items()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
     def handle_error(self, *_: Any) -> None:
         """A client that goes away early is part of many a test."""
 
@@ -52,6 +70,7 @@ class Receiver:
         self.got: list[Got] = []
         self._replies: list[Reply] = [Reply()]
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -63,7 +82,7 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(length)
                 reply = receiver._note(Got(self.command, self.path, headers, body, time.time()))
-                time.sleep(reply.delay)
+                receiver._stopping.wait(reply.delay)
                 self.send_response(reply.status)
                 self.send_header("Content-Length", str(len(reply.body)))
                 for name, value in (reply.headers or {}).items():
@@ -110,5 +129,7 @@ class Receiver:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.end()
