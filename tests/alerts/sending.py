@@ -21,7 +21,7 @@ from quota_web.store.channels import APPRISE, WEBHOOK, ChannelRules
 from quota_web.store.models import event
 from tests.fakes import NOW
 
-LOOPBACK = {"QUOTA_ALERT_TARGETS": "127.0.0.0/8", "QUOTA_TIMEZONE": "Europe/Berlin"}
+LOOPBACK: dict[str, Any] = {"QUOTA_ALERT_TARGETS": "127.0.0.0/8", "QUOTA_TIMEZONE": "Europe/Berlin"}
 
 
 def senders() -> Senders:
