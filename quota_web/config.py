@@ -323,6 +323,20 @@ class Settings:
         "figures stay",
         "keep all",
     )
+    backup_dir: Path | None = setting(
+        None,
+        "QUOTA_BACKUP_DIR",
+        environment.path,
+        _REST,
+        "a folder that gets a verified backup of the SQLite database once a day (UTC)",
+    )
+    backup_keep: int = setting(
+        14,
+        "QUOTA_BACKUP_KEEP",
+        whole(1, 36_500),
+        _REST,
+        "of these backups the newest this many are kept",
+    )
     timezone: ZoneInfo | None = setting(
         None,
         "QUOTA_TIMEZONE",
@@ -382,6 +396,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             "QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names "
             "the user"
         )
+    if settings.backup_dir is not None and not settings.database_url.startswith("sqlite:"):
+        raise BadSetting("QUOTA_BACKUP_DIR: backs up SQLite alone; use pg_dump for PostgreSQL")
     # "never longer than the idle one": a short idle interval also bounds the active one.
     return replace(
         settings, active_interval=min(settings.active_interval, settings.refresh_interval)

@@ -62,7 +62,7 @@ def chores() -> "Chores":
     """What the schedule tidies up in other rooms."""
     from quota_web.auth import throttle
     from quota_web.foresight import detection_backfill
-    from quota_web.maintenance import prune
+    from quota_web.maintenance import prune, scheduled_backups
     from quota_web.refresh.housekeeping import Chores
 
     return Chores(
@@ -71,6 +71,7 @@ def chores() -> "Chores":
         throttle.forget_old,
         detection_backfill.ensure,
         detection_backfill.settle,
+        scheduled_backups.chore,
     )
 
 

@@ -50,6 +50,8 @@ class Chores:
     judge_all: Callable[[int, Callable[[], bool]], bool]
     #: Tells what has become true of quota by the time alone.
     settle: Callable[[int], None]
+    #: Makes the backup of the day, where one is wanted.
+    back_up: Callable[[int], None]
 
 
 class Housekeeping:
@@ -103,6 +105,8 @@ class Housekeeping:
             before = now - self._retention_days * DAY
             yield lambda: self._chores.prune(before, now, ACTOR, stop.is_set)
         yield lambda: self._chores.forget_failures(now)
+        if not stop.is_set():
+            yield lambda: self._chores.back_up(now)
         if not stop.is_set():
             yield lambda: self._tidy_up(now)
             yield store.wal_checkpoint.truncate_log

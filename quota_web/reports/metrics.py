@@ -19,8 +19,12 @@ from quota_web.version import __version__
 PREFIX = "codex_quota_"
 
 
-def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
-    """The text that Prometheus reads, and its content type."""
+def page(
+    scope: Scope, now: int, interval_s: int, backup: tuple[int, int] | None = None
+) -> tuple[bytes, str]:
+    """The text that Prometheus reads, and its content type; *backup* is the time and the size in
+    bytes of the newest scheduled one.
+    """
     # Imported where it is used: a command or a page has no use for it.
     from prometheus_client import CollectorRegistry
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -39,6 +43,7 @@ def page(scope: Scope, now: int, interval_s: int) -> tuple[bytes, str]:
             yield _of_repeated(seen)
             yield from _of_attempts(totals)
             yield from _of_site(seen, sizes, now)
+            yield from _of_backup(backup)
 
     # Of its own: the library's global one would add figures of whichever process answers.
     registry = CollectorRegistry(auto_describe=False)
@@ -195,3 +200,14 @@ def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:
     for name, text, value in single:
         yield _gauge(name, text, (), [((), value)])
     yield _gauge("info", "The program.", ("version",), [((__version__,), 1)])
+
+
+def _of_backup(backup: tuple[int, int] | None) -> Iterator[Any]:
+    at, size = backup or (None, None)
+    yield _gauge(
+        "backup_timestamp_seconds",
+        "When the newest scheduled backup was made.",
+        (),
+        [((), at)],
+    )
+    yield _gauge("backup_size_bytes", "Its size.", (), [((), size)])

@@ -3,6 +3,7 @@
 from flask import Blueprint, Flask, Response
 
 from quota_web.core import clock
+from quota_web.maintenance import scheduled_backups
 from quota_web.reports import metrics
 from quota_web.services import services
 
@@ -17,5 +18,12 @@ def init_app(app: Flask) -> None:
 def index() -> Response:
     present = services()
     present.ready()
-    body, content_type = metrics.page(present.scope, clock.now(), present.settings.refresh_interval)
+    settings = present.settings
+    kept = scheduled_backups.kept(settings.backup_dir) if settings.backup_dir else None
+    body, content_type = metrics.page(
+        present.scope,
+        clock.now(),
+        settings.refresh_interval,
+        (kept.newest_at, kept.newest_size) if kept else None,
+    )
     return Response(body, content_type=content_type)
