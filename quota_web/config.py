@@ -25,14 +25,13 @@ from quota_web.core.environment import (
     setting,
     whole,
 )
-from quota_web.core.errors import BadSetting
+from quota_web.core.limits import MAX_PASSWORD
 from quota_web.core.secret import Secret
 from quota_web.core.setting_values import Network
 from quota_web.version import __version__
 
 
-def data_folder() -> Path:
-    """Where the instance folder and the followed one lie, unless settings say otherwise."""
+def _data_folder() -> Path:
     if IS_CHECKOUT:
         return PROJECT
     from platformdirs import user_data_path
@@ -40,17 +39,13 @@ def data_folder() -> Path:
     return user_data_path("codex-quota", appauthor=False)
 
 
-_DATA = data_folder()
+_DATA = _data_folder()
 _INSTANCE = _DATA / "instance"
 USAGE_URL = "https://chatgpt.com/backend-api/wham/usage"
 AUTH_URL = "https://auth.openai.com"
-#: The public one of the Codex CLI.
-CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"
+CLIENT_ID = "app_EMoamEEZ73f0CkXaXp7hrann"  # the Codex CLI's, which is public
 UPSTREAM_WANTED = "an https address; plain http only to localhost and private addresses"
 MIN_SECRET_KEY = 16
-#: In characters. Nobody types more; hashing megabytes would be work for nothing, and normalising
-#: them freezes the process.
-MAX_PASSWORD = 1000
 
 _MONTH = 30 * 86_400
 _PLACES, _READING = "Where things lie", "How quota is asked for"
@@ -389,26 +384,17 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         value = variable.read(env, variable.name)
         if value is not None:
             found[each.name] = value
-    found.setdefault("database_url", default_database(found.get("instance_dir", _INSTANCE)))
+    folder = found.get("instance_dir", _INSTANCE)
+    found.setdefault("database_url", f"sqlite:///{folder}/quota.sqlite")
     settings = Settings(**found, account_dir_named="account_dir" in found)
-    if settings.auth == "proxy" and not settings.trusted_proxies:
-        raise BadSetting(
-            "QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names "
-            "the user"
-        )
-    if settings.backup_dir is not None and not settings.database_url.startswith("sqlite:"):
-        raise BadSetting("QUOTA_BACKUP_DIR: backs up SQLite alone; use pg_dump for PostgreSQL")
-    # "never longer than the idle one": a short idle interval also bounds the active one.
-    return replace(
-        settings, active_interval=min(settings.active_interval, settings.refresh_interval)
+    setting_values.check_together(
+        settings.auth, settings.trusted_proxies, settings.backup_dir, settings.database_url
     )
+    # "never longer than the idle one": a short idle interval also bounds the active one.
+    shortest = min(settings.active_interval, settings.refresh_interval)
+    return replace(settings, active_interval=shortest)
 
 
 def bare_environment() -> dict[str, str]:
     """The process's environment without any setting of ours: for a program that shares no data."""
     return {name: value for name, value in os.environ.items() if not name.startswith("QUOTA_")}
-
-
-def default_database(instance_dir: Path) -> str:
-    """The URL of the SQLite file that lies in the instance folder."""
-    return f"sqlite:///{instance_dir / 'quota.sqlite'}"

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quota_web import config
 from quota_web.core.errors import BadInput, TooManyTries
 from quota_web.core.language import mark
+from quota_web.core.limits import MAX_PASSWORD
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 MIN_LENGTH = 12
-MAX_LENGTH = config.MAX_PASSWORD
+MAX_LENGTH = MAX_PASSWORD
 AT_ONCE = 2
 #: The other turn is for known browsers, so that they wait for no unknown one.
 STRANGERS_AT_ONCE = 1

@@ -17,7 +17,7 @@ from quota_web.core.errors import BadInput
 from quota_web.services import Services, services
 
 if TYPE_CHECKING:
-    from quota_web.maintenance.doctor import Finding
+    from quota_web.maintenance.findings import Finding
     from quota_web.maintenance.restore import Restored
 
 ACTOR = "command line"
@@ -41,7 +41,7 @@ def _ready() -> Services:
 def backup(file: Path, force: bool) -> None:
     """Write the database to FILE, also while the service runs. The key is not in it."""
     from quota_web.maintenance import backup
-    from quota_web.maintenance.doctor import mib
+    from quota_web.maintenance.findings import mib
 
     present = _ready()
     content = backup.backup(file.absolute(), overwrite=force)
@@ -195,6 +195,7 @@ def doctor(anew: bool) -> None:
     Exit status 4 if something is bad.
     """
     from quota_web.maintenance import doctor, rebuild
+    from quota_web.maintenance.findings import Level
 
     present = services()
     if anew:
@@ -205,12 +206,12 @@ def doctor(anew: bool) -> None:
             f"Rebuilt {done.windows} windows from {done.readings:,} readings; latest values of "
             f"{done.corrected} were wrong."
         )
-    patient = doctor.DoctorContext(
+    context = doctor.DoctorContext(
         present.settings, present.cipher, lambda: present.client, clock.now()
     )
     worst = False
-    for finding in doctor.diagnose(patient):
-        worst |= finding.verdict is doctor.Level.BAD
+    for finding in doctor.diagnose(context):
+        worst |= finding.verdict is Level.BAD
         click.echo(_line(finding))
     sys.exit(BAD_SETTING if worst else 0)
 

@@ -10,3 +10,6 @@ CLOCK_SKEW_S = 30
 #: 2026-01-01T00:00:00Z. Before this the program did not exist: a clock that shows an earlier date
 #: has not been set, and nothing it says about tokens and resets can be believed.
 FIRST_BELIEVABLE = 1_767_225_600
+#: In characters; longer than any that is typed. Hashing megabytes would be work for nothing, and
+#: normalising them freezes the process.
+MAX_PASSWORD = 1000

@@ -5,12 +5,14 @@ be used.
 import ipaddress
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quota_web.core import urls
 from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.environment import absolute
+from quota_web.core.errors import BadSetting
 
 #: What may be asked for beside quota.
 EXTRAS = ("subscription", "workspace")
@@ -156,3 +158,16 @@ def zone(value: str) -> ZoneInfo:
         return ZoneInfo(value)
     except (ZoneInfoNotFoundError, OSError):
         raise ValueError("unknown zone") from None
+
+
+def check_together(
+    auth: str, trusted_proxies: Sequence[Network], backup_dir: Path | None, database_url: str
+) -> None:
+    """Refuse values that are good alone and not beside each other. Raises BadSetting."""
+    if auth == "proxy" and not trusted_proxies:
+        raise BadSetting(
+            "QUOTA_AUTH: proxy needs QUOTA_TRUSTED_PROXIES, the addresses of the proxy that names "
+            "the user"
+        )
+    if backup_dir is not None and not database_url.startswith("sqlite:"):
+        raise BadSetting("QUOTA_BACKUP_DIR: backs up SQLite alone; use pg_dump for PostgreSQL")

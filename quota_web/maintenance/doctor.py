@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from quota_web import store
@@ -22,31 +21,13 @@ from quota_web.core.names import FILE_SUFFIX
 from quota_web.core.quota import Status
 from quota_web.foresight import outcomes
 from quota_web.maintenance import scheduled_backups
+from quota_web.maintenance.findings import Finding, Level, mib
 from quota_web.store.encryption import KEY_FILE, TokenCipher
 
 #: How far the clock may be from the upstream's, in seconds, before it is worth a word and before
 #: tokens are misjudged.
 CLOCK_OFF, CLOCK_WRONG = 60, 300
 MANY_WAL_BYTES = 64 * 1024 * 1024
-#: A scheduled backup that is older than this was missed.
-OLD_BACKUP_S = 2 * 86_400
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one thing is."""
-
-    what: str
-    verdict: Level
-    text: str
-    #: What to do; empty where there is nothing to do.
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +48,9 @@ def diagnose(context: DoctorContext) -> Iterator[Finding]:
     yield _instance_folder(context.settings.instance_dir)
     yield from _database(context)
     yield from _forecasts()
-    yield from _backups(context.settings, context.now)
+    if context.settings.backup_dir is not None:
+        zone = context.settings.timezone
+        yield scheduled_backups.finding(context.settings.backup_dir, zone, context.now)
     yield _account_folder(context.settings)
     yield _clock(context.now)
     yield from _upstream(context)
@@ -125,26 +108,6 @@ def _space(what: str, folder: Path) -> Finding:
     return Finding(
         what, Level.OK, f"{folder}: writable" + (f", {mib(free)} free" if free is not None else "")
     )
-
-
-def mib(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB" if size < 2**30 else f"{size / 2**30:,.1f} GiB"
-
-
-def _backups(settings: Settings, now: int) -> Iterator[Finding]:
-    """How old the newest scheduled backup is, where some are wanted."""
-    what, folder = "backups", settings.backup_dir
-    if folder is None:
-        return
-    kept = scheduled_backups.kept(folder)
-    if kept is None:
-        yield Finding(what, Level.WARN, f"{folder}: holds none yet", "the service makes one a day")
-        return
-    at = times.local(kept.newest_at, settings.timezone)
-    text = f"{folder}: {kept.count}, the newest of {at} ({mib(kept.newest_size)})"
-    is_old = now - kept.newest_at > OLD_BACKUP_S
-    advice = "see why in the service's log; a backup is due once a day" if is_old else ""
-    yield Finding(what, Level.WARN if is_old else Level.OK, text, advice)
 
 
 def _database(context: DoctorContext) -> Iterator[Finding]:

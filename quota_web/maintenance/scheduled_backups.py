@@ -8,18 +8,22 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from quota_web import store
+from quota_web.core import times
 from quota_web.core.errors import BadSetting
 from quota_web.maintenance import backup
+from quota_web.maintenance.findings import Finding, Level, mib
 from quota_web.services import services
 
 logger = logging.getLogger(__name__)
 
 #: Nothing else in the folder is touched. The day is that of UTC.
 NAME = re.compile(r"codex-quota-\d{4}-\d{2}-\d{2}\.sqlite")
+#: One that is older than this was missed.
+OLD_S = 2 * 86_400
 LOCK = "scheduled-backup.lock"
 
 
@@ -80,6 +84,22 @@ def kept(folder: Path) -> Kept | None:
     except OSError:
         return None
     return Kept(len(found), int(newest.st_mtime), newest.st_size)
+
+
+def finding(folder: Path, zone: tzinfo | None, now: int) -> Finding:
+    """How old the newest one is, for `doctor`."""
+    found = kept(folder)
+    if found is None:
+        text = f"{folder}: holds none yet"
+        return Finding("backups", Level.WARN, text, "the service makes one a day")
+    text = (
+        f"{folder}: {found.count}, the newest of {times.local(found.newest_at, zone)} "
+        f"({mib(found.newest_size)})"
+    )
+    if now - found.newest_at <= OLD_S:
+        return Finding("backups", Level.OK, text)
+    advice = "see why in the service's log; a backup is due once a day"
+    return Finding("backups", Level.WARN, text, advice)
 
 
 def _backups(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from quota_web import store
 from quota_web.core import clock
 from quota_web.core.secret import Secret
 from quota_web.maintenance import doctor
-from quota_web.maintenance.doctor import Level
+from quota_web.maintenance.findings import Level
 from quota_web.services import services
 from tests.fakes import FakeCodex, FakeResponse
 from tests.operations import CANARY, add_account, make_app, record, run

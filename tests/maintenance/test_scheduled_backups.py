@@ -8,7 +8,8 @@ from quota_web import config
 from quota_web.core import clock
 from quota_web.core.errors import BadSetting
 from quota_web.maintenance import backup, doctor, scheduled_backups
-from quota_web.maintenance.doctor import DoctorContext, Level
+from quota_web.maintenance.doctor import DoctorContext
+from quota_web.maintenance.findings import Level
 from quota_web.services import services
 from tests.browser import make_app, make_token
 from tests.fakes import NOW
