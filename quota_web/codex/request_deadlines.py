@@ -5,7 +5,7 @@ A socket's own timeout starts anew with every byte, so a header that drips would
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,6 +15,37 @@ from quota_web.core import clock, deadlines
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
+class NotSent(Exception):
+    """The request was held back although there is a connection: nothing of it was sent."""
+
+
+class SendGate:
+    """Stands between the connection, TLS and a proxy's tunnel included, and the request: what is
+    sent once only is claimed there.
+    """
+
+    __slots__ = ("_claim", "is_entered", "is_passed", "is_refused")
+
+    def __init__(self, claim: Callable[[], bool]) -> None:
+        """*claim* says whether the request may be sent; what it raises ends the request unsent."""
+        self._claim = claim
+        self.is_entered = False
+        #: Whether the claim said no.
+        self.is_refused = False
+        #: Whether anything of the request may have been sent.
+        self.is_passed = False
+
+    def enter(self, deadline: "RequestDeadline") -> None:
+        """Raises NotSent, also for a second connection of the same request."""
+        if self.is_entered or deadline.fired:
+            raise NotSent
+        self.is_entered = True
+        self.is_refused = not self._claim()
+        if self.is_refused or deadline.fired:
+            raise NotSent
+        self.is_passed = True
+
+
 class RequestDeadline:
     """One request's deadline.
 
@@ -22,11 +53,12 @@ class RequestDeadline:
     one.
     """
 
-    __slots__ = ("at", "connection", "fired")
+    __slots__ = ("at", "connection", "fired", "gate")
 
-    def __init__(self, at: float) -> None:
+    def __init__(self, at: float, gate: SendGate | None = None) -> None:
         self.at = at
         self.fired = False
+        self.gate = gate
         self.connection: CuttableConnection | None = None
 
     def fire(self) -> None:
@@ -43,9 +75,11 @@ class RequestWatcher(deadlines.DeadlineWatcher):
         super().__init__("codex-deadlines")
 
     @contextmanager
-    def limit(self, seconds: float) -> Iterator[RequestDeadline]:
-        """Cut what the calling thread sends inside the block once *seconds* have passed."""
-        cut = RequestDeadline(clock.monotonic() + seconds)
+    def limit(self, seconds: float, gate: SendGate | None = None) -> Iterator[RequestDeadline]:
+        """Cut what the calling thread sends inside the block once *seconds* have passed; *gate* is
+        entered when there is a connection.
+        """
+        cut = RequestDeadline(clock.monotonic() + seconds, gate)
         self.begin(cut)
         _here.cut = cut
         try:
@@ -82,6 +116,11 @@ class CuttableConnection:
         if self.serves is not None and self.serves.fired:
             self.shut_down()
         return sock
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        if self.serves is not None and self.serves.gate is not None:
+            self.serves.gate.enter(self.serves)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._serve()

@@ -18,7 +18,14 @@ import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from quota_web.codex import transport_errors
-from quota_web.codex.request_deadlines import CuttableConnection, RequestDeadline, RequestWatcher
+from quota_web.codex.request_deadlines import (
+    CuttableConnection,
+    NotSent,
+    RequestDeadline,
+    RequestWatcher,
+    SendGate,
+)
+from quota_web.core import clock
 from quota_web.core.errors import BadSetting
 from quota_web.core.limits import MAX_RESPONSE
 
@@ -85,18 +92,54 @@ class Transport:
 
     def send(self, request: requests.PreparedRequest, seconds: float) -> Exchange:
         """Send *request* and read its response, all within *seconds*."""
+        self._begin_after_fork()
+        return self._send(self._adapter, request, seconds)
+
+    def send_once(
+        self, request: requests.PreparedRequest, seconds: float, gate: SendGate
+    ) -> Exchange:
+        """The same over a connection of its own, on which nothing is sent before *gate* was
+        entered, and nothing twice.
+
+        What the gate's claim raises is raised.
+        """
+        self._begin_after_fork()
+        adapter = _Adapter(self._tls, 1, 1)
+        try:
+            return self._send(adapter, request, seconds, gate)
+        except NotSent:
+            return Exchange(failure="not sent", is_unreached=True)
+        finally:
+            adapter.close()
+
+    def shorten(self, seconds: float) -> None:
+        """Let all requests under way end within *seconds* from now."""
+        self._watcher.shorten(clock.monotonic() + seconds)
+
+    def _begin_after_fork(self) -> None:
         if self._pid != os.getpid():
-            # After a fork: two processes must not talk over the same sockets, and the watching
-            # thread stayed behind.
+            # Two processes must not talk over the same sockets, and the watching thread stayed
+            # behind.
             self._begin()
+
+    def _send(
+        self,
+        adapter: "_Adapter",
+        request: requests.PreparedRequest,
+        seconds: float,
+        gate: SendGate | None = None,
+    ) -> Exchange:
         connect, said = min(CONNECT_TIMEOUT_S, seconds), round(seconds, 1)
         failed = None
-        with self._watcher.limit(seconds) as deadline:
+        with self._watcher.limit(seconds, gate) as deadline:
             try:
-                exchange = self._exchange(request, (connect, seconds + 1), deadline)
+                exchange = self._exchange(adapter, request, (connect, seconds + 1), deadline)
             except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
                 words = transport_errors.in_words(error, connect, said)
                 failed = Exchange(failure=words, is_unreached=transport_errors.is_unreached(error))
+        if failed is None and gate is not None and exchange.status == 200:
+            # Read to its end, whatever fired since: what it holds comes a single time.
+            return exchange
         if deadline.fired:
             return Exchange(failure=f"timed out after {said:g} s")
         return exchange if failed is None else failed
@@ -116,11 +159,12 @@ class Transport:
 
     def _exchange(
         self,
+        adapter: "_Adapter",
         request: requests.PreparedRequest,
         timeout: tuple[float, float],
         deadline: RequestDeadline,
     ) -> Exchange:
-        response = self._adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies)
+        response = adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies)
         body: bytes = b""
         problem: str | None = "not read"
         try:

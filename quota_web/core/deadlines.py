@@ -54,6 +54,15 @@ class DeadlineWatcher:
         with self._changed:
             self._live.discard(waiting)
 
+    def shorten(self, at: float) -> None:
+        """Let everything under way end at *at*, a moment of the monotonic clock, where it would end
+        later.
+        """
+        with self._changed:
+            for waiting in self._live:
+                waiting.at = min(waiting.at, at)
+            self._changed.notify()
+
     def cut_all(self) -> None:
         """Cut everything under way."""
         with self._changed:
