@@ -185,6 +185,20 @@ def _forbidden(
     return Fault("forbidden", {"http_status": 403, "reason": reason or "no reason given"})
 
 
+def names_country(body: bytes) -> bool:
+    """Whether a 403 says that the country of this machine's address is not served."""
+    return _COUNTRY.search(body[:_READ_OF_TEXT].decode("utf-8", "replace")) is not None
+
+
+def is_challenge_page(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether a 403 is a page that Cloudflare itself made: of its server, and a challenge by its
+    words.
+    """
+    if not _is_html(headers, body) or headers.get("server", "").lower() != "cloudflare":
+        return False
+    return _CHALLENGE.search(body[:_READ_OF_TEXT].decode("utf-8", "replace")) is not None
+
+
 def _deactivated(status: int, error: _Error) -> Fault | None:
     said = error.message
     by_code = next(
