@@ -56,13 +56,17 @@ class Look:
     size: tuple[int, int]
     theme: str
     script: bool = True
+    #: What the browser asks for as `Accept-Language`.
+    locale: str = "en-US"
 
     @property
     def name(self) -> str:
-        return f"{self.size[0]}-{self.theme}{'' if self.script else '-noscript'}"
+        language = "" if self.locale == "en-US" else f"-{self.locale}"
+        return f"{self.size[0]}-{self.theme}{language}{'' if self.script else '-noscript'}"
 
 
 LOOKS = [Look(size, theme) for size in (WIDE, PHONE) for theme in ("light", "dark")]
+LOOKS += [Look(size, "light", locale="zh-CN") for size in (WIDE, PHONE)]
 
 
 def main() -> int:
@@ -163,7 +167,7 @@ def looking(browser: Browser, address: str, look: Look, sign_in: bool = True) ->
     width, height = look.size
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=theme, timezone_id=ZONE,
-        java_script_enabled=look.script,
+        java_script_enabled=look.script, locale=look.locale,
         device_scale_factor=2 if look.size == PHONE else 1,
     )  # fmt: skip
     page = context.new_page()
