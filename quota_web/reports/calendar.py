@@ -10,6 +10,7 @@ from operator import attrgetter
 from quota_web import store
 from quota_web.core import icalendar, labels, names
 from quota_web.core.icalendar import CalendarEntry
+from quota_web.core.language import gettext as _
 from quota_web.core.quota import NAMED_LENGTHS, WEEKLY, is_own
 from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
@@ -83,14 +84,17 @@ def entries(resets: Iterable[ResetAhead], zone: tzinfo | None) -> Iterator[Calen
     """A reset's own entry, and one of the whole day on which its window will probably run out."""
     for one in resets:
         reading, stamp = one.window.reading, one.window.taken_at or 0
-        subject = f"{one.account}: {labels.window_title(reading.key).lower()} quota"
-        left = f"{reading.remaining_percent:.0f} % was left at {iso_text(stamp)}."
-        yield CalendarEntry(
-            f"{one.uid}@codex-quota", one.resets_at, f"{subject} resets", left, stamp
-        )
+        about = {"account": one.account, "window": labels.window_title(reading.key).lower()}
+        rest = f"{reading.remaining_percent:.0f}"
+        left = _("%(left)s %% was left at %(time)s.", left=rest, time=iso_text(stamp))
+        words = _("%(account)s: %(window)s quota resets", **about)
+        yield CalendarEntry(f"{one.uid}@codex-quota", one.resets_at, words, left, stamp)
         if (likely := one.run_out) is not None and likely.probability >= LIKELY:
             day = datetime.fromtimestamp(likely.at, zone).date()
-            words = f"{subject} may run out ({chance_in_words(likely.probability)})"
+            chance = chance_in_words(likely.probability)
+            words = _(
+                "%(account)s: %(window)s quota may run out (%(chance)s)", **about, chance=chance
+            )
             uid = f"{one.uid}-run-out@codex-quota"
             yield CalendarEntry(uid, day, words, left, likely.made_at)
 

@@ -12,6 +12,7 @@ from quota_web import store
 from quota_web.core import series
 from quota_web.core.display_order import window_order
 from quota_web.core.errors import BadQuery
+from quota_web.core.language import mark
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, is_own
 from quota_web.core.series import Axis, Columns
 from quota_web.core.times import parse
@@ -78,17 +79,18 @@ def parse_query(
     points = _points(args.get("points"))
     if args.get("from") or args.get("to"):
         if args.get("range"):
-            raise BadQuery("range", "give either range, or from and to")
+            raise BadQuery("range", mark("give either range, or from and to"))
         end = _moment("to", args["to"]) if args.get("to") else now
         start = _moment("from", args["from"]) if args.get("from") else end - RANGES[DEFAULT_RANGE]
         if not start < end:
-            raise BadQuery("from", "from must be earlier than to")
+            raise BadQuery("from", mark("from must be earlier than to"))
         if end - start > LONGEST:
-            raise BadQuery("from", "the stretch is longer than 20 years")
+            raise BadQuery("from", mark("the stretch is longer than 20 years"))
     else:
         name = args.get("range") or DEFAULT_RANGE
         if name not in RANGES:
-            raise BadQuery("range", f"range must be one of {', '.join(RANGES)}")
+            told = mark("range must be one of %(ranges)s")
+            raise BadQuery("range", told, ranges=", ".join(RANGES))
         start, end = now - RANGES[name], now
     return HistoryQuery(
         start,
@@ -108,7 +110,8 @@ def _points(value: str | None) -> int:
         and len(value) <= len(str(MOST_POINTS))
         and 1 <= int(value) <= MOST_POINTS
     ):
-        raise BadQuery("points", f"points must be a whole number from 1 to {MOST_POINTS}")
+        told = mark("points must be a whole number from 1 to %(most)s")
+        raise BadQuery("points", told, most=MOST_POINTS)
     return int(value)
 
 
@@ -118,7 +121,8 @@ def _moment(name: str, value: str) -> int:
             raise ValueError("no moment is that long")
         return parse(_BLANK_OFFSET.sub(r"\1+\2", value))
     except (ValueError, OverflowError):
-        raise BadQuery(name, f"{name} must be a moment in ISO 8601 or epoch seconds") from None
+        told = mark("%(name)s must be a moment in ISO 8601 or epoch seconds")
+        raise BadQuery(name, told, name=name) from None
 
 
 def _key(value: str) -> str:

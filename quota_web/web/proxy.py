@@ -9,20 +9,38 @@ marked here and answered by `security`, in the app's own style.
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from quota_web.config import Settings
+from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.core.setting_values import Network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Where the (status, message, advice) of a refused request stands in its environment.
+#: Where the RefusedRequest of a refused request stands in its environment.
 REFUSED = "quota.refused"
+HEADER_ADVICE = mark(
+    "The reverse proxy must replace this header, not hand on or add to the visitor's."
+)
+#: What to do where a path comes without its prefix: at the address itself, if a proxy cut it off on
+#: the way.
+CUT_ADVICE = mark(
+    "Codex Quota lives under %(prefix)s/ (QUOTA_URL_PREFIX). If that is where the browser is, its "
+    "reverse proxy cuts %(prefix)s off the path: it must hand the path on whole, or send "
+    "%(header)s: %(prefix)s."
+)
+CUT_BY_A_STRANGER_ADVICE = mark(
+    "Codex Quota lives under %(prefix)s/ (QUOTA_URL_PREFIX). If that is where the browser is, its "
+    "reverse proxy cuts %(prefix)s off the path: it must hand the path on whole, or send "
+    "%(header)s: %(prefix)s from an address in QUOTA_TRUSTED_PROXIES."
+)
 #: These lie at the root whatever the prefix is.
 HEALTH = frozenset({"/healthz", "/readyz"})
 #: Whether a request came from this machine itself, or through a proxy here; absent from elsewhere.
@@ -60,6 +78,20 @@ def init_app(app: Flask) -> None:
     app.wsgi_app = Door(app.wsgi_app, app.config["SETTINGS"])  # type: ignore[method-assign]
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """Why a request is refused, before its language is known: messages and their data."""
+
+    status: int
+    message: str
+    advice: str
+    data: Mapping[str, str]
+
+    def said(self) -> tuple[int, str, str]:
+        """Status, what happened and what to do, in the current language."""
+        return self.status, _(self.message, **self.data), _(self.advice, **self.data)
+
+
 class Door:
     """The middleware: cleans the headers, lets Werkzeug apply those that count, and cuts the prefix
     off the path.
@@ -82,11 +114,7 @@ class Door:
         refused = _malformed(environ)
         if refused is not None:
             drop(environ, keep - _USED)
-            environ[REFUSED] = (
-                400,
-                refused,
-                "The reverse proxy must replace this header, not hand on or add to the visitor's.",
-            )
+            environ[REFUSED] = refused
         self._enter_prefix(environ, believed)
         return self._fixed(environ, start_response)
 
@@ -113,23 +141,11 @@ class Door:
             environ["PATH_INFO"] = path.removeprefix(prefix) or "/"
         elif not forwarded:
             # A proxy that names the prefix has cut it off; without one, the path must have it.
+            advice = CUT_ADVICE if believed else CUT_BY_A_STRANGER_ADVICE
+            data = {"prefix": prefix, "header": _spelled(_PREFIX)}
             environ.setdefault(
-                REFUSED, (404, "There is nothing here", _cut_advice(prefix, believed))
+                REFUSED, RefusedRequest(404, mark("There is nothing here"), advice, data)
             )
-
-
-def _cut_advice(prefix: str, believed: bool) -> str:
-    """What to do where a path comes without its prefix: at the address itself, if a proxy cut it
-    off on the way.
-    """
-    header = f"send {_spelled(_PREFIX)}: {prefix}" + (
-        "" if believed else " from an address in QUOTA_TRUSTED_PROXIES"
-    )
-    return (
-        f"Codex Quota lives under {prefix}/ (QUOTA_URL_PREFIX). If that is where the browser is, "
-        f"its reverse proxy cuts {prefix} off the path: it must hand the path on whole, or "
-        f"{header}."
-    )
 
 
 def is_trusted(peer: str | None, trusted: tuple[Network, ...]) -> bool:
@@ -166,14 +182,14 @@ def drop(environ: "WSGIEnvironment", keep: frozenset[str], also: str | None = No
             del environ[name]
 
 
-def _malformed(environ: "WSGIEnvironment") -> str | None:
+def _malformed(environ: "WSGIEnvironment") -> RefusedRequest | None:
     """What is wrong with the forwarded headers that count; brings the client's address into its
     plain form.
     """
     for name, shape in _SHAPES.items():
         value = environ.get(name)
         if value is not None and not shape.fullmatch(value.strip()):
-            return f"{_spelled(name)} is malformed or there twice"
+            return _bad_header(mark("%(header)s is malformed or there twice"), name)
     if _PROTO in environ:
         environ[_PROTO] = environ[_PROTO].strip().lower()
     chain = environ.get(_FOR)
@@ -182,9 +198,13 @@ def _malformed(environ: "WSGIEnvironment") -> str | None:
         # sent.
         client = client_address(chain.rpartition(",")[2].strip())
         if client is None:
-            return f"{_spelled(_FOR)} does not end in an IP address"
+            return _bad_header(mark("%(header)s does not end in an IP address"), _FOR)
         environ[_FOR] = client
     return None
+
+
+def _bad_header(message: str, name: str) -> RefusedRequest:
+    return RefusedRequest(400, message, HEADER_ADVICE, {"header": _spelled(name)})
 
 
 def client_address(entry: str) -> str | None:

@@ -168,7 +168,7 @@ def _check_ways() -> None:
     foreign name.
     """
     if (refused := request.environ.get(proxy.REFUSED)) is not None:
-        raise Refusal(*refused)
+        raise Refusal(*refused.said())
     header = request.environ.get("HTTP_HOST")
     if header is None:
         # No browser leaves it out, so no other site caused this request.

@@ -212,3 +212,16 @@ def test_under_a_prefix_the_address_leads_there(accounts):
         page = client.post("/quota/settings/share-links", data=fields)
 
     assert re.search(r'value="http://localhost/quota/share/[\w-]{43}\.ics"', page.text)
+
+
+def test_a_calendar_is_in_the_language_of_its_reader(installation, codex):
+    installation.file("alice")
+    with visiting(installation, QUOTA_LANGUAGE="zh") as browser:
+        browser.post("/refresh")
+        chinese, english = (
+            browser.get("/resets.ics"),
+            browser.get("/resets.ics", Accept_Language="en"),
+        )
+
+    assert "SUMMARY:alice：每周额度重置" in chinese.text
+    assert "SUMMARY:alice: weekly quota resets" in english.text

@@ -51,7 +51,7 @@ def through(
 def address(peer: str | None, forwarded: str | None, **environ: str) -> str | int:
     """The visitor's address as the app sees it, or 400."""
     seen = through(peer, {"X-Forwarded-For": forwarded} if forwarded is not None else {}, **environ)
-    return seen[REFUSED][0] if REFUSED in seen else seen.get("REMOTE_ADDR", "")
+    return seen[REFUSED].status if REFUSED in seen else seen.get("REMOTE_ADDR", "")
 
 
 ADDRESSES = [
@@ -247,8 +247,8 @@ def test_what_a_trusted_proxy_says_counts(header, value, key, expected):
 def test_what_is_malformed_or_there_twice_is_refused(header, value):
     seen = through(PROXY, {header: value}, **TRUSTED)
 
-    assert seen[REFUSED][0] == 400
-    assert header in seen[REFUSED][1]
+    assert seen[REFUSED].status == 400
+    assert header in seen[REFUSED].said()[1]
     assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"], seen["SCRIPT_NAME"]) == (
         "direct",
         "http",
@@ -294,7 +294,7 @@ def test_the_app_lives_under_its_prefix(path, script, expected):
     seen = through(STRANGER, {}, path, script, QUOTA_URL_PREFIX="/quota")
 
     assert (
-        seen[REFUSED][0] == expected
+        seen[REFUSED].status == expected
         if expected == 404
         else (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == expected
     )

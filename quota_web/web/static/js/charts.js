@@ -1,5 +1,7 @@
 // The one place that knows uPlot: panels on one time axis, with one cursor. Everything else speaks of windows, accounts and values.
 
+const { _ } = window.quota;
+
 /** Window lengths in seconds, for telling a reset from noise; others carry theirs in the key. */
 const LENGTHS = { five_hour: 18000, daily: 86400, weekly: 604800, monthly: 2592000 };
 const RESET_RISE = 3, COLOURS = 8, DASHES = [[], [9, 3], [4, 3], [12, 3, 3, 3]];
@@ -148,7 +150,10 @@ function mark(seconds, step) {
 function gist(name, mine, step) {
   const words = mine.slice(0, 8).map(([line, one]) => {
     const known = column(one, step).filter((v) => v !== null);
-    return known.length ? `${line.account} lowest ${Math.min(...known)} %, last ${one.remaining.findLast((v) => v !== null)} %` : `${line.account} no readings`;
+    return known.length
+      ? _("%(account)s lowest %(lowest)s %%, last %(last)s %%", { account: line.account, lowest: Math.min(...known), last: one.remaining.findLast((v) => v !== null) })
+      : _("%(account)s no readings", { account: line.account });
   });
-  return `Quota left, ${name}: ${words.join("; ") || "no lines"}. Arrow keys read single moments.`;
+  const lines = words.join("; ") || _("no lines");
+  return _("Quota left, %(window)s: %(lines)s. Arrow keys read single moments.", { window: name, lines });
 }

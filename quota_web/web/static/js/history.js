@@ -1,6 +1,7 @@
 // The history section of the dashboard and of an account's page: range, zoom and lines, all kept in the address.
 // Charts are fetched when the section comes into view, so that a long table loads nothing that nobody looks at.
 
+const { _ } = window.quota;
 const section = document.getElementById("history");
 const $ = (id) => document.getElementById(id);
 const ALL_UP_TO = 12, FIRST = 6;
@@ -34,7 +35,7 @@ async function load() {
   for (const name of view.shown.size ? view.shown : known.names.slice(0, 1)) query.append("account", name);
   plots().forEach((plot) => plot.classList.add("busy"));
   const response = await fetch(`${section.dataset.api}?${query}`, { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? `The server answered ${response.status}.`);
+  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? _("The server answered %(status)s.", { status: response.status }));
   const body = await response.json();
   if (mine !== turn) return; // something else has been asked for since
   answer = body;
@@ -67,7 +68,7 @@ function paint() {
   plots().forEach((plot) => {
     plot.classList.remove("busy");
     const note = section.querySelector(`[data-note="${CSS.escape(plot.dataset.window)}"]`);
-    note.textContent = kit.coarse(plot.dataset.window, answer.step_seconds) ? `lowest in each ${window.quota.span(answer.step_seconds)}` : "";
+    note.textContent = kit.coarse(plot.dataset.window, answer.step_seconds) ? _("lowest in each %(span)s", { span: window.quota.span(answer.step_seconds) }) : "";
   });
   $("unzoom").hidden = !view.from;
   $("zoom-hint").hidden = Boolean(view.from);
@@ -84,11 +85,11 @@ async function table() {
 /** Writes the values at one place of the axis beside their lines, or what is left at its end. */
 function values(index) {
   const at = index ?? answer.t.length - 1;
-  $("cursor-time").textContent = index === null && !view.from ? "latest" : window.quota.clock(new Date(index === null ? answer.to : answer.t[at] * 1000));
+  $("cursor-time").textContent = index === null && !view.from ? _("latest") : window.quota.clock(new Date(index === null ? answer.to : answer.t[at] * 1000));
   const words = (account, key) => {
     const one = answer.series.find((s) => s.account === account && s.window === key);
     const value = one && (index === null ? one.remaining : kit.column(one, answer.step_seconds))[at];
-    return value === null || value === undefined ? "–" : `${Math.round(value * 10) / 10}\u202f%`;
+    return value === null || value === undefined ? "–" : window.quota.percent(value);
   };
   section.querySelectorAll("[data-line][data-value]").forEach((cell) => {
     cell.textContent = view.shown.has(cell.dataset.line) ? words(cell.dataset.line, cell.dataset.value) : "";
@@ -109,7 +110,7 @@ async function change(next) {
     await load();
     fault.hidden = true;
   } catch (error) {
-    fault.textContent = `The history cannot be shown: ${error.message}`;
+    fault.textContent = _("The history cannot be shown: %(reason)s", { reason: error.message });
     fault.hidden = false;
   }
 }
@@ -124,7 +125,7 @@ export async function begin(legend) {
   } catch {
     $("charts").hidden = true;
     section.dataset.charts = "missing";
-    $("history-fault").textContent = "The interactive charts could not be loaded. python scripts/assets.py fetches them.";
+    $("history-fault").textContent = _("The interactive charts could not be loaded. python scripts/assets.py fetches them.");
     $("history-fault").hidden = false;
     return;
   }

@@ -1,5 +1,6 @@
 // The numbers behind the charts as a table, at most 48 moments, newest first.
 
+const { _ } = window.quota;
 const MOST_ROWS = 48;
 
 /** Fills an element with the drawn column of each series of an /api/history answer, for the accounts that are shown; names: window → its word. */
@@ -8,7 +9,7 @@ export function fill(place, history, shown, column, names) {
   const made = document.createElement("table");
   made.className = "numbers";
   const several = new Set(series.map((one) => one.account)).size > 1;
-  row(made.createTHead(), ["When", ...series.map((one) => [several && one.account, names.get(one.window) ?? one.window].filter(Boolean).join(" "))], "th", "col");
+  row(made.createTHead(), [_("When"), ...series.map((one) => [several && one.account, names.get(one.window) ?? one.window].filter(Boolean).join(" "))], "th", "col");
   const body = made.createTBody(), stride = Math.max(1, Math.ceil(history.t.length / MOST_ROWS));
   for (let at = history.t.length - 1; at >= 0; at -= stride) {
     const values = series.map((one) => column(one, history.step_seconds)[at]);

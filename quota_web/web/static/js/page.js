@@ -116,7 +116,8 @@
     const base = new URL(document.currentScript.src).pathname.replace(/\/static\/.*/, "/");
     document.cookie = `codex_quota_zone=${zone}; path=${base}; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
   }
-  window.quota = { _, clock, date, days, isKnown, localise, months, span, time, two };
+  const percent = (value) => `${Math.round(value * 10) / 10}${isEnglish ? "\u202f" : ""}%`;
+  window.quota = { _, clock, date, days, isKnown, localise, months, percent, span, time, two };
 
   document.addEventListener("DOMContentLoaded", () => {
     wireSwitch();
