@@ -9,7 +9,8 @@ from quota_web.alerts import blocking, confirming, facts, low_quota, sign_in
 from quota_web.alerts.alert_values import AlertEvent, AlertState, Observation, StateKey, States
 from quota_web.alerts.kinds import DEFAULT_THRESHOLDS, Alert
 from quota_web.alerts.low_quota import Thresholds
-from quota_web.alerts.sign_in import STALE
+from quota_web.alerts.sign_in import NO_TOKEN, STALE
+from quota_web.store.credentials import TokenEnd
 
 #: Kinds of which something that waits is looked at again in a minute.
 _HURRIES = (Alert.QUOTA_LOW, Alert.QUOTA_EXHAUSTED)
@@ -21,6 +22,7 @@ def judge(
     after: Observation,
     now: int,
     thresholds: Thresholds = (DEFAULT_THRESHOLDS,),
+    token: TokenEnd = NO_TOKEN,
 ) -> tuple[dict[StateKey, AlertState], tuple[AlertEvent, ...]]:
     """The state and what is to be told, once an attempt at *now* has left an account as *after*.
 
@@ -29,7 +31,7 @@ def judge(
     of some set among those passed at once, and each channel takes the lowest of its own.
     """
     status = None if before is None else before.status
-    changed, events = sign_in.judge_status(state, status, after.status, now)
+    changed, events = sign_in.judge_status(state, status, after.status, now, token)
     before = before or Observation(after.status)
     if after.taken_at == now:
         for verdict in (

@@ -11,8 +11,9 @@ from quota_web import store
 from quota_web.alerts import judging, kinds, telling
 from quota_web.alerts.alert_values import Observation
 from quota_web.alerts.low_quota import Thresholds
+from quota_web.alerts.sign_in import NO_TOKEN
 from quota_web.alerts.telling import Telling
-from quota_web.core.quota import Facts
+from quota_web.core.quota import Facts, Status
 from quota_web.store.event_log import LoggedEvent
 from quota_web.store.recording import Recorded
 
@@ -21,6 +22,8 @@ def judge_recorded(conn: Connection, recorded: Sequence[Recorded]) -> None:
     """Tell what these outcomes mean; called after their readings were judged for resets."""
     ids = [one.outcome.account.id for one in recorded]
     known, wanted = telling.load(conn, ids), thresholds(conn)
+    refused = [i for i, o in zip(ids, recorded, strict=True) if o.outcome.status is Status.EXPIRED]
+    tokens = store.credentials.token_ends(conn, refused) if refused else {}
     told = Telling(conn, max(one.outcome.at for one in recorded))
     for one in recorded:
         account_id, at = one.outcome.account.id, one.outcome.at
@@ -29,7 +32,14 @@ def judge_recorded(conn: Connection, recorded: Sequence[Recorded]) -> None:
             conn,
             account_id,
             known.get(account_id, {}),
-            partial(judging.judge, before=before, after=after, now=at, thresholds=wanted),
+            partial(
+                judging.judge,
+                before=before,
+                after=after,
+                now=at,
+                thresholds=wanted,
+                token=tokens.get(account_id, NO_TOKEN),
+            ),
         )
         told.add(account_id, events)
         again_at = judging.asks_again_at(old, new, at)

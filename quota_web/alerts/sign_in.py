@@ -1,11 +1,12 @@
 """Alerts about an account's sign-in: it ends soon, has ended, is deactivated; and recovered."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quota_web.alerts.alert_values import AlertEvent, AlertState, States, Verdict
 from quota_web.alerts.kinds import SIGN_IN_ENDED, Alert
 from quota_web.core.display_order import NEEDS_A_PERSON
 from quota_web.core.quota import Status
+from quota_web.store.credentials import TokenEnd
 
 KEY = ("", str(Alert.SIGN_IN_NEEDED))
 SOON = ("", str(Alert.SIGN_IN_SOON))
@@ -20,23 +21,25 @@ _LEVELS = {Status.DEACTIVATED: 2.0}
 _OTHER_LEVEL = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """What is known of an account's access token."""
-
-    #: Epoch seconds; None where the token does not say.
-    ends_at: int | None = None
-    #: Whether it is renewed here before that.
-    is_renewed: bool = False
+NO_TOKEN = TokenEnd(None, is_renewed=False, may_be_renewed=False)
 
 
-def judge_status(states: States, before: Status | None, after: Status, now: int) -> Verdict:
+def judge_status(
+    states: States,
+    before: Status | None,
+    after: Status,
+    now: int,
+    token: TokenEnd = NO_TOKEN,
+) -> Verdict:
     """What the status of an account means; that it is fine again is for `recovered` to tell.
 
-    *before* is None where it is not known: what is seen first then is how things are.
+    *before* is None where it is not known: what is seen first then is how things are. A sign-in
+    has not ended while its renewal may still come.
     """
     if after in _NOT_TRIED:
         return {}, []
+    if after is Status.EXPIRED and token.may_be_renewed:
+        return ({KEY: AlertState()} if before is Status.OK and KEY not in states else {}), []
     needs = after in NEEDS_A_PERSON
     known = states.get(KEY)
     if known is None and (before is None or before in _NOT_TRIED):
@@ -71,9 +74,9 @@ def _ended(states: States, state: AlertState, status: Status, now: int) -> Verdi
     return changed, [AlertEvent(SIGN_IN_ENDED, "", episode, now, data={"status": str(status)})]
 
 
-def judge_end(states: States, sign_in: SignIn, status: Status, now: int) -> Verdict:
+def judge_end(states: States, token: TokenEnd, status: Status, now: int) -> Verdict:
     """Whether an account's sign-in ends soon; a newer token ends that."""
-    ends_at, known = sign_in.ends_at, states.get(SOON)
+    ends_at, known = token.at, states.get(SOON)
     if ends_at is None or status in _NOT_TRIED:
         return {}, []
     state = known or AlertState()
@@ -82,7 +85,7 @@ def judge_end(states: States, sign_in: SignIn, status: Status, now: int) -> Verd
         changed = {} if state == new else {SOON: new}
         return changed, recovered(states, changed, now)
     is_told = not state.armed or status in NEEDS_A_PERSON
-    if is_told or sign_in.is_renewed or ends_at <= now:
+    if is_told or token.is_renewed or ends_at <= now:
         return {}, []
     new = replace(state, episode=state.episode + 1, open_since=now, armed=False)
     data = {"ends_at": ends_at}

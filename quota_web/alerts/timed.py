@@ -14,9 +14,10 @@ from quota_web.alerts.alert_values import (
     Verdict,
 )
 from quota_web.alerts.kinds import Alert
-from quota_web.alerts.sign_in import STALE, SignIn
+from quota_web.alerts.sign_in import NO_TOKEN, STALE
 from quota_web.core.display_order import NEEDS_A_PERSON
 from quota_web.core.quota import WEEKLY, Status, is_own
+from quota_web.store.credentials import TokenEnd
 from quota_web.store.forecasts import StoredForecast
 
 HOUR = 3_600
@@ -43,7 +44,7 @@ class WatchedAccount:
     #: The due interval in seconds.
     interval_s: int = HOUR
     is_blocked: bool = False
-    sign_in: SignIn = field(default_factory=SignIn)
+    token: TokenEnd = NO_TOKEN
     #: By the key of the window.
     forecasts: Mapping[str, StoredForecast] = field(default_factory=dict)
     #: How many cycles of each window have been closed.
@@ -66,10 +67,10 @@ def judge_time(
     """
     if seen.status is Status.PAUSED:
         return {}, ()
-    changed, events = sign_in.judge_status(states, None, seen.status, now)
+    changed, events = sign_in.judge_status(states, None, seen.status, now, seen.token)
     is_told = is_site_down or (seen.attempted_at or 0) <= (site_since or 0)
     for verdict in (
-        sign_in.judge_end(states, seen.sign_in, seen.status, now),
+        sign_in.judge_end(states, seen.token, seen.status, now),
         judge_stale(states, seen, now, is_told=is_told),
         judge_runout(states, seen, now),
         judge_unused(states, seen, now),

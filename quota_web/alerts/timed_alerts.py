@@ -8,7 +8,7 @@ from functools import partial
 from quota_web import store
 from quota_web.alerts import site, telling, timed
 from quota_web.alerts.alert_values import AlertState, States
-from quota_web.alerts.sign_in import SignIn
+from quota_web.alerts.sign_in import NO_TOKEN
 from quota_web.alerts.site import LastAttempt
 from quota_web.alerts.telling import Judging, Telling
 from quota_web.alerts.timed import WatchedAccount
@@ -19,6 +19,7 @@ from quota_web.reports.overview import AccountView, Overview
 from quota_web.services import services
 from quota_web.store.accounts import DEMO, Scope
 from quota_web.store.alert_states import SITE
+from quota_web.store.credentials import TokenEnd
 
 #: One process looks at most so often.
 EVERY_S = 50.0
@@ -43,7 +44,7 @@ def judge_now(now: int, interval_s: int) -> None:
     seen = overview.load_overview(Scope(), now, interval_s)
     views = [view for view in seen.accounts if view.account.origin != DEMO]
     with store.database.reading() as conn:
-        states, ends = telling.load(conn), store.credentials.ends(conn)
+        states, ends = telling.load(conn), store.credentials.token_ends(conn)
         numbers = store.detected_events.last_numbers(conn, _ending_weeks(views, now))
     judgings = {SITE: _of_site(seen, views, now)}
     site_state = _after(states.get(SITE, {}), judgings[SITE]).get(site.KEY, AlertState())
@@ -97,7 +98,7 @@ def _ending_weeks(views: Sequence[AccountView], now: int) -> list[int]:
 
 def _watched(
     view: AccountView,
-    ends: Mapping[int, int | None],
+    ends: Mapping[int, TokenEnd],
     numbers: Mapping[int, int],
     interval_s: int,
 ) -> WatchedAccount:
@@ -109,7 +110,7 @@ def _watched(
         account.next_due_at,
         overview.due_interval(account, interval_s),
         view.block.blocked,
-        SignIn(ends.get(account.id)),
+        ends.get(account.id, NO_TOKEN),
         view.forecasts,
         {key: numbers.get(said.window_id, 0) for key, said in view.forecasts.items()},
     )

@@ -73,10 +73,30 @@ def get_by_ids(conn: Connection, ids: Sequence[int]) -> dict[int, EncryptedCrede
     }
 
 
-def ends(conn: Connection) -> dict[int, int | None]:
-    """When each account's access token ends, by account id; None where it does not say."""
-    rows = conn.execute(select(credential.c.account_id, credential.c.access_expires_at))
-    return {row[0]: row[1] for row in rows}
+@dataclass(frozen=True, slots=True)
+class TokenEnd:
+    """When an access token ends (None: it does not say), and whether it is renewed before."""
+
+    at: int | None
+    is_renewed: bool
+    #: Whether a renewal may still come, also after an answer that refused the token.
+    may_be_renewed: bool
+
+
+def token_ends(conn: Connection, ids: Sequence[int] | None = None) -> dict[int, TokenEnd]:
+    """The ends of the access tokens of these accounts (or None: all), by account id."""
+    c = credential.c
+    query = select(c.account_id, c.access_expires_at, c.kind, c.renewal, c.renew_at)
+    if ids is not None:
+        query = query.where(c.account_id.in_(ids))
+    return {
+        account_id: TokenEnd(
+            ends_at,
+            renewal == Renewal.ON,
+            renewal_policy.may_be_renewed(kind, renewal, renew_at),
+        )
+        for account_id, ends_at, kind, renewal, renew_at in conn.execute(query)
+    }
 
 
 def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:

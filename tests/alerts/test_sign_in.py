@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from quota_web.alerts.alert_values import AlertState
-from quota_web.alerts.sign_in import KEY, SOON, STALE, SignIn, judge_end, judge_status
+from quota_web.alerts.sign_in import KEY, NO_TOKEN, SOON, STALE, judge_end, judge_status
 from quota_web.core.quota import Status
 from tests.alerts.watching import DAY, HOUR, START, Account, short
 
@@ -75,7 +75,8 @@ def test_what_was_not_tried_says_nothing(status):
 
 
 def end(states, hours, status=Status.OK, now=START, **more):
-    changed, events = judge_end(states, SignIn(START + hours * HOUR, **more), status, now)
+    token = replace(NO_TOKEN, at=START + hours * HOUR, **more)
+    changed, events = judge_end(states, token, status, now)
     return {**states, **changed}, [short(event) for event in events]
 
 
@@ -118,7 +119,7 @@ def test_what_needs_nobody_soon_is_not_told(options):
 
 
 def test_a_token_that_does_not_say_when_it_ends_is_not_told():
-    assert judge_end({}, SignIn(None), Status.OK, START) == ({}, [])
+    assert judge_end({}, NO_TOKEN, Status.OK, START) == ({}, [])
 
 
 def test_what_ended_stands_for_what_was_told_before(account):
@@ -138,3 +139,15 @@ def test_a_reading_ends_that_there_was_none(account):
     assert account.fail(5, Status.UNREACHABLE) == []
     assert account.answer(10, weekly=50) == [RECOVERED]
     assert account.state[STALE] == replace(stale, open_since=None, armed=True)
+
+
+def test_a_sign_in_has_not_ended_while_its_renewal_may_come():
+    waits = replace(NO_TOKEN, may_be_renewed=True)
+    first, events = judge_status({}, Status.OK, Status.EXPIRED, START, waits)
+
+    assert events == []
+    assert judge_status(first, Status.EXPIRED, Status.EXPIRED, START, waits) == ({}, [])
+    _, [event] = judge_status(first, Status.EXPIRED, Status.EXPIRED, START + 60, NO_TOKEN)
+    assert event.kind == ENDED
+    _, [event] = judge_status(first, Status.OK, Status.DEACTIVATED, START, waits)
+    assert event.kind == ENDED
