@@ -238,9 +238,9 @@ class Year:
             if str(event.kind) in kinds.EARLY_RESETS:
                 points = event.data.get("used_before", 100) - event.data.get("used_after", 0)
                 if points >= kinds.EARLY_RESET_LEAST:
-                    number = None if event.account is None else int(event.account)
+                    owner = None if event.account is None else int(event.account)
                     alert = AlertEvent(str(event.kind), event.window or "", 1, event.told_at)
-                    self.told.append(Told(alert, number))
+                    self.told.append(Told(alert, owner))
 
 
 def chosen(told: list[Told], choice: ChannelChoice) -> Counter[tuple[Alert, str]]:

@@ -32,7 +32,34 @@ ACCOUNTS = (
     "account_replaced",
     "account_archived",
 )
+#: Alerts that are events of their own: `alerts/kinds.py` says what each is.
+ALERTS = (
+    "quota.low",
+    "quota.exhausted",
+    "quota.back",
+    "quota.runout",
+    "quota.unused",
+    "account.sign_in_soon",
+    "account.stale",
+    "account.recovered",
+    "credit.expiring",
+    "site.all_failing",
+    "site.recovered",
+    "site.channel_failing",
+    "site.test",
+)
+#: Alerts that are open from when they are told until something ends them.
+OPEN_ALERTS = (
+    "quota.low",
+    "quota.exhausted",
+    "quota.runout",
+    "account.sign_in_soon",
+    "account.sign_in_needed",
+    "account.stale",
+    "site.all_failing",
+    "site.channel_failing",
+)
 #: Read by every reader. What is not here is read in a browser session alone.
-OPEN = frozenset((*QUOTA, *ACCOUNTS))
+OPEN = frozenset((*QUOTA, *ACCOUNTS, *ALERTS))
 #: How a window's cycle ended, by the kind that says so.
 RESETS = ("reset_scheduled", "reset_early", "reset_banked", "reset_provider")

@@ -166,6 +166,19 @@ EVENTS = {
     "account_deleted": mark("Account deleted"),
     "account_replaced": mark("Account replaced"),
     "account_archived": mark("Account archived"),
+    "quota.low": mark("Quota low"),
+    "quota.exhausted": mark("Quota used up"),
+    "quota.back": mark("Quota back"),
+    "quota.runout": mark("Run-out likely"),
+    "quota.unused": mark("Quota unused"),
+    "account.sign_in_soon": mark("Sign-in ends soon"),
+    "account.stale": mark("No reading"),
+    "account.recovered": mark("Recovered"),
+    "credit.expiring": mark("Credit ends soon"),
+    "site.all_failing": mark("No account answered"),
+    "site.recovered": mark("Answers again"),
+    "site.channel_failing": mark("Channel failing"),
+    "site.test": mark("Test"),
 }
 
 

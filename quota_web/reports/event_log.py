@@ -18,6 +18,20 @@ PAGE = 1_000
 _MOST_AFTER = 2**62
 
 EVENT_COLUMNS = ("id", "at", "kind", "account", "window", "data", "withdrawn_at")
+#: What is a moment in the data of an event.
+_MOMENTS = (
+    "resets_before",
+    "resets_after",
+    "last_before",
+    "first_after",
+    "resets_at",
+    "blocked_until",
+    "since",
+    "failing_since",
+    "last_reading_at",
+    "ends_at",
+    "expires_at",
+)
 CYCLE_COLUMNS = (
     "account",
     "window",
@@ -105,9 +119,11 @@ def event_json(one: LoggedEvent, names: Mapping[int, str]) -> dict[str, Any]:
     if one.kind == "reset_provider":
         parts = [part for part in data.get("parts", []) if part[0] in names]
         data["parts"] = [[names[account], window, iso(at)] for account, window, at in parts]
-    for name in ("resets_before", "resets_after", "last_before", "first_after", "resets_at"):
+    for name in _MOMENTS:
         if isinstance(data.get(name), int):
             data[name] = iso(data[name])
+    if "runs_out_between" in data:
+        data["runs_out_between"] = [iso(at) for at in data["runs_out_between"]]
     account = None if one.account_id is None else names.get(one.account_id, data.get("name"))
     return {
         "id": one.id,
@@ -118,13 +134,6 @@ def event_json(one: LoggedEvent, names: Mapping[int, str]) -> dict[str, Any]:
         "data": data,
         "withdrawn_at": iso(one.withdrawn_at),
     }
-
-
-def document(log: Log) -> dict[str, Any]:
-    """What `/api/events` answers."""
-    rows = page(log)
-    last_id = rows[-1].id if rows else log.after
-    return {"events": [event_json(row, log.names) for row in rows], "last_id": last_id}
 
 
 @dataclass(frozen=True, slots=True)

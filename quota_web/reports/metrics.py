@@ -4,10 +4,11 @@ So the figures are the same whichever of several processes answers, and right af
 number of queries does not depend on how many accounts there are.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from quota_web import store
+from quota_web.core import event_visibility
 from quota_web.core.quota import Status
 from quota_web.reports import outlook, overview
 from quota_web.reports.overview import AccountView, Overview
@@ -34,6 +35,7 @@ def page(
     with store.database.reading() as conn:
         sizes = store.health.sizes(conn)
         totals = store.attempts.totals(conn)
+        open_alerts = store.alert_states.count_open(conn)
 
     class OfThisDatabase(Collector):
         def collect(self) -> Iterable[Any]:
@@ -41,6 +43,7 @@ def page(
             yield from _of_accounts(seen.counted, now)
             yield from _of_forecasts(seen.counted)
             yield _of_repeated(seen)
+            yield _of_alerts(open_alerts)
             yield from _of_attempts(totals)
             yield from _of_site(seen, sizes, now)
             yield from _of_backup(backup)
@@ -142,6 +145,11 @@ def _of_repeated(seen: Overview) -> Any:
         ("account", "same_login_as"),
         rows,
     )
+
+
+def _of_alerts(open_alerts: Mapping[str, int]) -> Any:
+    rows = [((kind,), float(open_alerts.get(kind, 0))) for kind in event_visibility.OPEN_ALERTS]
+    return _gauge("alerts_open", "Alerts that were told and are not over.", ("kind",), rows)
 
 
 def _age(at: int | None, now: int) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, render_template, request
 
+from quota_web.alerts import event_texts
 from quota_web.core import clock, event_visibility, times
 from quota_web.core.errors import BadQuery
 from quota_web.core.language import mark
@@ -50,7 +51,7 @@ def _require_csv() -> None:
 @blueprint.get("/api/events")
 def events() -> Response:
     _require_json()
-    body = orjson.dumps(event_log.document(_log()))
+    body = orjson.dumps(event_texts.document(_log()))
     response = Response(body, mimetype="application/json")
     response.set_etag(hashlib.sha256(body).hexdigest()[:20])
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
@@ -125,7 +126,7 @@ def _page(template: str, only: Sequence[str]) -> str:
     wanted = {"after": args.get("before") or "0", "limit": str(MOST_SHOWN)}
     log = event_log.parse_log(services().scope, wanted, kinds, accounts)
     rows = event_log.page(log, newest_first=True)
-    shown = [event_log.event_json(row, log.names) for row in rows]
+    shown = event_texts.with_texts(rows, log, zone.shown(), with_account=False)
     shown.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
     return render_template(
         template,

@@ -17,8 +17,6 @@ from tests.installation import OtherProcess
 
 pytestmark = pytest.mark.usefixtures("database")
 
-ALL_KINDS = ["quota.low", "account.plan_changed", "quota.reset_early", "credit.granted"]
-
 
 def answer(installation, codex, five_hour=10, weekly=20, *, minutes=5, name="alice", **more):
     """Let an account be read some minutes later."""

@@ -207,3 +207,20 @@ def test_a_stored_account_that_is_gone_is_told_no_more(app):
         tx.execute(update(store.models.account).values(deleted_at=NOW, name_key=None))
 
     assert not [key for key in figures() if "alice" in key]
+
+
+def test_open_alerts_are_counted_by_kind_and_none_is_a_zero(app):
+    account_id = add_account("alice")
+    with store.database.transaction() as tx:
+        low = (20.0, 1, NOW, False, None, None)
+        store.alert_states.put(tx, account_id, ("weekly", "quota.low"), None, low)
+        waits = (None, 0, None, True, NOW, None)
+        store.alert_states.put(tx, account_id, ("", "quota.exhausted"), None, waits)
+
+    told = figures()
+
+    assert told["alerts_open", "quota.low"] == 1
+    assert (told["alerts_open", "quota.exhausted"], told["alerts_open", "site.all_failing"]) == (
+        0,
+        0,
+    )
