@@ -21,8 +21,9 @@ from quota_web.accounts import account_service, file_outbox, folder_files, store
 from quota_web.accounts.folder_files import AuthFile, SkippedFile
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import names
-from quota_web.core.errors import AccountNotFound
+from quota_web.core.errors import AccountNotFound, BadSetting
 from quota_web.core.faults import Fault
+from quota_web.core.language import mark
 from quota_web.core.quota import Status
 from quota_web.core.renewal_policy import CredentialKind
 from quota_web.store.accounts import FOLLOWED, Account
@@ -45,7 +46,7 @@ class SyncResult:
 
     problems: tuple[SkippedFile, ...] = ()
     #: Why the folder could not be read; then nothing was changed.
-    folder_fault: str | None = None
+    folder_fault: BadSetting | None = None
     #: Whether that is because there is no such folder.
     is_missing: bool = False
 
@@ -127,10 +128,13 @@ def _look(
         str(folder).encode()
         listed = folder_files.listed(folder)
     except UnicodeEncodeError:
-        return SyncResult(folder_fault=f"account folder {shown}: its name is not UTF-8")
+        message = mark("account folder %(folder)s: its name is not UTF-8")
+        return SyncResult(folder_fault=BadSetting(message, folder=shown))
     except OSError as error:
+        reason = os.strerror(error.errno or errno.EIO)
+        message = mark("account folder %(folder)s: %(reason)s")
         return SyncResult(
-            folder_fault=f"account folder {shown}: {os.strerror(error.errno or errno.EIO)}",
+            folder_fault=BadSetting(message, folder=shown, reason=reason),
             is_missing=isinstance(error, FileNotFoundError),
         )
     with store.database.reading() as conn:

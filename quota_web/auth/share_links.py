@@ -60,7 +60,7 @@ def revoke(link_id: int, now: int, actor: str) -> None:
     with store.database.transaction() as conn:
         found = store.share_links.by_id(conn, link_id)
         if found is None:
-            raise Outdated("the share link")
+            raise Outdated("", mark("the share link: has changed since that page was loaded"))
         store.share_links.revoke(conn, link_id, now)
         store.audit_log.add(conn, now, "share_link_revoked", actor, found.account_id, link=link_id)
 

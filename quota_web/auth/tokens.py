@@ -49,7 +49,8 @@ def revoke(name: str, now: int, actor: str, created_at: int | None = None) -> st
         if found is None:
             raise BadInput("token_name", mark("There is no token %(name)s."), name=name)
         if created_at not in (None, found.created_at):
-            raise Outdated(f"token {name}")
+            message = mark("token %(name)s: has changed since that page was loaded")
+            raise Outdated(name, message)
         store.auth.remove_token(conn, name)
         store.audit_log.add(conn, now, "token_revoked", actor, name=name)
     return name

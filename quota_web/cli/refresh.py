@@ -47,7 +47,7 @@ def sync_folders(
     status, wanted, printed = output.OK, {names.fold(name) for name in only}, set()
     for result in context.sync_folders(services):
         if result.folder_fault is not None and not (missing_is_empty and result.is_missing):
-            output.print_error(result.folder_fault)
+            output.print_error(str(result.folder_fault))
             status = output.BAD_SETTING
         for skipped in result.problems:
             key = names.fold(skipped.name)

@@ -111,17 +111,18 @@ class OtherLogin(QuotaError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{name}: this is another login; add it as an account of its own")
+        message = mark("%(name)s: this is another login; add it as an account of its own")
+        super().__init__(message, name=name)
 
 
 class Outdated(QuotaError):
     """A form was sent for something that is another, or has changed, since its page was loaded."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, message: str = mark("%(name)s: has changed since that page was loaded")
+    ) -> None:
         self.name = name
-        super().__init__(
-            mark("%(name)s: has changed since that page was loaded"), name=shortened(name)
-        )
+        super().__init__(message, name=shortened(name))
 
 
 class BadInput(QuotaError):

@@ -40,6 +40,8 @@ REASONS = (
     mark("has characters that no token has (spaces, line breaks or non-ASCII)"),
     mark("may hold letters, digits, _ and - only, 128 at most"),
 )
+#: Who has a name already, where that is no account.
+HOLDERS = (mark("the file %(file)s"),)
 _PLACE = re.compile(r"%\\\((\w+)\\\)s")
 
 
@@ -56,6 +58,6 @@ def said(reason: str) -> str:
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple(
-        (message, re.compile(_PLACE.sub(r"(?P<\1>[^ ]+(?: [KMG]iB)?)", re.escape(message))))
-        for message in REASONS
+        (message, re.compile(_PLACE.sub(r"(?P<\1>.+)", re.escape(message))))
+        for message in REASONS + HOLDERS
     )

@@ -129,8 +129,9 @@ class Fault:
     def said(self, time_in_words: Callable[[int], str] = str) -> str:
         """The same in the current language, for pages."""
         values = self._values(time_in_words)
-        if isinstance(reason := values.get("reason"), str):
-            values["reason"] = fault_reasons.said(reason)
+        for key in ("reason", "holder"):
+            if isinstance(reason := values.get(key), str):
+                values[key] = fault_reasons.said(reason)
         return lookup(FAULTS[self.code][1]) % values
 
     def _values(self, time_in_words: Callable[[int], str]) -> "_Missing":

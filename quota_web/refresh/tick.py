@@ -127,7 +127,7 @@ class Tick:
         report = folder_sync.sync(self._services.cipher, folder, clock.now())
         zone = self._services.settings.timezone
         lines = [problem.line(zone) for problem in report.problems]
-        return [*lines, report.folder_fault] if report.folder_fault is not None else lines
+        return [*lines, str(report.folder_fault)] if report.folder_fault is not None else lines
 
     def _write_state_file(self) -> None:
         with self._state_lock:

@@ -137,10 +137,8 @@ def _key(value: str) -> str:
         )
     )
     if value not in usual and not is_other:
-        raise BadQuery(
-            "window",
-            f"window must be one of {', '.join(usual)}, window:<seconds>, model:… or code_review:…",
-        )
+        told = mark("window must be one of %(keys)s, window:<seconds>, model:… or code_review:…")
+        raise BadQuery("window", told, keys=", ".join(usual))
     return value
 
 

@@ -49,6 +49,7 @@ def index() -> str:
     listed = account_detail.listing(present.scope, now, settings.refresh_interval)
     apart = account_detail.told_apart(one.report.account for one in listed)
     report = folder_sync.look(settings.account_dir)
+    fault = report.folder_fault
     skipped = [
         {"file": p.name + names.FILE_SUFFIX, "reason": p.fault.said(iso_text)}
         for p in report.problems
@@ -57,7 +58,7 @@ def index() -> str:
         "auth/index.html",
         accounts=[_row(one) | {"apart": apart.get(one.report.account.id)} for one in listed],
         account_folder=settings.account_dir,
-        folder_fault=report.folder_fault if settings.account_dir_named else None,
+        folder_fault=fault.said if fault and settings.account_dir_named else None,
         skipped=skipped,
     )
 

@@ -5,6 +5,7 @@ from flask import Blueprint, Flask, Response, request
 from quota_web.auth import share_links
 from quota_web.core import clock
 from quota_web.core.errors import AccountNotFound, BadQuery
+from quota_web.core.language import gettext as _
 from quota_web.core.language import mark
 from quota_web.reports import calendar
 from quota_web.reports.calendar import CalendarQuery
@@ -51,7 +52,8 @@ def _calendar(query: CalendarQuery) -> Response:
 
 
 def _no_such_link() -> Response:
-    return Response("This link opens nothing.\n", 404, content_type="text/plain; charset=utf-8")
+    text = _("This link opens nothing.")
+    return Response(f"{text}\n", 404, content_type="text/plain; charset=utf-8")
 
 
 def _is_on(name: str) -> bool:

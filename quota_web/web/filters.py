@@ -33,6 +33,7 @@ def init_app(app: Flask, fixed: tzinfo | None = None) -> None:
         number=formats.number,
         iso=formats.iso,
         epoch=formats.epoch,
+        whole_day=formats.whole_day,
         span=formats.span,
         state=account_state.state,
         status_word=labels.status,

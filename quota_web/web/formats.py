@@ -156,6 +156,12 @@ def tick(at: int, step: int, zone: tzinfo | None) -> str:
     return day(local)
 
 
+def whole_day(text: str) -> str:
+    """A day of a heading, given as `2026-11-24`; English keeps that."""
+    code = current_language()
+    return text if code == ENGLISH else local_date(datetime.fromisoformat(text), code, year=True)
+
+
 def in_zone(at: int, zone: tzinfo | None) -> datetime:
     """A moment in a zone; at the end of the calendar, which tokens do name, in UTC."""
     moment = datetime.fromtimestamp(at, UTC)

@@ -374,7 +374,7 @@ def test_a_folder_that_cannot_be_read_changes_nothing(installation, codex, what)
     report = installation.follow()
 
     reason = "No such file or directory" if what == "missing" else "Not a directory"
-    assert report.folder_fault == f"account folder {installation.accounts}: {reason}"
+    assert str(report.folder_fault) == f"account folder {installation.accounts}: {reason}"
     assert (installation.rows("SELECT * FROM account"), version(installation)) == before
 
 
@@ -383,7 +383,7 @@ def test_a_folder_whose_name_no_database_takes_is_said(installation, tmp_path):
     folder.mkdir()
 
     assert (
-        installation.follow(folder).folder_fault
+        str(installation.follow(folder).folder_fault)
         == rf"account folder {tmp_path}/\udcff: its name is not UTF-8"
     )
 
