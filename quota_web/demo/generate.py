@@ -167,7 +167,7 @@ def _episodes(persona: Persona, era: Era, rng: Random, shared: Random) -> list[E
         (0.02, None, 4 * HOUR, 30 * HOUR, shared),
         (
             0.03,
-            Fault("unreachable", {"reason": "the connection was refused"}),
+            Fault("unreachable", {"reason": "connection refused"}),
             900,
             3 * HOUR,
             shared,
