@@ -127,6 +127,7 @@ def _add_pages(app: Flask) -> None:
         metrics,
         openapi,
         proxy,
+        reading_comparison,
         scopes,
         security,
         settings,
@@ -147,6 +148,7 @@ def _add_pages(app: Flask) -> None:
     assets.init_app(app)
     filters.init_app(app)
     pages = (login, settings, dashboard, accounts, account_management, api, openapi, event_log)
-    for module in (*pages, calendar, history_pages, demo, frame, health, metrics):
+    more = (reading_comparison, calendar, history_pages, demo, frame, health, metrics)
+    for module in (*pages, *more):
         module.init_app(app)
     scopes.check(app)

@@ -34,8 +34,9 @@ class EventQuery:
     account_ids: Sequence[int] | None = None
     #: Also those that came to all accounts.
     with_all: bool = True
-    #: From this moment on.
+    #: From this moment on, and up to that one.
     since: int | None = None
+    until: int | None = None
 
 
 def events(
@@ -57,6 +58,8 @@ def events(
         query = query.where(mine | e.account_id.is_(None) if wanted.with_all else mine)
     if wanted.since is not None:
         query = query.where(e.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(e.at <= wanted.until)
     return [logged(*row) for row in conn.execute(query)]
 
 

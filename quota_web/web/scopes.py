@@ -21,6 +21,7 @@ SCOPES: dict[str, str] = {
     "dashboard.refresh": REFRESH,
     "accounts.show": READ,
     "accounts.chart_svg": READ,
+    "reading_comparison.show": READ,
     "history.index": READ,
     "history.hours_csv": READ,
     "history.lane_svg": READ,

@@ -30,6 +30,7 @@ EXPECTED = {
     "dashboard.refresh": "refresh",
     "accounts.show": "read",
     "accounts.chart_svg": "read",
+    "reading_comparison.show": "read",
     "history.index": "read",
     "history.hours_csv": "read",
     "history.lane_svg": "read",

@@ -1,0 +1,72 @@
+"""What happened between two readings: `/accounts/<name>/between`, as a page, text and CSV."""
+
+from datetime import datetime
+
+from flask import Blueprint, Flask, Response, render_template, request
+
+from quota_web.core import clock, csv_text
+from quota_web.core.errors import BadQuery
+from quota_web.core.language import mark
+from quota_web.reports import reading_comparison
+from quota_web.reports.reading_comparison import ComparisonQuery
+from quota_web.services import services
+from quota_web.web import formats
+
+blueprint = Blueprint("reading_comparison", __name__)
+FORMATS = ("html", "text", "csv")
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/accounts/<name>/between")
+def show(name: str) -> Response | str:
+    form = request.args.get("format", "html")
+    if form not in FORMATS:
+        raise BadQuery(
+            "format", mark("format must be one of %(formats)s"), formats=", ".join(FORMATS)
+        )
+    asked, zone = _asked(name), services().settings.timezone
+    made = reading_comparison.load(services().scope, asked, zone)
+    if form == "text":
+        return Response(reading_comparison.report(made), content_type="text/plain; charset=utf-8")
+    if form == "csv":
+        text = "".join(csv_text.lines(*reading_comparison.table(made)))
+        answer = Response(text, content_type="text/csv; charset=utf-8")
+        answer.headers["Content-Disposition"] = 'attachment; filename="between.csv"'
+        return answer
+    return render_template(
+        "accounts/between.html",
+        account=name,
+        made=made,
+        report=reading_comparison.report(made),
+        start=_local(asked.start),
+        end=_local(asked.end),
+        zone=formats.in_zone(clock.now(), zone).strftime("%Z"),
+        address={"name": name, "window": made.window, "from": asked.start, "to": asked.end},
+    )
+
+
+def _asked(name: str) -> ComparisonQuery:
+    args = request.args.to_dict()
+    if args.get("clock") == "server":
+        args |= {word: _in_utc(args[word]) for word in ("from", "to") if args.get(word)}
+    return reading_comparison.parse_query(name, args, clock.now())
+
+
+def _in_utc(moment: str) -> str:
+    """A moment without a zone as the server's clocks mean it; anything else as it is."""
+    try:
+        local = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    if local.tzinfo is None:
+        zone = services().settings.timezone
+        local = local.replace(tzinfo=zone) if zone else local.astimezone()
+    return local.isoformat()
+
+
+def _local(at: int) -> str:
+    """A moment as a field for date and time takes it."""
+    return formats.in_zone(at, services().settings.timezone).strftime("%Y-%m-%dT%H:%M:%S")
