@@ -126,6 +126,11 @@ def report(found: Sequence[Evidence], accounts: Iterable[str]) -> str:
     return "\n".join(line for one in found for line in [*_lines(one, shown), ""])
 
 
+def changes(found: Iterable[Evidence]) -> str:
+    """Each of these in one line, without names."""
+    return "".join(f"{_line(one)}\n" for one in found)
+
+
 def table(
     found: Sequence[Evidence],
     accounts: Iterable[str],
@@ -225,14 +230,20 @@ def _reading(one: Measured) -> str:
 
 def _change(one: Evidence) -> str:
     rate = "" if one.rate is None else f" ({one.rate:.1f} points an hour)"
+    return f"{one.change:+g} points in {one.elapsed_s} s{rate}, {_moved(one)}"
+
+
+def _line(one: Evidence) -> str:
+    used = f"{one.before.used_percent:g} → {one.after.used_percent:g} %"
+    mark = ", unusual_drain" if one.is_unusual_drain else ""
+    return f"{_at(one.before.at)}  {used}: {_change(one)}{mark}"
+
+
+def _moved(one: Evidence) -> str:
     moved = one.reset_moved_s
     if moved is None:
-        reset = "a reset is missing"
-    elif abs(moved) <= SAME_RESET_S:
-        reset = "the same reset"
-    else:
-        reset = f"the reset moved by {moved:+d} s"
-    return f"{one.change:+g} points in {one.elapsed_s} s{rate}, {reset}"
+        return "a reset is missing"
+    return "the same reset" if abs(moved) <= SAME_RESET_S else f"the reset moved by {moved:+d} s"
 
 
 def _usual(one: Evidence) -> str:

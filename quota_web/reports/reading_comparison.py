@@ -185,7 +185,8 @@ def report(made: Comparison) -> str:
     if made.found is None:
         return "no two readings in this time\n"
     head = f"Codex Quota {__version__}, times in UTC, percents of use\n\n"
-    return head + reading_comparison.report([made.found, *made.steps], made.names)
+    text = head + reading_comparison.report([made.found], made.names)
+    return f"{text}\n{reading_comparison.changes(made.steps)}" if made.steps else text
 
 
 def table(made: Comparison) -> tuple[Sequence[str], list[list[object]]]:

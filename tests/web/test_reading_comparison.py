@@ -101,9 +101,15 @@ def test_each_change_between_them_is_listed_and_leads_to_its_own_page(readings, 
     page = browser.get(between(0, 5)).get_data(as_text=True)
     text = script.get(between(0, 5, "&format=text")).get_data(as_text=True)
 
-    assert page.count("→") == 5
+    assert page.count("\u202f% →") == 5
     assert f"from={NOW + HOUR}" in page
-    assert text.count("alice · weekly") == 6
+    assert [line.split("  ")[1] for line in text.splitlines()[-5:]] == [
+        "1 → 2 %: +1 points in 3600 s (1.0 points an hour), the same reset",
+        "0 → 1 %: +1 points in 3600 s (1.0 points an hour), the same reset",
+        "60 → 0 %: -60 points in 3600 s (-60.0 points an hour), the reset moved by +360000 s",
+        "41 → 60 %: +19 points in 3600 s (19.0 points an hour), the same reset",
+        "40 → 41 %: +1 points in 3600 s (1.0 points an hour), the same reset",
+    ]
 
 
 def test_csv_has_a_line_for_the_whole_and_one_for_each_change(readings, script):
