@@ -93,7 +93,7 @@ def fold(
     """The hours of the week from hours of the calendar: start, points, readings; oldest first."""
     sums = [[0.0] * HOURS_A_DAY for _ in range(DAYS)]
     counts = [[0] * HOURS_A_DAY for _ in range(DAYS)]
-    for slot, points in _watched(rows, carry_s):
+    for slot, points in watched(rows, carry_s):
         local = datetime.fromtimestamp(slot, zone)
         sums[local.weekday()][local.hour] += points
         counts[local.weekday()][local.hour] += 1
@@ -105,7 +105,7 @@ def fold(
     return HoursOfWeek(key, windows, mean, hours / (DAYS * HOURS_A_DAY))
 
 
-def _watched(rows: Iterable[tuple[int, float, int]], carry_s: int) -> Iterable[tuple[int, float]]:
+def watched(rows: Iterable[tuple[int, float, int]], carry_s: int) -> Iterable[tuple[int, float]]:
     """Each watched hour with its points. Between two readings close enough nothing more was used
     than the later one shows; what an hour after a longer time shows may be of any time before it.
     """

@@ -2,8 +2,8 @@
 bug report.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from itertools import pairwise
 from operator import attrgetter
@@ -18,7 +18,7 @@ from quota_web.core.quota import is_own
 from quota_web.foresight import Event, Kind, reading_comparison
 from quota_web.foresight.reading_comparison import Evidence, Measured, Usual
 from quota_web.foresight.segments import SAME_RESET_S
-from quota_web.reports import history
+from quota_web.reports import history, hours_of_week
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.event_log import EventQuery, LoggedEvent
 from quota_web.version import __version__
@@ -26,8 +26,6 @@ from quota_web.version import __version__
 HOUR = 3_600
 #: What is usual is told from so many weeks before the first of the two readings.
 USUAL_S = 12 * 7 * 86_400
-#: A reading after so long a silence says nothing of the hour in which it was taken.
-SILENCE_S = 2 * HOUR
 #: The most readings that are looked through for each change, events, and changes that are shown.
 MOST_READINGS, MOST_EVENTS, MOST_STEPS = 5_000, 100, 40
 #: What a page shows of a window whose reset slides along.
@@ -71,8 +69,11 @@ def parse_query(account: str, args: Mapping[str, str], now: int) -> ComparisonQu
     return ComparisonQuery(account, window, asked.start, asked.end)
 
 
-def load(scope: Scope, asked: ComparisonQuery, zone: tzinfo | None) -> Comparison:
-    """Raises AccountNotFound, and BadQuery for a window that the account never had."""
+def load(scope: Scope, asked: ComparisonQuery, carry_s: int, zone: tzinfo | None) -> Comparison:
+    """*carry_s* is how far apart readings may be for the time between to count as watched.
+
+    Raises AccountNotFound, and BadQuery for a window that the account never had.
+    """
     with store.database.reading() as conn:
         account = store.accounts.get_by_name(conn, asked.account, scope)
         accounts = sorted(store.accounts.list_all(conn, scope), key=attrgetter("id"))
@@ -84,7 +85,23 @@ def load(scope: Scope, asked: ComparisonQuery, zone: tzinfo | None) -> Compariso
         if key not in ids:
             known = ", ".join(ids)
             raise BadQuery("window", mark("window must be one of %(windows)s"), windows=known)
-        return _compared(conn, account, ids, key, asked, zone, names)
+        made = Comparison(tuple(ids), key, None, names=names)
+        rows = _readings(conn, ids[key], asked)
+        if len(rows) < 2:
+            return made
+        usual = _usual(conn, ids[key], rows[0].at, carry_s, zone)
+        events = _events(conn, account, key, rows[0].at, rows[-1].at)
+
+    def compared(before: Measured, after: Measured) -> Evidence:
+        readings = before, after
+        return reading_comparison.between(account.name, key, readings, usual, zone, events)
+
+    made = replace(made, found=compared(rows[0], rows[-1]), is_cut=len(rows) > MOST_READINGS)
+    if len(rows) == 2 or made.is_cut:
+        return made
+    changes = [pair for pair in pairwise(rows) if _differ(*pair)]
+    steps = tuple(compared(*pair) for pair in reversed(changes[-MOST_STEPS:]))
+    return replace(made, steps=steps, is_cut=len(changes) > MOST_STEPS)
 
 
 def _window_ids(conn: Connection, account: Account) -> dict[str, int]:
@@ -92,33 +109,6 @@ def _window_ids(conn: Connection, account: Account) -> dict[str, int]:
     found = store.history.series(conn, [account.id], None)
     ordered = sorted(found, key=lambda s: (not is_own(s.key), window_order(s.key)))
     return {s.key: s.window_id for s in ordered}
-
-
-def _compared(
-    conn: Connection,
-    account: Account,
-    ids: Mapping[str, int],
-    key: str,
-    asked: ComparisonQuery,
-    zone: tzinfo | None,
-    names: tuple[str, ...],
-) -> Comparison:
-    rows = _readings(conn, ids[key], asked)
-    if len(rows) < 2:
-        return Comparison(tuple(ids), key, None, names=names)
-    first, last = rows[0], rows[-1]
-    usual = _usual(conn, ids[key], first.at, zone)
-    events = _events(conn, account, key, first.at, last.at)
-
-    def compared(before: Measured, after: Measured) -> Evidence:
-        return reading_comparison.between(account.name, key, (before, after), usual, zone, events)
-
-    all_rows = len(rows) <= MOST_READINGS
-    changes = [pair for pair in pairwise(rows) if _differ(*pair)] if all_rows else []
-    steps = [compared(*pair) for pair in reversed(changes[-MOST_STEPS:])] if len(rows) > 2 else []
-    is_cut = not all_rows or len(changes) > MOST_STEPS
-    found = compared(first, last)
-    return Comparison(tuple(ids), key, found, tuple(steps), is_cut, names)
 
 
 def _readings(conn: Connection, window_id: int, asked: ComparisonQuery) -> list[Measured]:
@@ -147,19 +137,12 @@ def _differ(before: Measured, after: Measured) -> bool:
     return moved and after.used_percent > SCARCELY_USED
 
 
-def _usual(conn: Connection, window_id: int, until: int, zone: tzinfo | None) -> Usual:
+def _usual(
+    conn: Connection, window_id: int, until: int, carry_s: int, zone: tzinfo | None
+) -> Usual:
     until -= until % HOUR
     rows = store.history.hourly_rises(conn, [window_id], until - USUAL_S, until)
-    return reading_comparison.usual_hours(_watched(rows), zone)
-
-
-def _watched(rows: Sequence[tuple[int, float, int]]) -> Iterator[tuple[int, float]]:
-    """The hours whose points were used in them: not those that end a silence."""
-    before = 0
-    for slot, points, _ in rows:
-        if slot - before <= SILENCE_S:
-            yield slot, points
-        before = slot
+    return reading_comparison.usual_hours(hours_of_week.watched(rows, carry_s), zone)
 
 
 def _events(conn: Connection, account: Account, key: str, since: int, until: int) -> list[Event]:

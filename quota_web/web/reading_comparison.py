@@ -4,13 +4,13 @@ from datetime import datetime
 
 from flask import Blueprint, Flask, Response, render_template, request
 
-from quota_web.core import clock, csv_text
+from quota_web.core import clock
 from quota_web.core.errors import BadQuery
 from quota_web.core.language import mark
 from quota_web.reports import reading_comparison
 from quota_web.reports.reading_comparison import ComparisonQuery
 from quota_web.services import services
-from quota_web.web import formats
+from quota_web.web import csv_answer, formats
 
 blueprint = Blueprint("reading_comparison", __name__)
 FORMATS = ("html", "text", "csv")
@@ -27,15 +27,13 @@ def show(name: str) -> Response | str:
         raise BadQuery(
             "format", mark("format must be one of %(formats)s"), formats=", ".join(FORMATS)
         )
-    asked, zone = _asked(name), services().settings.timezone
-    made = reading_comparison.load(services().scope, asked, zone)
+    present, asked = services(), _asked(name)
+    zone, carry_s = present.settings.timezone, 2 * present.settings.refresh_interval
+    made = reading_comparison.load(present.scope, asked, carry_s, zone)
     if form == "text":
         return Response(reading_comparison.report(made), content_type="text/plain; charset=utf-8")
     if form == "csv":
-        text = "".join(csv_text.lines(*reading_comparison.table(made)))
-        answer = Response(text, content_type="text/csv; charset=utf-8")
-        answer.headers["Content-Disposition"] = 'attachment; filename="between.csv"'
-        return answer
+        return csv_answer.stream("between", *reading_comparison.table(made))
     return render_template(
         "accounts/between.html",
         account=name,

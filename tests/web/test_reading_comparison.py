@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from sqlalchemy import select
 
 from quota_web import store
 from quota_web.core import clock
@@ -43,7 +44,7 @@ def between(first: int, last: int, more: str = "") -> str:
 def hours_used(points: float, weeks: int = 6, hour: int = 1) -> None:
     """Let *points* have been used in an hour and the next one of each of the last weeks."""
     with store.database.transaction() as tx:
-        window_id = tx.execute(limit_window.select()).first().id
+        window_id = tx.execute(select(limit_window.c.id)).scalar_one()
         for week in range(1, weeks + 1):
             for later in (-1, 0, 1):
                 at = NOW - week * WEEK + (hour + later) * HOUR
