@@ -237,7 +237,9 @@ class Year:
         for event in said.events:
             if str(event.kind) in kinds.EARLY_RESETS:
                 points = event.data.get("used_before", 100) - event.data.get("used_after", 0)
-                if points >= kinds.EARLY_RESET_LEAST:
+                gone_at, sent_at = event.withdrawn_at, event.told_at + kinds.EARLY_RESET_HELD_S
+                is_sent = gone_at is None or gone_at > sent_at
+                if is_sent and points >= kinds.EARLY_RESET_LEAST:
                     owner = None if event.account is None else int(event.account)
                     alert = AlertEvent(str(event.kind), event.window or "", 1, event.told_at)
                     self.told.append(Told(alert, owner))

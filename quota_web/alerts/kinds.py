@@ -13,6 +13,9 @@ from quota_web.core.quota import Status
 
 #: An early reset of fewer points than this is an event and no alert.
 EARLY_RESET_LEAST = 20
+#: An early reset is sent so many seconds late: two answers that lie may agree by chance, and the
+#: next one takes that back; of a reset for all, the first accounts become part of one event.
+EARLY_RESET_HELD_S = 600
 #: Percents left at which `quota.low` is told where a channel names none.
 DEFAULT_THRESHOLDS = (20.0, 5.0)
 

@@ -1,5 +1,6 @@
 """Act: write down what is to be sent through which channel, in the transaction of the events."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,9 +23,18 @@ def enqueue(
     told of its lowest alone. Nothing is written down for the channel *without*.
     """
     choices = [one for one in store.channels.choices(conn) if one.id != without] if events else []
-    store.deliveries.add(
-        conn, [(one.id, choice.id) for choice in choices for one in chosen(events, choice)], now
-    )
+    due: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for choice in choices:
+        for one in chosen(events, choice):
+            due[now + _held_s(one)].append((one.id, choice.id))
+    for due_at, pairs in due.items():
+        store.deliveries.add(conn, pairs, due_at)
+
+
+def _held_s(one: LoggedEvent) -> int:
+    """How long an event is held, so that it is not sent where it is taken back meanwhile."""
+    is_reset = kinds.type_of(one.kind, one.data) is Alert.QUOTA_RESET_EARLY
+    return kinds.EARLY_RESET_HELD_S if is_reset else 0
 
 
 def chosen(events: Sequence[LoggedEvent], choice: ChannelChoice) -> Iterator[LoggedEvent]:

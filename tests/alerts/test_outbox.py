@@ -109,6 +109,16 @@ def test_what_is_written_down_twice_is_sent_once(tx):
     assert [tuple(row) for row in rows] == [("sent", NOW)]
 
 
+def test_an_early_reset_is_held_for_ten_minutes(tx):
+    add_channel(tx, "a")
+    early, other = add_event(tx, "reset_early"), add_event(tx, "quota.exhausted")
+
+    outbox.enqueue(tx, [early, other], NOW)
+
+    rows = tx.execute(select(delivery.c.event_id, delivery.c.due_at).order_by(delivery.c.id))
+    assert dict(tuple(row) for row in rows) == {early.id: NOW + 600, other.id: NOW}
+
+
 def test_a_channel_that_is_off_is_told_of_nothing(tx):
     add_channel(tx, "a", state="off")
 

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from quota_web import store
 from quota_web.accounts import account_service, exporting, folder_sync
@@ -228,3 +229,22 @@ def test_an_address_of_an_account_dir_elsewhere_is_the_settings(made, tmp_path):
         restored(made)
         assert Path(found("alice").source_path or "") == folder / "alice.auth.json"
         store.database.forget_troubles()
+
+
+def test_alerts_that_waited_at_the_time_of_the_backup_are_not_sent(made):
+    channel = (
+        "INSERT INTO channel (id, name, kind, url_sealed, state, created_at) "
+        "VALUES (1, 'home', 'webhook', x'00', 'on', 1)"
+    )
+    event = "INSERT INTO event (id, at, kind, actor) VALUES (9001, 1, 'site.test', 'alerts')"
+    delivery = (
+        "INSERT INTO delivery (event_id, channel_id, due_at, tries, state) "
+        "VALUES (9001, 1, 1, 0, 'waiting')"
+    )
+    for statement in (channel, event, delivery):
+        forge(made, statement)
+
+    restored(made)
+    with store.database.reading() as conn:
+        rows = conn.execute(text("SELECT state FROM delivery")).scalars()
+        assert set(rows) <= {"dropped"}
