@@ -160,7 +160,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         looks_like,
         is_early,
         _judged(said, windows),
-        _cycles(found, long, closed, now),
+        window_cycles(found, long, closed, now),
         present,
         tuple(events),
     )
@@ -175,7 +175,7 @@ def _is_long(window: KnownWindow) -> bool:
     return is_own(reading.key) and (reading.length_s or 0) >= LONG_S
 
 
-def _cycles(
+def window_cycles(
     account: Account,
     windows: Iterable[KnownWindow],
     closed: Mapping[int, Sequence[StoredCycle]],

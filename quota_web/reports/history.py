@@ -187,6 +187,13 @@ def own_chart(scope: Scope, asked: HistoryQuery, carry_s: int) -> Chart:
     return Chart(found.axis, tuple(drawn or own))
 
 
+def own_charts(scope: Scope, asked: HistoryQuery, carry_s: int) -> Chart:
+    """The chart of several accounts' own windows, whichever they have, short windows first."""
+    found = chart(scope, replace(asked, windows=None), carry_s)
+    own = sorted((w for w in found.lines if is_own(w.window)), key=lambda w: window_order(w.window))
+    return Chart(found.axis, tuple(own))
+
+
 def _is_drawn(column: Sequence[float | None]) -> bool:
     return any(value is not None for value in column)
 

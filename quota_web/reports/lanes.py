@@ -186,15 +186,15 @@ def _lane(
         name,
         axis,
         long.key,
-        _held(area, band),
+        held(area, band),
         is_lowest,
-        _lowest(_held(band, area), axis),
+        _lowest(held(band, area), axis),
         tuple(Reset(end.ended_at, end.how) for end in ends.get(long.window_id, ())),
         tuple(_holes(drawn, axis, *reasons)),
     )
 
 
-def _held(column: Column, other: Column) -> list[float | None]:
+def held(column: Column, other: Column) -> list[float | None]:
     """A column whose values hold while the *other* window is used up: nothing uses this one then,
     and it is seldom asked for.
     """

@@ -28,11 +28,12 @@ class AttemptTotal:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRun:
-    """A run of equal attempts: when the first and the last of them were made."""
+    """A run of equal attempts: when the first and the last of them were made, and how many."""
 
     first_at: int
     last_at: int
     status: str
+    count: int = 1
 
 
 def runs(
@@ -122,7 +123,7 @@ def _runs() -> Any:
     since = func.coalesce(before, bindparam("start"))
     mine = (a.account_id == account.c.id) & (a.first_at >= since)
     return (
-        select(a.account_id, a.first_at, a.last_at, a.status)
+        select(a.account_id, a.first_at, a.last_at, a.status, a.count)
         .select_from(account.join(attempt, mine))
         .where(account.c.id.in_(ids), a.first_at < bindparam("end"))
         .order_by(a.account_id, a.first_at)

@@ -59,6 +59,16 @@ def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[in
     return {row[0]: _facts_of(tuple(row[1:])) for row in rows}
 
 
+def facts_over(
+    conn: Connection, account_ids: Sequence[int], until: int
+) -> dict[int, list[tuple[int, Facts]]]:
+    """Since when which facts held, before *until*, oldest first, by account id."""
+    found: dict[int, list[tuple[int, Facts]]] = defaultdict(list)
+    for account_id, since, *said in conn.execute(_FACTS_OVER, {"ids": account_ids, "until": until}):
+        found[account_id].append((since, _facts_of(tuple(said))))
+    return found
+
+
 def _rows(
     conn: Connection, everything: Select[Any], chosen: Select[Any], ids: Sequence[int] | None
 ) -> Sequence[Any]:
@@ -113,22 +123,31 @@ def _windows() -> Select[Any]:
     return select(w.id, w.account_id, w.key, *said).order_by(w.id)
 
 
+#: What `_facts_of` is made from.
+_SAID = (
+    account_fact.c.plan,
+    account_fact.c.allowed,
+    account_fact.c.limit_reached,
+    account_fact.c.reached_type,
+    account_fact.c.spend_reached,
+    account_fact.c.credits,
+    account_fact.c.reset_credits,
+    account_fact.c.model_usage,
+)
+
+
+def _facts_over() -> Select[Any]:
+    f = account_fact.c
+    mine = (f.account_id.in_(_IDS), f.since < bindparam("until"))
+    return select(f.account_id, f.since, *_SAID).where(*mine).order_by(f.account_id, f.since)
+
+
 def _facts() -> Select[Any]:
     f, every = account_fact.c, account_fact.alias()
     newest = (
         select(func.max(every.c.since)).where(every.c.account_id == account.c.id).scalar_subquery()
     )
-    columns = (
-        f.account_id,
-        f.plan,
-        f.allowed,
-        f.limit_reached,
-        f.reached_type,
-        f.spend_reached,
-        f.credits,
-        f.reset_credits,
-        f.model_usage,
-    )
+    columns = (f.account_id, *_SAID)
     joined = account.join(account_fact, (f.account_id == account.c.id) & (f.since == newest))
     return select(*columns).select_from(joined)
 
@@ -136,3 +155,4 @@ def _facts() -> Select[Any]:
 _WINDOWS, _FACTS = _windows(), _facts().where(account.c.deleted_at.is_(None))
 _WINDOWS_OF = _windows().where(limit_window.c.account_id.in_(_IDS))
 _FACTS_OF = _facts().where(account.c.id.in_(_IDS))
+_FACTS_OVER = _facts_over()

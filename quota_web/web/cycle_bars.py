@@ -118,6 +118,37 @@ def drawing(cycles: Sequence[Cycle], now: int, zone: tzinfo | None) -> Markup:
     )
 
 
+SMALL_STEP, SMALL_BAR, SMALL_HEIGHT, SMALL_TOP = 14, 9, 32, 6
+SMALL = Markup(
+    '<svg class="cycles" width="{width}" height="38" role="img" aria-label="{gist}">'
+    '<path class="wasted" d="{wasted}"/><path class="used" d="{used}"/>'
+    '<path class="dry" d="{dry}"/></svg>'
+)
+
+
+def small(cycles: Sequence[Cycle]) -> Markup:
+    """The same in the size of a line: three paths, however many cycles there are."""
+    used, wasted, dry = [], [], []
+    ground = SMALL_TOP + SMALL_HEIGHT
+    for place, one in enumerate(cycles):
+        x = place * SMALL_STEP + 2
+        high = min(100.0, max(0.0, one["used_at_reset_percent"])) * SMALL_HEIGHT / 100
+        used.append(f"M{x} {ground}V{ground - high:.3g}H{x + SMALL_BAR}V{ground}Z")
+        wasted.append(f"M{x}.5 {ground - 0.5}V{SMALL_TOP}.5H{x + SMALL_BAR - 0.5}V{ground - 0.5}Z")
+        if one["ran_out_at"] is not None:
+            cap = min(5.0, LOWEST_CAP + one["hours_at_zero"] / HOURS_A_PIXEL / 2)
+            dry.append(
+                f"M{x - 1} {SMALL_TOP}V{SMALL_TOP - cap:.3g}H{x + SMALL_BAR + 1}V{SMALL_TOP}Z"
+            )
+    return SMALL.format(
+        width=len(cycles) * SMALL_STEP,
+        gist=sentence(cycles),
+        used="".join(used),
+        wasted="".join(wasted),
+        dry="".join(dry),
+    )
+
+
 def keys(cycles: Sequence[Cycle]) -> list[tuple[Markup, str]]:
     """The marks that stand under these bars, each with its words."""
     there = {one["how"] for one in cycles}

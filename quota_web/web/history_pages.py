@@ -11,8 +11,18 @@ from quota_web.core.series import Axis
 from quota_web.reports import history, hours_of_week, lanes, overview
 from quota_web.reports.lanes import Lane
 from quota_web.services import services
-from quota_web.web import api, csv_answer, hours_table, lane_svg, security, zone
-from quota_web.web.lanes import context, version
+from quota_web.web import (
+    api,
+    csv_answer,
+    history_parts,
+    hours_table,
+    lane_svg,
+    security,
+    svg,
+    zone,
+)
+from quota_web.web.compare_svg import MOST, document
+from quota_web.web.lanes import TIME_ARGS, context, version
 
 blueprint = Blueprint("history", __name__)
 #: More slots than that are no lane.
@@ -27,8 +37,18 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/history")
 def index() -> str:
-    seen, now = api.current_results(security.data_version()).overview, clock.now()
-    return render_template("history/index.html", lanes=context(seen, seen.accounts, now, None))
+    current, now = api.current_results(security.data_version()), clock.now()
+    seen = current.overview
+    drawn = context(seen, seen.accounts, now, None)
+    return render_template(
+        "history/index.html",
+        lanes=drawn,
+        results_etag=current.etag,
+        strips=history_parts.strips(seen, drawn["axis"], current.etag, now),
+        compare=history_parts.compare(seen, drawn["axis"]),
+        **history_parts.hours(seen, now),
+        **history_parts.cycles(seen, current.etag, now),
+    )
 
 
 @blueprint.get("/history/hours.csv")
@@ -48,6 +68,30 @@ def hours_csv() -> Response:
     return csv_answer.stream("hours-of-week", hours_table.COLUMNS, hours_table.rows(found))
 
 
+@blueprint.get("/history/compare.svg")
+def compare_svg() -> Response:
+    """The accounts that are named as `line`, in one chart, for pages without a script."""
+    present = services()
+    names = list(dict.fromkeys(request.args.getlist("line")))
+    if not 1 <= len(names) <= MOST:
+        raise BadQuery("line", f"line must name 1 to {MOST} accounts")
+    asked = history.parse_query(_time_args(), names, (), clock.now())
+    drawn = history.own_charts(present.scope, asked, 2 * present.settings.refresh_interval)
+    width = svg.NARROW if request.args.get("size") == "narrow" else svg.WIDTH
+    picture = document(
+        api.document(drawn),
+        names,
+        request.args.get("theme", "light"),
+        zone.shown(),
+        width,
+    )
+    return Response(picture, mimetype="image/svg+xml")
+
+
+def _time_args() -> dict[str, str]:
+    return {k: v for k, v in request.args.items() if k in TIME_ARGS}
+
+
 @blueprint.get("/accounts/<name>/lane.svg", endpoint="lane_svg")
 def lane_picture(name: str) -> Response:
     """One account's lane; `from`, `to` and `step` say which slots, else `range`."""
@@ -64,8 +108,8 @@ def lanes_json() -> Response:
     """The columns that lanes are drawn from, of the accounts that are named."""
     axis = _axis()
     made, _ = _load(list(dict.fromkeys(request.args.getlist("account"))))
-    document = {"t": axis.times(), "from": axis.start, "to": axis.end, "step": axis.step}
-    return api.json(document | {"lanes": [_entry(lane) for lane in made]})
+    shared = {"t": axis.times(), "from": axis.start, "to": axis.end, "step": axis.step}
+    return api.json(shared | {"lanes": [_entry(lane) for lane in made]})
 
 
 def _load(names: list[str]) -> tuple[list[Lane], list[tuple[str, int]]]:
@@ -84,9 +128,7 @@ def _entry(lane: Lane) -> dict[str, Any]:
 
 def _axis() -> Axis:
     """The slots that an address names; raises BadQuery."""
-    asked = history.parse_query(
-        {k: v for k, v in request.args.items() if k in ("range", "from", "to")}, (), (), clock.now()
-    )
+    asked = history.parse_query(_time_args(), (), (), clock.now())
     if not request.args.get("step"):
         # The last slot holds the end itself: a reading of this moment is shown.
         return lanes.axis_over(asked.start, asked.end + 1)

@@ -75,6 +75,7 @@ def context(
         "range": over.range,
         "ranges": [(name, _address(name)) for name in over.offered],
         "whole": _address(DEFAULT_RANGE),
+        "axis": axis,
         "from": axis.start,
         "to": axis.end,
         "step": axis.step,

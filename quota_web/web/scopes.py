@@ -24,6 +24,7 @@ SCOPES: dict[str, str] = {
     "reading_comparison.show": READ,
     "history.index": READ,
     "history.hours_csv": READ,
+    "history.compare_svg": READ,
     "history.lane_svg": READ,
     "history.lanes_json": READ,
     "api.results": READ,

@@ -91,8 +91,8 @@ def sparkline(spark: Mapping[str, Any] | None) -> Markup:
             '<span class="none"><span aria-hidden="true">–</span><span class="sr">no '
             "readings</span></span>"
         )
-    x = _scale(times[0], times[-1], 0, SPARK_WIDTH)
-    y = _scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
+    x = scale(times[0], times[-1], 0, SPARK_WIDTH)
+    y = scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
     drawn = [
         (place, values) for place, (_, values) in zip(("first", "second"), lines, strict=False)
     ]
@@ -134,13 +134,13 @@ def chart(
     start, end = (int(datetime.fromisoformat(history[k]).timestamp()) for k in ("from", "to"))
     high = height(len(series))
     parts: list[str] = []
-    for i, one in enumerate(_drawn(s, history["step_seconds"]) for s in series):
+    for i, one in enumerate(as_drawn(s, history["step_seconds"]) for s in series):
         parts += _panel(
             one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink, width
         )
-    parts += _time_axis(start, end, series, ink, zone, width)
+    parts += marks_below(start, end, len(series), ink, zone, width)
     if not series:
-        parts.append(_text(width / 2, TOP + 70, nothing, ink["soft"], "middle"))
+        parts.append(text(width / 2, TOP + 70, nothing, ink["soft"], "middle"))
     gist = "; ".join(panel_gist(s) for s in series) or nothing
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high}" width="{width}" '
@@ -189,12 +189,13 @@ def steps(
     return "".join([*path, f"H{x(times[-1]):.4g}" if before is not None else ""])
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """A line through (low, start) and (high, end)."""
     size = (high - low) or 1
     return lambda value: start + (value - low) / size * (end - start)
 
 
-def _drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
+def as_drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
     """A series as it is drawn: where a slot holds whole cycles of the window, its lowest value
     tells more than its last.
     """
@@ -220,11 +221,11 @@ def _panel(
     ink: Mapping[str, str],
     width: int,
 ) -> Iterator[str]:
-    x, y = _scale(*over, LEFT, width - RIGHT), _scale(0, 100, top + PANEL_HEIGHT, top)
-    yield _text(LEFT, top - 7, one["title"], ink["ink"], weight="600")
+    x, y = scale(*over, LEFT, width - RIGHT), scale(0, 100, top + PANEL_HEIGHT, top)
+    yield text(LEFT, top - 7, one["title"], ink["ink"], weight="600")
     for mark in (0, 50, 100):
         yield f'<path d="M{LEFT} {y(mark):g}H{width - RIGHT}" stroke="{ink["grid"]}"/>'
-        yield _text(LEFT - 6, y(mark) + 4, f"{mark}", ink["soft"], "end")
+        yield text(LEFT - 6, y(mark) + 4, f"{mark}", ink["soft"], "end")
     for low_t, high_t, low, high in _bands(times, one):
         yield (
             f'<rect x="{x(low_t):.1f}" y="{y(high):.1f}" width="{x(high_t) - x(low_t):.1f}" '
@@ -238,7 +239,7 @@ def _panel(
         )
     last = next((v for v in reversed(one["remaining"]) if v is not None), None)
     if last is not None:
-        yield _text(width - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
+        yield text(width - RIGHT + 8, y(last) + 4, f"{last:.3g} %", ink["ink"], weight="600")
 
 
 def _bands(times: Sequence[int], one: Mapping[str, Any]) -> Iterator[tuple[int, int, float, float]]:
@@ -248,22 +249,23 @@ def _bands(times: Sequence[int], one: Mapping[str, Any]) -> Iterator[tuple[int, 
             yield times[i], times[i + 1], low, high
 
 
-def _time_axis(
+def marks_below(
     start: int,
     end: int,
-    series: Sequence[object],
+    panels: int,
     ink: Mapping[str, str],
     zone: tzinfo | None,
     width: int,
 ) -> Iterator[str]:
-    x = _scale(start, end, LEFT, width - RIGHT)
-    base = TOP + 16 + max(1, len(series)) * (PANEL_HEIGHT + GAP) - GAP
+    """The time axis below so many panels, and the name of its zone."""
+    x = scale(start, end, LEFT, width - RIGHT)
+    base = TOP + 16 + max(1, panels) * (PANEL_HEIGHT + GAP) - GAP
     ticks, step = time_ticks(start, end, zone, (width - LEFT - RIGHT) // TICK_ROOM)
     for at in ticks:
         words = formats.tick(at, step, zone)
         yield f'<path d="M{x(at):.1f} {base}v4" stroke="{ink["soft"]}"/>'
-        yield _text(x(at), base + 16, words, ink["soft"], "middle")
-    yield _text(
+        yield text(x(at), base + 16, words, ink["soft"], "middle")
+    yield text(
         width - 4,
         base + 16,
         f"{datetime.fromtimestamp(end, UTC).astimezone(zone):%Z}",
@@ -285,9 +287,10 @@ def time_ticks(
     return list(range(first, end + 1, step)), step
 
 
-def _text(
+def text(
     x: float, y: float, words: str, fill: str, anchor: str = "start", weight: str = "400"
 ) -> str:
+    """Words at a place."""
     return (
         f'<text x="{x:g}" y="{y:g}" fill="{fill}" text-anchor="{anchor}" '
         f'font-weight="{weight}">{escape(words)}</text>'

@@ -2,6 +2,7 @@
 paper.
 """
 
+import gzip
 import re
 
 import pytest
@@ -12,6 +13,8 @@ from tests.fakes import FakeCodex
 from tests.servers import Server
 
 ACCOUNTS = 25
+#: What the first load may weigh, packed, with the chart library and without pictures.
+MOST_BYTES = 60_000
 DRAWN = "() => document.getElementById('history').dataset.charts === 'drawn'"
 
 
@@ -190,9 +193,81 @@ def test_paper_gets_the_pictures_in_light(chromium, server, state):
         )
 
 
-def test_a_picture_is_asked_for_once_while_nothing_changes(page):
+def test_the_states_follow_the_cursor(page):
     opened(page)
-    page.goto("/history")
-    page.wait_for_load_state("networkidle")
+    strips = page.locator(".strips li")
+    before = strips.first.locator(".lane-values").inner_text()
+    page.focus("#lanes")
+    page.keyboard.press("End")
 
-    assert pictured(page) > 3
+    expect(strips.first.locator(".lane-values")).to_have_text(
+        re.compile("^(can be used|low|used up|not known|paused)$")
+    )
+    expect(page.locator("#lanes > .lane-cursor")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(strips.first.locator(".lane-values")).to_have_text(before)
+
+
+def test_ticked_accounts_are_drawn_in_one_chart_and_stand_in_the_address(page):
+    opened(page)
+    boxes = page.locator(".lane [name=line]")
+    for number in range(2):
+        boxes.nth(number).check()
+        expect(page.locator(".compare-lines li b")).to_have_count(number + 1)
+        expect(page.locator("#compare")).to_have_attribute("data-charts", "drawn")
+    assert page.url.count("line=") == 2
+    expect(page.locator("#compare [data-line]").first).to_have_text(re.compile("%|–"))
+    page.reload()
+    expect(page.locator("#compare canvas").first).to_be_visible()
+    for number in range(2, 4):
+        boxes.nth(number).check()
+        expect(page.locator(".compare-lines li b")).to_have_count(number + 1)
+    boxes.nth(4).click()
+    expect(boxes.nth(4)).not_to_be_checked()
+    boxes.nth(0).uncheck()
+    expect(page.locator(".compare-lines li b")).to_have_count(3)
+
+
+def test_without_javascript_accounts_are_compared_by_a_button(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        page.goto("/history?range=24h")
+        for number in range(2):
+            page.locator(".lane [name=line]").nth(number).check()
+        page.click("#compare-form button")
+        page.wait_for_url("**line=*line=*")
+        picture = page.locator("#compare img")
+        picture.scroll_into_view_if_needed()
+        page.wait_for_load_state("networkidle")
+        assert picture.evaluate("(i) => i.naturalWidth") == 720
+        assert "range=24h" in page.url
+
+
+def test_the_first_load_is_small(page, record_testsuite_property):
+    sizes: dict[str, int] = {}
+
+    def weigh(response):
+        packed = response.headers.get("content-encoding") == "gzip"
+        body = response.body()
+        sizes[response.url] = (
+            int(response.headers.get("content-length", 0)) if packed else len(gzip.compress(body))
+        )
+
+    page.on("requestfinished", lambda request: weigh(request.response()))
+    page.goto("/history", wait_until="networkidle")
+
+    kinds = {url: size for url, size in sizes.items() if "lane.svg" not in url}
+    record_testsuite_property("history, first load", f"{sum(sizes.values())} bytes")
+    assert any("uPlot" in url for url in kinds)
+    assert sum(kinds.values()) <= MOST_BYTES, kinds
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_the_page(chromium, server, state, scheme):
+    with visit(chromium, server.url, storage_state=state, color_scheme=scheme) as page:
+        for path in ("/history?line=alice&line=bob", "/accounts/alice"):
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            page.evaluate(library().read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run()")["violations"]
+            hurt = [v for v in found if v["impact"] in ("serious", "critical")]
+            assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in hurt] == []

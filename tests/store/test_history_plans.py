@@ -15,7 +15,15 @@ from quota_web import config, store
 from quota_web.core import clock
 from quota_web.demo import fill
 from quota_web.factory import create_app
-from quota_web.reports import account_detail, history, lanes, overview
+from quota_web.reports import (
+    account_detail,
+    cycles_of_all,
+    history,
+    hours_of_week,
+    lanes,
+    overview,
+    state_timeline,
+)
 from quota_web.services import services
 from quota_web.store.accounts import Scope
 from tests.fakes import NOW
@@ -105,6 +113,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "runs of attempts": lambda c: store.attempts.runs(c, IDS, NOW - 7 * DAY, NOW),
     "attempts": lambda c: store.history.attempts(c, 1),
     "facts": lambda c: store.windows.facts(c, IDS),
+    "facts over time": lambda c: store.windows.facts_over(c, IDS, NOW),
 }
 
 
@@ -148,12 +157,20 @@ def lanes_of(name: str) -> object:
         return lanes.load(conn, store.accounts.list_all(conn, Scope()), axis, 7_200, NOW)
 
 
+def states_of(name: str) -> object:
+    axis = lanes.axis_over(NOW - history.RANGES[name], NOW)
+    return state_timeline.load_all(Scope(), axis, 7_200, NOW)
+
+
 DOORS: dict[str, Callable[[], object]] = {
     "dashboard": lambda: overview.load_overview(Scope(), NOW, 3_600),
     "sparks": lambda: history.sparks(IDS, history.spark_scale(IDS, NOW), 7_200),
     "account": lambda: account_detail.load_details(Scope(), "alice", NOW, 3_600),
     **{f"chart of {name}": partial(chart_of, name) for name in history.RANGES},
     **{f"lanes of {name}": partial(lanes_of, name) for name in history.RANGES},
+    **{f"states of {name}": partial(states_of, name) for name in history.RANGES},
+    "hours of the week": lambda: hours_of_week.load(IDS, 7_200, NOW, None),
+    "cycles of all": lambda: cycles_of_all.load(Scope(), NOW),
 }
 
 

@@ -33,6 +33,7 @@ EXPECTED = {
     "reading_comparison.show": "read",
     "history.index": "read",
     "history.hours_csv": "read",
+    "history.compare_svg": "read",
     "history.lane_svg": "read",
     "history.lanes_json": "read",
     "api.results": "read",

@@ -1,5 +1,9 @@
 // The one place that knows uPlot: panels on one time axis, with one cursor. Everything else speaks of windows, accounts and values.
 
+import { ink, load } from "./canvas.js";
+
+export { load };
+
 const { _ } = window.quota;
 
 /** Window lengths in seconds, for telling a reset from noise; others carry theirs in the key. */
@@ -18,25 +22,6 @@ export function coarse(window, step) {
 
 /** The column of a series that is drawn. */
 export const column = (one, step) => (coarse(one.window, step) ? one.min : one.remaining);
-
-/** Loads the library once; rejects when it is not there. */
-let library;
-export const load = (address) => (library ??= Promise.all([
-  fetched("link", { rel: "stylesheet", href: new URL("../css/uplot.css", import.meta.url) }), fetched("script", { src: address }),
-]));
-const fetched = (kind, attributes) => new Promise((resolve, reject) => {
-  document.head.append(Object.assign(document.createElement(kind), attributes, { onload: resolve, onerror: reject }));
-});
-
-/** A colour of the style sheet as the canvas wants it, now that the scheme is decided. */
-export function ink(className, colour = "") {
-  const probe = Object.assign(document.createElement("i"), { className });
-  probe.style.color = colour;
-  document.body.append(probe);
-  const value = getComputedStyle(probe).color;
-  probe.remove();
-  return value;
-}
 
 export class Charts {
   /** plots: elements with data-window, top to bottom. on: {zoom(from, to), cursor(index or null), step(index)}. */

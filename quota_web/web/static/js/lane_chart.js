@@ -1,6 +1,6 @@
 // One lane as a chart: what lane_svg.py draws, with a cursor and zoom. Knows uPlot; everything else speaks of moments and percents.
 
-import { ink } from "./charts.js";
+import { ink } from "./canvas.js";
 
 /** Where things stand, as shares of a lane's height; the same as in lane_svg.py. */
 const BAND_TOP = .02, BAND_HEIGHT = .14, AREA_TOP = .21, AREA_HEIGHT = .63;

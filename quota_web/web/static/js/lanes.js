@@ -1,9 +1,10 @@
 // The lanes of a page: pictures at first, charts in their places while they are in view, one cursor through all. Range and zoom are in the address.
 import { draw as drawAxis } from "./axis.js";
+import { load } from "./canvas.js";
 
 const $ = (id) => document.getElementById(id);
 const section = () => $("history");
-let kit, lane, colours, watcher, resizer, at = null;
+let lane, colours, watcher, resizer, at = null;
 /** Lanes in view by their element; what lanes.json said of accounts by name; and those that are asked for. */
 const live = new Map(), known = new Map();
 let shared = null, turn = 0, asking = 0;
@@ -53,9 +54,8 @@ async function enter(item) {
   if (live.has(item)) return;
   live.set(item, null);
   try {
-    kit ??= await import("./charts.js");
     lane ??= await import("./lane_chart.js");
-    await kit.load(section().dataset.library);
+    await load(section().dataset.library);
   } catch {
     section().dataset.charts = "missing";
     return fault(section().dataset.missing);
@@ -128,7 +128,7 @@ function moved(index) {
       cell.textContent = index === null || !column?.length ? cell.dataset.now : percent(column[index]);
     }
   }
-  document.dispatchEvent(new CustomEvent("lane-cursor", { detail: index === null ? null : (shared.t[index] + shared.step / 2 - shared.from) / (shared.to - shared.from) }));
+  document.dispatchEvent(new CustomEvent("lane-cursor", { detail: index === null ? null : { index, share: (shared.t[index] + shared.step / 2 - shared.from) / (shared.to - shared.from) } }));
 }
 
 function pressed(event) {
@@ -156,7 +156,7 @@ function clicked(event) {
   show(link.href);
 }
 
-function zoom(from, to) {
+export function zoom(from, to) {
   const here = new URL(location.href);
   here.searchParams.delete("range");
   here.searchParams.set("from", from);
@@ -165,7 +165,7 @@ function zoom(from, to) {
 }
 
 /** Shows another time: the server draws, only the lanes change. */
-async function show(address, remember = true) {
+export async function show(address, remember = true) {
   const mine = ++turn;
   section().classList.add("busy");
   const response = await fetch(address, { headers: { Accept: "text/html" }, cache: "no-store" });
