@@ -110,6 +110,11 @@ def _consequences(done: "Restored") -> Iterator[str]:
         yield (
             f"API tokens of the backup are good again: {listed}. Revoke those that you do not know."
         )
+    if done.channels:
+        listed = ", ".join(names.printable(name) for name in done.channels)
+        yield f"Alerts are sent again to: {listed}. Delete on the Alerts page what you do not know."
+    for name in done.lost_channels:
+        yield f"alert channel {names.printable(name)}: no key opens its address; enter it again"
     if done.share_links:
         yield (
             f"Share links of the backup are good again: {done.share_links}. "
@@ -164,6 +169,8 @@ def rotate_key() -> None:
     )
     for name in done.unreadable:
         click.echo(f"{name}: no key opens its tokens; save the account again", err=True)
+    for name in done.unreadable_channels:
+        click.echo(f"alert channel {name}: no key opens its address; enter it again", err=True)
     if not done.is_from_file:
         click.echo(
             "Take QUOTA_SECRET_KEY_OLD away now; older backups need that key, or a secret.key "

@@ -46,6 +46,9 @@ class Restored:
     api_tokens: tuple[str, ...]
     #: How many share links that work came along.
     share_links: int
+    #: Alert channels that are sent to, and those whose address no key here opens.
+    channels: tuple[str, ...]
+    lost_channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ def restore(
                 rows.no_longer_followed,
                 rows.api_tokens,
                 rows.share_links,
+                rows.channels,
+                rows.lost_channels,
             )
     finally:
         lock.leave()
@@ -116,6 +121,8 @@ class _Rows:
     no_longer_followed: tuple[str, ...]
     api_tokens: tuple[str, ...]
     share_links: int
+    channels: tuple[str, ...]
+    lost_channels: tuple[str, ...]
 
 
 def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Path]) -> _Rows:
@@ -124,10 +131,13 @@ def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Pat
         untrusted_rows.require_ours(conn, source)
         untrusted_rows.leave_behind(conn)
         kept = untrusted_rows.settle_files(conn, folders)
-        resealed, lost = rotate_key.adopt(conn, cipher)
+        adopted = rotate_key.adopt(conn, cipher)
         tokens = tuple(untrusted_rows.token_names(conn))
         links = len(store.share_links.list_all(conn))
-    return _Rows(resealed, tuple(a.name for a in lost), tuple(kept), tokens, links)
+        channels = tuple(c.name for c in store.channels.list_all(conn) if c.is_on)
+    lost = tuple(a.name for a in adopted.lost)
+    lost_channels = tuple(adopted.lost_channels)
+    return _Rows(adopted.resealed, lost, tuple(kept), tokens, links, channels, lost_channels)
 
 
 def _put_in_place(

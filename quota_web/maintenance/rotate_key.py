@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.faults import Fault
+from quota_web.maintenance import channel_keys
 from quota_web.store.accounts import (
     Account,
 )
@@ -39,6 +40,8 @@ class Rotated:
     resealed: int
     #: Accounts whose tokens no key opens; they stay as they are.
     unreadable: tuple[str, ...]
+    #: Alert channels of which that is true.
+    unreadable_channels: tuple[str, ...]
     #: Where the keys lie that are no longer used; backups from before need them. None where there
     #: was none to take away.
     old_keys: Path | None
@@ -54,7 +57,8 @@ def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
     # present one.
     with store.database.transaction() as tx:
         every = store.credentials.list_all(tx)
-        is_new = not any(_is_stale(cipher, sealed, or_alone=True) for sealed in every)
+        is_stale = any(_is_stale(cipher, sealed, or_alone=True) for sealed in every)
+        is_new = not is_stale and not channel_keys.is_any_stale(tx, cipher)
         if is_new and not cipher.is_from_file:
             raise BadInput("key", GIVEN_KEY)
         if is_new:
@@ -71,7 +75,7 @@ def rotate(cipher: TokenCipher, now: int, actor: str) -> Rotated:
             # Saved meanwhile by a process that did not know the new key yet.
             late = _reseal(tx, cipher, [sealed.account_id for sealed in every])
             resealed += late
-            if not late:
+            if not late + channel_keys.reseal(tx, cipher):
                 # Nothing hangs on the old keys, and nothing of this transaction hangs on their
                 # being gone.
                 return _finish(tx, cipher, every, is_new, resealed, now, actor)
@@ -88,11 +92,12 @@ def _finish(
 ) -> Rotated:
     lost = [sealed.account_id for sealed in every if not _is_readable(cipher, sealed)]
     names = tuple(a.name for a in store.accounts.get_by_ids(tx, lost).values())
+    channels = tuple(one.name for one in channel_keys.unreadable(tx, cipher))
     old_keys = cipher.drop_old_keys(now)
     if not lost:
         store.auth.set_setting(tx, BOUND, "1")
     store.audit_log.add(tx, now, "key_rotated", actor, resealed=resealed, unreadable=len(lost))
-    return Rotated(is_new, resealed, names, old_keys, cipher.is_from_file)
+    return Rotated(is_new, resealed, names, channels, old_keys, cipher.is_from_file)
 
 
 def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
@@ -106,13 +111,23 @@ def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
     return len(stale)
 
 
-def adopt(tx: Connection, cipher: TokenCipher) -> tuple[int, list[Account]]:
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What came of sealed values that came from elsewhere."""
+
+    #: Accounts whose tokens were sealed anew.
+    resealed: int
+    #: Accounts whose tokens no key opens and that have no file to read them from again.
+    lost: list[Account]
+    #: Names of the alert channels that no key opens.
+    lost_channels: list[str]
+
+
+def adopt(tx: Connection, cipher: TokenCipher) -> Adopted:
     """Seal what came from elsewhere with the present key, whichever of our keys opens it, those
     kept from before a change included.
 
-    What none opens is taken away, so that it is read from the account's file again. Returns how
-    many were sealed anew, and the accounts that have no such file: they need their tokens from a
-    person.
+    What none opens is taken away, so that it is read from the account's file again.
     """
     every = store.credentials.list_all(tx)
     only_bound = store.auth.setting_of(tx, BOUND) is not None
@@ -127,7 +142,8 @@ def adopt(tx: Connection, cipher: TokenCipher) -> tuple[int, list[Account]]:
         store.accounts.set_fault(tx, account.id, Fault("token_lost"))
         store.accounts.update_account(tx, account.id, source_hash=None)
     store.auth.set_setting(tx, BOUND, "1")
-    return len(stale), [a for a in found if not (a.source_path and os.path.exists(a.source_path))]
+    without_file = [a for a in found if not (a.source_path and os.path.exists(a.source_path))]
+    return Adopted(len(stale), without_file, channel_keys.adopt(tx, wide))
 
 
 def bind(cipher: TokenCipher) -> int:

@@ -14,7 +14,9 @@ from quota_web import store
 from quota_web.core import faults, names
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
+from quota_web.maintenance import channel_keys
 from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED
+from quota_web.store.alert_tables import channel
 from quota_web.store.models import account, api_token, credential, setting
 
 #: What SQLite may hold in a column; it takes anything in any.
@@ -36,6 +38,8 @@ def require_ours(conn: Connection, file: Path) -> None:
             value = getattr(row, column)
             if value is not None and not is_ours(value):
                 raise _foreign(file, account, f"row {row.id}: {column}")
+    if (found := channel_keys.foreign_column(conn)) is not None:
+        raise _foreign(file, channel, found)
 
 
 def _kinds(column: "Column[Any]") -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from quota_web.reports import outlook, overview
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.store.accounts import Scope
 from quota_web.store.attempts import AttemptTotal
+from quota_web.store.deliveries import WaitingDeliveries
 from quota_web.store.health import Sizes
 from quota_web.version import __version__
 
@@ -36,6 +37,7 @@ def page(
         sizes = store.health.sizes(conn)
         totals = store.attempts.totals(conn)
         open_alerts = store.alert_states.count_open(conn)
+        deliveries, waiting = store.deliveries.totals(conn), store.deliveries.waiting(conn)
 
     class OfThisDatabase(Collector):
         def collect(self) -> Iterable[Any]:
@@ -45,6 +47,7 @@ def page(
             yield _of_repeated(seen)
             yield _of_alerts(open_alerts)
             yield from _of_attempts(totals)
+            yield from _of_deliveries(deliveries, waiting, now)
             yield from _of_site(seen, sizes, now)
             yield from _of_backup(backup)
 
@@ -175,6 +178,27 @@ def _of_attempts(totals: dict[str, AttemptTotal]) -> Iterator[Any]:
         counter.add_metric([status], total.count)
         seconds.add_metric([status], count_value=total.count, sum_value=total.ms_sum / 1000)
     yield from (counter, seconds)
+
+
+def _of_deliveries(
+    totals: Mapping[tuple[str, str], int], waiting: WaitingDeliveries, now: int
+) -> Iterator[Any]:
+    from prometheus_client.core import CounterMetricFamily
+
+    counter = CounterMetricFamily(
+        PREFIX + "deliveries",
+        "Alerts by channel, and what they came to: sent, failed or dropped.",
+        labels=["channel", "result"],
+    )
+    for labels, count in sorted(totals.items()):
+        counter.add_metric(labels, count)
+    yield counter
+    yield _gauge(
+        "delivery_oldest_waiting_seconds",
+        "For how long the oldest alert has waited to be sent; 0 where none waits.",
+        (),
+        [((), _age(now if waiting.oldest_at is None else waiting.oldest_at, now))],
+    )
 
 
 def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:

@@ -1,15 +1,30 @@
 """Queries on deliveries: what is to be sent through which channel, and what became of it."""
 
+import json
 import secrets
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from quota_web.store.alert_tables import delivery
+from quota_web.store import auth
+from quota_web.store.alert_tables import channel, delivery
 from quota_web.store.database import insert_of
 from quota_web.store.models import event
 
 WAITING, SENT, DROPPED, FAILED = "waiting", "sent", "dropped", "failed"
+#: The setting that holds what was deleted, so that counters never fall.
+_TOTALS = "delivery_totals"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDeliveries:
+    """What is to be sent."""
+
+    count: int
+    #: When the event became known that has waited longest.
+    oldest_at: int | None
 
 
 def add(conn: Connection, pairs: Iterable[tuple[int, int]], due_at: int) -> None:
@@ -35,16 +50,59 @@ def add(conn: Connection, pairs: Iterable[tuple[int, int]], due_at: int) -> None
 
 def delete_events(conn: Connection, those: ColumnElement[bool]) -> int:
     """Delete events, and what was to be sent of them; returns how many events went."""
-    ids = select(event.c.id).where(those)
-    conn.execute(delivery.delete().where(delivery.c.event_id.in_(ids)))
+    going = delivery.c.event_id.in_(select(event.c.id).where(those))
+    _add_to_totals(conn, going)
+    conn.execute(delivery.delete().where(going))
     return int(conn.execute(event.delete().where(those)).rowcount)
 
 
 def delete_old(conn: Connection, before: int) -> int:
     """Delete what was due before that moment and is not waiting; returns how many went."""
+    old = (delivery.c.due_at < before) & (delivery.c.state != WAITING)
+    _add_to_totals(conn, old)
+    return int(conn.execute(delivery.delete().where(old)).rowcount)
+
+
+def totals(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many deliveries came to what, by the channel's name and the state; what was deleted
+    since is counted too.
+    """
+    names = {row.id: row.name for row in conn.execute(select(channel.c.id, channel.c.name))}
+    if not names:
+        return {}
+    found = Counter(_gone(conn))
+    found.update(_counts(conn, delivery.c.state != WAITING))
+    return {(names[i], state): n for (i, state), n in found.items() if i in names}
+
+
+def waiting(conn: Connection) -> WaitingDeliveries:
+    """What is to be sent, of all channels."""
+    told_at = func.coalesce(event.c.told_at, event.c.at)
+    query = select(func.count(), func.min(told_at)).join_from(delivery, event)
+    count, oldest_at = conn.execute(query.where(delivery.c.state == WAITING)).one()
+    return WaitingDeliveries(count, oldest_at)
+
+
+def _counts(conn: Connection, those: ColumnElement[bool]) -> dict[tuple[int, str], int]:
     d = delivery.c
-    old = delivery.delete().where(d.due_at < before, d.state != WAITING)
-    return int(conn.execute(old).rowcount)
+    query = select(d.channel_id, d.state, func.count()).where(those)
+    rows = conn.execute(query.group_by(d.channel_id, d.state))
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _gone(conn: Connection) -> dict[tuple[int, str], int]:
+    stored = json.loads(auth.setting_of(conn, _TOTALS) or "[]")
+    return {(channel_id, state): count for channel_id, state, count in stored}
+
+
+def _add_to_totals(conn: Connection, going: ColumnElement[bool]) -> None:
+    """Count what is about to be deleted; what waits came to nothing yet."""
+    added = _counts(conn, going & (delivery.c.state != WAITING))
+    if added:
+        found = Counter(_gone(conn))
+        found.update(added)
+        rows = [[*key, count] for key, count in sorted(found.items())]
+        auth.set_setting(conn, _TOTALS, json.dumps(rows))
 
 
 def drop_waiting(conn: Connection) -> None:

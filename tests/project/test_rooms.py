@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "alerts": ("accounts", "foresight", "refresh", "reports", "services", "version", *EDGES),
     "auth": ("services", *EDGES),
     "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
-    "maintenance": ("accounts", "foresight", "refresh", "services", "version", *EDGES),
+    "maintenance": ("accounts", "alerts", "foresight", "refresh", "services", "version", *EDGES),
     "sign_ins": ("accounts", "refresh", "services", *EDGES),
     "web": (*FEATURES, "services", "version", *EDGES),
     "cli": (*FEATURES, "services", "version", *EDGES),
