@@ -60,7 +60,7 @@ def _tell_failing(
     key = f"{Alert.CHANNEL_FAILING}:::{channel.id}:{channel.failing_since}"
     data = {
         "channel": channel.name,
-        "failing_since": channel.failing_since,
+        "since": channel.failing_since,
         "reason": channel.last_error,
     }
     new = NewAlert(str(Alert.CHANNEL_FAILING), None, None, None, now, key, data)

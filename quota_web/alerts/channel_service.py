@@ -14,9 +14,9 @@ from quota_web.alerts import (
     apprise_address,
     channel_secrets,
     delivery_pass,
-    message_words,
     messages,
     webhook_signature,
+    words,
 )
 from quota_web.alerts.apprise_runner import AppriseMessage
 from quota_web.alerts.channel_secrets import OpenedChannel
@@ -148,7 +148,7 @@ def test(
         channel = _require(conn, channel_id)
     event = LoggedEvent(0, now, str(Alert.TEST), None, None, {}, None)
     with use_language(channel.language or saying.language):
-        text = message_words.text(event, None, now, saying.zone)
+        text = words.sentence(event, {}, saying.zone)
     result = _send_one(cipher, senders, channel, event, text, saying)
     if result.code is SendCode.SENT:
         with store.database.transaction() as tx:

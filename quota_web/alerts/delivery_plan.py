@@ -12,7 +12,7 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.alerts import merging, message_words, messages, quiet_hours
+from quota_web.alerts import merging, message_words, messages, quiet_hours, words
 from quota_web.alerts.kinds import Urgency
 from quota_web.alerts.merging import Line
 from quota_web.alerts.messages import Told
@@ -110,7 +110,7 @@ def _of_webhook(
     store.delivery_claims.drop(conn, claim_id, gone)
     for one in mine:
         if one.event.withdrawn_at is None:
-            told = _told(one.event, names, now, saying)
+            told = _told(one.event, names, saying)
             body = messages.webhook_body(told, saying.public_url)
             yield Outgoing(channel, (one,), body, told.urgency)
 
@@ -135,7 +135,7 @@ def _merged(
     store.delivery_claims.put_off(conn, claim_id, merged.waiting, now + AFTER_OTHERS_S)
     if not merged.lines:
         return
-    told = [_told(line.event, names, now, saying) for line in merged.lines]
+    told = [_told(line.event, names, saying) for line in merged.lines]
     texts = [
         _line_text(line, each, now, saying) for line, each in zip(merged.lines, told, strict=True)
     ]
@@ -156,13 +156,13 @@ def _line_text(line: Line, told: Told, now: int, saying: Saying) -> str:
     return message_words.ended(line.event, line.end.at, told.account, now, saying.zone)
 
 
-def _told(event: LoggedEvent, names: Mapping[int, str], now: int, saying: Saying) -> Told:
+def _told(event: LoggedEvent, names: Mapping[int, str], saying: Saying) -> Told:
     account = None
     if event.account_id is not None:
         account = names.get(event.account_id) or event.data.get("name")
     kind = messages.type_name(event)
     try:
-        text = message_words.text(event, account, now, saying.zone)
+        text = words.sentence(event, names, saying.zone)
     except Exception:
         # One event that cannot be said must not hold up all others.
         logger.exception("event %d of kind %s cannot be put into words", event.id, event.kind)

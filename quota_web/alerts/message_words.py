@@ -35,9 +35,3 @@ def ended(
         "to": times.day_and_minute(end_at, now, zone),
     }
     return _(message, **said)
-
-
-def text(event: LoggedEvent, account: str | None, now: int, zone: tzinfo | None) -> str:
-    """One event in one line."""
-    parts = [account or "", event.window or "", event.kind]
-    return ": ".join(part for part in parts if part)

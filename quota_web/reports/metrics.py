@@ -37,7 +37,7 @@ def page(
         sizes = store.health.sizes(conn)
         totals = store.attempts.totals(conn)
         open_alerts = store.alert_states.count_open(conn)
-        deliveries, waiting = store.deliveries.totals(conn), store.deliveries.waiting(conn)
+        deliveries, waiting = store.deliveries.figures(conn)
 
     class OfThisDatabase(Collector):
         def collect(self) -> Iterable[Any]:

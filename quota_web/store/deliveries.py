@@ -63,16 +63,17 @@ def delete_old(conn: Connection, before: int) -> int:
     return int(conn.execute(delivery.delete().where(old)).rowcount)
 
 
-def totals(conn: Connection) -> dict[tuple[str, str], int]:
-    """How many deliveries came to what, by the channel's name and the state; what was deleted
-    since is counted too.
+def figures(conn: Connection) -> tuple[dict[tuple[str, str], int], WaitingDeliveries]:
+    """How many deliveries came to what, by the channel's name and the state, what was deleted
+    since included; and what waits.
     """
     names = {row.id: row.name for row in conn.execute(select(channel.c.id, channel.c.name))}
     if not names:
-        return {}
+        return {}, WaitingDeliveries(0, None)
     found = Counter(_gone(conn))
     found.update(_counts(conn, delivery.c.state != WAITING))
-    return {(names[i], state): n for (i, state), n in found.items() if i in names}
+    totals = {(names[i], state): n for (i, state), n in found.items() if i in names}
+    return totals, waiting(conn)
 
 
 def waiting(conn: Connection) -> WaitingDeliveries:
