@@ -33,4 +33,7 @@ def _text(row: LoggedEvent, names: Mapping[int, str] | None, zone: tzinfo | None
     """The event's sentence, without its account where no *names* are given; None for others."""
     if kinds.type_of(row.kind, row.data) is None:
         return None
-    return words.what(row, zone) if names is None else words.sentence(row, names, zone)
+    if names is not None:
+        return words.sentence(row, names, zone)
+    said = words.what(row, zone)
+    return said[:1].upper() + said[1:]

@@ -169,3 +169,14 @@ def test_two_workers_at_the_same_accounts_tell_each_alert_once(installation, cod
             ask()
 
     assert sorted(name for _, name in to_send()) == names
+
+
+def test_events_show_what_was_told_in_a_sentence(alice, codex, browser):
+    answer(alice, codex, 10, 81)
+
+    page = browser.get("/events").get_data(as_text=True)
+    [event] = [e for e in browser.get("/api/events").get_json()["events"] if e["text"]]
+
+    assert "Weekly quota 19 % left, resets" in page
+    assert event["text"] == "alice: weekly quota 19 % left, resets Tue 24 Nov 23:30 UTC"
+    assert event["data"]["resets_at"] == "2026-11-24T23:30:00Z"
