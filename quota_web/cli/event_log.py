@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from typing import Any
 
 import click
 
@@ -56,9 +58,10 @@ def events(kinds: tuple[str, ...], since: str | None, form: str | None) -> None:
 @as_json
 @as_csv
 def cycles(names: tuple[str, ...], windows: tuple[str, ...], form: str | None) -> None:
-    """Show how each window was used up to each of its resets, one line a cycle."""
+    """Show how each window was used up to each of its resets, one line a cycle; what runs
+    now comes last.
+    """
     from quota_web.cli.output import columns_of
-    from quota_web.core import times
     from quota_web.reports import event_log
     from quota_web.reports.history import parse_query
 
@@ -66,20 +69,32 @@ def cycles(names: tuple[str, ...], windows: tuple[str, ...], form: str | None) -
     present.ready()
     asked = parse_query({}, names, windows, clock.now() + 1)
     keys = (asked.windows or ()) if windows else ()
-    query = event_log.cycle_query(present.scope, asked.accounts, keys, 0, 2**62)
+    query = event_log.cycle_query(present.scope, asked.accounts, keys, 0, None)
     rows = event_log.cycles(query)
     if form is not None:
         _print(form, "cycles", event_log.CYCLE_COLUMNS, rows)
         return
-    zone = present.settings.timezone
-    lines = [("account", "window", "ended", "how", "used%", "peak%", "hours at 0")]
-    for row in rows:
-        at_least = "≥" if row["is_lower_bound"] else ""
-        used = f"{at_least}{row['used_at_reset_percent']:g}"
-        ended = times.local(times.parse(row["ended_at"]), zone)
-        numbers = used, f"{row['peak_percent']:g}", f"{row['hours_at_zero']:g}"
-        lines.append((row["account"], row["window"], ended, row["how"], *numbers))
+    lines: list[tuple[str, ...]] = [
+        ("account", "window", "ended", "how", "used%", "peak%", "hours at 0")
+    ]
+    lines += [_cycle_line(row, present.settings.timezone) for row in rows]
     print("\n".join(columns_of(lines)))
+
+
+def _cycle_line(row: dict[str, Any], zone: tzinfo | None) -> tuple[str, ...]:
+    from quota_web.core import times
+
+    ended, used = row["ended_at"], row["used_at_reset_percent"]
+    at_least = "≥" if row["is_lower_bound"] else ""
+    return (
+        row["account"],
+        row["window"],
+        times.local(times.parse(ended), zone) if ended else "-",
+        row["how"],
+        "-" if used is None else f"{at_least}{used:g}",
+        f"{row['peak_percent']:g}",
+        f"{row['hours_at_zero']:g}",
+    )
 
 
 @click.command()

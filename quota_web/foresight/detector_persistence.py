@@ -110,6 +110,18 @@ def save(conn: Connection, stored: Stored, names: Iterable[str] | None = None) -
     store.detector_states.put_facts(conn, facts)
 
 
+def open_cycles(conn: Connection, account_ids: Sequence[int]) -> list[tuple[int, str, Cycle]]:
+    """Cycles of these accounts that have not ended: account id, window's key, the cycle; in the
+    order of accounts and windows.
+    """
+    stored = load(conn, account_ids)
+    found = stored.judge.open_cycles()
+    ids = {key: window_id for key, window_id in stored.window_ids.items() if key in found}
+    return [
+        (int(key[0]), key[1], found[key]) for key in sorted(ids, key=lambda k: (int(k[0]), ids[k]))
+    ]
+
+
 def feed_facts(account: AccountJudge, at: int, plan: str | None, reset_credits: int | None) -> None:
     """Take up what an answer said beside its windows, where it said it."""
     if plan is not None:

@@ -28,6 +28,9 @@ SETTLES_AFTER_S = 24 * HOUR
 #: More than this between the readings around a cycle's end is a gap, whatever is usual.
 GAP_S = 2 * HOUR
 
+#: So many absences in a row are a window that is gone.
+GONE_AFTER = 2
+
 Key = tuple[str, str]
 
 
@@ -66,6 +69,18 @@ class Judge:
     def judgement(self, now: int) -> Judgement:
         """What has happened by *now* and is not settled."""
         return self._told(now).judgement()
+
+    def open_cycles(self) -> dict[Key, Cycle]:
+        """Cycles that have not ended; none of an untouched window, or of one that is gone."""
+        found: dict[Key, Cycle] = {}
+        for name, account in self.accounts.items():
+            for key, window in account.windows.items():
+                hows = [account.cause(broke).how for broke in window.breaks]
+                told = _Told()
+                _add_cycles(told, (name, key), window, hows)
+                if window.absences < GONE_AFTER:
+                    found |= told.open_cycles
+        return found
 
     def settle(self, now: int) -> Judgement:
         """Hand out for good what no later reading can change, and forget it.

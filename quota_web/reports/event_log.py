@@ -9,12 +9,15 @@ from quota_web.core import event_visibility
 from quota_web.core.errors import BadQuery
 from quota_web.core.language import mark
 from quota_web.core.times import iso
+from quota_web.foresight import Cycle, detector_persistence
 from quota_web.store.accounts import Scope
 from quota_web.store.event_log import EventQuery, LoggedEvent, StoredCycle
 
 DEFAULT_LIMIT, MOST = 100, 1_000
 #: Rows that are read at once.
 PAGE = 1_000
+#: After every end of a cycle.
+FOREVER = 2**62
 _MOST_AFTER = 2**62
 
 EVENT_COLUMNS = ("id", "at", "kind", "account", "window", "data", "withdrawn_at")
@@ -144,18 +147,21 @@ class CycleQuery:
     keys: Sequence[str] | None
     start: int
     end: int
+    #: Also the cycles that run now, after all others.
+    with_open: bool = False
 
 
 def cycle_query(
-    scope: Scope, accounts: Sequence[str], keys: Sequence[str], start: int, end: int
+    scope: Scope, accounts: Sequence[str], keys: Sequence[str], start: int, end: int | None
 ) -> CycleQuery:
-    """Raises AccountNotFound."""
+    """Without an *end* the running cycles are among them. Raises AccountNotFound."""
     names, ids = _accounts(scope, accounts)
-    return CycleQuery({i: names[i] for i in ids if i in names}, keys or None, start, end)
+    chosen = {i: names[i] for i in ids if i in names}
+    return CycleQuery(chosen, keys or None, start, FOREVER if end is None else end, end is None)
 
 
 def cycles(asked: CycleQuery) -> Iterator[dict[str, Any]]:
-    """Closed cycles as the API answers them, read in pages."""
+    """Cycles as the API answers them: closed ones, read in pages, then those that run."""
     behind = (-1, -1)
     while True:
         with store.database.reading() as conn:
@@ -164,8 +170,14 @@ def cycles(asked: CycleQuery) -> Iterator[dict[str, Any]]:
             )
         yield from (cycle_json(row, asked.names) for row in rows)
         if len(rows) < PAGE:
-            return
+            break
         behind = rows[-1].window_id, rows[-1].ended_at
+    if asked.with_open:
+        with store.database.reading() as conn:
+            running = detector_persistence.open_cycles(conn, list(asked.names))
+        for account_id, key, one in running:
+            if asked.keys is None or key in asked.keys:
+                yield _open_json(asked.names[account_id], key, one)
 
 
 def cycle_json(one: StoredCycle, names: Mapping[int, str]) -> dict[str, Any]:
@@ -182,5 +194,23 @@ def cycle_json(one: StoredCycle, names: Mapping[int, str]) -> dict[str, Any]:
         "wasted_percent": max(0.0, 100 - one.used_at_reset),
         "ran_out_at": iso(one.ran_out_at),
         "hours_at_zero": round(one.zero_s / 3_600, 3),
+        "readings": one.readings,
+    }
+
+
+def _open_json(account: str, window: str, one: Cycle) -> dict[str, Any]:
+    """The same of a cycle that runs: what is known at its end alone is None."""
+    return {
+        "account": account,
+        "window": window,
+        "started_at": iso(one.started_at),
+        "ended_at": None,
+        "how": str(one.how),
+        "used_at_reset_percent": None,
+        "is_lower_bound": False,
+        "peak_percent": one.peak,
+        "wasted_percent": None,
+        "ran_out_at": iso(one.ran_out_at),
+        "hours_at_zero": round(one.hours_at_zero, 3),
         "readings": one.readings,
     }

@@ -25,7 +25,6 @@ blueprint = Blueprint("event_log", __name__)
 MOST_SHOWN = 200
 #: Cycles of so long are answered where no start is given.
 CYCLES_S = 366 * 86_400
-FOREVER = 2**62
 
 
 def init_app(app: Flask) -> None:
@@ -87,7 +86,7 @@ def _cycles_asked() -> event_log.CycleQuery:
     keys = asked.windows or () if windows else ()
     has_start = "range" in named or "from" in named
     start = asked.start if has_start else asked.end - CYCLES_S
-    end = asked.end if "to" in named else FOREVER
+    end = asked.end if "to" in named else None
     return event_log.cycle_query(services().scope, asked.accounts, keys, start, end)
 
 

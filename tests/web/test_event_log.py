@@ -84,8 +84,8 @@ def test_of_all_kinds_only_those_of_quota_and_accounts_are_answered_and_no_actor
 
 
 def test_cycles_and_events_as_csv_say_what_json_says(reset, script):
-    [cycle] = json.loads(script.get("/api/cycles?account=alice").data)["cycles"]
-    [row] = rows(script.get("/api/cycles.csv").get_data(as_text=True))
+    [cycle, _] = json.loads(script.get("/api/cycles?account=alice").data)["cycles"]
+    [row, _] = rows(script.get("/api/cycles.csv").get_data(as_text=True))
 
     assert (cycle["how"], cycle["used_at_reset_percent"], cycle["wasted_percent"]) == (
         "early",
@@ -103,9 +103,39 @@ def test_cycles_and_events_as_csv_say_what_json_says(reset, script):
     assert script.get("/api/cycles?window=nonsense").status_code == 400
 
 
+def test_the_cycle_that_runs_comes_last_and_what_its_end_will_tell_is_not_known(reset, script):
+    *_, running = json.loads(script.get("/api/cycles").data)["cycles"]
+    *_, row = rows(script.get("/api/cycles.csv").get_data(as_text=True))
+
+    assert (running["how"], running["ended_at"], running["peak_percent"]) == ("open", None, 2)
+    assert (running["used_at_reset_percent"], running["wasted_percent"]) == (None, None)
+    assert running["readings"] == 3
+    assert (row["how"], row["ended_at"], row["used_at_reset_percent"]) == ("open", "", "")
+    assert reset.run("cycles").stdout.splitlines()[-1].split() == (
+        ["alice", "weekly", "-", "open", "-", "2", "0"]
+    )
+
+
+def test_a_cycle_that_runs_is_none_that_ended_before_a_moment_and_goes_with_its_window(
+    reset, script, codex
+):
+    def hows(words: str = "") -> list[str]:
+        found = json.loads(script.get(f"/api/cycles?{words}").data)["cycles"]
+        return [cycle["how"] for cycle in found]
+
+    assert hows("window=five_hour") == []
+    assert hows(f"to={NOW + 10 * 24 * HOUR}") == ["early"]
+    for hour in (6, 7):
+        reset.now = NOW + hour * HOUR
+        codex.answers("acct-alice", FakeResponse(body=usage_body(5, None, at=reset.now)))
+        reset.refresh("alice", force=True)
+    assert hows("window=weekly") == ["early"]
+
+
 def test_cycles_are_chosen_by_range_and_reach_back_as_far_before_an_end(reset, script):
     def ended(words: str) -> int:
-        return len(json.loads(script.get(f"/api/cycles?{words}").data)["cycles"])
+        found = json.loads(script.get(f"/api/cycles?{words}").data)["cycles"]
+        return len([cycle for cycle in found if cycle["ended_at"] is not None])
 
     later = NOW + 10 * 24 * HOUR
     with clock.frozen(later):
