@@ -16,7 +16,7 @@ from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import is_own
 from quota_web.foresight.outcomes import ForecastOutcome, Said, outcomes
-from quota_web.reports import event_log, overview, present_cycle
+from quota_web.reports import event_log, outlook, overview, present_cycle
 from quota_web.reports.overview import AccountView
 from quota_web.reports.present_cycle import PresentCycle
 from quota_web.store.accounts import (
@@ -129,7 +129,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         closed = store.event_log.last_cycles(conn, [w.id for w in long], CYCLES_SHOWN)
         is_early = store.audit_log.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
-        present = present_cycle.load(conn, known.get(found.id, []), forecasts, 2 * interval_s, now)
+        present = present_cycle.load(conn, known.get(found.id, []), 2 * interval_s, now)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         events = store.event_log.events(
             conn,
@@ -161,7 +161,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         is_early,
         _judged(said, windows),
         window_cycles(found, long, closed, now),
-        present,
+        present_cycle.with_forecasts(present, outlook.forecasts_of(report)),
         tuple(events),
     )
 

@@ -54,31 +54,37 @@ class PresentCycle:
         return max(0.0, before[0] - now[0])
 
 
+def with_forecasts(
+    found: Mapping[str, PresentCycle], said: Mapping[str, StoredForecast]
+) -> dict[str, PresentCycle]:
+    """The same with what is said of each, by key; without those of which nothing was used yet,
+    whose end moves on with the clock.
+    """
+    return {
+        key: replace(one, said=said.get(key))
+        for key, one in found.items()
+        if key not in said or said[key].state != NOT_STARTED
+    }
+
+
 def load(
-    conn: Connection,
-    windows: Sequence[KnownWindow],
-    forecasts: Mapping[int, StoredForecast],
-    carry_s: int,
-    now: int,
+    conn: Connection, windows: Sequence[KnownWindow], carry_s: int, now: int
 ) -> dict[str, PresentCycle]:
     """The present cycles of the own windows that have one, by key.
 
     The number of queries is the same for any number of windows.
     """
-    running = [w for w in windows if _is_running(w, forecasts.get(w.id), now)]
+    running = [w for w in windows if _is_running(w, now)]
     short = [w for w in running if (w.reading.length_s or 0) <= DAY]
     long = [w for w in running if (w.reading.length_s or 0) > DAY]
     found: dict[str, PresentCycle] = {}
     for those, step in ((short, SHORT_STEP), (long, LONG_STEP)):
         found |= _cycles(conn, those, step, carry_s, now)
-    said = {w.reading.key: forecasts.get(w.id) for w in running}
-    return {key: replace(one, said=said[key]) for key, one in found.items()}
+    return found
 
 
-def _is_running(window: KnownWindow, said: StoredForecast | None, now: int) -> bool:
-    """Whether a window is in use, and its cycle has an end ahead of *now* that is believable."""
-    if said is not None and said.state == NOT_STARTED:
-        return False
+def _is_running(window: KnownWindow, now: int) -> bool:
+    """Whether a window's cycle has an end ahead of *now* that is believable."""
     ends_at, length = window.reading.resets_at, window.reading.length_s
     is_here = window.gone_at is None and window.taken_at is not None
     if not is_own(window.reading.key) or not is_here or not ends_at or not length:

@@ -13,7 +13,7 @@ from quota_web.core.quota import FIVE_HOUR, WEEKLY, Reading, is_own
 from quota_web.core.times import iso
 from quota_web.reports import event_log, outlook, outlook_json, outlook_words
 from quota_web.reports.account_detail import Details
-from quota_web.reports.present_cycle import NOT_STARTED, PresentCycle
+from quota_web.reports.present_cycle import FORESEEN, NOT_STARTED, PresentCycle
 from quota_web.web import cycle_bars, fan_svg, formats
 
 #: So many hours of history make a forecast.
@@ -81,7 +81,7 @@ def prospects(found: Details, zone: tzinfo | None) -> list[dict[str, str]]:
 
 def sessions_left(found: Details) -> str | None:
     """How many full sessions the week still has."""
-    rate = outlook_json.exchange(found.report)
+    rate = None if found.report.stale else outlook_json.exchange(found.report)
     if rate is None:
         return None
     return _(
@@ -100,13 +100,13 @@ def present_cycles(found: Details, zone: tzinfo | None, now: int) -> list[dict[s
             "ends_at": iso(one.ends_at),
             "drawing": fan_svg.drawing(one, zone, now),
             "has_fan": one.fan is not None,
-            "no_fan": _no_fan(one),
+            "no_fan": _no_fan(one, zone),
         }
         for one in ordered
     ]
 
 
-def _no_fan(cycle: PresentCycle) -> str | None:
+def _no_fan(cycle: PresentCycle, zone: tzinfo | None) -> str | None:
     """Why a drawing does not go on beyond now; None where it does."""
     if cycle.fan is not None:
         return None
@@ -116,14 +116,9 @@ def _no_fan(cycle: PresentCycle) -> str | None:
         return ngettext(
             "%(num)s more hour until a forecast", "%(num)s more hours until a forecast", hours
         )
-    if said is not None and said.state == "exhausted":
-        return _("Used up: nothing to forecast before the reset.")
-    if said is not None and said.state == "blocked_by" and said.blocked_by:
-        return _(
-            "Nothing uses it until its reset: “%(window)s” is used up.",
-            window=labels.window_title(said.blocked_by),
-        )
-    return _("No forecast yet.")
+    if said is None or said.state == FORESEEN:
+        return _("No forecast yet.")
+    return outlook_words.sentence(cycle.window.key, said, zone, False).text
 
 
 def cycles(found: Details, now: int, zone: tzinfo | None) -> list[dict[str, Any]]:

@@ -15,7 +15,16 @@ from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.reports.hours_of_week import HoursOfWeek
 from quota_web.services import services
-from quota_web.web import account_page, account_state, api, hours_table, security, svg, zone
+from quota_web.web import (
+    account_page,
+    account_state,
+    api,
+    hours_table,
+    lanes,
+    security,
+    svg,
+    zone,
+)
 
 blueprint = Blueprint("accounts", __name__)
 #: For so long after an account came, its charts say why there is so little on them.
@@ -30,6 +39,8 @@ def init_app(app: Flask) -> None:
 def show(name: str) -> str:
     present, now = services(), clock.now()
     found = account_detail.load_details(present.scope, name, now, present.settings.refresh_interval)
+    chosen = request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE
+    age_s = now - (found.size.since or now)
     row = results_json.result(found.report) | {
         "id": found.report.account.id,
         "origin": found.report.account.origin,
@@ -39,7 +50,8 @@ def show(name: str) -> str:
     return render_template(
         "accounts/show.html",
         row=row,
-        range=request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE,
+        range=chosen,
+        ranges=[name for name in RANGES if name == chosen or name in lanes.ranges_of(age_s)],
         attempts=[_attempt(run) for run in found.attempts],
         credentials=credentials(found.credentials, found.report.status, found.report.fault)
         if security.may_see_credentials()

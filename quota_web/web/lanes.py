@@ -11,7 +11,7 @@ from flask import request, url_for
 from quota_web.core import labels
 from quota_web.core.errors import BadQuery
 from quota_web.core.language import current_language
-from quota_web.core.quota import FIVE_HOUR, WEEKLY, is_own
+from quota_web.core.quota import FIVE_HOUR, WEEKLY, Status, is_own
 from quota_web.core.series import Axis
 from quota_web.reports import history, lanes
 from quota_web.reports.history import RANGES
@@ -39,7 +39,7 @@ class Stretch:
 def stretch(args: Mapping[str, str], first_at: int | None, now: int) -> Stretch:
     """What an address asks for, cut to what there is; nonsense in it counts as not said."""
     first_at = now if first_at is None else first_at
-    offered = _offered(now - first_at)
+    offered = ranges_of(now - first_at)
     if args.get("from") or args.get("to"):
         try:
             named = {name: args[name] for name in ("from", "to") if args.get(name)}
@@ -54,8 +54,8 @@ def stretch(args: Mapping[str, str], first_at: int | None, now: int) -> Stretch:
     return Stretch(name, lanes.axis_over(start, now + 1), offered)
 
 
-def _offered(age_s: int) -> tuple[str, ...]:
-    """All ranges that are filled, and the first that is not."""
+def ranges_of(age_s: int) -> tuple[str, ...]:
+    """The ranges that a history of that age fills, and the first that it does not."""
     lengths = list(RANGES.items())
     filled = sum(length < age_s for _, length in lengths)
     return tuple(name for name, _ in lengths[: filled + 1])
@@ -103,6 +103,7 @@ def _row(seen: Overview, view: AccountView, axis: Axis) -> dict[str, Any]:
         "account": view.account.name,
         "group": view.group,
         "never_read": view.account.taken_at is None,
+        "status": labels.status(Status.PENDING if view.status is Status.OK else view.status),
         "is_unlimited": bool(
             view.facts and view.facts.credits and view.facts.credits.unlimited and not own
         ),

@@ -193,6 +193,19 @@ def test_paper_gets_the_pictures_in_light(chromium, server, state):
         )
 
 
+def test_without_the_library_one_line_says_so_and_the_pictures_stay(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, expected=("ERR_FAILED",)) as page:
+        page.route("**/vendor/**", lambda route: route.abort())
+        page.goto("/history")
+
+        expect(page.locator("#history-fault")).to_have_text(
+            "The interactive charts could not be loaded. python scripts/assets.py fetches them."
+        )
+        page.wait_for_load_state("networkidle")
+        assert pictured(page) > 3
+        assert charted(page) == []
+
+
 def test_the_states_follow_the_cursor(page):
     opened(page)
     strips = page.locator(".strips li")

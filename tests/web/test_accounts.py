@@ -399,3 +399,17 @@ def test_a_chart_runs_no_script_even_when_opened_by_itself(alice, browser):
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert read(answer.text).dangers == []
+
+
+def test_ranges_are_cut_to_what_there_is_and_the_one_that_is_asked_for_stays(alice, browser):
+    assert re.findall(r'data-range="(\w+)"', browser.get("/accounts/alice").text) == ["24h"]
+    asked = browser.get("/accounts/alice?range=30d").text
+    assert re.findall(r'data-range="(\w+)"', asked) == ["24h", "30d"]
+    [(window_id,)] = alice.rows("SELECT id FROM limit_window WHERE key = 'weekly'")
+    alice.execute(
+        "INSERT INTO reading (window_id, taken_at, used_percent, flags) VALUES (:id, :at, 1, 0)",
+        id=window_id,
+        at=NOW - 12 * 86_400,
+    )
+    older = browser.get("/accounts/alice").text
+    assert re.findall(r'data-range="(\w+)"', older) == ["24h", "7d", "30d"]

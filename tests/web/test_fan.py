@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from quota_web.core import clock
 from quota_web.core.quota import Reading
 from quota_web.core.series import Axis
 from quota_web.demo import fill
@@ -166,3 +167,14 @@ def test_the_page_takes_as_many_queries_for_any_number_of_windows(installation, 
         found.append(len(statements))
 
     assert found[0] == found[1]
+
+
+def test_a_stale_reading_has_no_fan_and_no_sessions(installation, browser, codex):
+    fill.fill(2, 40, NOW)
+    forecast_pass.run(NOW, HOUR, None)
+    with clock.frozen(NOW + 5 * HOUR):
+        page = browser.get("/accounts/alice").text
+
+    assert re.search(r'<svg class="fan".*?<path class="fan-80" d="M', page) is None
+    assert "The last reading is too old to say what comes." in page
+    assert "full sessions left" not in page

@@ -12,7 +12,7 @@ from quota_web.core import clock
 from quota_web.demo import fill
 from quota_web.web import lanes
 from tests.fakes import NOW, FakeResponse, auth_document, usage_body
-from tests.pages import HOSTILE, Script, counted, read
+from tests.pages import HOSTILE, Script, counted, read, visiting
 
 DAY = 86_400
 
@@ -52,16 +52,17 @@ def test_without_accounts_it_says_when_history_begins(browser):
 
 
 def test_what_an_account_does_not_have_is_not_drawn(installation, browser, codex):
-    for name in ("mia", "new"):
-        installation.file(name)
+    for name in ("mia", "new", "gone"):
+        installation.file(name, **({"exp": NOW - 60} if name == "gone" else {}))
     credits = {"has_credits": True, "unlimited": True, "balance": None}
     codex.answers("acct-mia", FakeResponse(body=usage_body(None, None, credits=credits)))
-    installation.refresh("mia")
+    installation.refresh("mia", "gone")
     page = browser.get("/history").text
 
     assert pictures(page) == []
     assert "no limit" in page
-    assert "not read yet" in page
+    assert "Not read yet" in page
+    assert "Needs sign-in" in page, "why it was never read"
 
 
 def test_ranges_are_cut_to_what_there_is(demo, browser):
@@ -106,6 +107,18 @@ def test_the_page_is_for_those_who_may_read(demo, browser):
     assert browser.client.application.test_client().get("/history").status_code == 303
     assert Script(browser).get("/history").status_code == 200
     assert browser.client.delete("/history").status_code == 405
+
+
+def test_without_the_library_the_page_says_how_to_get_it(installation, tmp_path):
+    installation.file("alice")
+    installation.refresh()
+    with visiting(installation) as browser:
+        browser.client.application.static_folder = str(tmp_path)
+        page = browser.get("/history").text
+
+    assert "<code>python scripts/assets.py</code> fetches the interactive" in page
+    assert "data-library" not in page
+    assert pictures(page)
 
 
 # lane.svg

@@ -2,6 +2,7 @@
 import { draw as drawAxis } from "./axis.js";
 import { load } from "./canvas.js";
 
+const { _ } = window.quota;
 const $ = (id) => document.getElementById(id);
 const section = () => $("history");
 let lane, colours, watcher, resizer, at = null;
@@ -58,7 +59,7 @@ async function enter(item) {
     await load(section().dataset.library);
   } catch {
     section().dataset.charts = "missing";
-    return fault(section().dataset.missing);
+    return fault(_("The interactive charts could not be loaded. python scripts/assets.py fetches them."));
   }
   colours ??= lane.inks();
   ask();
