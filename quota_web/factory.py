@@ -64,14 +64,18 @@ def chores() -> "Chores":
     from quota_web.foresight import detection_backfill
     from quota_web.maintenance import prune, scheduled_backups
     from quota_web.refresh.housekeeping import Chores
+    from quota_web.sign_ins import signing_in
 
     return Chores(
-        prune.purge_deleted,
-        prune.prune,
-        throttle.forget_old,
-        detection_backfill.ensure,
-        detection_backfill.settle,
-        scheduled_backups.chore,
+        purge_deleted=prune.purge_deleted,
+        prune=prune.prune,
+        forget_failures=throttle.forget_old,
+        judge_all=detection_backfill.ensure,
+        settle=detection_backfill.settle,
+        sign_ins=signing_in.work,
+        has_sign_ins=signing_in.has_any,
+        forget_sign_ins=signing_in.forget_old,
+        back_up=scheduled_backups.chore,
     )
 
 
@@ -113,6 +117,7 @@ def _add_pages(app: Flask) -> None:
         api,
         assets,
         calendar,
+        chatgpt_sign_in,
         compression,
         dashboard,
         demo,
@@ -148,7 +153,16 @@ def _add_pages(app: Flask) -> None:
     assets.init_app(app)
     filters.init_app(app)
     pages = (login, settings, dashboard, accounts, account_management, api, openapi, event_log)
-    more = (reading_comparison, calendar, history_pages, demo, frame, health, metrics)
+    more = (
+        chatgpt_sign_in,
+        reading_comparison,
+        calendar,
+        history_pages,
+        demo,
+        frame,
+        health,
+        metrics,
+    )
     for module in (*pages, *more):
         module.init_app(app)
     scopes.check(app)

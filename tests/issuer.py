@@ -262,6 +262,11 @@ class FakeIssuer:
                 code = f"ac_{CANARY}_{user_code}"
                 found |= {"state": state, "code": code, "login": (account_id, user_id)}
 
+    def grant(self, code: str, account_id: str = "acct-1", user_id: str = "user-1") -> None:
+        """Let *code* be exchanged once, as after a sign-in by a link."""
+        login = (account_id, user_id)
+        self._device[code] = {"user_code": "", "state": "approved", "code": code, "login": login}
+
     def _first(self, asked: dict[str, Any]) -> tuple[int, object]:
         for found in self._device.values():
             if found.get("code") == asked.get("code") and found["state"] == "approved":

@@ -140,6 +140,19 @@ def export(name: str, file: Path, force: bool) -> None:
     click.echo(f"{names.printable(str(file))}: written, mode 0600; it holds tokens")
 
 
+@group.command("sign-in")
+@click.argument("name")
+@click.option("--paste", is_flag=True, help="By a link whose last address you paste, not a code.")
+def sign_in(name: str, paste: bool) -> None:
+    """Sign in to ChatGPT for the account NAME, a new one or one that is here.
+
+    Prints an address and a code, and waits until you have signed in, 15 minutes at most.
+    """
+    from quota_web.cli import sign_in as act
+
+    sys.exit(act.run(_world(), name, paste))
+
+
 @group.command("rename")
 @click.argument("old")
 @click.argument("new")

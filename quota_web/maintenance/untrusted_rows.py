@@ -18,6 +18,7 @@ from quota_web.maintenance import channel_keys
 from quota_web.store.accounts import DEMO, FOLLOWED, MANAGED
 from quota_web.store.alert_tables import channel
 from quota_web.store.models import account, api_token, credential, setting
+from quota_web.store.sign_in_tables import sign_in
 
 #: What SQLite may hold in a column; it takes anything in any.
 _NUMBERS, _BYTES, _TEXT = ("integer", "real", "null"), ("blob", "null"), ("text", "null")
@@ -111,6 +112,7 @@ def leave_behind(conn: Connection) -> None:
     """Drop what belongs to the place that the backup comes from."""
     for pattern in _LEFT_BEHIND:
         conn.execute(setting.delete().where(setting.c.key.like(pattern)))
+    conn.execute(sign_in.delete())
     known = select(account.c.id).where(account.c.deleted_at.is_(None))
     conn.execute(credential.delete().where(credential.c.account_id.not_in(known)))
 

@@ -50,6 +50,12 @@ class Chores:
     judge_all: Callable[[int, Callable[[], bool]], bool]
     #: Tells what has become true of quota by the time alone.
     settle: Callable[[int], None]
+    #: Goes on with sign-ins to ChatGPT that are under way; called every few seconds.
+    sign_ins: Callable[[int], None]
+    #: Whether there are any.
+    has_sign_ins: Callable[[], bool]
+    #: Forgets sign-ins that have ended.
+    forget_sign_ins: Callable[[int], None]
     #: Makes the backup of the day, where one is wanted.
     back_up: Callable[[int], None]
 
@@ -105,6 +111,7 @@ class Housekeeping:
             before = now - self._retention_days * DAY
             yield lambda: self._chores.prune(before, now, ACTOR, stop.is_set)
         yield lambda: self._chores.forget_failures(now)
+        yield lambda: self._chores.forget_sign_ins(now)
         if not stop.is_set():
             yield lambda: self._chores.back_up(now)
         if not stop.is_set():

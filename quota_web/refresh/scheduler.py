@@ -52,7 +52,7 @@ WATCH_S = 1.0
 MOST_HUNG = 3
 #: Runs of a kind that may go on at the same time: one account that does not answer must not hold up
 #: the others.
-RUNS = {"due": AT_ONCE, "requested": 4, "chores": 1}
+RUNS = {"due": AT_ONCE, "requested": 4, "chores": 1, "sign_ins": 1}
 #: The fewest accounts that a tick starts with; of many accounts, more.
 BATCH = 8
 #: Accounts are due and no request is sent for so many times DUE_S: the schedule does not work.
@@ -114,6 +114,7 @@ class Schedule:
         write_state_file, chores = app.extensions[GIVEN]
         self.work = Tick(self._services, write_state_file)
         settings = self._services.settings
+        self._given: Chores = chores
         self._chores = Housekeeping(
             chores,
             settings.retention_days,
@@ -273,6 +274,8 @@ class Schedule:
                 )
         if clock.monotonic() >= self._chores_at:
             self._begin("chores", self._do_chores)
+        if self._given.has_sign_ins():
+            self._begin("sign_ins", self._do_sign_ins)
 
     def _is_time_for(self, found: DueAccounts) -> bool:
         """Whether to refresh now: a batch costs less, but a new account never waits."""
@@ -325,6 +328,9 @@ class Schedule:
                 PAUSE_FIRST_S * 2**times_failed, PAUSE_LAST_S
             )
             raise
+
+    def _do_sign_ins(self, _progress: Callable[[], None]) -> None:
+        self._given.sign_ins(clock.now())
 
     def _do_chores(self, _progress: Callable[[], None]) -> None:
         self._chores_at = clock.monotonic() + CHORES_S

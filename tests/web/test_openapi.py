@@ -28,6 +28,8 @@ from tests.fakes import NOW, FakeCodex, FakeResponse, usage_body
 from tests.installation import open_installation
 from tests.pages import visiting
 
+#: What an API token does not get.
+OF_A_SESSION = "/api/sign-in/{id}"
 V1 = "/api/v1/"
 
 
@@ -90,7 +92,7 @@ def test_it_is_openapi_31(written):
 def test_it_has_every_route_and_method_and_no_other(written, served):
     _, _, client = served
     there = {
-        (rule.rule.replace(V1, "/api/"), method.lower())
+        (rule.rule.replace(V1, "/api/").replace("<int:sign_in_id>", "{id}"), method.lower())
         for rule in client.application.url_map.iter_rules()
         if rule.rule.startswith("/api/")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
@@ -116,7 +118,7 @@ def test_every_path_answers_under_v1_too(served, written):
     _, token, client = served
 
     assert "/api/v1/" in written["info"]["description"]
-    for path in written["paths"]:
+    for path in set(written["paths"]) - {OF_A_SESSION}:
         address = path.replace("/api/", "/api/v1/")
         answer = client.get(address, headers=token, buffered=True)
         assert answer.status_code == 200, path
@@ -202,7 +204,16 @@ def test_every_field_that_is_answered_is_described(served, written, path, query)
 
 
 def paths_of(written: dict[str, Any]) -> list[str]:
-    return [p for p in written["paths"] if p != "/api/openapi.json"]
+    return [p for p in written["paths"] if p not in ("/api/openapi.json", OF_A_SESSION)]
+
+
+def test_what_a_session_alone_may_see_refuses_tokens(served, written):
+    _, token, client = served
+    answer = client.get(OF_A_SESSION.replace("{id}", "1"), headers=token)
+
+    assert answer.status_code == 403
+    check(written, OF_A_SESSION, answer)
+    assert written["paths"][OF_A_SESSION]["get"]["security"] == [{"session": []}]
 
 
 def test_every_error_is_described_wherever_it_can_come(served, written, monkeypatch):
@@ -239,5 +250,5 @@ def test_every_error_is_described_wherever_it_can_come(served, written, monkeypa
         answer = client.open(path, method=method, headers=token)
         seen.add(answer.get_json()["error"]["code"])
         assert code in ("", answer.get_json()["error"]["code"])
-    assert seen == set(words["code"]["enum"])
+    assert seen | {"forbidden"} == set(words["code"]["enum"])
     assert {code for _, code in ANSWERS.values()} >= {"busy", "unavailable", "unknown_account"}

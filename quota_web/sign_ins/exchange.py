@@ -1,0 +1,168 @@
+"""The last step of signing in: a code is exchanged for tokens, once, and these are stored."""
+
+import json
+import secrets
+import time
+
+from sqlalchemy import Connection
+
+from quota_web import store
+from quota_web.codex import credentials, device_login
+from quota_web.codex.credentials import Credentials
+from quota_web.codex.device_login import Grant, LoginAnswer, Verdict
+from quota_web.codex.oauth import TOKEN_PATH
+from quota_web.codex.renewal_answer import NewTokens
+from quota_web.core.errors import (
+    AccountExists,
+    BadInput,
+    CredentialsRefused,
+    DatabaseBusy,
+    OtherLogin,
+)
+from quota_web.core.language import mark
+from quota_web.core.secret import Secret
+from quota_web.services import Services
+from quota_web.sign_ins import own_credentials
+from quota_web.sign_ins.client import make_client
+from quota_web.sign_ins.outcomes import Outcome
+from quota_web.store.encryption import DecryptionFailed
+from quota_web.store.sign_ins import SignIn
+
+ACTOR = "sign-in"
+TOKENS = "tokens"
+#: How long storing tokens is tried while the database is busy, in seconds: there is no second
+#: copy of them.
+STORE_FOR_S = 60.0
+
+
+def run(services: Services, row: SignIn, grant: Grant, redirect: str, now: int) -> None:
+    """Exchange *grant* and store what comes, unless another process does."""
+    client = make_client(services)
+
+    def claim() -> bool:
+        with store.database.transaction() as tx:
+            return store.sign_ins.claim_exchange(tx, row.id, secrets.randbits(62), now)
+
+    fields = {
+        "grant_type": "authorization_code",
+        "code": grant.code.reveal(),
+        "redirect_uri": redirect,
+        "client_id": client.client_id,
+        "code_verifier": grant.verifier.reveal(),
+    }
+    try:
+        sent = client.post(TOKEN_PATH, fields, claim, as_form=True)
+    finally:
+        client.close()
+    if sent.is_held_back:
+        return
+    answer = device_login.of_exchange(sent.exchange)
+    if not sent.is_sent:
+        # The code is as good as before, but nobody can tell for how long: the person starts again.
+        answer = LoginAnswer(Verdict.NOT_REACHED, code="not_reached")
+    _store(services, row, answer, now)
+
+
+def _store(services: Services, row: SignIn, answer: LoginAnswer, now: int) -> None:
+    """Store the tokens and the outcome in one transaction; repeated while the database is busy."""
+    give_up_at = time.monotonic() + STORE_FOR_S
+    while True:
+        try:
+            with store.database.transaction() as tx:
+                _stored(tx, services, row, answer, now)
+            break
+        except DatabaseBusy:
+            if time.monotonic() > give_up_at:
+                raise
+    if services.wake is not None:
+        services.wake()
+
+
+def _stored(tx: Connection, services: Services, row: SignIn, answer: LoginAnswer, now: int) -> None:
+    if answer.tokens is None:
+        outcome = Outcome.BLOCKED if answer.verdict is Verdict.ADDRESS_BLOCKED else Outcome.FAILED
+        store.sign_ins.end(tx, row.id, outcome, answer.code)
+        store.site_state.touch(tx)
+        return
+    try:
+        found = _credentials(services, answer.tokens)
+    except CredentialsRefused as error:
+        store.sign_ins.end(tx, row.id, Outcome.FAILED, error.fault.code)
+        store.site_state.touch(tx)
+        return
+    _store_account(tx, services, row, found, now)
+
+
+def _credentials(services: Services, tokens: NewTokens) -> Credentials:
+    """The credentials that an answer's tokens are. Raises CredentialsRefused."""
+    named = {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "id_token": tokens.id_token,
+    }
+    document: dict[str, object] = {n: t.reveal() for n, t in named.items() if t is not None}
+    document["client_id"] = services.settings.oauth_client_id
+    return credentials.only(credentials.split({"tokens": document}))[1]
+
+
+def _store_account(
+    tx: Connection, services: Services, row: SignIn, found: Credentials, now: int
+) -> None:
+    cipher = services.cipher
+    try:
+        with tx.begin_nested():
+            name = own_credentials.store_own(
+                tx, cipher, row.name, found, now, ACTOR, row.account_id
+            ).name
+    except OtherLogin:
+        # Kept until the person says what becomes of it.
+        store.sign_ins.end(tx, row.id, Outcome.OTHER_IDENTITY)
+        sealed = cipher.seal(Secret(_packed(found)), row.id, TOKENS)
+        store.sign_ins.update_one(tx, row.id, tokens_sealed=sealed)
+        return
+    except AccountExists:
+        store.sign_ins.end(tx, row.id, Outcome.FAILED, "name_taken")
+        return
+    _finish(tx, row, name, now)
+
+
+def _finish(tx: Connection, row: SignIn, name: str, now: int) -> None:
+    """Note what the sign-in became, and let its first reading be the schedule's next request."""
+    held = store.accounts.get_by_name(tx, name)
+    store.sign_ins.end(tx, row.id, Outcome.DONE)
+    store.sign_ins.update_one(tx, row.id, account_id=held.id, name=name, tokens_sealed=None)
+    store.accounts.update_account(tx, held.id, requested_at=now)
+    store.site_state.bump_version(tx, now)
+
+
+def add_as_new(services: Services, row: SignIn, name: str, now: int) -> str:
+    """Add the login that signed in instead of the account's own as an account *name*; returns the
+    name that it has. Raises BadInput where that is no longer possible, or the name is taken.
+    """
+    if row.outcome != Outcome.OTHER_IDENTITY or row.tokens_sealed is None:
+        raise BadInput("name", mark("this sign-in is over; start again"))
+    try:
+        packed = services.cipher.open(row.tokens_sealed, row.id, TOKENS).reveal()
+    except DecryptionFailed:
+        raise BadInput("name", mark("this sign-in is over; start again")) from None
+    found = credentials.only(credentials.split({"tokens": json.loads(packed)}))[1]
+    try:
+        with store.database.transaction() as tx:
+            saved = own_credentials.store_own(tx, services.cipher, name, found, now, ACTOR)
+            store.sign_ins.update_one(tx, row.id, outcome=None)
+            _finish(tx, row, saved.name, now)
+    except AccountExists as error:
+        raise BadInput("name", error.said) from None
+    if services.wake is not None:
+        services.wake()
+    return saved.name
+
+
+def _packed(found: Credentials) -> str:
+    named = {
+        "access_token": found.access_token,
+        "refresh_token": found.refresh_token,
+        "id_token": found.id_token,
+    }
+    document = {n: t.reveal() for n, t in named.items() if t is not None}
+    return json.dumps({**document, "client_id": found.client_id})

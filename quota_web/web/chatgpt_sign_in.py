@@ -1,0 +1,191 @@
+"""Signing in to ChatGPT from a page: by a code, or by a link whose last address is pasted back.
+
+Only the browser session that began a sign-in sees it and can go on with it.
+"""
+
+import secrets
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from quota_web import store
+from quota_web.core import clock
+from quota_web.core.errors import BadInput
+from quota_web.core.language import mark
+from quota_web.core.times import iso
+from quota_web.reports import overview
+from quota_web.services import services
+from quota_web.sign_ins import exchange, outcomes, signing_in
+from quota_web.sign_ins.outcomes import Outcome, SignInRefused
+from quota_web.sign_ins.signing_in import DEVICE, Wanted
+from quota_web.store.sign_ins import SignIn
+from quota_web.web import security
+
+blueprint = Blueprint("chatgpt", __name__)
+#: Where the browser session holds its random id.
+_ID = "sign_in_id"
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/auth/sign-in")
+def new() -> str:
+    return _form(request.args.get("account", ""), request.args.get("account", ""), {})
+
+
+def _form(account: str, name: str, errors: dict[str, str]) -> str:
+    return render_template(
+        "chatgpt/new.html", account=_known(account), values={"name": name}, errors=errors
+    )
+
+
+def _known(name: str) -> str | None:
+    """The account that is signed in anew, by its name; None for a new one."""
+    if not name:
+        return None
+    with store.database.reading() as conn:
+        return store.accounts.get_by_name(conn, name, services().scope).name
+
+
+@blueprint.post("/auth/sign-in")
+def begin() -> BaseResponse:
+    form, present = request.form, services()
+    account, name = form.get("account", ""), form.get("name", "").strip()
+    account_id = _id_of(account) if account else None
+    try:
+        if account_id is None:
+            _require_free(name)
+        wanted = Wanted(account or name, account_id, form.get("method", DEVICE), _session_hash())
+        sign_in_id = signing_in.begin(present, wanted, clock.now())
+    except BadInput as error:
+        return Response(_form(account, name, {error.field: error.said}), 422)
+    except SignInRefused as refused:
+        return Response(_form(account, name, {"": refused.said}), 422)
+    _wake()
+    return redirect(url_for("chatgpt.show", sign_in_id=sign_in_id), 303)
+
+
+def _id_of(account: str) -> int:
+    with store.database.reading() as conn:
+        return store.accounts.get_by_name(conn, account, services().scope).id
+
+
+def _require_free(name: str) -> None:
+    """A new account wants a name that none has; where the login is here already, that is found
+    out once it has signed in.
+    """
+    if not name:
+        raise BadInput("name", mark("give the account a name"))
+    if name.casefold() in (n.casefold() for n in overview.account_names(services().scope)):
+        raise BadInput(
+            "name",
+            mark("%(name)s is here already: sign it in on its page, or give another name"),
+            name=name,
+        )
+
+
+@blueprint.get("/auth/sign-in/<int:sign_in_id>")
+def show(sign_in_id: int) -> str:
+    return _page(_mine(sign_in_id), {})
+
+
+def _page(row: SignIn, errors: dict[str, str]) -> str:
+    state = _state(row)
+    is_open = state is Outcome.WAITING
+    return render_template(
+        "chatgpt/show.html",
+        row=row,
+        state=state,
+        words=outcomes.words(state, row.code),
+        address=signing_in.address_of(services(), row) if is_open else None,
+        can_add=state is Outcome.OTHER_IDENTITY and row.tokens_sealed is not None,
+        expires_at=iso(row.expires_at),
+        errors=errors,
+    )
+
+
+@blueprint.get("/api/sign-in/<int:sign_in_id>")
+def state(sign_in_id: int) -> Response:
+    row = _mine(sign_in_id)
+    return jsonify(_document(row))
+
+
+def _document(row: SignIn) -> dict[str, Any]:
+    state = _state(row)
+    is_open = state is Outcome.WAITING
+    return {
+        "state": state,
+        "user_code": row.user_code if is_open else None,
+        "url": signing_in.address_of(services(), row) if is_open else None,
+        "expires_at": iso(row.expires_at),
+        "account": row.name if state is Outcome.DONE else None,
+        "code": row.code,
+    }
+
+
+@blueprint.post("/auth/sign-in/<int:sign_in_id>/callback")
+def callback(sign_in_id: int) -> BaseResponse:
+    row = _mine(sign_in_id)
+    try:
+        signing_in.paste(services(), row, request.form.get("url", ""), clock.now())
+    except BadInput as error:
+        return Response(_page(_mine(sign_in_id), {error.field: error.said}), 422)
+    _wake()
+    return redirect(url_for("chatgpt.show", sign_in_id=sign_in_id), 303)
+
+
+@blueprint.post("/auth/sign-in/<int:sign_in_id>/cancel")
+def cancel(sign_in_id: int) -> BaseResponse:
+    signing_in.cancel(_mine(sign_in_id).id)
+    return redirect(url_for("auth.index"), 303)
+
+
+@blueprint.post("/auth/sign-in/<int:sign_in_id>/add")
+def add(sign_in_id: int) -> BaseResponse:
+    """Add the login that signed in instead of the account's own as an account of its own."""
+    row, name = _mine(sign_in_id), request.form.get("name", "").strip()
+    try:
+        exchange.add_as_new(services(), row, name, clock.now())
+    except BadInput as error:
+        return Response(_page(_mine(sign_in_id), {error.field: error.said}), 422)
+    return redirect(url_for("chatgpt.show", sign_in_id=sign_in_id), 303)
+
+
+def _state(row: SignIn) -> Outcome:
+    if row.outcome is not None:
+        return Outcome(row.outcome)
+    return Outcome.WAITING if row.is_open(clock.now()) or row.claim else Outcome.EXPIRED
+
+
+def _mine(sign_in_id: int) -> SignIn:
+    """The sign-in, if this browser session began it; others learn nothing of it."""
+    with store.database.reading() as conn:
+        row = store.sign_ins.get(conn, sign_in_id)
+    if row is None or row.session_hash is None or row.session_hash != _session_hash():
+        raise NotFound
+    return row
+
+
+def _session_hash() -> str:
+    if _ID not in session:
+        session[_ID] = secrets.token_hex(16)
+    return signing_in.session_hash(session[_ID], security.principal().user)
+
+
+def _wake() -> None:
+    if (wake := services().wake) is not None:
+        wake()
