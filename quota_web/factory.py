@@ -4,7 +4,7 @@ other.
 
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flask import Flask
 from sqlalchemy import Connection
@@ -19,6 +19,12 @@ from quota_web.store.recording import Recorded
 if TYPE_CHECKING:
     from quota_web.alerts.timed_alerts import TimedAlerts
     from quota_web.refresh.housekeeping import Chores
+
+
+class Page(Protocol):
+    """A module of `web`."""
+
+    def init_app(self, app: Flask, /) -> None: ...
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
@@ -112,30 +118,15 @@ def _add_hooks(app: Flask) -> None:
 def _add_pages(app: Flask) -> None:
     """What a browser sees. The guard comes first: what is added after it cannot get around it."""
     from quota_web.web import (
-        account_management,
-        accounts,
         api,
         assets,
-        calendar,
-        chatgpt_sign_in,
         compression,
-        dashboard,
-        demo,
         errors,
-        event_log,
         filters,
-        frame,
-        health,
-        history_pages,
         language,
-        login,
-        metrics,
-        openapi,
         proxy,
-        reading_comparison,
         scopes,
         security,
-        settings,
         versioned_cache,
         zone,
     )
@@ -152,17 +143,34 @@ def _add_pages(app: Flask) -> None:
     versioned_cache.init_app(app)
     assets.init_app(app)
     filters.init_app(app)
-    pages = (login, settings, dashboard, accounts, account_management, api, openapi, event_log)
-    more = (
-        chatgpt_sign_in,
-        reading_comparison,
+    for page in _pages():
+        page.init_app(app)
+    scopes.check(app)
+
+
+def _pages() -> Sequence[Page]:
+    """What answers requests."""
+    from quota_web.web import (
+        account_management,
+        accounts,
+        api,
         calendar,
-        history_pages,
+        chatgpt_sign_in,
+        dashboard,
         demo,
+        event_log,
         frame,
         health,
+        history_pages,
+        login,
         metrics,
+        openapi,
+        reading_comparison,
+        settings,
     )
-    for module in (*pages, *more):
-        module.init_app(app)
-    scopes.check(app)
+
+    return (
+        *(login, settings, dashboard, accounts, account_management, chatgpt_sign_in),
+        *(api, openapi, event_log, reading_comparison, calendar, history_pages),
+        *(demo, frame, health, metrics),
+    )

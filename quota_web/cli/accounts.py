@@ -148,9 +148,9 @@ def sign_in(name: str, paste: bool) -> None:
 
     Prints an address and a code, and waits until you have signed in, 15 minutes at most.
     """
-    from quota_web.cli import sign_in as act
+    from quota_web.cli import chatgpt_sign_in
 
-    sys.exit(act.run(_world(), name, paste))
+    sys.exit(chatgpt_sign_in.run(_world(), name, paste))
 
 
 @group.command("rename")

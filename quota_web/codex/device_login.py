@@ -27,7 +27,7 @@ MOST_CODE = 32
 _DECLINED = frozenset({"authorization_declined", "access_denied"})
 
 
-class Verdict(StrEnum):
+class LoginVerdict(StrEnum):
     """What an answer means for the sign-in."""
 
     SHOW = "show"
@@ -65,7 +65,7 @@ class Grant:
 class LoginAnswer:
     """A verdict with what belongs to it; nothing in it shows a token."""
 
-    verdict: Verdict
+    verdict: LoginVerdict
     device: DeviceCode | None = None
     grant: Grant | None = None
     tokens: NewTokens | None = None
@@ -77,64 +77,71 @@ class LoginAnswer:
 
 def of_code(exchange: Exchange, now: int) -> LoginAnswer:
     """What the answer to the request for a code means."""
-    if (early := _early(exchange, Verdict.NOT_REACHED)) is not None:
+    if (early := _early(exchange, LoginVerdict.NOT_REACHED)) is not None:
         return early
     code = renewal_answer.error_code(exchange.body)
     if exchange.status == 404:
-        return LoginAnswer(Verdict.UNAVAILABLE, code=code)
+        return LoginAnswer(LoginVerdict.UNAVAILABLE, code=code)
     if exchange.status == 429:
-        return LoginAnswer(Verdict.WAIT, wait_s=_asked_wait(exchange, now) or WAIT_S, code=code)
+        return LoginAnswer(
+            LoginVerdict.WAIT, wait_s=_asked_wait(exchange, now) or WAIT_S, code=code
+        )
     document = _object(exchange) if exchange.status == 200 else {}
     device_id = document.get("device_auth_id")
     shown = document.get("user_code") or document.get("usercode")
     if not _is_word(device_id) or not _is_code(shown):
-        return LoginAnswer(Verdict.FAILED, code=code or f"http_{exchange.status}")
+        return LoginAnswer(LoginVerdict.FAILED, code=code or f"http_{exchange.status}")
     interval_s = _interval(document.get("interval"))
-    return LoginAnswer(Verdict.SHOW, DeviceCode(Secret(str(device_id)), str(shown), interval_s))
+    return LoginAnswer(
+        LoginVerdict.SHOW, DeviceCode(Secret(str(device_id)), str(shown), interval_s)
+    )
 
 
 def of_poll(exchange: Exchange, now: int) -> LoginAnswer:
     """What the answer to the question whether the code was approved means."""
-    if (early := _early(exchange, Verdict.PENDING)) is not None:
+    if (early := _early(exchange, LoginVerdict.PENDING)) is not None:
         return early
     status, code = exchange.status or 0, renewal_answer.error_code(exchange.body)
     if status == 200:
         return _granted(exchange)
     if code in _DECLINED:
-        return LoginAnswer(Verdict.DECLINED, code=code)
+        return LoginAnswer(LoginVerdict.DECLINED, code=code)
     if code == "expired_token":
-        return LoginAnswer(Verdict.EXPIRED, code=code)
+        return LoginAnswer(LoginVerdict.EXPIRED, code=code)
     if code == "slow_down":
-        return LoginAnswer(Verdict.PENDING, wait_s=SLOWER_S, code=code)
+        return LoginAnswer(LoginVerdict.PENDING, wait_s=SLOWER_S, code=code)
     if status in (403, 404, 408, 429) or status >= 500 or code == "authorization_pending":
         wait_s = (_asked_wait(exchange, now) or 0) if status == 429 else 0
-        return LoginAnswer(Verdict.PENDING, wait_s=min(wait_s, MOST_INTERVAL_S), code=code)
-    return LoginAnswer(Verdict.DECLINED, code=code or f"http_{status}")
+        return LoginAnswer(LoginVerdict.PENDING, wait_s=min(wait_s, MOST_INTERVAL_S), code=code)
+    return LoginAnswer(LoginVerdict.DECLINED, code=code or f"http_{status}")
 
 
 def of_exchange(exchange: Exchange) -> LoginAnswer:
     """What the answer to the exchange means: a code works once, so all but tokens means to start
     again.
     """
-    if exchange.status is not None and (early := _early(exchange, Verdict.START_AGAIN)) is not None:
+    if (
+        exchange.status is not None
+        and (early := _early(exchange, LoginVerdict.START_AGAIN)) is not None
+    ):
         return early
     if exchange.status == 200 and exchange.problem is None:
         tokens = renewal_answer.read_tokens(exchange.body)
         if tokens is not None and tokens.access_token is not None:
-            return LoginAnswer(Verdict.SIGNED_IN, tokens=tokens)
+            return LoginAnswer(LoginVerdict.SIGNED_IN, tokens=tokens)
     code = renewal_answer.error_code(exchange.body) or (
         "no_answer" if exchange.status is None else f"http_{exchange.status}"
     )
-    return LoginAnswer(Verdict.START_AGAIN, code=code)
+    return LoginAnswer(LoginVerdict.START_AGAIN, code=code)
 
 
-def _early(exchange: Exchange, unanswered: Verdict) -> LoginAnswer | None:
+def _early(exchange: Exchange, unanswered: LoginVerdict) -> LoginAnswer | None:
     """The verdict where the other side did not answer, or another one did in its place."""
     if exchange.status is None or exchange.headers is None:
         return LoginAnswer(unanswered, code="no_answer")
     headers = {name.lower(): value for name, value in exchange.headers.items()}
     if renewal_answer.is_challenge(exchange.status, headers, exchange.body) or _is_page(headers):
-        return LoginAnswer(Verdict.ADDRESS_BLOCKED, code="address_blocked")
+        return LoginAnswer(LoginVerdict.ADDRESS_BLOCKED, code="address_blocked")
     return None
 
 
@@ -147,8 +154,8 @@ def _granted(exchange: Exchange) -> LoginAnswer:
     document = _object(exchange)
     code, verifier = document.get("authorization_code"), document.get("code_verifier")
     if not _is_word(code) or not _is_word(verifier):
-        return LoginAnswer(Verdict.FAILED, code="unusable_answer")
-    return LoginAnswer(Verdict.EXCHANGE, grant=Grant(Secret(str(code)), Secret(str(verifier))))
+        return LoginAnswer(LoginVerdict.FAILED, code="unusable_answer")
+    return LoginAnswer(LoginVerdict.EXCHANGE, grant=Grant(Secret(str(code)), Secret(str(verifier))))
 
 
 def _object(exchange: Exchange) -> dict[str, object]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from quota_web import store
 from quota_web.codex import credentials, device_login
 from quota_web.codex.credentials import Credentials
-from quota_web.codex.device_login import Grant, LoginAnswer, Verdict
+from quota_web.codex.device_login import Grant, LoginAnswer, LoginVerdict
 from quota_web.codex.oauth import TOKEN_PATH
 from quota_web.codex.renewal_answer import NewTokens
 from quota_web.core.errors import (
@@ -24,7 +24,7 @@ from quota_web.core.secret import Secret
 from quota_web.services import Services
 from quota_web.sign_ins import own_credentials
 from quota_web.sign_ins.client import make_client
-from quota_web.sign_ins.outcomes import Outcome
+from quota_web.sign_ins.outcomes import SignInState
 from quota_web.store.encryption import DecryptionFailed
 from quota_web.store.sign_ins import SignIn
 
@@ -59,7 +59,7 @@ def run(services: Services, row: SignIn, grant: Grant, redirect: str, now: int) 
     answer = device_login.of_exchange(sent.exchange)
     if not sent.is_sent:
         # The code is as good as before, but nobody can tell for how long: the person starts again.
-        answer = LoginAnswer(Verdict.NOT_REACHED, code="not_reached")
+        answer = LoginAnswer(LoginVerdict.NOT_REACHED, code="not_reached")
     _store(services, row, answer, now)
 
 
@@ -80,14 +80,18 @@ def _store(services: Services, row: SignIn, answer: LoginAnswer, now: int) -> No
 
 def _stored(tx: Connection, services: Services, row: SignIn, answer: LoginAnswer, now: int) -> None:
     if answer.tokens is None:
-        outcome = Outcome.BLOCKED if answer.verdict is Verdict.ADDRESS_BLOCKED else Outcome.FAILED
+        outcome = (
+            SignInState.BLOCKED
+            if answer.verdict is LoginVerdict.ADDRESS_BLOCKED
+            else SignInState.FAILED
+        )
         store.sign_ins.end(tx, row.id, outcome, answer.code)
         store.site_state.touch(tx)
         return
     try:
         found = _credentials(services, answer.tokens)
     except CredentialsRefused as error:
-        store.sign_ins.end(tx, row.id, Outcome.FAILED, error.fault.code)
+        store.sign_ins.end(tx, row.id, SignInState.FAILED, error.fault.code)
         store.site_state.touch(tx)
         return
     _store_account(tx, services, row, found, now)
@@ -116,12 +120,12 @@ def _store_account(
             ).name
     except OtherLogin:
         # Kept until the person says what becomes of it.
-        store.sign_ins.end(tx, row.id, Outcome.OTHER_IDENTITY)
+        store.sign_ins.end(tx, row.id, SignInState.OTHER_IDENTITY)
         sealed = cipher.seal(Secret(_packed(found)), row.id, TOKENS)
         store.sign_ins.update_one(tx, row.id, tokens_sealed=sealed)
         return
     except AccountExists:
-        store.sign_ins.end(tx, row.id, Outcome.FAILED, "name_taken")
+        store.sign_ins.end(tx, row.id, SignInState.FAILED, "name_taken")
         return
     _finish(tx, row, name, now)
 
@@ -129,7 +133,7 @@ def _store_account(
 def _finish(tx: Connection, row: SignIn, name: str, now: int) -> None:
     """Note what the sign-in became, and let its first reading be the schedule's next request."""
     held = store.accounts.get_by_name(tx, name)
-    store.sign_ins.end(tx, row.id, Outcome.DONE)
+    store.sign_ins.end(tx, row.id, SignInState.DONE)
     store.sign_ins.update_one(tx, row.id, account_id=held.id, name=name, tokens_sealed=None)
     store.accounts.update_account(tx, held.id, requested_at=now)
     store.site_state.bump_version(tx, now)
@@ -139,7 +143,7 @@ def add_as_new(services: Services, row: SignIn, name: str, now: int) -> str:
     """Add the login that signed in instead of the account's own as an account *name*; returns the
     name that it has. Raises BadInput where that is no longer possible, or the name is taken.
     """
-    if row.outcome != Outcome.OTHER_IDENTITY or row.tokens_sealed is None:
+    if row.outcome != SignInState.OTHER_IDENTITY or row.tokens_sealed is None:
         raise BadInput("name", mark("this sign-in is over; start again"))
     try:
         packed = services.cipher.open(row.tokens_sealed, row.id, TOKENS).reveal()

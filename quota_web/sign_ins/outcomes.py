@@ -6,7 +6,7 @@ from quota_web.core.errors import QuotaError
 from quota_web.core.language import lookup, mark
 
 
-class Outcome(StrEnum):
+class SignInState(StrEnum):
     """The state of a sign-in, as `/api/sign-in/<id>` calls it."""
 
     WAITING = "waiting"
@@ -22,26 +22,31 @@ class Outcome(StrEnum):
 class SignInRefused(QuotaError):
     """A sign-in that cannot begin or go on; *outcome* and *code* say why to a program."""
 
-    def __init__(self, outcome: Outcome, code: str | None, message: str, /, **data: object) -> None:
+    def __init__(
+        self, outcome: SignInState, code: str | None, message: str, /, **data: object
+    ) -> None:
         self.outcome, self.code = outcome, code
         super().__init__(message, **data)
 
 
 #: By the outcome, where the code says nothing more.
 _WORDS = {
-    Outcome.WAITING: mark("Waiting for you to sign in."),
-    Outcome.DONE: mark("Signed in."),
-    Outcome.DECLINED: mark("ChatGPT says that the sign-in was declined. Start again if that was "
-    "not meant."),
-    Outcome.EXPIRED: mark("The time for this sign-in is over. Start again."),
-    Outcome.UNAVAILABLE: mark("ChatGPT offers no sign-in by a code here. Use the link instead."),
-    Outcome.BLOCKED: mark(
+    SignInState.WAITING: mark("Waiting for you to sign in."),
+    SignInState.DONE: mark("Signed in."),
+    SignInState.DECLINED: mark(
+        "ChatGPT says that the sign-in was declined. Start again if that was not meant."
+    ),
+    SignInState.EXPIRED: mark("The time for this sign-in is over. Start again."),
+    SignInState.UNAVAILABLE: mark(
+        "ChatGPT offers no sign-in by a code here. Use the link instead."
+    ),
+    SignInState.BLOCKED: mark(
         "ChatGPT answers this machine's address with a challenge or not at all, so nothing can be "
         "signed in from here. Try again later, or through QUOTA_HTTPS_PROXY."
     ),
-    Outcome.OTHER_IDENTITY: mark("You signed in with another login than this account's."),
-    Outcome.FAILED: mark("The sign-in did not work. Start again."),
-}  # fmt: skip
+    SignInState.OTHER_IDENTITY: mark("You signed in with another login than this account's."),
+    SignInState.FAILED: mark("The sign-in did not work. Start again."),
+}
 #: By the code, which says more.
 _MORE = {
     "answer_lost": mark("ChatGPT's answer did not arrive, and a code works once. Start again."),
@@ -53,6 +58,6 @@ _MORE = {
 }
 
 
-def words(outcome: Outcome, code: str | None) -> str:
+def words(outcome: SignInState, code: str | None) -> str:
     """One or two sentences in the current language."""
     return lookup(_MORE.get(code or "") or _WORDS[outcome])

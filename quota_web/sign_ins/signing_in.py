@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.codex import device_login, pasted_callback
-from quota_web.codex.device_login import DeviceCode, Grant, Verdict
+from quota_web.codex.device_login import DeviceCode, Grant, LoginVerdict
 from quota_web.codex.pasted_callback import Pasted
 from quota_web.core import names
 from quota_web.core.errors import BadInput
@@ -23,9 +23,11 @@ from quota_web.core.secret import Secret
 from quota_web.services import Services, services
 from quota_web.sign_ins import exchange
 from quota_web.sign_ins.client import make_client
-from quota_web.sign_ins.outcomes import Outcome, SignInRefused
+from quota_web.sign_ins.outcomes import SignInRefused, SignInState
 from quota_web.store.encryption import DecryptionFailed
 from quota_web.store.sign_ins import SignIn
+
+__all__ = ["DEVICE", "LINK", "SignIn", "Wanted", "begin", "cancel", "find", "paste", "poll", "work"]
 
 DEVICE, LINK = "device", "link"
 #: Open at once, and begun within an hour.
@@ -73,7 +75,7 @@ def _require_room(conn: Connection, now: int) -> None:
     is_open, begun = store.sign_ins.counts(conn, now - HOUR, now)
     if is_open >= MOST_OPEN or begun >= MOST_AN_HOUR:
         raise SignInRefused(
-            Outcome.FAILED,
+            SignInState.FAILED,
             "too_many",
             mark("Too many sign-ins are open, or were begun within an hour. Cancel one or wait."),
         )
@@ -91,21 +93,21 @@ def _ask_for_code(present: Services, now: int) -> DeviceCode:
     raise _no_code(answer.verdict, answer.code, answer.wait_s)
 
 
-def _no_code(verdict: Verdict, code: str | None, wait_s: int) -> SignInRefused:
-    if verdict is Verdict.UNAVAILABLE:
+def _no_code(verdict: LoginVerdict, code: str | None, wait_s: int) -> SignInRefused:
+    if verdict is LoginVerdict.UNAVAILABLE:
         text = mark("ChatGPT offers no sign-in by a code here. Use the link instead.")
-        return SignInRefused(Outcome.UNAVAILABLE, code, text)
-    if verdict is Verdict.ADDRESS_BLOCKED:
+        return SignInRefused(SignInState.UNAVAILABLE, code, text)
+    if verdict is LoginVerdict.ADDRESS_BLOCKED:
         text = mark("ChatGPT answers this machine's address with a challenge. Try again later.")
-        return SignInRefused(Outcome.BLOCKED, code, text)
-    if verdict is Verdict.NOT_REACHED:
+        return SignInRefused(SignInState.BLOCKED, code, text)
+    if verdict is LoginVerdict.NOT_REACHED:
         text = mark("ChatGPT's sign-in cannot be reached from here. Try again later.")
-        return SignInRefused(Outcome.FAILED, "not_reached", text)
-    if verdict is Verdict.WAIT:
+        return SignInRefused(SignInState.FAILED, "not_reached", text)
+    if verdict is LoginVerdict.WAIT:
         text = mark("ChatGPT asks to wait. Try again in %(seconds)s s.")
-        return SignInRefused(Outcome.FAILED, "throttled", text, seconds=wait_s)
+        return SignInRefused(SignInState.FAILED, "throttled", text, seconds=wait_s)
     text = mark("ChatGPT gave no code (%(code)s). Try again later, or use the link.")
-    return SignInRefused(Outcome.FAILED, code, text, code=code)
+    return SignInRefused(SignInState.FAILED, code, text, code=code)
 
 
 def _add(
@@ -144,6 +146,20 @@ def _add(
     return new
 
 
+def find(sign_in_id: int, session: str) -> SignIn | None:
+    """The sign-in of that number, if the browser session with that hash began it."""
+    with store.database.reading() as conn:
+        row = store.sign_ins.get(conn, sign_in_id)
+    return row if row is not None and row.session_hash == session else None
+
+
+def account_to_sign_in(present: Services, name: str) -> tuple[int, str]:
+    """Id and name of an account that is to be signed in anew. Raises AccountNotFound."""
+    with store.database.reading() as conn:
+        found = store.accounts.get_by_name(conn, name, present.scope)
+    return found.id, found.name
+
+
 def address_of(present: Services, row: SignIn) -> str | None:
     """The address to open; None where the sign-in is over."""
     if row.method == DEVICE:
@@ -179,19 +195,19 @@ def poll(present: Services, sign_in_id: int, now: int) -> None:
         answer = device_login.of_poll(client.post(device_login.POLL_PATH, fields).exchange, now)
     finally:
         client.close()
-    if answer.verdict is Verdict.PENDING:
+    if answer.verdict is LoginVerdict.PENDING:
         if answer.wait_s:
             _slow_down(row, answer.wait_s, now)
     elif answer.grant is not None:
         exchange.run(present, row, answer.grant, device_login.REDIRECT, now)
     else:
-        _end(row.id, _OUTCOMES.get(answer.verdict, Outcome.FAILED), answer.code)
+        _end(row.id, _OUTCOMES.get(answer.verdict, SignInState.FAILED), answer.code)
 
 
 _OUTCOMES = {
-    Verdict.DECLINED: Outcome.DECLINED,
-    Verdict.EXPIRED: Outcome.EXPIRED,
-    Verdict.ADDRESS_BLOCKED: Outcome.BLOCKED,
+    LoginVerdict.DECLINED: SignInState.DECLINED,
+    LoginVerdict.EXPIRED: SignInState.EXPIRED,
+    LoginVerdict.ADDRESS_BLOCKED: SignInState.BLOCKED,
 }
 
 
@@ -206,11 +222,11 @@ def _opened(present: Services, row: SignIn, sealed: bytes, kind: str) -> Secret 
     try:
         return present.cipher.open(sealed, row.id, kind)
     except DecryptionFailed:
-        _end(row.id, Outcome.FAILED, "key_changed")
+        _end(row.id, SignInState.FAILED, "key_changed")
         return None
 
 
-def _end(sign_in_id: int, outcome: Outcome, code: str | None) -> None:
+def _end(sign_in_id: int, outcome: SignInState, code: str | None) -> None:
     with store.database.transaction() as tx:
         if store.sign_ins.end(tx, sign_in_id, outcome, code):
             store.site_state.touch(tx)
@@ -224,7 +240,7 @@ def paste(present: Services, row: SignIn, pasted: str, now: int) -> None:
         raise BadInput("url", mark("this sign-in is over; start again"))
     found = pasted_callback.read(pasted, row.state_hash)
     if found.what is Pasted.DECLINED:
-        _end(row.id, Outcome.DECLINED, None)
+        _end(row.id, SignInState.DECLINED, None)
         return
     if found.code is None:
         raise BadInput("url", _PASTED[found.what])
@@ -249,7 +265,7 @@ _PASTED = {
 
 def cancel(sign_in_id: int) -> None:
     """End a sign-in that a person no longer wants."""
-    _end(sign_in_id, Outcome.FAILED, "cancelled")
+    _end(sign_in_id, SignInState.FAILED, "cancelled")
 
 
 def has_any() -> bool:

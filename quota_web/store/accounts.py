@@ -373,16 +373,8 @@ def delete_rest(conn: Connection, account_id: int, windows: Sequence[int]) -> in
     gone = 0
     for table in (forecast, cycle, window_state):
         gone += conn.execute(table.delete().where(table.c.window_id.in_(windows))).rowcount
-    owned = (
-        account_fact,
-        account_state,
-        alert_state,
-        limit_window,
-        credential,
-        share_link,
-        sign_in,
-    )
-    for table in owned:
+    owned = (account_fact, account_state, alert_state, limit_window, credential)
+    for table in (*owned, share_link, sign_in):
         gone += conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount
     return gone + conn.execute(account.delete().where(account.c.id == account_id)).rowcount
 

@@ -20,7 +20,6 @@ from flask import (
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web import store
 from quota_web.core import clock
 from quota_web.core.errors import BadInput
 from quota_web.core.language import mark
@@ -28,9 +27,8 @@ from quota_web.core.times import iso
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.sign_ins import exchange, outcomes, signing_in
-from quota_web.sign_ins.outcomes import Outcome, SignInRefused
-from quota_web.sign_ins.signing_in import DEVICE, Wanted
-from quota_web.store.sign_ins import SignIn
+from quota_web.sign_ins.outcomes import SignInRefused, SignInState
+from quota_web.sign_ins.signing_in import DEVICE, SignIn, Wanted
 from quota_web.web import security
 
 blueprint = Blueprint("chatgpt", __name__)
@@ -55,17 +53,14 @@ def _form(account: str, name: str, errors: dict[str, str]) -> str:
 
 def _known(name: str) -> str | None:
     """The account that is signed in anew, by its name; None for a new one."""
-    if not name:
-        return None
-    with store.database.reading() as conn:
-        return store.accounts.get_by_name(conn, name, services().scope).name
+    return signing_in.account_to_sign_in(services(), name)[1] if name else None
 
 
 @blueprint.post("/auth/sign-in")
 def begin() -> BaseResponse:
     form, present = request.form, services()
     account, name = form.get("account", ""), form.get("name", "").strip()
-    account_id = _id_of(account) if account else None
+    account_id = signing_in.account_to_sign_in(present, account)[0] if account else None
     try:
         if account_id is None:
             _require_free(name)
@@ -77,11 +72,6 @@ def begin() -> BaseResponse:
         return Response(_form(account, name, {"": refused.said}), 422)
     _wake()
     return redirect(url_for("chatgpt.show", sign_in_id=sign_in_id), 303)
-
-
-def _id_of(account: str) -> int:
-    with store.database.reading() as conn:
-        return store.accounts.get_by_name(conn, account, services().scope).id
 
 
 def _require_free(name: str) -> None:
@@ -105,14 +95,14 @@ def show(sign_in_id: int) -> str:
 
 def _page(row: SignIn, errors: dict[str, str]) -> str:
     state = _state(row)
-    is_open = state is Outcome.WAITING
+    is_open = state is SignInState.WAITING
     return render_template(
         "chatgpt/show.html",
         row=row,
         state=state,
         words=outcomes.words(state, row.code),
         address=signing_in.address_of(services(), row) if is_open else None,
-        can_add=state is Outcome.OTHER_IDENTITY and row.tokens_sealed is not None,
+        can_add=state is SignInState.OTHER_IDENTITY and row.tokens_sealed is not None,
         expires_at=iso(row.expires_at),
         errors=errors,
     )
@@ -126,13 +116,13 @@ def state(sign_in_id: int) -> Response:
 
 def _document(row: SignIn) -> dict[str, Any]:
     state = _state(row)
-    is_open = state is Outcome.WAITING
+    is_open = state is SignInState.WAITING
     return {
         "state": state,
         "user_code": row.user_code if is_open else None,
         "url": signing_in.address_of(services(), row) if is_open else None,
         "expires_at": iso(row.expires_at),
-        "account": row.name if state is Outcome.DONE else None,
+        "account": row.name if state is SignInState.DONE else None,
         "code": row.code,
     }
 
@@ -165,17 +155,16 @@ def add(sign_in_id: int) -> BaseResponse:
     return redirect(url_for("chatgpt.show", sign_in_id=sign_in_id), 303)
 
 
-def _state(row: SignIn) -> Outcome:
+def _state(row: SignIn) -> SignInState:
     if row.outcome is not None:
-        return Outcome(row.outcome)
-    return Outcome.WAITING if row.is_open(clock.now()) or row.claim else Outcome.EXPIRED
+        return SignInState(row.outcome)
+    return SignInState.WAITING if row.is_open(clock.now()) or row.claim else SignInState.EXPIRED
 
 
 def _mine(sign_in_id: int) -> SignIn:
     """The sign-in, if this browser session began it; others learn nothing of it."""
-    with store.database.reading() as conn:
-        row = store.sign_ins.get(conn, sign_in_id)
-    if row is None or row.session_hash is None or row.session_hash != _session_hash():
+    row = signing_in.find(sign_in_id, _session_hash())
+    if row is None:
         raise NotFound
     return row
 

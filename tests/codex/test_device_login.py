@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quota_web.codex import device_login
-from quota_web.codex.device_login import Verdict
+from quota_web.codex.device_login import LoginVerdict
 from quota_web.codex.transport import Exchange
 from tests.fakes import NOW, make_jwt
 
@@ -26,7 +26,7 @@ def test_a_code_comes_with_its_pause(interval, seconds):
     body = {"device_auth_id": "d-1", "user_code": "ABCD-EFGH", "interval": interval}
     found = device_login.of_code(answer(200, body), NOW)
 
-    assert found.verdict is Verdict.SHOW
+    assert found.verdict is LoginVerdict.SHOW
     assert found.device is not None
     assert (found.device.user_code, found.device.interval_s) == ("ABCD-EFGH", seconds)
     assert "d-1" not in repr(found)
@@ -34,21 +34,21 @@ def test_a_code_comes_with_its_pause(interval, seconds):
 
 def test_the_older_name_of_the_code_is_read_too():
     found = device_login.of_code(answer(200, {"device_auth_id": "d", "usercode": "AB"}), NOW)
-    assert found.verdict is Verdict.SHOW
+    assert found.verdict is LoginVerdict.SHOW
 
 
 @pytest.mark.parametrize(
     ("exchange", "verdict", "wait_s"),
     [
-        (answer(404, {"detail": "Not Found"}), Verdict.UNAVAILABLE, 0),
-        (answer(429, {}, {**JSON, "Retry-After": "60"}), Verdict.WAIT, 60),
-        (answer(429, {}), Verdict.WAIT, 60),
-        (answer(403, b"<html>Just a moment...</html>", PAGE), Verdict.ADDRESS_BLOCKED, 0),
-        (answer(200, {"device_auth_id": "d", "user_code": "a\nb"}), Verdict.FAILED, 0),
-        (answer(200, {"device_auth_id": "d", "user_code": "a" * 33}), Verdict.FAILED, 0),
-        (answer(200, b"[]"), Verdict.FAILED, 0),
-        (answer(500, b""), Verdict.FAILED, 0),
-        (Exchange(failure="refused", is_unreached=True), Verdict.NOT_REACHED, 0),
+        (answer(404, {"detail": "Not Found"}), LoginVerdict.UNAVAILABLE, 0),
+        (answer(429, {}, {**JSON, "Retry-After": "60"}), LoginVerdict.WAIT, 60),
+        (answer(429, {}), LoginVerdict.WAIT, 60),
+        (answer(403, b"<html>Just a moment...</html>", PAGE), LoginVerdict.ADDRESS_BLOCKED, 0),
+        (answer(200, {"device_auth_id": "d", "user_code": "a\nb"}), LoginVerdict.FAILED, 0),
+        (answer(200, {"device_auth_id": "d", "user_code": "a" * 33}), LoginVerdict.FAILED, 0),
+        (answer(200, b"[]"), LoginVerdict.FAILED, 0),
+        (answer(500, b""), LoginVerdict.FAILED, 0),
+        (Exchange(failure="refused", is_unreached=True), LoginVerdict.NOT_REACHED, 0),
     ],
 )
 def test_no_code_says_why(exchange, verdict, wait_s):
@@ -59,20 +59,24 @@ def test_no_code_says_why(exchange, verdict, wait_s):
 @pytest.mark.parametrize(
     ("exchange", "verdict", "wait_s"),
     [
-        (answer(403, {"error": {"code": "authorization_unknown"}}), Verdict.PENDING, 0),
-        (answer(404, {"detail": "Not Found"}), Verdict.PENDING, 0),
-        (answer(400, {"error": "authorization_pending"}), Verdict.PENDING, 0),
-        (answer(400, {"error": "slow_down"}), Verdict.PENDING, 5),
-        (answer(429, {}, {**JSON, "retry-after": "30"}), Verdict.PENDING, 30),
-        (answer(503, b""), Verdict.PENDING, 0),
-        (Exchange(failure="timed out"), Verdict.PENDING, 0),
-        (answer(403, b"<html></html>", PAGE), Verdict.ADDRESS_BLOCKED, 0),
-        (answer(403, b"<html></html>", {"content-type": "text/html"}), Verdict.ADDRESS_BLOCKED, 0),
-        (answer(400, {"error": "authorization_declined"}), Verdict.DECLINED, 0),
-        (answer(403, {"error": "access_denied"}), Verdict.DECLINED, 0),
-        (answer(400, {"error": "expired_token"}), Verdict.EXPIRED, 0),
-        (answer(422, {}), Verdict.DECLINED, 0),
-        (answer(200, {"authorization_code": "ac"}), Verdict.FAILED, 0),
+        (answer(403, {"error": {"code": "authorization_unknown"}}), LoginVerdict.PENDING, 0),
+        (answer(404, {"detail": "Not Found"}), LoginVerdict.PENDING, 0),
+        (answer(400, {"error": "authorization_pending"}), LoginVerdict.PENDING, 0),
+        (answer(400, {"error": "slow_down"}), LoginVerdict.PENDING, 5),
+        (answer(429, {}, {**JSON, "retry-after": "30"}), LoginVerdict.PENDING, 30),
+        (answer(503, b""), LoginVerdict.PENDING, 0),
+        (Exchange(failure="timed out"), LoginVerdict.PENDING, 0),
+        (answer(403, b"<html></html>", PAGE), LoginVerdict.ADDRESS_BLOCKED, 0),
+        (
+            answer(403, b"<html></html>", {"content-type": "text/html"}),
+            LoginVerdict.ADDRESS_BLOCKED,
+            0,
+        ),
+        (answer(400, {"error": "authorization_declined"}), LoginVerdict.DECLINED, 0),
+        (answer(403, {"error": "access_denied"}), LoginVerdict.DECLINED, 0),
+        (answer(400, {"error": "expired_token"}), LoginVerdict.EXPIRED, 0),
+        (answer(422, {}), LoginVerdict.DECLINED, 0),
+        (answer(200, {"authorization_code": "ac"}), LoginVerdict.FAILED, 0),
     ],
 )
 def test_a_poll_goes_on_or_ends(exchange, verdict, wait_s):
@@ -83,7 +87,7 @@ def test_a_poll_goes_on_or_ends(exchange, verdict, wait_s):
 def test_an_approved_code_brings_what_is_exchanged():
     body = {"authorization_code": "ac_1", "code_challenge": "c", "code_verifier": "v_1"}
     found = device_login.of_poll(answer(200, body), NOW)
-    assert found.verdict is Verdict.EXCHANGE
+    assert found.verdict is LoginVerdict.EXCHANGE
     assert found.grant is not None
     assert (found.grant.code.reveal(), found.grant.verifier.reveal()) == ("ac_1", "v_1")
     assert "ac_1" not in repr(found)
@@ -92,7 +96,7 @@ def test_an_approved_code_brings_what_is_exchanged():
 def test_an_exchange_brings_tokens_or_means_to_start_again():
     tokens = {"access_token": make_jwt("acct-1"), "refresh_token": "rt_1"}
     found = device_login.of_exchange(answer(200, tokens))
-    assert (found.verdict, found.tokens is not None) == (Verdict.SIGNED_IN, True)
+    assert (found.verdict, found.tokens is not None) == (LoginVerdict.SIGNED_IN, True)
 
     for exchange in (
         answer(400, {"error": "invalid_grant"}),
@@ -100,6 +104,6 @@ def test_an_exchange_brings_tokens_or_means_to_start_again():
         answer(500, b""),
         Exchange(failure="the answer was cut short"),
     ):
-        assert device_login.of_exchange(exchange).verdict is Verdict.START_AGAIN
+        assert device_login.of_exchange(exchange).verdict is LoginVerdict.START_AGAIN
     blocked = answer(403, b"<html></html>", PAGE)
-    assert device_login.of_exchange(blocked).verdict is Verdict.ADDRESS_BLOCKED
+    assert device_login.of_exchange(blocked).verdict is LoginVerdict.ADDRESS_BLOCKED

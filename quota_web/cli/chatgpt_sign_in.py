@@ -10,7 +10,7 @@ from quota_web.core.errors import AccountNotFound, BadInput
 from quota_web.refresh import context, refresh_service
 from quota_web.services import Services
 from quota_web.sign_ins import outcomes, signing_in
-from quota_web.sign_ins.outcomes import Outcome, SignInRefused
+from quota_web.sign_ins.outcomes import SignInRefused, SignInState
 from quota_web.sign_ins.signing_in import DEVICE, LINK, Wanted
 from quota_web.store.accounts import Scope
 from quota_web.store.sign_ins import SignIn
@@ -21,17 +21,18 @@ OTHER_IDENTITY, NOT_REACHED, NOT_SIGNED_IN, INTERRUPTED = 1, 2, 3, 130
 
 def run(present: Services, name: str, by_link: bool) -> int:
     """Sign in, then read the account once; returns the exit status."""
+    started = None
     try:
         started = _begin(present, name, by_link)
+        row = _pasted(present, started) if by_link else _approved(present, started)
+        return _told(present, row)
     except SignInRefused as refused:
         output.print_error(str(refused))
         return NOT_REACHED if refused.code == "not_reached" else NOT_SIGNED_IN
-    try:
-        row = _pasted(present, started) if by_link else _approved(present, started)
     except KeyboardInterrupt:
-        signing_in.cancel(started)
+        if started is not None:
+            signing_in.cancel(started)
         return INTERRUPTED
-    return _told(present, row)
 
 
 def _begin(present: Services, name: str, by_link: bool) -> int:
@@ -85,10 +86,10 @@ def _row(started: int) -> SignIn:
 
 
 def _told(present: Services, row: SignIn) -> int:
-    outcome = Outcome(row.outcome or Outcome.FAILED)
-    if outcome is not Outcome.DONE:
+    outcome = SignInState(row.outcome or SignInState.FAILED)
+    if outcome is not SignInState.DONE:
         output.print_error(f"{row.name}: {outcomes.words(outcome, row.code)}")
-        if outcome is Outcome.OTHER_IDENTITY:
+        if outcome is SignInState.OTHER_IDENTITY:
             return OTHER_IDENTITY
         return NOT_REACHED if row.code == "not_reached" else NOT_SIGNED_IN
     zone = present.settings.timezone
