@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
-from quota_web.cli import accounts, auth, demo, event_log, maintenance
+from quota_web.cli import accounts, alerts, auth, demo, event_log, maintenance
 from quota_web.core.errors import BadDatabase, BadInput, BadSetting, QuotaError
 from quota_web.core.language import use_language
 from quota_web.services import services
@@ -51,6 +51,7 @@ quota = QuotaGroup(
 def init_app(app: Flask) -> None:
     app.cli.add_command(quota)
     quota.add_command(accounts.group)
+    quota.add_command(alerts.group)
     auth.add_to(quota)
     quota.add_command(demo.command)
     maintenance.add_to(quota)

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from quota_web.store import auth
 from quota_web.store.alert_tables import channel, delivery
 from quota_web.store.database import insert_of
-from quota_web.store.models import event
+from quota_web.store.event_log import LoggedEvent, logged
+from quota_web.store.models import event, limit_window
 
 WAITING, SENT, DROPPED, FAILED = "waiting", "sent", "dropped", "failed"
 #: The setting that holds what was deleted, so that counters never fall.
@@ -82,6 +83,46 @@ def waiting(conn: Connection) -> WaitingDeliveries:
     query = select(func.count(), func.min(told_at)).join_from(delivery, event)
     count, oldest_at = conn.execute(query.where(delivery.c.state == WAITING)).one()
     return WaitingDeliveries(count, oldest_at)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One delivery with its event, as people read it."""
+
+    channel: str
+    channel_id: int
+    event: LoggedEvent
+    state: str
+    tries: int
+    due_at: int
+    sent_at: int | None
+    error: str | None
+
+
+def newest(conn: Connection, limit: int) -> list[DeliveryRow]:
+    """The newest deliveries of all channels, newest first."""
+    d, e = delivery.c, event.c
+    query = (
+        select(e.id, e.at, e.kind, e.account_id, limit_window.c.key, e.data, e.withdrawn_at)
+        .add_columns(channel.c.name, d.channel_id, d.state, d.tries, d.due_at, d.sent_at, d.error)
+        .join_from(delivery, channel, channel.c.id == d.channel_id)
+        .join(event, e.id == d.event_id)
+        .outerjoin(limit_window, limit_window.c.id == e.window_id)
+        .order_by(d.id.desc())
+        .limit(limit)
+    )
+    found = []
+    for row in conn.execute(query):
+        name, channel_id, *rest = row[7:]
+        found.append(DeliveryRow(name, channel_id, logged(*row[:7]), *rest))
+    return found
+
+
+def last_sent(conn: Connection) -> dict[int, int]:
+    """When a message last came through each channel, by its id."""
+    d = delivery.c
+    query = select(d.channel_id, func.max(d.sent_at)).where(d.sent_at.is_not(None))
+    return {row[0]: row[1] for row in conn.execute(query.group_by(d.channel_id))}
 
 
 def _counts(conn: Connection, those: ColumnElement[bool]) -> dict[tuple[int, str], int]:
