@@ -21,7 +21,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ServiceField:
     """One field of a form."""
 
     name: str
@@ -37,19 +37,19 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class AlertService:
     """A service and what is needed to reach it."""
 
     key: str
     title: str
     help: str
-    fields: tuple[Field, ...]
+    fields: tuple[ServiceField, ...]
     #: Makes the address of the fields' texts. Raises BadInput.
     address: Callable[[Mapping[str, str]], str]
     channel_kind: str = APPRISE
 
 
-def address_of(service: Service, given: Mapping[str, str], *, is_new: bool) -> Secret | None:
+def address_of(service: AlertService, given: Mapping[str, str], *, is_new: bool) -> Secret | None:
     """The address that the fields make; None where nothing was filled in and there is one to keep.
     Raises BadInput that names the field.
     """
@@ -64,7 +64,7 @@ def address_of(service: Service, given: Mapping[str, str], *, is_new: bool) -> S
     return Secret(service.address(texts))
 
 
-def service_of(address: str, channel_kind: str) -> Service:
+def service_of(address: str, channel_kind: str) -> AlertService:
     """The service that an address is of, as its form is shown."""
     if channel_kind == WEBHOOK:
         return SERVICES["webhook"]
@@ -139,55 +139,55 @@ def _as_given(texts: Mapping[str, str]) -> str:
     return texts["address"]
 
 
-SERVICES: Mapping[str, Service] = {
+SERVICES: Mapping[str, AlertService] = {
     one.key: one
     for one in (
-        Service(
+        AlertService(
             "ntfy",
             "ntfy",
             mark("Install the ntfy app, subscribe to a topic that nobody guesses, write it here."),
             (
-                Field("topic", mark("Topic"), mark("Who knows it can read along."), True),
-                Field("server", mark("Server"), value="https://ntfy.sh"),
-                Field(
+                ServiceField("topic", mark("Topic"), mark("Who knows it can read along."), True),
+                ServiceField("server", mark("Server"), value="https://ntfy.sh"),
+                ServiceField(
                     "token", mark("Access token"), mark("Where the topic needs one."), True, False
                 ),
             ),
             _ntfy,
         ),
-        Service(
+        AlertService(
             "telegram",
             "Telegram",
             mark("Talk to @BotFather for a bot, and write to it once, so that it may answer."),
             (
-                Field("token", mark("Bot token"), "", True),
-                Field("chat", mark("Chat"), mark("Its number, or @channel.")),
+                ServiceField("token", mark("Bot token"), "", True),
+                ServiceField("chat", mark("Chat"), mark("Its number, or @channel.")),
             ),
             _telegram,
         ),
-        Service(
+        AlertService(
             "discord",
             "Discord",
             mark("Channel settings → Integrations → Webhooks → Copy Webhook URL."),
-            (Field("hook", mark("Webhook URL"), "", True),),
+            (ServiceField("hook", mark("Webhook URL"), "", True),),
             _discord,
         ),
-        Service(
+        AlertService(
             "slack",
             "Slack",
             mark("Create an app with an incoming webhook and copy its address."),
-            (Field("hook", mark("Webhook URL"), "", True),),
+            (ServiceField("hook", mark("Webhook URL"), "", True),),
             _slack,
         ),
-        Service(
+        AlertService(
             "mail",
             mark("Mail"),
             mark("Through the mail server that you send with; many want a password for apps."),
             (
-                Field("to", mark("To"), kind="email"),
-                Field("from", mark("From"), kind="email"),
-                Field("smtp", mark("Mail server")),
-                Field(
+                ServiceField("to", mark("To"), kind="email"),
+                ServiceField("from", mark("From"), kind="email"),
+                ServiceField("smtp", mark("Mail server")),
+                ServiceField(
                     "mode",
                     mark("Encryption"),
                     value="starttls",
@@ -197,25 +197,31 @@ SERVICES: Mapping[str, Service] = {
                         ("insecure", mark("none")),
                     ),
                 ),
-                Field("port", mark("Port"), mark("Empty: the usual one."), is_required=False),
-                Field("user", mark("User name"), is_required=False),
-                Field("password", mark("Password"), "", True, False),
+                ServiceField(
+                    "port", mark("Port"), mark("Empty: the usual one."), is_required=False
+                ),
+                ServiceField("user", mark("User name"), is_required=False),
+                ServiceField("password", mark("Password"), "", True, False),
             ),
             _mail,
         ),
-        Service(
+        AlertService(
             "webhook",
             "Webhook",
             mark("A program of yours gets each event as signed JSON (Standard Webhooks)."),
-            (Field("address", mark("URL"), "https://…", True),),
+            (ServiceField("address", mark("URL"), "https://…", True),),
             _as_given,
             WEBHOOK,
         ),
-        Service(
+        AlertService(
             "other",
             mark("Any Apprise address"),
             mark("Over a hundred services; the address is as Apprise writes it."),
-            (Field("address", mark("Address"), "gotifys://…, pover://…, matrixs://…", True),),
+            (
+                ServiceField(
+                    "address", mark("Address"), "gotifys://…, pover://…, matrixs://…", True
+                ),
+            ),
             _as_given,
         ),
     )
