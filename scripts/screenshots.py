@@ -29,6 +29,7 @@ from quota_web import config  # noqa: E402
 from quota_web.core import clock  # noqa: E402
 from quota_web.demo import fill  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
+from quota_web.foresight import forecast_pass  # noqa: E402
 from quota_web.services import services  # noqa: E402
 
 PASSWORD = "screenshots only"
@@ -42,7 +43,11 @@ ZONE = "Europe/Berlin"
 PAGES = {
     "dashboard": "/", "dashboard-30d": "/?range=30d", "blocked": "/?show=blocked",
     "nothing-found": "/?q=nobody-of-that-name",
-    "account": "/accounts/carol", "account-30d": "/accounts/alice?range=30d", "accounts": "/auth",
+    "history": "/history", "history-30d": "/history?range=30d&account=alice",
+    "compare": "/history?line=alice&line=bob&line=dave",
+    "account": "/accounts/carol", "account-30d": "/accounts/alice?range=30d",
+    "account-used-up": "/accounts/dave", "account-sign-in": "/accounts/erin",
+    "account-monthly": "/accounts/grace", "account-paused": "/accounts/judy", "accounts": "/auth",
     "add": "/auth/new",
     "edit": "/auth/edit?name=alice", "delete": "/auth/delete?name=alice", "settings": "/settings",
     "missing": "/accounts/nobody",
@@ -99,8 +104,8 @@ def main() -> int:
 
 
 def take_all(browser: Browser, into: Path) -> list[str]:
-    """Every page with the accounts of every kind, and the dashboard with none, one, three and
-    sixty.
+    """Every page with the accounts of every kind, and the pages of all accounts with few and with
+    many.
     """
     complaints: list[str] = []
     with service(accounts=12, days=45) as address:
@@ -111,13 +116,17 @@ def take_all(browser: Browser, into: Path) -> list[str]:
                     for name, path in PAGES.items()
                     for c in take(page, address + path, into / f"{name}-{look.name}.png")
                 ]
-    for count in (0, 1, 3, 60):
+    for count in (0, 1, 3, 8, 25, 60):
         with service(count, days=10) as address:
             for look in LOOKS:
                 with looking(browser, address, look) as page:
-                    complaints += take(
-                        page, f"{address}/", into / f"{count}-accounts-{look.name}.png"
-                    )
+                    complaints += [
+                        c
+                        for name, path in (("accounts", "/"), ("history", "/history"))
+                        for c in take(
+                            page, address + path, into / f"{count}-{name}-{look.name}.png"
+                        )
+                    ]
     with service(0, days=1, password=False) as address:
         for look in LOOKS:
             with looking(browser, address, look, sign_in=False) as page:
@@ -126,12 +135,17 @@ def take_all(browser: Browser, into: Path) -> list[str]:
 
 
 def take_for_readme(browser: Browser, into: Path) -> list[str]:
-    """The dashboard in light and in dark: few and small, since they stay in git for good."""
+    """The pages to look at first, in light and in dark: few and small, since they stay in git for
+    good.
+    """
     complaints: list[str] = []
     with service(accounts=6, days=45) as address:
         for theme in ("light", "dark"):
             with looking(browser, address, Look(WIDE, theme)) as page:
                 complaints += take(page, f"{address}/?range=7d", into / f"dashboard-{theme}.png")
+                for name, path in (("history", "/history"), ("account", "/accounts/alice")):
+                    file = into / f"{name}-{theme}.png"
+                    complaints += take(page, address + path, file, full_page=False)
     return complaints
 
 
@@ -152,6 +166,7 @@ def service(accounts: int, days: int, password: bool = True) -> Iterator[str]:
             services().ready()
             if accounts:
                 fill.fill(accounts, days, clock.now(), utc_offset_s=3600)
+                forecast_pass.run(clock.now(), 3_600, services().settings.timezone)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -179,7 +194,7 @@ def looking(browser: Browser, address: str, look: Look, sign_in: bool = True) ->
     context.close()
 
 
-def take(page: Page, address: str, file: Path) -> list[str]:
+def take(page: Page, address: str, file: Path, full_page: bool = True) -> list[str]:
     """One picture, with the charts drawn; what is wrong with the page in lines."""
     heard: list[str] = []
 
@@ -193,12 +208,14 @@ def take(page: Page, address: str, file: Path) -> list[str]:
         page.locator("#history").scroll_into_view_if_needed()
         if page.locator("#charts").is_visible():
             page.wait_for_selector(".plot canvas")
+        elif page.locator("html.js .lane:has(.lane-plot)").count():
+            page.wait_for_selector(".lane canvas")
         page.evaluate("() => scrollTo(0, 0)")
     page.wait_for_timeout(250)
     if page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
         heard.append(f"{file.name}: scrolls sideways")
     file.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=file, full_page=True)
+    page.screenshot(path=file, full_page=full_page)
     page.remove_listener("console", hear)
     return heard
 

@@ -71,6 +71,7 @@ def test_the_busiest_time_is_two_hours_of_a_day():
     assert found.busiest == BusiestTime(1, 10, 12, 8.5)
 
 
+@pytest.mark.usefixtures("database")
 def test_five_hour_windows_count_where_there_are_any(installation):
     fill.fill(8, 20, NOW)
     [(frank,)] = installation.rows("SELECT id FROM account WHERE name = 'frank'")

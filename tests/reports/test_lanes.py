@@ -12,6 +12,7 @@ from quota_web.store.attempts import AttemptRun
 from tests.fakes import NOW, FakeResponse, usage_body
 
 HOUR, DAY = 3_600, 86_400
+pytestmark = pytest.mark.usefixtures("database")
 
 
 def body(five_hour, weekly, now, weekly_in=3 * DAY):

@@ -11,6 +11,7 @@ from quota_web.store.accounts import Scope
 from tests.fakes import NOW, FakeResponse, usage_body
 
 HOUR, DAY = 3_600, 86_400
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "last before": lambda c: store.history.last_before(c, IDS, NOW - DAY),
     "which rows to read": lambda c: store.history.span_for(c, IDS, NOW - 7 * DAY, NOW),
     "size": lambda c: store.history.size(c, 1),
+    "hours": lambda c: store.history.hourly_rises(c, [1], NOW - 56 * DAY, NOW),
     "first reading": lambda c: store.history.first_at(c, IDS),
     "runs of attempts": lambda c: store.attempts.runs(c, IDS, NOW - 7 * DAY, NOW),
     "attempts": lambda c: store.history.attempts(c, 1),
@@ -219,6 +220,7 @@ def test_remaking_rollups_seeks_its_days(app):
         store.history._ROLLED_UP,
         store.history._LAST_BEFORE,
         store.history._EXTENT,
+        store.history._FIRST_SLOT,
     ],
 )
 def test_queries_are_postgresql_too(statement):

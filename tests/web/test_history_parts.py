@@ -187,6 +187,13 @@ def test_a_second_look_reads_nothing_twice(demo, browser):
     assert [s for s in read if "min(hour.slot)" not in s] == [], "but when history begins"
 
 
+@pytest.mark.usefixtures("database")
+def test_the_page_works_on_both_databases(installation, browser):
+    fill.fill(3, 10, NOW)
+    for path in ("/history?line=alice&line=bob", "/accounts/alice", "/accounts/alice/lane.svg"):
+        assert browser.get(path).status_code == 200
+
+
 def test_a_token_may_look(demo, browser):
     script = Script(browser)
     for path in ("/history", "/history/compare.svg?line=alice", "/history/hours.csv"):
