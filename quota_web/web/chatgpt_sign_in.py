@@ -20,16 +20,16 @@ from flask import (
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.core import clock
-from quota_web.core.errors import BadInput
+from quota_web.core import clock, labels
+from quota_web.core.errors import AccountNotFound, BadInput
 from quota_web.core.language import mark
 from quota_web.core.times import iso
-from quota_web.reports import overview
+from quota_web.reports import account_detail, overview
 from quota_web.services import services
 from quota_web.sign_ins import exchange, outcomes, signing_in
 from quota_web.sign_ins.outcomes import SignInRefused, SignInState
 from quota_web.sign_ins.signing_in import DEVICE, SignIn, Wanted
-from quota_web.web import security
+from quota_web.web import formats, security
 
 blueprint = Blueprint("chatgpt", __name__)
 #: Where the browser session holds its random id.
@@ -104,6 +104,7 @@ def _page(row: SignIn, errors: dict[str, str]) -> str:
         address=signing_in.address_of(services(), row) if is_open else None,
         can_add=state is SignInState.OTHER_IDENTITY and row.tokens_sealed is not None,
         expires_at=iso(row.expires_at),
+        told=_told(row.name) if state is SignInState.DONE else [],
         errors=errors,
     )
 
@@ -153,6 +154,22 @@ def add(sign_in_id: int) -> BaseResponse:
     except BadInput as error:
         return Response(_page(_mine(sign_in_id), {error.field: error.said}), 422)
     return redirect(url_for("chatgpt.show", sign_in_id=sign_in_id), 303)
+
+
+def _told(name: str) -> list[str]:
+    """Whose account it became and what it has left, as far as it was read; nothing where it was
+    renamed or removed since.
+    """
+    present, now = services(), clock.now()
+    interval_s = present.settings.refresh_interval
+    try:
+        found = account_detail.load_details(present.scope, name, now, interval_s).report
+    except AccountNotFound:
+        return []
+    plan = labels.plan(found.facts.plan) if found.facts else None
+    windows = (found.five_hour, found.weekly)
+    left = " / ".join(formats.percent(w.remaining_percent) for w in windows if w is not None)
+    return [part for part in (found.account.email, plan, left) if part]
 
 
 def _state(row: SignIn) -> SignInState:
