@@ -28,7 +28,8 @@ HOW = {
 MARKS = {
     "early": "M-5 -4L5 0L-5 4Z",
     "banked": "M0 -5L5 0L0 5L-5 0Z",
-    "provider": "M-4 -4H4V4H-4Z",
+    # As in the lanes.
+    "provider": "M0 -5L1.5 -1.7 5 -1.4 2.4 .9 3.2 4.5 0 2.7 -3.2 4.5 -2.4 .9 -5 -1.4 -1.5 -1.7Z",
 }
 STEP, BAR_WIDTH, TOP, HEIGHT, FOOT = 28, 18, 8, 100, 18
 

@@ -219,6 +219,8 @@ function update(part) {
     if (plot && other) plot.replaceWith(document.adoptNode(other));
     known.delete(item.dataset.account);
   });
+  const [strips, next] = [section(), part].map((one) => one.querySelector(".strips"));
+  if (strips && next && at === null) strips.replaceWith(document.adoptNode(next));
   themed();
   if (live.size && lane) ask();
 }
