@@ -181,8 +181,8 @@ class _States:
         left: Sequence[float | None],
         blocked: dict[tuple[int, tuple[bool, ...]], bool],
     ) -> ShownState:
-        place = self._facts_of(at)
         exhausted = tuple(value is not None and value <= 0 for value in left)
+        place = self._facts_of(at, exhausted)
         if (place, exhausted) not in blocked:
             blocked[place, exhausted] = self._is_blocked(place, exhausted)
         if blocked[place, exhausted]:
@@ -204,9 +204,14 @@ class _States:
         covered = sum(max(0, min(end, until) - max(at, since)) for since, until in spans)
         return covered * 2 >= end - at
 
-    def _facts_of(self, at: int) -> int:
-        """How many facts were known by the one that holds for the longest part of a slot."""
+    def _facts_of(self, at: int, exhausted: Sequence[bool]) -> int:
+        """How many facts were known by the one that holds for the longest part of a slot; at its
+        end where a window is used up there, which the same answer said.
+        """
         end = at + self.axis.step
+        ends = (is_coarse(one.key, self.axis.step) for one in self.drawn)
+        if any(out and not coarse for out, coarse in zip(exhausted, ends, strict=True)):
+            return bisect_right(self.facts, end - 1, key=lambda fact: fact[0])
         first, last = (
             bisect_right(self.facts, moment, key=lambda fact: fact[0]) for moment in (at, end - 1)
         )

@@ -180,6 +180,27 @@ def test_a_phone_gets_lower_lanes_that_fit(chromium, server, state, scheme):
         assert page.locator(".lane-plot").first.evaluate("(plot) => plot.clientHeight") == 40
 
 
+def test_a_tap_shows_the_values_of_its_place(chromium, server, state):
+    with visit(chromium, server.url, storage_state=state, viewport=PHONE, has_touch=True) as page:
+        opened(page)
+        page.locator(".lane:has(canvas) .u-over").first.tap(position={"x": 60, "y": 20})
+
+        expect(page.locator("#cursor-time")).to_have_text(re.compile(r"\d\d:\d\d"))
+
+
+def test_new_readings_are_drawn_without_a_reload(page, server):
+    opened(page)
+    lane = page.locator(".lane[data-account=alice]")
+    before = lane.get_attribute("data-version")
+    page.evaluate("() => { document.querySelector('main').dataset.stays = 'yes'; }")
+    flask_quota(server, "accounts", "pause", "alice")
+    page.evaluate("() => document.dispatchEvent(new CustomEvent('swapped'))")
+
+    expect(lane).not_to_have_attribute("data-version", before or "")
+    expect(page.locator("main")).to_have_attribute("data-stays", "yes")
+    flask_quota(server, "accounts", "resume", "alice")
+
+
 def test_paper_gets_the_pictures_in_light(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
         opened(page)

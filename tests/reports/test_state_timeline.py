@@ -110,6 +110,18 @@ def test_a_five_hour_window_that_was_used_up_does_not_fill_days(installation):
         assert all(share is not None and share > 0.3 for share in shares), (name, shares)
 
 
+def test_from_low_to_used_up_there_is_no_time_in_which_it_can_be_used(alice, codex):
+    # The last answer of a slot says used up, and most of the slot was before it.
+    start = NOW - NOW % (3 * HOUR)
+    for minutes, used in ((0, 95), (90, 96), (170, 100), (180, 100), (360, 100)):
+        ask(alice, codex, start + minutes * 60, 5, used)
+    axis = lanes.axis_over(start - 29 * DAY, start + 6 * HOUR + 1)
+    [found] = state_timeline.load_all(Scope(), axis, 2 * HOUR, alice.now).values()
+
+    assert axis.step == 3 * HOUR
+    assert [run.state for run in found.runs] == ["used_up"]
+
+
 def test_shares_are_those_of_what_is_known():
     runs = (StateRun(2, 6, ShownState.USABLE), StateRun(6, 10, ShownState.UNKNOWN))
     timeline = StateTimeline("alice", runs)
