@@ -82,7 +82,7 @@ def prospects(found: Details, zone: tzinfo | None) -> list[dict[str, str]]:
 def sessions_left(found: Details) -> str | None:
     """How many full sessions the week still has."""
     rate = None if found.report.stale else outlook_json.exchange(found.report)
-    if rate is None:
+    if rate is None or rate["five_hours_left_in_week"] <= 0:
         return None
     return _(
         "about %(count)s full sessions left this week",

@@ -77,6 +77,24 @@ def _so_far(cycle: PresentCycle) -> Iterator[Markup]:
         times, column, lambda at: max(0.0, _place(cycle, at)), lambda v: HEIGHT - v, svg.NEVER
     )
     yield PATH.format(name="fan-line", d=line)
+    gaps = "".join(_gaps(cycle, times))
+    if gaps:
+        yield PATH.format(name="fan-gap", d=gaps)
+
+
+def _gaps(cycle: PresentCycle, times: Sequence[int]) -> Iterator[str]:
+    """From where a value was last known to where the next one is: within a cycle it only falls."""
+    before: int | None = None
+    for i, value in enumerate(cycle.remaining):
+        if value is None:
+            continue
+        if before is not None and i > before + 1:
+            last = cycle.remaining[before] or 0.0
+            yield (
+                f"M{_place(cycle, times[before + 1]):.4g} {HEIGHT - last:.3g}"
+                f"L{_place(cycle, times[i]):.4g} {HEIGHT - value:.3g}"
+            )
+        before = i
 
 
 def _bands(cycle: PresentCycle) -> Iterator[Markup]:

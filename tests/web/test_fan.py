@@ -1,6 +1,7 @@
 """The present cycle on an account's page: its line, its fan, and what stands there without one."""
 
 import re
+from dataclasses import replace
 from datetime import UTC
 from xml.etree import ElementTree
 
@@ -67,6 +68,17 @@ def test_history_is_a_line_and_the_future_two_bands_around_a_middle():
     assert narrow.get("d").startswith("M500 40 541.7 44")
     assert middle.get("d").startswith("M500 40 541.7 45")
     assert len(of_class(picture, "fan-even")) == 1
+
+
+def test_a_gap_in_the_line_is_bridged_by_dots_from_value_to_value():
+    one = cycle()
+    column = list(one.remaining)
+    column[10:20] = [None] * 10
+    picture = drawn(replace(one, remaining=column))
+
+    [gap] = of_class(picture, "fan-gap")
+    assert re.fullmatch(r"M59\.5\d* 4\.2\dL119 9\.4\d?", gap.get("d")), gap.get("d")
+    assert of_class(drawn(one), "fan-gap") == []
 
 
 def test_the_moment_it_may_run_out_is_a_part_of_a_day_and_never_a_minute():
