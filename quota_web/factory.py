@@ -153,6 +153,7 @@ def _pages() -> Sequence[Page]:
     from quota_web.web import (
         account_management,
         accounts,
+        alerts,
         api,
         calendar,
         chatgpt_sign_in,
@@ -172,5 +173,5 @@ def _pages() -> Sequence[Page]:
     return (
         *(login, settings, dashboard, accounts, account_management, chatgpt_sign_in),
         *(api, openapi, event_log, reading_comparison, calendar, history_pages),
-        *(demo, frame, health, metrics),
+        *(alerts, demo, frame, health, metrics),
     )

@@ -4,9 +4,9 @@ from datetime import tzinfo
 
 from quota_web.alerts import kinds
 from quota_web.alerts.kinds import Alert
-from quota_web.core import times
 from quota_web.core.language import gettext as _
 from quota_web.core.language import mark
+from quota_web.language import formats
 from quota_web.store.event_log import LoggedEvent
 
 #: What was so from one moment to another.
@@ -31,7 +31,7 @@ def ended(
     said = {
         "account": account or "",
         "kind": begun.kind,
-        "from": times.day_and_minute(begun.at, now, zone),
-        "to": times.day_and_minute(end_at, now, zone),
+        "from": formats.day_and_minute(begun.at, now, zone),
+        "to": formats.day_and_minute(end_at, now, zone),
     }
     return _(message, **said)

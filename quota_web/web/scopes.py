@@ -64,6 +64,11 @@ SCOPES: dict[str, str] = {
     "settings.language": SESSION,
     "settings.share_create": SESSION,
     "settings.share_revoke": SESSION,
+    "alerts.index": SESSION,
+    "alerts.save": SESSION,
+    "alerts.delete": SESSION,
+    "alerts.test": SESSION,
+    "alerts.rotate": SESSION,
 }
 #: These answer without a look at the principal, and without the database.
 PLAIN = frozenset({"static", "health.healthz", "health.readyz"})

@@ -66,6 +66,11 @@ EXPECTED = {
     "settings.language": "session",
     "settings.share_create": "session",
     "settings.share_revoke": "session",
+    "alerts.index": "session",
+    "alerts.save": "session",
+    "alerts.delete": "session",
+    "alerts.test": "session",
+    "alerts.rotate": "session",
 }
 READERS = {"public", "read", "refresh"}
 LETS_IN = {
