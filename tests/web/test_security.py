@@ -66,6 +66,10 @@ EXPECTED = {
     "settings.language": "session",
     "settings.share_create": "session",
     "settings.share_revoke": "session",
+    **{
+        f"chatgpt.{view}": "session"
+        for view in ("new", "begin", "show", "state", "callback", "cancel", "add")
+    },
     "alerts.index": "session",
     "alerts.save": "session",
     "alerts.delete": "session",
@@ -137,14 +141,17 @@ def caller(kind: str, instance_dir) -> Caller:
     return found
 
 
+def _argument(found: re.Match[str]) -> str:
+    """Something that fits into the place of a route's argument."""
+    if "filename" in found[0]:
+        return "css/app.css"
+    return "1" if found[0].startswith("<int:") else "nobody"
+
+
 def routes(app: Flask):
     """Every route and method, with something in the places of its arguments."""
     for rule in app.url_map.iter_rules():
-        path = re.sub(
-            r"<[^>]*>",
-            lambda found: "css/app.css" if "filename" in found[0] else "nobody",
-            rule.rule,
-        )
+        path = re.sub(r"<[^>]*>", _argument, rule.rule)
         for method in sorted(rule.methods or ()):
             # Asked of the map: two routes may share a path, and its OPTIONS belongs to the first of
             # them.
