@@ -14,9 +14,9 @@ from typing import Any
 bind = "127.0.0.1:8081"
 worker_class = "gthread"
 threads = 8
-#: Requests under way get this long after SIGTERM; then the workers are killed, so that all is over
-#: within 8 seconds.
-graceful_timeout = 7
+#: Workers end by themselves within 8 seconds after SIGTERM (serving/lifecycle.py), in the longest
+#: case because a sign-in is being renewed; what has not ended then is killed.
+graceful_timeout = 8
 #: A worker in the middle of its requests must not be replaced because it has served many.
 max_requests = 0
 #: Forwarded headers are judged by the app (QUOTA_TRUSTED_PROXIES); gunicorn itself believes nobody.

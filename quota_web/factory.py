@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 from quota_web import config, services, store
 from quota_web.cli import quota
 from quota_web.config import Settings
+from quota_web.core.faults import Fault
 from quota_web.language import catalogue
 from quota_web.refresh import hooks
+from quota_web.store.accounts import Account
 from quota_web.store.recording import Recorded
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def chores() -> "Chores":
     from quota_web.foresight import detection_backfill
     from quota_web.maintenance import prune, scheduled_backups
     from quota_web.refresh.housekeeping import Chores
-    from quota_web.sign_ins import signing_in
+    from quota_web.sign_ins import renewal_service, signing_in
 
     return Chores(
         purge_deleted=prune.purge_deleted,
@@ -82,6 +84,10 @@ def chores() -> "Chores":
         has_sign_ins=signing_in.has_any,
         forget_sign_ins=signing_in.forget_old,
         back_up=scheduled_backups.chore,
+        renew_due=lambda: renewal_service.renew_due(
+            renewal_service.make(services.services(), "schedule")
+        ),
+        forget_renewals=renewal_service.forget_old,
     )
 
 
@@ -103,6 +109,16 @@ def _add_hooks(app: Flask) -> None:
 
         recording.judge_recorded(conn, recorded)
 
+    def refused(account: Account, _fault: Fault) -> hooks.AfterRefusal:
+        from quota_web.sign_ins import renewal_service
+
+        present: services.Services = app.extensions["quota_services"]
+        with app.app_context():
+            renewals = renewal_service.make(present, "schedule")
+            # Only the schedule renews by itself, and a person who says so.
+            is_schedule = present.wake is not None
+            return renewal_service.after_refusal(renewals, account.id, may_send=is_schedule)
+
     @cache
     def timed() -> "TimedAlerts":
         from quota_web.alerts.timed_alerts import TimedAlerts
@@ -111,6 +127,7 @@ def _add_hooks(app: Flask) -> None:
 
     filled: hooks.Hooks = app.extensions[hooks.EXTENSION]
     filled.on_recording += [judge, alert]
+    filled.on_refused = refused
     # Alerts say what the forecasts of this pass say.
     filled.on_finished += [forecast, lambda: timed().run()]
 

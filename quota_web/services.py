@@ -16,6 +16,11 @@ from quota_web.store.locks import DatabaseLock
 
 if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient
+    from quota_web.codex.oauth import OAuthClient
+
+
+#: How long after the signal to end a renewal under way may last.
+HURRY_S = 7.0
 
 
 class Services:
@@ -32,7 +37,10 @@ class Services:
         self.wake: Callable[[], None] | None = None
         #: When the command was given that this process is for; None where it serves many.
         self.began_at: int | None = None
+        #: Held while this process renews a sign-in: its answer may be the only copy of a token.
+        self.renewal_lock = threading.Lock()
         self._client = client
+        self._oauth: OAuthClient | None = None
         self._is_ready = False
         #: Shows a restore that this process uses the database.
         self._presence: DatabaseLock | None = None
@@ -57,6 +65,14 @@ class Services:
             return self._client
 
     @property
+    def oauth(self) -> "OAuthClient":
+        """The client of the sign-in's side; made at first use."""
+        with self._lock:
+            if self._oauth is None:
+                self._oauth = oauth_client(self.settings)
+            return self._oauth
+
+    @property
     def presence(self) -> DatabaseLock | None:
         """The lock that shows other processes that this one uses the SQLite file; None before
         `ready`, and for PostgreSQL.
@@ -67,18 +83,26 @@ class Services:
         """Let go of the upstream's connections and of the database's lock, where there are any."""
         with self._lock:
             client, self._client = self._client, None
+            oauth, self._oauth = self._oauth, None
             presence, self._presence = self._presence, None
             self._is_ready = False
         if client is not None:
             client.close()
+        if oauth is not None:
+            oauth.close()
         if presence is not None:
             presence.leave()
 
     def end(self) -> None:
-        """Send nothing more, and cut requests under way; responses that came are still stored."""
+        """Send nothing more, and cut requests under way; responses that came are still stored.
+
+        A renewal under way is not cut: it ends within a few seconds.
+        """
         self.stop.set()
         with self._lock:
-            client = self._client
+            client, oauth = self._client, self._oauth
+        if oauth is not None:
+            oauth.hurry(HURRY_S)
         if client is not None:
             client.cut()
 
@@ -113,4 +137,18 @@ def _client(settings: Settings, stop: threading.Event) -> "UsageClient":
         timeout=settings.timeout,
         pool_size=settings.concurrency,
         stop=stop,
+    )
+
+
+def oauth_client(settings: Settings) -> "OAuthClient":
+    """A client of the sign-in's side, as the settings say."""
+    from quota_web.codex.oauth import OAuthClient
+
+    return OAuthClient(
+        settings.auth_url,
+        settings.oauth_client_id,
+        settings.user_agent,
+        https_proxy=settings.https_proxy,
+        no_proxy=settings.no_proxy,
+        ca_bundle=settings.ca_bundle,
     )

@@ -157,9 +157,14 @@ class FakeIssuer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        self.stop()
+
+    def stop(self) -> None:
+        """Be reached no more."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join(5)
 
     def token(self, asked: dict[str, Any]) -> tuple[Turn, int, object]:
         """What a call of the token endpoint gets: its turn, and the answer where that names

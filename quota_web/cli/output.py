@@ -45,7 +45,7 @@ def exit_status(fault: Fault | None) -> int:
     """What one account's fault means for the exit status; no fault is all well."""
     if fault is None:
         return OK
-    if fault.status is Status.INVALID_CREDENTIALS or fault.code == "token_expired":
+    if fault.status is Status.INVALID_CREDENTIALS or fault.code in ("token_expired", "renewing"):
         return UNUSABLE
     return UNREACHABLE if fault.status is Status.UNREACHABLE else BAD_ANSWER
 

@@ -25,3 +25,10 @@ class FetchResult:
     duration_ms: int = 0
     #: True where the stop of the program cut it off: then it says nothing about the account.
     dropped: bool = False
+    #: True where new credentials are still to come, so that it says nothing about the account yet.
+    awaits_renewal: bool = False
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nothing of it is stored."""
+        return self.dropped or self.awaits_renewal

@@ -25,6 +25,8 @@ RETRY_AFTER_LEAST, RETRY_AFTER_MOST = 60, 21_600
 #: How long nothing is sent after the upstream refused this machine's address, doubled with each
 #: time it still does.
 ADDRESS_BLOCK = 900
+#: An account whose sign-in is to be renewed first is looked at again after so many seconds.
+RENEWING_PAUSE = 60
 #: When so many accounts in a row failed for reasons that are not their own, the host is down for
 #: all: one account at a time looks whether it is back.
 HOST_DOWN_AFTER = 3

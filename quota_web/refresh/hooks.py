@@ -20,7 +20,7 @@ from quota_web.store.recording import Recorded
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Hooks", "Recorded", "hooks", "init_app"]
+__all__ = ["AfterRefusal", "Hooks", "Recorded", "hooks", "init_app"]
 
 EXTENSION = "quota_hooks"
 
@@ -28,7 +28,19 @@ EXTENSION = "quota_hooks"
 RecordingHook = Callable[[Connection, Sequence[Recorded]], None]
 RecordedHook = Callable[[Sequence[Recorded]], None]
 FinishedHook = Callable[[], None]
-RefusedHook = Callable[[Account, Fault], EncryptedCredential | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AfterRefusal:
+    """What follows a refused token."""
+
+    #: New credentials, with which the request is sent once more.
+    credential: EncryptedCredential | None = None
+    #: Whether new ones are still to come, so that the refusal says nothing of the account yet.
+    is_awaited: bool = False
+
+
+RefusedHook = Callable[[Account, Fault], AfterRefusal]
 
 
 @dataclass(slots=True)
@@ -41,8 +53,7 @@ class Hooks:
     on_recorded: list[RecordedHook] = field(default_factory=list)
     #: After a whole refresh by the schedule or a command, and once a minute; never in a request.
     on_finished: list[FinishedHook] = field(default_factory=list)
-    #: Where the upstream refused a token or it has run out: new credentials, with which the
-    #: request is sent once more, or None. In a thread of the pool that has neither a transaction
+    #: Where the upstream refused a token. In a thread of the pool that has neither a transaction
     #: nor an app context; several threads call it at the same time.
     on_refused: RefusedHook | None = None
 
@@ -76,15 +87,15 @@ class Hooks:
             except Exception:
                 logger.exception("a hook after the refresh failed")
 
-    def refused(self, account: Account, fault: Fault) -> EncryptedCredential | None:
-        """New credentials for an account whose token was refused, where there are any."""
+    def refused(self, account: Account, fault: Fault) -> AfterRefusal:
+        """What follows the refusal of an account's token."""
         if self.on_refused is None:
-            return None
+            return AfterRefusal()
         try:
             return self.on_refused(account, fault)
         except Exception:
             logger.exception("%s: new credentials could not be had", account.name)
-            return None
+            return AfterRefusal()
 
 
 def init_app(app: Flask) -> None:

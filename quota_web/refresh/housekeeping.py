@@ -58,6 +58,10 @@ class Chores:
     forget_sign_ins: Callable[[int], None]
     #: Makes the backup of the day, where one is wanted.
     back_up: Callable[[int], None]
+    #: Renews the sign-in that is due, where one may be renewed now.
+    renew_due: Callable[[], object]
+    #: Forgets refresh tokens that were used long ago.
+    forget_renewals: Callable[[int], None]
 
 
 class Housekeeping:
@@ -112,6 +116,7 @@ class Housekeeping:
             yield lambda: self._chores.prune(before, now, ACTOR, stop.is_set)
         yield lambda: self._chores.forget_failures(now)
         yield lambda: self._chores.forget_sign_ins(now)
+        yield lambda: self._chores.forget_renewals(now)
         if not stop.is_set():
             yield lambda: self._chores.back_up(now)
         if not stop.is_set():

@@ -25,6 +25,7 @@ from quota_web.core.quota import CACHE, NETWORK, Facts, Reading, Status
 from quota_web.refresh import queue
 from quota_web.refresh.worker import (
     CLAIM_LASTS,
+    RENEWING,
     RefreshContext,
     RefreshResult,
     RefreshRun,
@@ -161,7 +162,7 @@ def _sort_out(
     for found in chosen:
         known = [w.reading for w in windows.get(found.id, []) if w.gone_at is None]
         cache_s = 0 if by_schedule and found.requested_at is None else context.cache_s
-        fault = _refusal(found, sealed.get(found.id), now)
+        fault = _refusal(found, sealed.get(found.id), context, by_schedule, now)
         if found.paused_at is not None:
             out.results.append(RefreshResult(found.id, found.name, Status.PAUSED, None, None))
         elif found.origin == DEMO:
@@ -190,7 +191,13 @@ def _sort_out(
     return out
 
 
-def _refusal(found: Account, sealed: EncryptedCredential | None, now: int) -> Fault | None:
+def _refusal(
+    found: Account,
+    sealed: EncryptedCredential | None,
+    context: RefreshContext,
+    by_schedule: bool,
+    now: int,
+) -> Fault | None:
     """Why no request can be sent for an account; None if one can."""
     # A token that could not be opened is tried again: the key may be back, and nothing is sent if
     # it is not.
@@ -204,9 +211,10 @@ def _refusal(found: Account, sealed: EncryptedCredential | None, now: int) -> Fa
         return Fault("missing_access_token")
     if found.chatgpt_account_id is None:
         return Fault("missing_account_id")
-    if sealed.access_expires_at is not None and sealed.access_expires_at <= now:
-        return Fault("token_expired", {"at": sealed.access_expires_at})
-    return None
+    is_over = sealed.access_expires_at is not None and sealed.access_expires_at <= now
+    if context.renews and sealed.is_renewing(now) and (is_over or by_schedule):
+        return RENEWING
+    return Fault("token_expired", {"at": sealed.access_expires_at or now}) if is_over else None
 
 
 def _is_answered(found: Account, context: RefreshContext, now: int) -> bool:
@@ -246,14 +254,19 @@ def _note(results: Sequence[RefreshResult], chosen: Mapping[int, Account], now: 
     """Store what became of the accounts that needed no request: answered from the cache, newly
     refused, a person's request done.
     """
-    refused = [r for r in results if r.fault is not None and chosen[r.account_id].fault != r.fault]
+    renewing = [r for r in results if r.fault == RENEWING]
+    refused = [r for r in results if r.fault not in (None, RENEWING, chosen[r.account_id].fault)]
     cached = [r for r in results if r.source == CACHE and chosen[r.account_id].cached_at is None]
     requested = [r for r in results if chosen[r.account_id].requested_at is not None]
-    if not refused and not cached and not requested:
+    if not refused and not cached and not requested and not renewing:
         return
     with store.database.transaction() as tx:
         still = store.accounts.get_by_ids(tx, [r.account_id for r in results])
-        for columns, which in (({"cached_at": now}, cached), ({"requested_at": None}, requested)):
+        for columns, which in (
+            ({"cached_at": now}, cached),
+            ({"requested_at": None}, requested),
+            ({"next_due_at": now + policy.RENEWING_PAUSE}, renewing),
+        ):
             for result in which:
                 if result.account_id in still:
                     store.accounts.update_account(tx, result.account_id, **columns)

@@ -52,7 +52,7 @@ WATCH_S = 1.0
 MOST_HUNG = 3
 #: Runs of a kind that may go on at the same time: one account that does not answer must not hold up
 #: the others.
-RUNS = {"due": AT_ONCE, "requested": 4, "chores": 1, "sign_ins": 1}
+RUNS = {"due": AT_ONCE, "requested": 4, "chores": 1, "sign_ins": 1, "renewal": 1}
 #: The fewest accounts that a tick starts with; of many accounts, more.
 BATCH = 8
 #: Accounts are due and no request is sent for so many times DUE_S: the schedule does not work.
@@ -60,6 +60,8 @@ IDLE_AFTER = 3
 #: The pause after a run that could not store its results; it doubles up to the last.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
+#: Seconds between looks for a sign-in that is due to be renewed.
+RENEWALS_S = 15.0
 #: How long a stop waits for runs to store what has been answered.
 STOP_S = 4.0
 
@@ -133,6 +135,7 @@ class Schedule:
         #: The names of jobs that are taken in the present generation.
         self._taken: set[str] = set()
         self.paused_until = self._due_at = float("-inf")
+        self._renewals_at = clock.monotonic() + random.uniform(0.2, 1.0) * RENEWALS_S  # noqa: S311 - no secret
         self._chores_at = clock.monotonic() + random.uniform(0.2, 1.2) * CHORES_S  # noqa: S311 - no secret
         #: What went wrong since the start: `error`, `missed`, `max_instances`, `restart`.
         self.counts: Counter[str] = Counter()
@@ -276,6 +279,9 @@ class Schedule:
             self._begin("chores", self._do_chores)
         if self._given.has_sign_ins():
             self._begin("sign_ins", self._do_sign_ins)
+        if clock.monotonic() >= self._renewals_at:
+            self._renewals_at = clock.monotonic() + RENEWALS_S
+            self._begin("renewal", self._do_renewal)
 
     def _is_time_for(self, found: DueAccounts) -> bool:
         """Whether to refresh now: a batch costs less, but a new account never waits."""
@@ -328,6 +334,9 @@ class Schedule:
                 PAUSE_FIRST_S * 2**times_failed, PAUSE_LAST_S
             )
             raise
+
+    def _do_renewal(self, _progress: Callable[[], None]) -> None:
+        self._given.renew_due()
 
     def _do_sign_ins(self, _progress: Callable[[], None]) -> None:
         self._given.sign_ins(clock.now())

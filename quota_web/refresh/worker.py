@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -47,6 +47,9 @@ STOP_PAUSE, STOP_FOR = 0.5, 2.5
 #: How often storing the answers is tried while another process writes; each try waits as long as
 #: the database's own time limit.
 STORE_TRIES = 4
+
+
+RENEWING = Fault("renewing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class RefreshContext:
     gather_s: float = 0.005
     #: For how long the stored reading of an exhausted account answers instead of a request.
     cache_s: int = 0
+    #: Whether sign-ins are renewed: then one that is to be renewed has not ended yet.
+    renews: bool = True
     #: What other rooms do with each refused token and each batch of results.
     hooks: Hooks = field(default_factory=Hooks)
 
@@ -239,9 +244,11 @@ class RefreshRun:
         try:
             answer = self._fetch(found, sealed)
             if answer.status is Status.EXPIRED and answer.fault is not None:
-                renewed = self._context.hooks.refused(found, answer.fault)
-                if renewed is not None:
-                    answer = self._fetch(found, renewed)
+                after = self._context.hooks.refused(found, answer.fault)
+                if after.credential is not None:
+                    answer = self._fetch(found, after.credential)
+                elif after.is_awaited:
+                    answer = replace(answer, fault=RENEWING, awaits_renewal=True)
             self._done.put(_Fetched(found, answer))
         except DecryptionFailed:
             self._done.put(_Fetched(found, _unopened()))
@@ -305,7 +312,7 @@ class RefreshRun:
     def _store(
         self, tx: Connection, fetched: list[_Fetched], recorded: list[Recorded]
     ) -> list[RefreshResult]:
-        answered = [a for a in fetched if not a.answer.dropped]
+        answered = [a for a in fetched if not a.answer.says_nothing]
         ids = [a.account.id for a in answered]
         windows, facts = store.windows.windows(tx, ids), store.windows.facts(tx, ids)
         now = self._context.now()
@@ -322,16 +329,25 @@ class RefreshRun:
             known = windows.get(one.account.id, [])
             recorded.append(Recorded(one, known, facts.get(one.account.id)))
         self._context.hooks.record(tx, recorded)
-        cut = [a.account.id for a in fetched if a.answer.dropped]
-        if cut:
-            store.claims.release(tx, self._claim_id, cut)
+        unsaid = [a for a in fetched if a.answer.says_nothing]
+        if unsaid:
+            store.claims.release(tx, self._claim_id, [a.account.id for a in unsaid])
         by_id = {a.account.id: a.answer for a in answered}
+        waiting = [a for a in unsaid if a.answer.awaits_renewal]
         return [
-            RefreshResult(
-                o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]
-            )
-            for o in stored
+            *(
+                RefreshResult(
+                    o.account.id, o.account.name, o.status, o.fault, NETWORK, by_id[o.account.id]
+                )
+                for o in stored
+            ),
+            *(_waiting(a) for a in waiting),
         ]
+
+
+def _waiting(one: _Fetched) -> RefreshResult:
+    account, answer = one.account, one.answer
+    return RefreshResult(account.id, account.name, Status.EXPIRED, RENEWING, NETWORK, answer)
 
 
 def free_dead_claims() -> bool:

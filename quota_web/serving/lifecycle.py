@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: From the signal to the end of the process; what is not done by then is left.
 STOP_WITHIN_S = 6.5
+#: The same while a sign-in is renewed: what comes back may be the only copy of a token.
+RENEWED_WITHIN_S = 7.7
 READY_TRIES = 10
 
 
@@ -78,7 +80,7 @@ def begin_to_stop(app: Flask) -> None:
     Safe in a signal handler: what takes locks happens in a thread of its own.
     """
     threading.Thread(target=_world(app).end, name="quota-stop", daemon=True).start()
-    last = threading.Timer(STOP_WITHIN_S, _give_up)
+    last = threading.Timer(STOP_WITHIN_S, _give_up, [app])
     last.daemon = True
     last.start()
 
@@ -86,7 +88,15 @@ def begin_to_stop(app: Flask) -> None:
 def stop(app: Flask) -> None:
     """Store what has been answered and end the schedule."""
     scheduler.stop(app)
+    _wait_for_renewal(app, RENEWED_WITHIN_S)
     alert_sender.stop(app)
+
+
+def _wait_for_renewal(app: Flask, seconds: float) -> None:
+    """Wait until a renewal under way is over; none begins any more."""
+    lock = _world(app).renewal_lock
+    if lock.acquire(timeout=seconds):
+        lock.release()
 
 
 def welcome(app: Flask, base: str) -> None:
@@ -114,6 +124,7 @@ def leave(status: int = 0) -> None:
     os._exit(status)
 
 
-def _give_up() -> None:
+def _give_up(app: Flask) -> None:
+    _wait_for_renewal(app, RENEWED_WITHIN_S - STOP_WITHIN_S)
     logger.warning("something did not end in time; it is left behind")
     leave()

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from quota_web.core import renewal_policy
+from quota_web.core.quota import Status
 from quota_web.core.renewal_policy import CredentialKind, Renewal
-from quota_web.store.models import credential
+from quota_web.store.models import account, credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class EncryptedCredential:
     def may_be_renewed(self) -> bool:
         """Whether a renewal may still come, so that the access token's end says nothing yet."""
         return renewal_policy.may_be_renewed(self.kind, self.renewal, self.renew_at)
+
+    def is_useless(self, now: int) -> bool:
+        """Whether the access token has ended, or the upstream has refused it."""
+        ends_at = self.access_expires_at
+        return self.refused_at is not None or (ends_at is not None and ends_at <= now)
+
+    def is_renewing(self, now: int) -> bool:
+        """Whether a renewal has to come before anything can be sent with it."""
+        return self.may_be_renewed and self.is_useless(now)
 
 
 _IDS: Any = bindparam("ids", expanding=True)
@@ -106,6 +116,28 @@ def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
         row.account_id: row.key_id
         for row in conn.execute(query.where(credential.c.account_id.in_(ids)))
     }
+
+
+def set_spare(conn: Connection, account_id: int, spare_sealed: bytes | None) -> None:
+    """Store what is kept aside for an account, in place of what was."""
+    conn.execute(
+        update(credential)
+        .where(credential.c.account_id == account_id)
+        .values(spare_sealed=spare_sealed)
+    )
+
+
+def failed_with_spare(conn: Connection, now: int) -> list[int]:
+    """The ids of accounts whose tokens have failed, for which others are kept aside."""
+    c, ended_at = credential.c, credential.c.access_expires_at
+    has_failed = (account.c.status == Status.EXPIRED) | (ended_at <= now)
+    query = (
+        select(c.account_id)
+        .join_from(credential, account)
+        .where(c.spare_sealed.is_not(None), has_failed, account.c.paused_at.is_(None))
+        .where(~(c.renewal.in_((Renewal.ON, Renewal.UNSURE)) & c.renew_at.is_not(None)))
+    )
+    return list(conn.execute(query).scalars())
 
 
 def own(conn: Connection) -> set[int]:

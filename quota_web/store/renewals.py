@@ -3,15 +3,15 @@
 Every function takes the open connection; none commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, literal, select, update
+from sqlalchemy import Connection, Select, case, delete, exists, func, literal, select, update
 
 from quota_web.core import renewal_policy
 from quota_web.core.limits import CLOCK_SKEW_S
-from quota_web.core.renewal_policy import CredentialKind, Renewal
+from quota_web.core.renewal_policy import SECOND_TRY_AFTER, CredentialKind, Renewal
 from quota_web.store.database import insert_of
 from quota_web.store.models import account, credential, renewal, site_state
 
@@ -53,6 +53,13 @@ def wait_until(conn: Connection, moment: int) -> None:
     conn.execute(
         update(site_state).where(site_state.c.id == 1, after < moment).values(renewal_after=moment)
     )
+
+
+def not_before(conn: Connection) -> int | None:
+    """The moment before which no renewal begins, in any process; None where there is none."""
+    query = select(site_state.c.renewal_after).where(site_state.c.id == 1)
+    found: int | None = conn.execute(query).scalar()
+    return found
 
 
 def claim(
@@ -139,6 +146,16 @@ def end(conn: Connection, claim_id: int, outcome: str, now: int, code: str | Non
     )
 
 
+def end_open(conn: Connection, claim_id: int, outcome: str, now: int, code: str) -> bool:
+    """The same for a claim that has no outcome yet; whether it had none."""
+    statement = (
+        update(renewal)
+        .where(renewal.c.claim_id == claim_id, renewal.c.outcome.is_(None))
+        .values(outcome=outcome, ended_at=now, code=code)
+    )
+    return _is_done(conn, statement.returning(renewal.c.claim_id))
+
+
 def give_back(conn: Connection, found: Claim, now: int) -> None:
     """Let the token be claimed again, which was not sent or not taken: a first claim goes, a second
     one is as if it had not been.
@@ -211,14 +228,41 @@ def due(conn: Connection, now: int) -> list[int]:
     return list(conn.execute(query).scalars())
 
 
-def set_state(conn: Connection, account_id: int, refresh_fp: str, **columns: Any) -> bool:
+def set_state(
+    conn: Connection, account_id: int, refresh_fp: str, columns: Mapping[str, Any]
+) -> bool:
     """Set columns of a credential, if it still has that refresh token; whether it has."""
     changed = (
         update(credential)
         .where(credential.c.account_id == account_id, credential.c.refresh_fp == refresh_fp)
-        .values(**columns)
+        .values(dict(columns))
     )
     return _is_done(conn, changed.returning(credential.c.account_id))
+
+
+def put_off(conn: Connection, account_id: int, until: int, code: str) -> None:
+    """Let the schedule look at a credential again at *until* only."""
+    conn.execute(
+        update(credential)
+        .where(credential.c.account_id == account_id)
+        .values(renew_at=until, renewal_code=code)
+    )
+
+
+def hasten(conn: Connection, account_id: int, now: int) -> None:
+    """Note that the upstream refused the access token, and let the renewal come at once: or an hour
+    after a lost answer, where it is the second try.
+    """
+    c, ended_at = credential.c, renewal.c.ended_at
+    lost_at = select(ended_at).where(renewal.c.refresh_fp == c.refresh_fp).scalar_subquery()
+    earliest = case(
+        (c.renewal == Renewal.UNSURE, func.coalesce(lost_at, now) + SECOND_TRY_AFTER), else_=now
+    )
+    conn.execute(
+        update(credential)
+        .where(c.account_id == account_id, c.renew_at.is_not(None))
+        .values(refused_at=now, renew_at=case((c.renew_at < earliest, c.renew_at), else_=earliest))
+    )
 
 
 def forget(conn: Connection, before: int) -> int:

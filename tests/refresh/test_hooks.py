@@ -8,7 +8,7 @@ from sqlalchemy import text
 from quota_web import store
 from quota_web.core.quota import Status
 from quota_web.core.secret import Secret
-from quota_web.refresh.hooks import hooks
+from quota_web.refresh.hooks import AfterRefusal, hooks
 from quota_web.store.encryption import ACCESS
 from tests.fakes import FakeResponse, make_jwt, usage_body
 
@@ -87,7 +87,8 @@ def test_a_refused_token_is_renewed_and_the_request_sent_once_more(installation,
         asked.append((account.name, fault.status))
         with installation.app.app_context(), store.database.reading() as conn:
             old = store.credentials.get_by_ids(conn, [account.id])[account.id]
-        return replace(old, access_sealed=cipher.seal(Secret(token), account.id, ACCESS))
+        sealed = cipher.seal(Secret(token), account.id, ACCESS)
+        return AfterRefusal(replace(old, access_sealed=sealed))
 
     hooks().on_refused = renew
     found = installation.refresh()
@@ -100,7 +101,7 @@ def test_a_refused_token_is_renewed_and_the_request_sent_once_more(installation,
     ]
 
 
-@pytest.mark.parametrize("renew", [lambda account, fault: None, broken])
+@pytest.mark.parametrize("renew", [lambda account, fault: AfterRefusal(), broken])
 def test_without_new_credentials_the_refusal_stands(installation, codex, renew):
     installation.file("alice")
     codex.answers("acct-alice", refused())
@@ -109,6 +110,20 @@ def test_without_new_credentials_the_refusal_stands(installation, codex, renew):
 
     assert installation.refresh()["alice"].status is Status.EXPIRED
     assert len(codex.seen) == 1
+
+
+def test_while_new_credentials_are_awaited_the_refusal_says_nothing(installation, codex):
+    installation.file("alice")
+    installation.refresh()
+    codex.answers("acct-alice", refused())
+
+    hooks().on_refused = lambda account, fault: AfterRefusal(is_awaited=True)
+    found = installation.refresh()["alice"]
+
+    assert (found.status, found.fault.code) == (Status.EXPIRED, "renewing")
+    account = installation.account("alice")
+    assert (account.last_status, account.claim_id) == (Status.OK, None)
+    assert installation.rows("SELECT count FROM attempt") == [(1,)]
 
 
 def refused() -> FakeResponse:
