@@ -27,13 +27,16 @@ class ServiceField:
     name: str
     label: str
     hint: str = ""
+    #: It is not shown again once it was sent.
     is_secret: bool = False
     is_required: bool = True
     #: What it holds at first.
     value: str = ""
     #: The values that can be chosen, with their words.
     options: tuple[tuple[str, str], ...] = ()
+    #: The type of the input; what is a password is not shown while it is typed.
     kind: str = "text"
+    placeholder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,93 +142,95 @@ def _as_given(texts: Mapping[str, str]) -> str:
     return texts["address"]
 
 
-SERVICES: Mapping[str, AlertService] = {
-    one.key: one
-    for one in (
-        AlertService(
-            "ntfy",
-            "ntfy",
-            mark("Install the ntfy app, subscribe to a topic that nobody guesses, write it here."),
-            (
-                ServiceField("topic", mark("Topic"), mark("Who knows it can read along."), True),
-                ServiceField("server", mark("Server"), value="https://ntfy.sh"),
-                ServiceField(
-                    "token", mark("Access token"), mark("Where the topic needs one."), True, False
-                ),
-            ),
-            _ntfy,
-        ),
-        AlertService(
-            "telegram",
-            "Telegram",
-            mark("Talk to @BotFather for a bot, and write to it once, so that it may answer."),
-            (
-                ServiceField("token", mark("Bot token"), "", True),
-                ServiceField("chat", mark("Chat"), mark("Its number, or @channel.")),
-            ),
-            _telegram,
-        ),
-        AlertService(
-            "discord",
-            "Discord",
-            mark("Channel settings → Integrations → Webhooks → Copy Webhook URL."),
-            (ServiceField("hook", mark("Webhook URL"), "", True),),
-            _discord,
-        ),
-        AlertService(
-            "slack",
-            "Slack",
-            mark("Create an app with an incoming webhook and copy its address."),
-            (ServiceField("hook", mark("Webhook URL"), "", True),),
-            _slack,
-        ),
-        AlertService(
-            "mail",
-            mark("Mail"),
-            mark("Through the mail server that you send with; many want a password for apps."),
-            (
-                ServiceField("to", mark("To"), kind="email"),
-                ServiceField("from", mark("From"), kind="email"),
-                ServiceField("smtp", mark("Mail server")),
-                ServiceField(
-                    "mode",
-                    mark("Encryption"),
-                    value="starttls",
-                    options=(
-                        ("starttls", "STARTTLS (587)"),
-                        ("ssl", "TLS (465)"),
-                        ("insecure", mark("none")),
-                    ),
-                ),
-                ServiceField(
-                    "port", mark("Port"), mark("Empty: the usual one."), is_required=False
-                ),
-                ServiceField("user", mark("User name"), is_required=False),
-                ServiceField("password", mark("Password"), "", True, False),
-            ),
-            _mail,
-        ),
-        AlertService(
-            "webhook",
-            "Webhook",
-            mark("A program of yours gets each event as signed JSON (Standard Webhooks)."),
-            (ServiceField("address", mark("URL"), "https://…", True),),
-            _as_given,
-            WEBHOOK,
-        ),
-        AlertService(
-            "other",
-            mark("Any Apprise address"),
-            mark("Over a hundred services; the address is as Apprise writes it."),
-            (
-                ServiceField(
-                    "address", mark("Address"), "gotifys://…, pover://…, matrixs://…", True
-                ),
-            ),
-            _as_given,
-        ),
-    )
-}
+_HOOK = ServiceField("hook", mark("Webhook URL"), is_secret=True, placeholder="https://…")
+_NTFY = (
+    ServiceField("topic", mark("Topic"), mark("Who knows it can read along."), is_secret=True),
+    ServiceField("server", mark("Server"), value="https://ntfy.sh"),
+    ServiceField(
+        "token",
+        mark("Access token"),
+        mark("Where the topic needs one."),
+        is_secret=True,
+        is_required=False,
+        kind="password",
+    ),
+)
+_TELEGRAM = (
+    ServiceField("token", mark("Bot token"), is_secret=True, placeholder="123456789:AA…"),
+    ServiceField("chat", mark("Chat"), mark("Its number, or @channel.")),
+)
+_MODES = (
+    ("starttls", "STARTTLS (587)"),
+    ("ssl", "TLS (465)"),
+    ("insecure", mark("none")),
+)
+_MAIL = (
+    ServiceField("to", mark("To"), kind="email"),
+    ServiceField("from", mark("From"), kind="email"),
+    ServiceField("smtp", mark("Mail server"), placeholder="smtp.example.org"),
+    ServiceField("mode", mark("Encryption"), value="starttls", options=_MODES),
+    ServiceField("user", mark("User name"), is_required=False),
+    ServiceField("password", mark("Password"), is_secret=True, is_required=False, kind="password"),
+    ServiceField("port", mark("Port"), mark("Empty: the usual one."), is_required=False),
+)
+_URL = ServiceField("address", mark("URL"), is_secret=True, placeholder="https://…")
+_ADDRESS_FIELD = ServiceField(
+    "address", mark("Address"), is_secret=True, placeholder="gotifys://… pover://… matrixs://…"
+)
+
+_ALL = (
+    AlertService(
+        "ntfy",
+        "ntfy",
+        mark("Install the ntfy app, subscribe to a topic that nobody guesses, write it here."),
+        _NTFY,
+        _ntfy,
+    ),
+    AlertService(
+        "telegram",
+        "Telegram",
+        mark("Talk to @BotFather for a bot, and write to it once, so that it may answer."),
+        _TELEGRAM,
+        _telegram,
+    ),
+    AlertService(
+        "discord",
+        "Discord",
+        mark("Channel settings → Integrations → Webhooks → Copy Webhook URL."),
+        (_HOOK,),
+        _discord,
+    ),
+    AlertService(
+        "slack",
+        "Slack",
+        mark("Create an app with an incoming webhook and copy its address."),
+        (_HOOK,),
+        _slack,
+    ),
+    AlertService(
+        "mail",
+        mark("Mail"),
+        mark("Through the mail server that you send with; many want a password for apps."),
+        _MAIL,
+        _mail,
+    ),
+    AlertService(
+        "webhook",
+        "Webhook",
+        mark("A program of yours gets each event as signed JSON (Standard Webhooks)."),
+        (_URL,),
+        _as_given,
+        WEBHOOK,
+    ),
+    AlertService(
+        "other",
+        mark("Any Apprise address"),
+        mark("Over a hundred services; the address is as Apprise writes it."),
+        (_ADDRESS_FIELD,),
+        _as_given,
+    ),
+)
+SERVICES: Mapping[str, AlertService] = {one.key: one for one in _ALL}
 _BY_SCHEME = {
     "ntfy": "ntfy",
     "ntfys": "ntfy",
