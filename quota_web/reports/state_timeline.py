@@ -5,6 +5,7 @@ number of accounts.
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -101,7 +102,7 @@ def _dry_spans(conn: Connection, window_ids: Sequence[int], axis: Axis) -> dict[
     """When windows that are too short for the axis were used up, by their closed cycles."""
     if not window_ids:
         return {}
-    ends = store.event_log.cycle_ends(conn, window_ids, axis.start, axis.end)
+    ends = store.event_log.cycle_ends(conn, window_ids, axis.start, axis.end, only_dry=True)
     return {
         window_id: [(c.ran_out_at, c.ended_at) for c in those if c.ran_out_at is not None]
         for window_id, those in ends.items()
@@ -140,20 +141,21 @@ class _States:
     def of_slots(self) -> Iterator[ShownState | None]:
         """The state of each slot; None before anything was known."""
         columns = list(self._columns())
+        places = self._facts_of_slots()
+        coarse = [is_coarse(one.key, self.axis.step) for one in self.drawn]
+        answered, paused = self._covered(self.answered), self._covered(self.paused)
         has_begun = any(one.is_older for one in self.drawn)
         blocked: dict[tuple[int, tuple[bool, ...]], bool] = {}
-        for slot, at in enumerate(self.axis.times()):
+        for slot in range(len(self.axis)):
             left = [column[slot] for column in columns]
-            is_known = (
-                any(v is not None for v in left) if columns else self._holds(self.answered, at)
-            )
+            is_known = any(v is not None for v in left) if columns else slot in answered
             has_begun = has_begun or is_known
-            if self._holds(self.paused, at):
+            if slot in paused:
                 yield ShownState.PAUSED
             elif not is_known:
                 yield ShownState.UNKNOWN if has_begun else None
             else:
-                yield self._known(at, left, blocked)
+                yield self._known(places[slot], left, coarse, blocked)
 
     def _columns(self) -> Iterator[Sequence[float | None]]:
         """Each window's percent left; of one too short for the axis whether it was used up for
@@ -169,20 +171,23 @@ class _States:
             yield column
 
     def _dry_most(self, one: Drawn) -> list[float | None]:
-        spans = self.dry.get(one.window_id, ())
+        dry = self._covered(self.dry.get(one.window_id, ()))
         return [
-            None if value is None else 0.0 if self._holds(spans, at) else 100.0
-            for at, value in zip(self.axis.times(), one.columns.remaining, strict=True)
+            None if value is None else 0.0 if slot in dry else 100.0
+            for slot, value in enumerate(one.columns.remaining)
         ]
 
     def _known(
         self,
-        at: int,
+        places: tuple[int, int],
         left: Sequence[float | None],
+        coarse: Sequence[bool],
         blocked: dict[tuple[int, tuple[bool, ...]], bool],
     ) -> ShownState:
         exhausted = tuple(value is not None and value <= 0 for value in left)
-        place = self._facts_of(at, exhausted)
+        # A window that is used up at a slot's end is so by the answer of its end.
+        is_last = any(out and not c for out, c in zip(exhausted, coarse, strict=True))
+        place = places[is_last]
         if (place, exhausted) not in blocked:
             blocked[place, exhausted] = self._is_blocked(place, exhausted)
         if blocked[place, exhausted]:
@@ -198,28 +203,38 @@ class _States:
         ]
         return quota.block_state(facts, windows, 0, 0).blocked
 
-    def _holds(self, spans: Iterable[Span], at: int) -> bool:
-        """Whether spans cover at least half of the slot that begins at a moment, up to now."""
-        end = max(at + 1, min(at + self.axis.step, self.now + 1))
-        covered = sum(max(0, min(end, until) - max(at, since)) for since, until in spans)
-        return covered * 2 >= end - at
+    def _covered(self, spans: Iterable[Span]) -> set[int]:
+        """The slots of which spans cover at least half, as far as they are past."""
+        start, step = self.axis.start, self.axis.step
+        seconds: dict[int, int] = defaultdict(int)
+        for since, until in spans:
+            first, last = (since - start) // step, (until - 1 - start) // step
+            for slot in range(max(0, first), min(len(self.axis) - 1, last) + 1):
+                at = start + slot * step
+                seconds[slot] += min(at + step, until) - max(at, since)
+        past = self.now + 1 - start
+        return {
+            slot
+            for slot, covered in seconds.items()
+            if covered * 2 >= max(1, min(step, past - slot * step))
+        }
 
-    def _facts_of(self, at: int, exhausted: Sequence[bool]) -> int:
-        """How many facts were known by the one that holds for the longest part of a slot; at its
-        end where a window is used up there, which the same answer said.
+    def _facts_of_slots(self) -> list[tuple[int, int]]:
+        """For each slot how many facts were known by the one that holds for its longest part, and
+        at its end.
         """
-        end = at + self.axis.step
-        ends = (is_coarse(one.key, self.axis.step) for one in self.drawn)
-        if any(out and not coarse for out, coarse in zip(exhausted, ends, strict=True)):
-            return bisect_right(self.facts, end - 1, key=lambda fact: fact[0])
-        first, last = (
-            bisect_right(self.facts, moment, key=lambda fact: fact[0]) for moment in (at, end - 1)
-        )
-        if first == last:
-            return first
-        bounds = [at, *(since for since, _ in self.facts[first:last]), end]
-        lengths = [until - since for since, until in pairwise(bounds)]
-        return first + max(range(len(lengths)), key=lengths.__getitem__)
+        since = [at for at, _ in self.facts]
+        found = []
+        for at in self.axis.times():
+            end = at + self.axis.step
+            first, last = bisect_right(since, at), bisect_right(since, end - 1)
+            longest = first
+            if last > first:
+                bounds = [at, *since[first:last], end]
+                lengths = [until - begin for begin, until in pairwise(bounds)]
+                longest = first + max(range(len(lengths)), key=lengths.__getitem__)
+            found.append((longest, last))
+        return found
 
 
 def _in_runs(states: Iterable[ShownState | None]) -> Iterator[StateRun]:

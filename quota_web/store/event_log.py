@@ -150,15 +150,19 @@ class CycleEnd:
 
 
 def cycle_ends(
-    conn: Connection, window_ids: Sequence[int], start: int, end: int
+    conn: Connection, window_ids: Sequence[int], start: int, end: int, *, only_dry: bool = False
 ) -> dict[int, list[CycleEnd]]:
-    """The cycles of these windows that ended in [start, end), oldest first, by the window's id."""
+    """The cycles of these windows that ended in [start, end), or of them those that had run dry,
+    oldest first, by the window's id.
+    """
     c = cycle.c
     query = (
         select(c.window_id, c.ended_at, c.how, c.ran_out_at)
         .where(c.window_id.in_(window_ids), c.ended_at >= start, c.ended_at < end)
         .order_by(c.window_id, c.ended_at)
     )
+    if only_dry:
+        query = query.where(c.ran_out_at.is_not(None))
     found: dict[int, list[CycleEnd]] = {}
     for row in conn.execute(query):
         found.setdefault(row.window_id, []).append(CycleEnd(*tuple[Any, ...](row)))
