@@ -31,6 +31,10 @@ ACCOUNTS = (
     "account_deleted",
     "account_replaced",
     "account_archived",
+    "credential.signed_in",
+    "credential.renewed",
+    "credential.renewal_failed",
+    "credential.spare_used",
 )
 #: Alerts that are events of their own: `alerts/kinds.py` says what each is.
 ALERTS = (
@@ -59,7 +63,32 @@ OPEN_ALERTS = (
     "site.all_failing",
     "site.channel_failing",
 )
+#: What was done to this dashboard itself.
+AUDIT = (
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "setup_link_made",
+    "setup_code_refused",
+    "password_set",
+    "password_changed",
+    "password_change_refused",
+    "token_created",
+    "token_revoked",
+    "share_link_created",
+    "share_link_revoked",
+    "channel_added",
+    "channel_edited",
+    "channel_deleted",
+    "channel_secret_rotated",
+    "account_exported",
+    "key_rotated",
+    "history_rebuilt",
+    "history_pruned",
+    "database_restored",
+)
 #: Read by every reader. What is not here is read in a browser session alone.
 OPEN = frozenset((*QUOTA, *ACCOUNTS, *ALERTS))
+ALL = OPEN | frozenset(AUDIT)
 #: How a window's cycle ended, by the kind that says so.
 RESETS = ("reset_scheduled", "reset_early", "reset_banked", "reset_provider")

@@ -14,6 +14,7 @@ from quota_web import store
 from quota_web.foresight import detector_persistence
 from quota_web.foresight.detector_persistence import Stored
 from quota_web.foresight.detector_state import VERSION
+from quota_web.foresight.event_detection import Judge
 from quota_web.store.detected_events import JudgedCycle, JudgedEvent, Standing
 from quota_web.store.detector_states import Extent, WindowState
 
@@ -95,7 +96,8 @@ def _begin() -> _Rebuild:
         windows: dict[str, list[WindowState]] = defaultdict(list)
         for row in store.detector_states.states(conn):
             windows[str(row.account_id)].append(row)
-        work = _Rebuild(Stored(), store.detector_states.extents(conn), windows)
+        judges = Stored(Judge(detector_persistence.shared_logins(conn)))
+        work = _Rebuild(judges, store.detector_states.extents(conn), windows)
     for name, rows in windows.items():
         for row in rows:
             work.judges.window_ids[name, row.key] = row.window_id

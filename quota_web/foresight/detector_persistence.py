@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from quota_web import store
+from quota_web.core import account_identity
 from quota_web.foresight.absence_backfill import Row, with_absences
 from quota_web.foresight.causes import AccountJudge
 from quota_web.foresight.detector_state import HOUR, VERSION
@@ -61,7 +62,7 @@ def load(
     """
     rows = store.detector_states.states(conn, account_ids, lock=lock)
     facts = store.detector_states.facts(conn, account_ids)
-    stored = Stored()
+    stored = Stored(Judge(shared_logins(conn) if account_ids is None else None))
     for row in rows:
         name = str(row.account_id)
         stored.window_ids[name, row.key] = row.window_id
@@ -87,6 +88,13 @@ def load(
         if name in stored.unjudged:
             stored.at.pop(window_id, None)
     return stored
+
+
+def shared_logins(conn: Connection) -> dict[str, str]:
+    """The login of each account that shares it with another one, as the id of one of them."""
+    accounts = store.accounts.list_all(conn)
+    repeated = account_identity.repeated((str(a.id), a.login) for a in accounts)
+    return repeated | {holder: holder for holder in repeated.values()}
 
 
 def _account(stored: Stored, name: str, facts: str | None) -> AccountJudge:

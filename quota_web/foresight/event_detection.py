@@ -59,8 +59,10 @@ class _Told:
 class Judge:
     """Judges accounts side by side; feed the accounts' judges, then ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, logins: Mapping[str, str] | None = None) -> None:
+        """*logins*: the login of each account that shares it with another one."""
         self.accounts: dict[str, AccountJudge] = {}
+        self.logins = logins or {}
 
     def account(self, name: str) -> AccountJudge:
         """The judge of one account, made where there is none yet."""
@@ -104,10 +106,10 @@ class Judge:
             facts = account.fact_events(name, now)
             told.events += [pair for pair in facts if pair[0] > account.settled_to]
             for key, window in account.windows.items():
-                told.events += _window_events((name, key), account, window, parts)
+                told.events += self._window_events((name, key), account, window, parts)
                 causes = [account.cause(broke) for broke in window.breaks]
                 hows = [
-                    How.PROVIDER if _early_reset((name, key), broke) in parts else cause.how
+                    How.PROVIDER if self._early_reset((name, key), broke) in parts else cause.how
                     for broke, cause in zip(window.breaks, causes, strict=True)
                 ]
                 _add_cycles(told, (name, key), window, hows)
@@ -115,7 +117,7 @@ class Judge:
 
     def _early_resets(self) -> list[EarlyReset]:
         return [
-            _early_reset((name, key), broke)
+            self._early_reset((name, key), broke)
             for name, account in self.accounts.items()
             for key, window in account.windows.items()
             for broke in window.breaks + window.withdrawn
@@ -123,13 +125,34 @@ class Judge:
         ]
 
     def _used_at(self, moment: int) -> set[str]:
-        return {name for name, account in self.accounts.items() if account.used_at(moment)}
+        names = (name for name, account in self.accounts.items() if account.used_at(moment))
+        return {self.logins.get(name, name) for name in names}
+
+    def _early_reset(self, key: Key, broke: Break) -> EarlyReset:
+        login = self.logins.get(key[0], key[0])
+        return EarlyReset(*key, broke.at, broke.told_at, login, broke.withdrawn_at)
+
+    def _window_events(
+        self,
+        key: Key,
+        account: AccountJudge,
+        window: WindowJudge,
+        parts: Mapping[EarlyReset, ProviderReset],
+    ) -> Iterator[tuple[int, Event]]:
+        for note in window.notes:
+            kind = Kind(note.kind)
+            event = Event(kind, *key, note.at, note.data, note.told_at, note.withdrawn_at)
+            yield note.told_at, event
+        for broke in window.breaks + window.withdrawn:
+            reset = parts.get(self._early_reset(key, broke))
+            for event in _break_events(key, broke, account.cause(broke), reset):
+                yield broke.told_at, event
 
     def _settles_until(self, now: int) -> int:
         """Before which moment nothing waits and no group of early resets is unfinished."""
         until = now - SETTLES_AFTER_S
         waiting = [
-            EarlyReset(name, key, reading.at, now)
+            EarlyReset(name, key, reading.at, now, self.logins.get(name, name))
             for name, account in self.accounts.items()
             for key, window in account.windows.items()
             for reading in window.odd
@@ -161,26 +184,6 @@ def _until(now: int, window: WindowReadings) -> Iterator[tuple[int, float | None
         if at <= now:
             # A reset that is missing altogether is an empty one.
             yield at, used, rest[0] if rest else None
-
-
-def _early_reset(key: Key, broke: Break) -> EarlyReset:
-    return EarlyReset(*key, broke.at, broke.told_at, broke.withdrawn_at)
-
-
-def _window_events(
-    key: Key,
-    account: AccountJudge,
-    window: WindowJudge,
-    parts: Mapping[EarlyReset, ProviderReset],
-) -> Iterator[tuple[int, Event]]:
-    for note in window.notes:
-        kind = Kind(note.kind)
-        event = Event(kind, *key, note.at, note.data, note.told_at, note.withdrawn_at)
-        yield note.told_at, event
-    for broke in window.breaks + window.withdrawn:
-        reset = parts.get(_early_reset(key, broke))
-        for event in _break_events(key, broke, account.cause(broke), reset):
-            yield broke.told_at, event
 
 
 def _break_events(

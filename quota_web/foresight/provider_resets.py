@@ -17,6 +17,8 @@ class EarlyReset:
     window: str
     at: int
     told_at: int
+    #: Whose the account is: accounts of one login count once.
+    login: str
     #: None while it stands.
     withdrawn_at: int | None = None
 
@@ -28,13 +30,13 @@ class ProviderReset:
     at: int
     told_at: int
     parts: tuple[EarlyReset, ...]
-    #: How many accounts had used something, those that reset among them.
+    #: How many logins had used something, those that reset among them.
     accounts: int
     #: The moment from which too few of its parts stood.
     withdrawn_at: int | None = None
 
 
-#: The accounts of which more than 1 % was used at a moment.
+#: The logins of which more than 1 % was used at a moment.
 UsedAt = Callable[[int], set[str]]
 
 
@@ -74,7 +76,7 @@ def _among(group: Sequence[EarlyReset], used_at: UsedAt) -> list[ProviderReset]:
 
 def _fullest(group: Sequence[EarlyReset], used_at: UsedAt) -> ProviderReset | None:
     best, best_rank = None, (0, 0)
-    if len({reset.account for reset in group}) < LEAST_ACCOUNTS * SHARE:
+    if len({reset.login for reset in group}) < LEAST_ACCOUNTS * SHARE:
         return None
     for index, first in enumerate(group):
         parts = tuple(r for r in group[index:] if r.at - first.at <= SAME_HOURS_S)
@@ -87,7 +89,7 @@ def _fullest(group: Sequence[EarlyReset], used_at: UsedAt) -> ProviderReset | No
 
 def _reset_of(parts: tuple[EarlyReset, ...], used: set[str]) -> ProviderReset | None:
     """*parts* as one reset from the moment at which enough of them had been seen, or None."""
-    accounts = len(used | {part.account for part in parts})
+    accounts = len(used | {part.login for part in parts})
     for told_at in sorted({part.told_at for part in parts}):
         if _is_enough(_standing(parts, told_at), accounts):
             return ProviderReset(parts[0].at, told_at, parts, accounts)
@@ -95,7 +97,7 @@ def _reset_of(parts: tuple[EarlyReset, ...], used: set[str]) -> ProviderReset | 
 
 
 def _is_enough(parts: Iterable[EarlyReset], accounts: int) -> bool:
-    reset = len({part.account for part in parts})
+    reset = len({part.login for part in parts})
     return accounts >= LEAST_ACCOUNTS and reset >= SHARE * accounts
 
 

@@ -131,13 +131,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
         present = present_cycle.load(conn, known.get(found.id, []), 2 * interval_s, now)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
-        events = store.event_log.events(
-            conn,
-            _of_account(found),
-            store.event_log.LAST_ID,
-            EVENTS_SHOWN,
-            newest_first=True,
-        )
+        events = store.event_log.latest(conn, _of_account(found), EVENTS_SHOWN)
         accounts = store.accounts.list_all(conn, scope)
     twins = tuple(a.name for a in accounts if _is_twin(a, found))
     looks_like = lookalikes.marks(a.name for a in accounts).get(found.name)

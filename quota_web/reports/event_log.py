@@ -1,7 +1,7 @@
 """What happened: events and cycles as pages, API, CSV and commands show them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from quota_web import store
@@ -60,33 +60,42 @@ class Log:
     names: Mapping[int, str]
     after: int = 0
     limit: int = DEFAULT_LIMIT
+    #: Of a login that has several names: the one under which it is counted, by each other one.
+    holders: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_log(
-    scope: Scope, args: Mapping[str, str], kinds: Sequence[str], accounts: Sequence[str]
+    scope: Scope,
+    args: Mapping[str, str],
+    kinds: Sequence[str],
+    accounts: Sequence[str],
+    visible: frozenset[str] = event_visibility.OPEN,
 ) -> Log:
-    """The words of an address as a Log; raises BadQuery and AccountNotFound."""
-    unknown = [kind for kind in kinds if kind not in event_visibility.OPEN]
+    """The words of an address as a Log of *visible* kinds; raises BadQuery and AccountNotFound."""
+    unknown = [kind for kind in kinds if kind not in visible]
     if unknown:
-        kinds_there = ", ".join(sorted(event_visibility.OPEN))
+        kinds_there = ", ".join(sorted(visible))
         raise BadQuery("kind", mark("kind must be one of %(kinds)s"), kinds=kinds_there)
-    names, ids = _accounts(scope, accounts)
+    names, ids, holders = _accounts(scope, accounts)
     everything = not accounts and scope == Scope()
-    query = EventQuery(
-        sorted(kinds or event_visibility.OPEN), None if everything else ids, with_all=not accounts
-    )
+    query = EventQuery(sorted(kinds or visible), None if everything else ids, with_all=not accounts)
     after = _number(args, "after", 0, _MOST_AFTER)
     limit = _number(args, "limit", DEFAULT_LIMIT, MOST)
     if not limit:
         raise BadQuery("limit", mark("limit must be a whole number from 1 to %(most)s"), most=MOST)
-    return Log(query, names, after, limit)
+    return Log(query, names, after, limit, holders)
 
 
-def _accounts(scope: Scope, wanted: Sequence[str]) -> tuple[dict[int, str], list[int]]:
+def _accounts(
+    scope: Scope, wanted: Sequence[str]
+) -> tuple[dict[int, str], list[int], dict[str, str]]:
+    """Names by id; the ids that are wanted; and the first name of each login that has several."""
     with store.database.reading() as conn:
-        names = {a.id: a.name for a in store.accounts.list_all(conn, scope)}
+        accounts = store.accounts.list_all(conn, scope)
         ids = [store.accounts.get_by_name(conn, name, scope).id for name in wanted]
-    return names, ids or list(names)
+    names = {a.id: a.name for a in accounts}
+    repeated = store.accounts.repeated(accounts)
+    return names, ids or list(names), {names[i]: a.name for i, a in repeated.items()}
 
 
 def _number(args: Mapping[str, str], name: str, default: int, most: int) -> int:
@@ -97,11 +106,28 @@ def _number(args: Mapping[str, str], name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def page(log: Log, *, newest_first: bool = False) -> list[LoggedEvent]:
-    """One page of the log."""
-    after = log.after or (store.event_log.LAST_ID if newest_first else 0)
+def page(log: Log) -> list[LoggedEvent]:
+    """One page of the log, by ascending ids."""
     with store.database.reading() as conn:
-        return store.event_log.events(conn, log.query, after, log.limit, newest_first=newest_first)
+        return store.event_log.events(conn, log.query, log.after, log.limit)
+
+
+def latest(log: Log) -> list[LoggedEvent]:
+    """One page of the log, newest first; with *after* those older than the event of that id."""
+    with store.database.reading() as conn:
+        return store.event_log.latest(conn, log.query, log.limit, log.after or None)
+
+
+def upstream_names(keys: Iterable[str]) -> dict[str, str]:
+    """What answers call the windows of these keys, by key."""
+    with store.database.reading() as conn:
+        return store.event_log.upstream_names(conn, sorted(keys))
+
+
+def actors(ids: Sequence[int]) -> dict[int, str]:
+    """Which actor did it, by the event's id: for browser sessions alone."""
+    with store.database.reading() as conn:
+        return store.event_log.actors(conn, ids)
 
 
 def every(log: Log) -> Iterator[LoggedEvent]:
@@ -155,7 +181,7 @@ def cycle_query(
     scope: Scope, accounts: Sequence[str], keys: Sequence[str], start: int, end: int | None
 ) -> CycleQuery:
     """Without an *end* the running cycles are among them. Raises AccountNotFound."""
-    names, ids = _accounts(scope, accounts)
+    names, ids, _ = _accounts(scope, accounts)
     chosen = {i: names[i] for i in ids if i in names}
     return CycleQuery(chosen, keys or None, start, FOREVER if end is None else end, end is None)
 

@@ -23,8 +23,7 @@ def pauses(conn: Connection, accounts: Sequence[Account], now: int) -> dict[int,
     ids = [a.id for a in accounts]
     asked = EventQuery(KINDS, ids, with_all=False)
     told: dict[int, list[LoggedEvent]] = {}
-    newest = store.event_log.LAST_ID
-    for one in store.event_log.events(conn, asked, newest, MOST, newest_first=True):
+    for one in store.event_log.latest(conn, asked, MOST):
         told.setdefault(one.account_id or 0, []).insert(0, one)
     found = {a.id: _spans(told.get(a.id, ()), a.paused_at, now) for a in accounts}
     return {account_id: spans for account_id, spans in found.items() if spans}

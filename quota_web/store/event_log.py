@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, Select, func, select, tuple_
 
 from quota_web.store.models import cycle, event, limit_window
 
@@ -39,19 +39,33 @@ class EventQuery:
     until: int | None = None
 
 
-def events(
-    conn: Connection, wanted: EventQuery, after: int, limit: int, *, newest_first: bool = False
+def events(conn: Connection, wanted: EventQuery, after: int, limit: int) -> list[LoggedEvent]:
+    """At most *limit* events with a greater id than *after*, ascending."""
+    e = event.c
+    query = _wanted(wanted).where(e.id > min(after, LAST_ID)).order_by(e.id).limit(limit)
+    return [logged(*row) for row in conn.execute(query)]
+
+
+def latest(
+    conn: Connection, wanted: EventQuery, limit: int, before: int | None = None
 ) -> list[LoggedEvent]:
-    """At most *limit* events with a greater id than *after*, ascending; or with *newest_first* a
-    smaller one, descending.
+    """At most *limit* events, newest first by their moments; *before*: those that come after the
+    one with this id in that order.
     """
-    e, w, after = event.c, limit_window.c, min(after, LAST_ID)
+    e, last = event.c, event.alias("last")
+    query = _wanted(wanted).order_by(e.at.desc(), e.id.desc()).limit(limit)
+    if before is not None:
+        moment = select(last.c.at).where(last.c.id == min(before, LAST_ID)).scalar_subquery()
+        query = query.where((e.at < moment) | ((e.at == moment) & (e.id < before)))
+    return [logged(*row) for row in conn.execute(query)]
+
+
+def _wanted(wanted: EventQuery) -> Select[Any]:
+    e, w = event.c, limit_window.c
     query = (
         select(e.id, e.at, e.kind, e.account_id, w.key, e.data, e.withdrawn_at)
         .select_from(event.outerjoin(limit_window, w.id == e.window_id))
-        .where(e.kind.in_(wanted.kinds), e.id < after if newest_first else e.id > after)
-        .order_by(e.id.desc() if newest_first else e.id)
-        .limit(limit)
+        .where(e.kind.in_(wanted.kinds))
     )
     if wanted.account_ids is not None:
         mine = e.account_id.in_(wanted.account_ids)
@@ -60,7 +74,21 @@ def events(
         query = query.where(e.at >= wanted.since)
     if wanted.until is not None:
         query = query.where(e.at <= wanted.until)
-    return [logged(*row) for row in conn.execute(query)]
+    return query
+
+
+def actors(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Which actor did it, by the event's id: for browser sessions alone."""
+    e = event.c
+    rows = conn.execute(select(e.id, e.actor).where(e.id.in_(ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def upstream_names(conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """What answers call the windows of these keys, where they have a name."""
+    w = limit_window.c
+    query = select(w.key, w.upstream_name).where(w.key.in_(keys), w.upstream_name.is_not(None))
+    return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def logged(

@@ -3,22 +3,23 @@ CSV.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import tzinfo
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
-from typing import Any
 
 import orjson
 from flask import Blueprint, Flask, Response, render_template, request
 
 from quota_web.alerts import event_texts
-from quota_web.core import clock, event_visibility, times
+from quota_web.core import clock, event_visibility, labels, times
 from quota_web.core.errors import BadQuery
+from quota_web.core.language import gettext as _
 from quota_web.core.language import mark
 from quota_web.reports import event_log, history, raw_history
 from quota_web.reports.event_log import CYCLE_COLUMNS, EVENT_COLUMNS
 from quota_web.services import services
-from quota_web.web import csv_answer, zone
+from quota_web.web import csv_answer, event_rows, event_words, security, zone
+from quota_web.web.event_rows import EventRow
 
 blueprint = Blueprint("event_log", __name__)
 #: The longest list on a page.
@@ -34,7 +35,7 @@ def init_app(app: Flask) -> None:
 def _log() -> event_log.Log:
     args = request.args
     kinds, accounts = args.getlist("kind"), args.getlist("account")
-    return event_log.parse_log(services().scope, args, kinds, accounts)
+    return event_log.parse_log(services().scope, args, kinds, accounts, _visible())
 
 
 def _require_json() -> None:
@@ -123,32 +124,55 @@ def _page(template: str, only: Sequence[str]) -> str:
     kinds = [kind for kind in args.getlist("kind") if kind] or list(only)
     accounts = [name for name in args.getlist("account") if name]
     wanted = {"after": args.get("before") or "0", "limit": str(MOST_SHOWN)}
-    log = event_log.parse_log(services().scope, wanted, kinds, accounts)
-    rows = event_log.page(log, newest_first=True)
-    shown = event_texts.with_texts(rows, log, zone.shown(), with_account=False)
-    shown.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
+    log = event_log.parse_log(services().scope, wanted, kinds, accounts, _visible())
+    found = event_log.latest(log)
+    events = event_texts.with_texts(found, log, zone.shown(), with_account=False)
+    names = _upstream_names(events)
     return render_template(
         template,
-        days=[(day, list(group)) for day, group in _by_day(shown, zone.shown())],
-        rows=shown,
-        kinds=sorted(only or event_visibility.OPEN),
+        days=_by_day(event_rows.rows(events, log.holders)),
+        facts=partial(event_words.facts, upstream_names=names),
+        upstream_names=names,
+        actors=_actors([event["id"] for event in events]),
+        groups=_groups(only),
         kind=args.get("kind", ""),
         accounts=sorted(log.names.values()),
         account=args.get("account", ""),
-        older=rows[-1].id if len(rows) == MOST_SHOWN else None,
+        older=found[-1].id if len(found) == MOST_SHOWN else None,
     )
 
 
-def _by_day(rows: Iterable[dict[str, Any]], where: tzinfo | None) -> Iterator[tuple[str, Any]]:
-    """Rows, newest first, by their day *where*; equal neighbours as one with their count."""
-    for day, group in groupby(rows, lambda r: times.local(times.parse(r["at"]), where)[:10]):
-        yield day, _collapsed(group)
+def _visible() -> frozenset[str]:
+    return event_visibility.ALL if security.may_see_audit() else event_visibility.OPEN
 
 
-def _collapsed(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    def same(row: dict[str, Any]) -> tuple[Any, ...]:
-        return row["kind"], row["account"], row["window"], row["withdrawn_at"] is None
+def _upstream_names(events: Iterable[event_rows.Event]) -> dict[str, str]:
+    return event_log.upstream_names({event["window"] for event in events if event["window"]})
 
-    for _, group in groupby(rows, same):
-        first, *rest = group
-        yield first | {"count": 1 + len(rest), "since": rest[-1]["at"] if rest else None}
+
+def _actors(ids: Sequence[int]) -> dict[int, str | None]:
+    """Which actor did it, by the event's id; empty for all but people who are signed in."""
+    if not security.may_see_audit():
+        return {}
+    return {key: event_words.actor(name) for key, name in event_log.actors(ids).items()}
+
+
+def _groups(only: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The kinds that the filter offers, by group, each in the order of its words."""
+    if only:
+        return [("", list(only))]
+    groups = [
+        (_("Quota"), event_visibility.QUOTA),
+        (_("Accounts"), event_visibility.ACCOUNTS),
+        (_("Alerts"), event_visibility.ALERTS),
+    ]
+    if security.may_see_audit():
+        groups.append((_("This dashboard"), event_visibility.AUDIT))
+    return [(words, sorted(kinds, key=labels.event)) for words, kinds in groups]
+
+
+def _by_day(rows: Iterable[EventRow]) -> list[tuple[str, list[EventRow]]]:
+    """Rows, newest first, by their day where the viewer is."""
+    where = zone.shown()
+    days = groupby(rows, lambda row: times.local(row.at, where)[:10])
+    return [(day, list(event_rows.collapsed(group))) for day, group in days]

@@ -102,6 +102,11 @@ def may_see_credentials() -> bool:
     return principal().may(scopes.SESSION)
 
 
+def may_see_audit() -> bool:
+    """Whether the principal may see what was done to this dashboard, and which actor did what."""
+    return principal().may(scopes.SESSION)
+
+
 def is_known() -> bool:
     """Whether a request to an endpoint that answers without a sign-in carries a session or a token,
     as far as the database can tell. A visitor does not count.

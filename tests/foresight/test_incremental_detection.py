@@ -75,9 +75,15 @@ def answers(history: AccountHistory) -> Iterable[tuple[int, Snapshot]]:
         yield at, Snapshot(tuple(rows[at]), facts)
 
 
-def live(lives: dict[str, AccountHistory], settle_every: int = 0) -> dict[str, int]:
+def live(
+    lives: dict[str, AccountHistory], settle_every: int = 0, same_login: Iterable[str] = ()
+) -> dict[str, int]:
     """Store these lives in the order of time; returns the ids."""
     ids = dict(zip(lives, add(*lives), strict=True))
+    with store.database.transaction() as tx:
+        for name in same_login:
+            login = {"chatgpt_account_id": "acct-1", "chatgpt_user_id": "user-1"}
+            store.accounts.update_account(tx, ids[name], **login)
     taken = sorted(
         ((at, name, snapshot) for name, life in lives.items() for at, snapshot in answers(life)),
         key=lambda t: t[:2],
@@ -163,6 +169,33 @@ def test_early_resets_of_most_accounts_become_one_of_the_provider(installation):
         "SELECT count(*) FROM event WHERE kind = 'reset_early' AND withdrawn_at IS NOT NULL"
     )
     assert withdrawn == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        # Two logins are too few, though they are three accounts.
+        (("alice", "work", "bob"), {"reset_early"}),
+        (("alice", "work", "bob", "carol"), {"reset_provider"}),
+    ],
+)
+def test_a_login_with_two_names_counts_once_among_those_that_the_provider_reset(
+    installation, names, kinds
+):
+    lives = {
+        name: account(weekly=Story().use(10 + i, 40, 100).use(5, 0, 178 + i, rate=1))
+        for i, name in enumerate(names)
+    }
+
+    live(lives, same_login=("alice", "work"))
+
+    live_events, _ = said(installation)
+    assert {row[0] for row in live_events if row[0].startswith("reset")} == kinds
+    for row in live_events:
+        if row[0] == "reset_provider":
+            assert '"accounts":3' in row[4]
+    detection_backfill.rebuild(START + 60 * HOUR)
+    assert said(installation)[0] == live_events
 
 
 def test_a_banked_reset_that_goes_unused_has_expired_after_a_while(installation):

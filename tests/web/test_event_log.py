@@ -3,15 +3,19 @@
 import csv
 import io
 import json
+import re
+from datetime import datetime
 
 import pytest
 
 from quota_web import store
 from quota_web.core import clock, csv_text, event_visibility
 from tests.fakes import NOW, FakeResponse, usage_body
-from tests.pages import Script
+from tests.pages import Script, visiting
 
 HOUR = 3_600
+#: The moment of a row of a list.
+ROW_TIME = re.compile(r'<td><time datetime="([^"]+)"')
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def test_of_all_kinds_only_those_of_quota_and_accounts_are_answered_and_no_actor
         text = script.get(path).get_data(as_text=True)
         assert "192.0.2.77" not in text
         assert "an actor" not in text
-        assert not [kind for kind in audit if kind in text or kind.replace("_", " ") in text]
+        said = (re.compile(rf"(?<![.\w]){kind.replace('_', '[_ ]')}") for kind in audit)
+        assert not [pattern for pattern in said if pattern.search(text)]
     assert {e["kind"] for e in events(script, "?limit=1000")} == event_visibility.OPEN
 
 
@@ -200,3 +205,47 @@ def test_the_pages_and_any_after_work_on_both_databases(reset, browser, script):
     for path in ("/events", "/resets", "/accounts/alice", "/history"):
         assert browser.get(path).status_code == 200
     assert events(script, f"?after={2**62}") == []
+
+
+def test_a_browser_session_sees_what_was_done_to_the_dashboard_and_which_actor_did_it(
+    reset, browser, script
+):
+    with store.database.transaction() as tx:
+        store.audit_log.add(tx, NOW, "signed_in", "password session", address="192.0.2.77")
+        store.audit_log.add(tx, NOW, "token_created", "password session", name="ci")
+    page = browser.get("/events").get_data(as_text=True)
+
+    assert "Signed in here from 192.0.2.77" in page
+    assert "API token created: ci" in page
+    assert "by password session" in page
+    kinds = {event["kind"] for event in json.loads(browser.get("/api/events").data)["events"]}
+    assert {"signed_in", "token_created", "reset_early"} <= kinds
+    assert "signed_in" in browser.get("/api/events.csv").get_data(as_text=True)
+    assert browser.get("/api/events?kind=signed_in").status_code == 200
+    assert script.get("/api/events?kind=signed_in").status_code == 400
+
+
+def test_without_a_sign_in_nobody_sees_the_audit(reset):
+    with store.database.transaction() as tx:
+        store.audit_log.add(tx, NOW, "signed_in", "password session", address="192.0.2.77")
+    with visiting(reset, QUOTA_AUTH="off") as browser:
+        for path in ("/events", "/api/events", "/api/events.csv"):
+            text = browser.get(path).get_data(as_text=True)
+            assert "192.0.2.77" not in text
+            assert "password session" not in text
+
+
+def test_pages_are_in_the_order_of_time_whenever_it_was_written_down(reset, browser, monkeypatch):
+    monkeypatch.setattr("quota_web.web.event_log.MOST_SHOWN", 2)
+    with store.database.transaction() as tx:
+        for hours in (-50, 90, -20):
+            store.audit_log.add(tx, NOW + hours * HOUR, "account_paused", "x", name=f"at{hours}")
+    seen, address = [], "/events"
+    while address:
+        page = browser.get(address).get_data(as_text=True)
+        seen += [datetime.fromisoformat(at) for at in ROW_TIME.findall(page)]
+        older = re.search(r'href="(/events\?before=[^"]*)"', page)
+        address = older[1].replace("&amp;", "&") if older else ""
+
+    assert len(seen) == 6
+    assert seen == sorted(seen, reverse=True)

@@ -108,7 +108,9 @@ def test_its_lists_of_words_are_those_of_the_code(written):
     assert result["status"]["enum"] == [str(status) for status in Status]
     assert result["group"]["enum"] == [str(group) for group in Group]
     assert schemas["Forecast"]["properties"]["state"]["enum"] == [str(s) for s in ForecastState]
-    assert schemas["Event"]["properties"]["kind"]["enum"] == sorted(event_visibility.OPEN)
+    assert schemas["Event"]["properties"]["kind"]["enum"] == sorted(event_visibility.ALL)
+    kind = written["components"]["parameters"]["kind"]["schema"]["items"]
+    assert kind["enum"] == sorted(event_visibility.OPEN)
     assert schemas["Cycle"]["properties"]["how"]["enum"] == [str(how) for how in How]
     assert schemas["Reason"]["properties"]["code"]["enum"] == [str(r) for r in Reason]
     assert written["components"]["parameters"]["range"]["schema"]["enum"] == [*RANGES, ""]

@@ -144,8 +144,8 @@ def test_where_nothing_was_read_twice_it_says_so(readings, browser, script):
     assert len(script.get(f"{empty}&format=csv").get_data(as_text=True).splitlines()) == 1
 
 
-def test_the_moments_of_the_form_are_on_the_clocks_of_the_server(readings, browser):
-    words = "clock=server&window=weekly&from=2026-11-21T21:00&to=2026-11-21T22:00"
+def test_the_moments_of_the_form_are_on_the_clocks_of_the_viewer(readings, browser):
+    words = "clock=viewer&window=weekly&from=2026-11-21T21:00&to=2026-11-21T22:00"
     page = browser.get(f"{PAGE}?{words}").get_data(as_text=True)
 
     assert "+19 points" in page
