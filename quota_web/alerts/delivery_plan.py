@@ -12,7 +12,7 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.alerts import merging, message_words, messages, quiet_hours, words
+from quota_web.alerts import merging, message_words, messages, quiet_hours
 from quota_web.alerts.kinds import Urgency
 from quota_web.alerts.merging import Line
 from quota_web.alerts.messages import Told
@@ -162,7 +162,7 @@ def _told(event: LoggedEvent, names: Mapping[int, str], saying: Saying) -> Told:
         account = names.get(event.account_id) or event.data.get("name")
     kind = messages.type_name(event)
     try:
-        text = words.sentence(event, names, saying.zone)
+        text = messages.sentence(event, names, saying.zone)
     except Exception:
         # One event that cannot be said must not hold up all others.
         logger.exception("event %d of kind %s cannot be put into words", event.id, event.kind)

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 from urllib.parse import quote
 
-from quota_web.alerts import kinds
+from quota_web.alerts import kinds, words
 from quota_web.alerts.kinds import Alert, Urgency
 from quota_web.alerts.webhook_client import MOST_BODY
 from quota_web.core.times import iso
@@ -14,6 +15,8 @@ from quota_web.store.event_log import LoggedEvent
 
 #: What every webhook says, null where it does not apply.
 _FIELDS = ("remaining_percent", "threshold", "resets_at", "blocked_until")
+#: The kind of the event by which a digest is sent; its data have the text.
+DIGEST = "site.digest"
 #: Characters of one line, and of the whole of a long one.
 MOST_LINE, MOST_TEXT = 400, 4_000
 _ELLIPSIS = "…"
@@ -39,6 +42,13 @@ def type_name(event: LoggedEvent) -> str:
     """The `type` of a webhook."""
     found: Alert | None = kinds.type_of(event.kind, event.data)
     return event.kind if found is None else str(found)
+
+
+def sentence(event: LoggedEvent, names: Mapping[int, str], zone: tzinfo | None) -> str:
+    """An event in words; a digest has its own."""
+    if event.kind == DIGEST:
+        return str(event.data.get("text", ""))
+    return words.sentence(event, names, zone)
 
 
 def webhook_body(told: Told, public_url: str | None) -> bytes:
@@ -71,7 +81,7 @@ def link(account: str | None, public_url: str | None) -> str | None:
 
 def body_of_lines(lines: list[str], address: str | None) -> str:
     """One message for people."""
-    cut = [_cut(" ".join(line.split()), MOST_LINE) for line in lines]
+    cut = [_cut(" ".join(part.split()), MOST_LINE) for line in lines for part in line.splitlines()]
     return "\n".join([*cut, *([address] if address else [])])
 
 

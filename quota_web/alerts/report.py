@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Any
 
 from quota_web import store
-from quota_web.alerts import channel_secrets, messages, words
+from quota_web.alerts import channel_secrets, messages
 from quota_web.core.times import iso
 from quota_web.store.channels import AlertChannel
 from quota_web.store.deliveries import DeliveryRow
@@ -64,7 +64,7 @@ def load(cipher: TokenCipher, zone: tzinfo | None) -> AlertsReport:
         rows = store.deliveries.newest(conn, MOST)
     shown = [ShownChannel(c, channel_secrets.shown(cipher, c), last.get(c.id)) for c in channels]
     told = [
-        ShownDelivery(row, messages.type_name(row.event), words.sentence(row.event, names, zone))
+        ShownDelivery(row, messages.type_name(row.event), messages.sentence(row.event, names, zone))
         for row in rows
     ]
     return AlertsReport(_open(states, names), shown, told)

@@ -182,7 +182,7 @@ def send() -> None:
     done = DeliveryPass(senders, present.cipher, saying, present.stop)
     count = 0
     try:
-        channel_chores.run(clock.now(), saying)
+        channel_chores.run(clock.now(), saying, present.settings.refresh_interval)
         for _ in range(MOST_PASSES):
             found = done.run()
             count += found

@@ -86,7 +86,7 @@ class AlertSender:
         try:
             if clock.monotonic() >= self._chores_at:
                 self._chores_at = clock.monotonic() + CHORES_S
-                channel_chores.run(clock.now(), saying)
+                channel_chores.run(clock.now(), saying, self._services.settings.refresh_interval)
             found = made.run()
         except QuotaError as error:
             self._say(str(error))

@@ -51,6 +51,11 @@ def add(conn: Connection, new: NewAlert) -> LoggedEvent | None:
     return LoggedEvent(event_id, new.at, new.kind, new.account_id, new.window, new.data, None)
 
 
+def is_told(conn: Connection, dedupe: str) -> bool:
+    """Whether the event of that key was stored."""
+    return conn.execute(select(event.c.id).where(event.c.dedupe == dedupe)).first() is not None
+
+
 _e, _w = event.c, limit_window.c
 _LOGGED = select(
     _e.id, _e.at, _e.kind, _e.account_id, _w.key, _e.data, _e.withdrawn_at
