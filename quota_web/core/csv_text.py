@@ -27,6 +27,13 @@ def cell(value: object) -> object:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
+def line(row: Iterable[object]) -> str:
+    """One line with its end."""
+    out = io.StringIO()
+    csv.writer(out).writerow([cell(value) for value in row])
+    return out.getvalue()
+
+
 def lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The header line and then *rows*, as text in pieces of many lines."""
     out = io.StringIO()

@@ -20,7 +20,7 @@ from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.names import FILE_SUFFIX
 from quota_web.core.quota import Status
 from quota_web.foresight import outcomes
-from quota_web.maintenance import doctor_alerts, scheduled_backups
+from quota_web.maintenance import doctor_alerts, doctor_judging, scheduled_backups
 from quota_web.maintenance.findings import Finding, Level, mib
 from quota_web.store.encryption import KEY_FILE, TokenCipher
 
@@ -51,6 +51,7 @@ def diagnose(context: DoctorContext) -> Iterator[Finding]:
     if context.settings.backup_dir is not None:
         zone = context.settings.timezone
         yield scheduled_backups.finding(context.settings.backup_dir, zone, context.now)
+    yield from doctor_judging.findings()
     yield from doctor_alerts.findings(context.cipher, context.now)
     yield _account_folder(context.settings)
     yield _clock(context.now)

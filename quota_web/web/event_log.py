@@ -100,8 +100,7 @@ def history_csv() -> Response:
     if args.get("raw") not in (None, "0", "1"):
         raise BadQuery("raw", mark("raw must be 0 or 1"))
     if args.get("raw") == "1":
-        rows: Iterable[Sequence[object]] = raw_history.readings(present.scope, asked)
-        return csv_answer.stream("history", raw_history.COLUMNS, rows)
+        return csv_answer.of_text("history", raw_history.csv_lines(present.scope, asked))
     chart = history.chart(present.scope, asked, 2 * present.settings.refresh_interval)
     return csv_answer.stream("history", raw_history.BUCKET_COLUMNS, raw_history.buckets(chart))
 

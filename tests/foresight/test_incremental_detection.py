@@ -16,7 +16,7 @@ from quota_web.foresight import (
     detector_persistence,
     incremental_detection,
 )
-from quota_web.maintenance import prune
+from quota_web.maintenance import doctor_judging, prune
 from quota_web.store.accounts import MANAGED
 from quota_web.store.detected_events import JudgedEvent
 from quota_web.store.recording import Outcome, Recorded
@@ -332,6 +332,23 @@ def test_an_account_whose_state_cannot_be_read_is_judged_again(
     assert said(installation) == told
     with store.database.reading() as conn:
         assert detector_persistence.load(conn).unjudged == set()
+
+
+def test_the_doctor_names_an_account_that_no_refresh_catches_up_with(installation, monkeypatch):
+    [alice] = add("alice")
+    for at, snapshot in answers(account(weekly=Story().use(5, 10, 100))):
+        take({alice: (at, snapshot)})
+    assert list(doctor_judging.findings()) == []
+    installation.execute("UPDATE window_state SET state = '[]'")
+    # So few are caught up with by the next refresh.
+    assert list(doctor_judging.findings()) == []
+
+    monkeypatch.setattr(doctor_judging, "CATCH_UP", 3)
+    [found] = doctor_judging.findings()
+    assert "alice" in found.text
+    assert "doctor --rebuild" in (found.advice or "")
+    detection_backfill.rebuild(START + 60 * HOUR)
+    assert list(doctor_judging.findings()) == []
 
 
 def test_what_another_process_judged_meanwhile_is_not_withdrawn(installation):

@@ -10,6 +10,8 @@ import pytest
 
 from quota_web import store
 from quota_web.core import clock, csv_text, event_visibility
+from quota_web.reports import raw_history
+from quota_web.reports.history import HistoryQuery
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.pages import Script, visiting
 
@@ -249,3 +251,16 @@ def test_pages_are_in_the_order_of_time_whenever_it_was_written_down(reset, brow
 
     assert len(seen) == 6
     assert seen == sorted(seen, reverse=True)
+
+
+def test_the_quick_csv_of_readings_is_that_of_any_rows(reset):
+    """With a name that needs quotes, an absence, a fraction, and a reset that is missing."""
+    reset.execute("UPDATE account SET name = 'a \"b\", c'")
+    reset.execute("UPDATE reading SET used_percent = NULL, resets_at = NULL WHERE used_percent = 1")
+    reset.execute("UPDATE reading SET used_percent = 40.25 WHERE used_percent = 40")
+    asked = HistoryQuery(NOW, NOW + 5 * HOUR, windows=("weekly",))
+    scope = store.accounts.Scope()
+
+    whole = "".join(csv_text.lines(raw_history.COLUMNS, raw_history.readings(scope, asked)))
+    assert "".join(raw_history.csv_lines(scope, asked)) == whole
+    assert len(whole.splitlines()) == 6
