@@ -11,8 +11,9 @@ from bench import classic
 from bench.harness import Report, Result, alternate, main
 from bench.place import place, upstream
 from quota_web.demo import generate
-from quota_web.demo.generate import DAY, Era, Track
+from quota_web.demo.generate import DAY, Era
 from quota_web.demo.personas import Persona
+from quota_web.demo.tank import Track
 from quota_web.foresight import WindowHistory, forecast
 
 START = 1_767_571_200

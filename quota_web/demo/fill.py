@@ -15,9 +15,10 @@ from quota_web import store
 from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
-from quota_web.demo.generate import DAY, Era, Invented, InventedRun, Track, invent
+from quota_web.demo.generate import DAY, Era, Invented, InventedRun, invent
 from quota_web.demo.personas import Persona
-from quota_web.foresight import detection_backfill
+from quota_web.demo.tank import Track
+from quota_web.foresight import detection_backfill, incremental_detection
 from quota_web.store.accounts import DEMO
 from quota_web.store.detected_events import ACTOR
 from quota_web.store.models import (
@@ -147,6 +148,7 @@ def write(conn: Connection, invented: Invented) -> None:
         [fact_row(account_id, since, facts) for since, facts in invented.facts],
     )
     conn.execute(insert(attempt), [_attempt_row(account_id, run) for run in invented.runs])
+    _write_turns(conn, account_id, invented)
     last = invented.runs[-1]
     store.accounts.update_account(
         conn,
@@ -165,6 +167,22 @@ def write(conn: Connection, invented: Invented) -> None:
         next_due_at=None,
         paused_at=last.last_at if invented.is_paused else None,
     )
+
+
+def _write_turns(conn: Connection, account_id: int, invented: Invented) -> None:
+    """That the account came, and when its answers began to fail and came again."""
+    add, name, before = store.audit_log.add, invented.name, Status.PENDING
+    add(conn, invented.created_at, "account_added", "command line", account_id, name=name)
+    for run in invented.runs:
+        status = run.fault.status if run.fault else Status.OK
+        if (turn := incremental_detection.turn(before, status)) is not None:
+            kind, told = turn
+            actor = incremental_detection.ACTOR
+            add(conn, run.first_at, kind, actor, account_id, status=str(told))
+        before = status
+    if invented.is_paused:
+        at = invented.runs[-1].last_at
+        add(conn, at, "account_paused", "command line", account_id, name=name)
 
 
 def _attempt_row(account_id: int, run: InventedRun) -> dict[str, Any]:

@@ -7,14 +7,15 @@ blocked. Times are epoch seconds.
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from random import Random
 
-from quota_web.core import quota
 from quota_web.core.faults import Fault
-from quota_web.core.quota import Facts, Spend
-from quota_web.demo.personas import NAMES, PERSONAS, Limit, Persona
+from quota_web.core.quota import Facts
+from quota_web.demo import surprises
+from quota_web.demo.personas import NAMES, PERSONAS, Persona
+from quota_web.demo.surprises import Surprises
+from quota_web.demo.tank import Tank, Track
 
 DAY, HOUR = 86_400, 3_600
 #: How often an account is asked while idle and while in use, and how long it counts as in use after
@@ -22,23 +23,6 @@ DAY, HOUR = 86_400, 3_600
 IDLE, ACTIVE, ACTIVE_FOR = 3_600, 300, 1_800
 #: Nothing happens after this long before the end, save the last poll.
 END_MARGIN = 120
-SPEND_LIMIT = 15_000
-
-
-@dataclass(slots=True)
-class Track:
-    """One window's readings in columns.
-
-    A used percent of None marks the moment at which the window was gone.
-    """
-
-    key: str
-    length_s: int | None
-    upstream_name: str | None = None
-    at: list[int] = field(default_factory=list)
-    used: list[float | None] = field(default_factory=list)
-    resets_at: list[int | None] = field(default_factory=list)
-    spend: Spend | None = None
 
 
 @dataclass(slots=True)
@@ -100,9 +84,9 @@ def invent(number: int, era: Era, seed: int = 0, persona: Persona | None = None)
     persona = persona or PERSONAS[number % len(PERSONAS)]
     first, again = NAMES[number % len(NAMES)], number // len(NAMES)
     name = f"{first}-{again + 1}" if again else first
-    life = _Life(
-        persona, era, _sessions(persona, era, rng), _episodes(persona, era, rng, shared), rng
-    )
+    episodes = _episodes(persona, era, rng, shared)
+    told = surprises.of(number, era.start, era.end, persona)
+    life = _Life(persona, era, _sessions(persona, era, rng), episodes, told, rng)
     life.live()
     return Invented(
         name,
@@ -214,65 +198,6 @@ def _apart(episodes: list[Episode]) -> list[Episode]:
     return kept
 
 
-class _Tank:
-    """One window as it fills and resets."""
-
-    def __init__(self, limit: Limit, start: int, rng: Random) -> None:
-        self.limit = limit
-        self.track = Track(limit.key, limit.length_s, limit.upstream_name)
-        self.is_lost = False
-        self._is_own = quota.is_own(limit.key)
-        #: 0 while nothing of it is used.
-        self._used, self._resets_at = 0.0, 0
-        if limit.length_s is not None and limit.length_s > DAY:
-            # Somewhere in the middle: otherwise the weeks of all accounts would begin together.
-            self._used, self._resets_at = rng.uniform(0, 60), start + rng.randrange(limit.length_s)
-
-    def blocks_until(self) -> int:
-        """When the account can be used again, as far as this window goes; 0 where it can be."""
-        return self._resets_at if self._is_own and self._used >= 100 else 0
-
-    def draw(self, amount: float, at: int) -> bool:
-        """Use up *amount* by *at*; whether the shown percent rose."""
-        if at >= self._resets_at:
-            self._used, self._resets_at = 0.0, 0
-        if not self._resets_at and (amount or self.limit.length_s is None):
-            self._resets_at = self._next_reset(at)
-        before = int(self._used)
-        if amount:
-            self._used = min(100.0, self._used + amount * self.limit.share)
-        return int(self._used) > before
-
-    def note(self, at: int) -> None:
-        """Write down what an answer says now; an untouched window's reset slides along."""
-        track = self.track
-        track.at.append(at)
-        track.used.append(int(self._used))
-        track.resets_at.append(self._resets_at or self._next_reset(at))
-
-    def lose(self, at: int) -> None:
-        self.is_lost = True
-        self._used = 0.0
-        self.track.at.append(at)
-        self.track.used.append(None)
-        self.track.resets_at.append(None)
-
-    def _next_reset(self, at: int) -> int:
-        if self.limit.length_s is not None:
-            return at + self.limit.length_s
-        day = datetime.fromtimestamp(at, UTC)
-        return int(
-            datetime(day.year + day.month // 12, day.month % 12 + 1, 1, tzinfo=UTC).timestamp()
-        )
-
-    def spend(self) -> Spend | None:
-        return (
-            Spend(str(SPEND_LIMIT), f"{SPEND_LIMIT * self._used / 100:.2f}", None)
-            if self.limit.length_s is None
-            else None
-        )
-
-
 class _Life:
     """One account lived through, from poll to poll."""
 
@@ -282,6 +207,7 @@ class _Life:
         era: Era,
         sessions: list[Session],
         episodes: list[Episode],
+        told: Surprises,
         rng: Random,
     ) -> None:
         self._persona, self._era, self._rng = persona, era, rng
@@ -291,7 +217,8 @@ class _Life:
         self._looked_at, self._rose_at, self._failures = era.start, 0, 0
         self._lost_at = era.start + (era.end - era.start) * 2 // 5 if persona.lost else era.end
         self._pays = persona.credits is not None and persona.credits.has_credits
-        self.tanks = [_Tank(limit, era.start, rng) for limit in persona.limits]
+        self._banked_at = told.banked_at
+        self.tanks = [Tank(limit, era.start, rng, told) for limit in persona.limits]
         self.facts: list[tuple[int, Facts]] = []
         self.runs: list[InventedRun] = []
         self.interval_s = IDLE
@@ -369,7 +296,7 @@ class _Life:
             not is_exhausted or self._pays,
             is_exhausted,
             credits=self._persona.credits,
-            reset_credits=2 if plan == "pro" else None,
+            reset_credits=2 - sum(b <= at for b in self._banked_at) if plan == "pro" else None,
         )
         if not self.facts or self.facts[-1][1] != facts:
             self.facts.append((at, facts))

@@ -150,12 +150,21 @@ def _catch_up_one(conn: Connection, present: Stored, name: str, one: Recorded) -
 
 def _note_turn(conn: Connection, one: Recorded) -> None:
     """Note that answers began to fail, or came again."""
-    outcome, before = one.outcome, one.outcome.account.last_status
-    account_id, status = outcome.account.id, outcome.status
+    outcome = one.outcome
+    if (said := turn(outcome.account.last_status, outcome.status)) is not None:
+        kind, status = said
+        store.audit_log.add(conn, outcome.at, kind, ACTOR, outcome.account.id, status=str(status))
+
+
+def turn(before: Status, status: Status) -> tuple[str, Status] | None:
+    """What an attempt's *status* means after that of the one *before*: the kind of event, and the
+    status that it tells; None: nothing new.
+    """
     was_fine = before in (Status.OK, Status.PENDING)
     if status in NEEDS_A_PERSON and before not in NEEDS_A_PERSON:
-        store.audit_log.add(conn, outcome.at, SIGN_IN_ENDED, ACTOR, account_id, status=str(status))
-    elif status is not Status.OK and was_fine:
-        store.audit_log.add(conn, outcome.at, FAILING_SINCE, ACTOR, account_id, status=str(status))
-    elif status is Status.OK and not was_fine:
-        store.audit_log.add(conn, outcome.at, FINE_AGAIN, ACTOR, account_id, status=str(before))
+        return SIGN_IN_ENDED, status
+    if status is not Status.OK and was_fine:
+        return FAILING_SINCE, status
+    if status is Status.OK and not was_fine:
+        return FINE_AGAIN, before
+    return None

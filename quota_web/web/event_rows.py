@@ -51,12 +51,12 @@ class EventRow:
         return self.event["withdrawn_at"] is not None
 
 
-def rows(events: Iterable[Event], holders: Mapping[str, str]) -> list[EventRow]:
+def rows(events: Sequence[Event], holders: Mapping[str, str]) -> list[EventRow]:
     """The rows of *events*, newest first both; *holders* are the names under which a login is
     shown, by the other names that it has.
     """
     found = [_row(event, holders) for event in events if event["kind"] != "withdrawn"]
-    found = _without_told(_without_twins(found, holders))
+    found = _without_told(_without_parts(_without_twins(found, holders), events))
     found = _spells(_outages(found))
     return sorted(found, key=lambda row: (row.at, row.event["id"]), reverse=True)
 
@@ -109,6 +109,17 @@ def _without_twins(found: Sequence[EventRow], holders: Mapping[str, str]) -> lis
 
 def _twin_key(row: EventRow, name: str) -> tuple[Any, ...]:
     return name, row.kind, row.event["window"], row.is_withdrawn
+
+
+def _without_parts(found: Sequence[EventRow], events: Iterable[Event]) -> list[EventRow]:
+    """Without early resets that were withdrawn because they became part of one for all."""
+    parts = {tuple(part) for event in events for part in event["data"].get("parts", ())}
+
+    def is_part(row: EventRow) -> bool:
+        one = row.event
+        return row.is_withdrawn and (one["account"], one["window"], one["at"]) in parts
+
+    return [row for row in found if not is_part(row)]
 
 
 def _without_told(found: Sequence[EventRow]) -> list[EventRow]:

@@ -10,17 +10,19 @@ from quota_web import config, store
 from quota_web.accounts import account_service
 from quota_web.cli import refresh
 from quota_web.codex import auth_file
-from quota_web.core import clock
+from quota_web.core import clock, event_visibility
 from quota_web.core.errors import AccountExists, BadInput
 from quota_web.core.quota import CACHE, Status
-from quota_web.demo import fill, generate
-from quota_web.demo.generate import Era, Track
+from quota_web.demo import fill, generate, surprises
+from quota_web.demo.generate import Era
 from quota_web.demo.personas import PERSONAS, PLAIN
+from quota_web.demo.tank import Track
 from quota_web.factory import create_app
 from quota_web.refresh import context, refresh_service
 from quota_web.reports import overview
 from quota_web.services import services
 from quota_web.store.accounts import MANAGED, Scope
+from quota_web.store.models import event
 from quota_web.store.rollups import SPANS, gone_row, rollup_row
 from quota_web.store.rollups import write as write_series
 from quota_web.store.share_links import NewShareLink
@@ -78,12 +80,17 @@ def test_readings_are_in_order_within_their_time_and_percent(stories):
         assert all(u is None or 0 <= u <= 100 for u in track.used)
 
 
-def test_windows_only_fall_when_they_reset(stories):
-    for track in (t for s in stories for t in s.tracks):
-        for i in range(1, len(track.at)):
-            before, after = track.used[i - 1], track.used[i]
-            if before is not None and after is not None and after < before:
-                assert track.at[i] >= (track.resets_at[i - 1] or 0)
+def test_windows_only_fall_when_they_reset_as_scheduled_or_by_surprise(stories):
+    for number, story in enumerate(stories):
+        told = surprises.of(number, ERA.start, ERA.end, PERSONAS[number])
+        for track in story.tracks:
+            for i in range(1, len(track.at)):
+                before, after = track.used[i - 1], track.used[i]
+                if before is not None and after is not None and after < before:
+                    since, at = track.at[i - 1], track.at[i]
+                    is_early = any(since < moment <= at for moment in told.early_at)
+                    flaps = any(start <= at < end for start, end in told.flaps)
+                    assert at >= (track.resets_at[i - 1] or 0) or is_early or flaps
 
 
 def test_people_work_on_working_days_and_by_day():
@@ -202,6 +209,17 @@ def test_the_command_fills_an_empty_database(app):
         Status.UNREACHABLE,
     }
     assert fill.is_here()
+
+
+def test_its_ledger_has_resets_of_every_kind_one_that_was_none_and_a_sign_in_that_ended(app):
+    fill.fill(9, 60, NOW)
+    with store.database.reading() as conn:
+        rows = conn.execute(select(event.c.kind, event.c.withdrawn_at)).all()
+    standing = {kind for kind, withdrawn_at in rows if withdrawn_at is None}
+
+    assert {*event_visibility.RESETS, "flapping", "credit_used"} <= standing
+    assert {"failing_since", "fine_again", "sign_in_ended", "account_added"} <= standing
+    assert any(kind == "reset_early" and withdrawn_at for kind, withdrawn_at in rows)
 
 
 def test_latest_values_are_those_of_the_newest_reading(app):

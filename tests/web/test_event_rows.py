@@ -125,6 +125,18 @@ def test_a_reset_for_all_names_each_login_once():
     assert [part[0] for part in row.event["data"]["parts"]] == ["alice", "bob"]
 
 
+def test_an_early_reset_that_became_part_of_one_for_all_is_told_by_that_alone():
+    early = event("reset_early", 0, window="weekly", withdrawn_at=iso_text(NOW), used_before=40)
+    other = event("reset_early", 9, window="weekly", withdrawn_at=iso_text(NOW), used_before=40)
+    parts = [["alice", "weekly", iso_text(NOW)]]
+    found = listed(early, event("reset_provider", 5, None, parts=parts), other)
+
+    assert [(row.kind, row.at) for row in found] == [
+        ("reset_early", NOW + 9 * MINUTE),
+        ("reset_provider", NOW + 5 * MINUTE),
+    ]
+
+
 def test_an_alert_tells_the_event_that_it_came_of():
     used = event("used_up", 0, window="weekly")
     found = listed(used, event("quota.exhausted", 1, window="weekly"))
