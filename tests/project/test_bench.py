@@ -26,6 +26,7 @@ GROUPS = (
     "load",
     "browser",
     "forecast",
+    "alerts",
 )
 
 
