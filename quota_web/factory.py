@@ -184,11 +184,12 @@ def _pages() -> Sequence[Page]:
         metrics,
         openapi,
         reading_comparison,
+        renewal,
         settings,
     )
 
     return (
-        *(login, settings, dashboard, accounts, account_management, chatgpt_sign_in),
+        *(login, settings, dashboard, accounts, account_management, chatgpt_sign_in, renewal),
         *(api, openapi, event_log, reading_comparison, calendar, history_pages),
         *(alerts, demo, frame, health, metrics),
     )

@@ -31,7 +31,7 @@ _replace = click.option(
     help="Also replace a sign-in that was made here and is renewed.",
 )
 #: Titles of the list's columns.
-HEADER = ("account", "status", "state", "plan", "origin", "e-mail", "token expires")
+HEADER = ("account", "status", "state", "plan", "origin", "e-mail", "token expires", "renewal")
 
 
 def _world() -> Services:
@@ -56,7 +56,8 @@ def list_(as_json: bool) -> None:
     from quota_web.store.accounts import Scope
 
     settings, now = _world().settings, clock.now()
-    found = account_detail.listing(Scope(), now, settings.refresh_interval)
+    renews = settings.renew != "off"
+    found = account_detail.listing(Scope(), now, settings.refresh_interval, renews=renews)
     apart = account_detail.told_apart([one.report.account for one in found])
     if as_json:
         click.echo(
@@ -90,7 +91,16 @@ def _row(one: "Listed", apart: Mapping[int, str], now: int, zone: tzinfo | None)
         names.printable(account.source_path or account.origin),
         " ".join(filter(None, (account.email, apart.get(account.id)))) or "-",
         "-" if expires_at is None else times.local(expires_at, zone),
+        _renewal(one),
     )
+
+
+def _renewal(one: "Listed") -> str:
+    """Where the credential comes from and how its renewal stands, such as `own, on`."""
+    found = one.credentials.renewal
+    if found is None or found.kind == "file":
+        return "-" if found is None else "file"
+    return f"{found.kind}, {'renewing' if found.is_renewing else found.state}"
 
 
 @group.command("add")
@@ -192,6 +202,29 @@ def resume(name: str) -> None:
 
     _world()
     click.echo(f"{account_service.resume(name, clock.now(), ACTOR)}: resumed")
+
+
+@group.command("renew")
+@click.argument("name")
+def renew(name: str) -> None:
+    """Renew the sign-in of NAME now, which was made here and lasts about ten days otherwise. Exit
+    status: 0 renewed, 1 nothing to renew, 2 not reached, 3 everything else.
+    """
+    from quota_web.cli import sign_in_renewal
+
+    sys.exit(sign_in_renewal.renew(_world(), name, ACTOR))
+
+
+@group.command("renewal")
+@click.argument("name")
+@click.argument("state", type=click.Choice(["on", "off"]))
+def renewal(name: str, state: str) -> None:
+    """Let the sign-in of NAME be renewed, or no more. A copy may be renewed only where nothing else
+    uses it: neither the Codex CLI nor another program.
+    """
+    from quota_web.cli import sign_in_renewal
+
+    click.echo(sign_in_renewal.switch(_world(), name, state == "on", ACTOR))
 
 
 @group.command("remove")

@@ -68,8 +68,10 @@ FAULTS: dict[str, tuple[Status, str]] = {
     "token_expired": (Status.EXPIRED, mark("access token expired at %(at)s; sign in again")),
     "renewing": (
         Status.EXPIRED,
-        "the access token is of no use any more; its renewal is still to come: a running service "
-        "renews it, or `scripts/quota accounts renew`",
+        mark(
+            "the access token is of no use any more; its renewal is still to come: a running "
+            "service renews it, or `scripts/quota accounts renew`"
+        ),
     ),
     "unauthorized": (Status.EXPIRED, mark("HTTP 401: %(reason)s; sign in again")),
     "deactivated": (

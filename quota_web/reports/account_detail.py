@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from quota_web import store
 from quota_web.codex import auth_file
 from quota_web.core import account_identity, event_visibility, faults, lookalikes
@@ -16,9 +18,10 @@ from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import is_own
 from quota_web.foresight.outcomes import ForecastOutcome, Said, outcomes
-from quota_web.reports import event_log, outlook, overview, present_cycle
+from quota_web.reports import event_log, outlook, overview, present_cycle, renewal_state
 from quota_web.reports.overview import AccountView
 from quota_web.reports.present_cycle import PresentCycle
+from quota_web.reports.renewal_state import RenewalState
 from quota_web.store.accounts import (
     FOLLOWED,
     Account,
@@ -53,6 +56,8 @@ class CredentialState:
     has_refresh_token: bool
     #: Grows with every change of what is stored; 0 while nothing is.
     version: int
+    #: None while nothing is stored.
+    renewal: RenewalState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +118,12 @@ class Listed:
     looks_like: str | None
 
 
-def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
-    """One account; raises AccountNotFound."""
+def load_details(
+    scope: Scope, name: str, now: int, interval_s: int, *, renews: bool = True
+) -> Details:
+    """One account; raises AccountNotFound. *renews*: whether the settings let sign-ins be
+    renewed.
+    """
     with store.database.reading() as conn:
         found = store.accounts.get_by_name(conn, name, scope)
         known, facts = (
@@ -128,7 +137,7 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         long = [w for w in known.get(found.id, []) if _is_long(w)]
         closed = store.event_log.last_cycles(conn, [w.id for w in long], CYCLES_SHOWN)
         is_early = store.audit_log.is_any_since(conn, EARLY_RESETS, now - EARLY_SEEN_S)
-        sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
+        told = _credentials(conn, found, now, renews)
         present = present_cycle.load(conn, known.get(found.id, []), 2 * interval_s, now)
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         events = store.event_log.latest(conn, _of_account(found), EVENTS_SHOWN)
@@ -144,7 +153,6 @@ def load_details(scope: Scope, name: str, now: int, interval_s: int) -> Details:
         interval_s,
         forecasts,
     )
-    told = credential_state(found, sealed, look_into_file=True)
     return Details(
         report,
         told,
@@ -218,7 +226,14 @@ def _attempt(run: Attempts) -> Attempt:
     )
 
 
-def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
+def _credentials(conn: Connection, found: Account, now: int, renews: bool) -> CredentialState:
+    sealed = store.credentials.get_by_ids(conn, [found.id]).get(found.id)
+    not_before = store.renewals.not_before(conn)
+    stands = renewal_state.of(found, sealed, not_before, now, renews=renews)
+    return replace(credential_state(found, sealed, look_into_file=True), renewal=stands)
+
+
+def listing(scope: Scope, now: int, interval_s: int, *, renews: bool = True) -> list[Listed]:
     """All accounts by name, with the state of their credentials."""
     with store.database.reading() as conn:
         accounts = store.accounts.list_all(conn, scope)
@@ -229,6 +244,7 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
             store.credentials.get_by_ids(conn, ids),
         )
         failing = store.attempts.failing_since(conn, accounts)
+        not_before = store.renewals.not_before(conn)
         forecasts = store.forecasts.present(conn)
     told = {
         a.id: overview.account_view(
@@ -245,11 +261,15 @@ def listing(scope: Scope, now: int, interval_s: int) -> list[Listed]:
     for account_id, holder in store.accounts.repeated(accounts).items():
         told[account_id] = replace(told[account_id], same_login_as=holder.name)
     marks = lookalikes.marks(a.name for a in accounts)
-    return [
-        Listed(
-            told[a.id], credential_state(a, sealed.get(a.id)), _twin(a, accounts), marks.get(a.name)
+    stored = {
+        a.id: replace(
+            credential_state(a, sealed.get(a.id)),
+            renewal=renewal_state.of(a, sealed.get(a.id), not_before, now, renews=renews),
         )
         for a in accounts
+    }
+    return [
+        Listed(told[a.id], stored[a.id], _twin(a, accounts), marks.get(a.name)) for a in accounts
     ]
 
 

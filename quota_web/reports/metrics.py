@@ -36,6 +36,7 @@ def page(
     with store.database.reading() as conn:
         sizes = store.health.sizes(conn)
         totals = store.attempts.totals(conn)
+        ends, renewals = store.credentials.ends(conn), store.renewals.totals(conn)
         open_alerts = store.alert_states.count_open(conn)
         deliveries, waiting = store.deliveries.figures(conn)
 
@@ -47,6 +48,7 @@ def page(
             yield _of_repeated(seen)
             yield _of_alerts(open_alerts)
             yield from _of_attempts(totals)
+            yield from _of_sign_ins(seen.counted, ends, renewals)
             yield from _of_deliveries(deliveries, waiting, now)
             yield from _of_site(seen, sizes, now)
             yield from _of_backup(backup)
@@ -199,6 +201,25 @@ def _of_deliveries(
         (),
         [((), _age(now if waiting.oldest_at is None else waiting.oldest_at, now))],
     )
+
+
+def _of_sign_ins(
+    accounts: Sequence[AccountView], ends: Mapping[int, int], renewals: Mapping[str, int]
+) -> Iterator[Any]:
+    from prometheus_client.core import CounterMetricFamily
+
+    yield _gauge(
+        "credential_ends_timestamp_seconds",
+        "When an account's access token ends; a renewed one ends later.",
+        ("account",),
+        (((a.account.name,), ends.get(a.account.id)) for a in accounts),
+    )
+    counter = CounterMetricFamily(
+        PREFIX + "renewals", "Renewals of sign-ins, by what they came to.", labels=["result"]
+    )
+    for result in sorted({*renewals, "renewed"}):
+        counter.add_metric([result], renewals.get(result, 0))
+    yield counter
 
 
 def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from quota_web.core import labels, names
 from quota_web.core.language import ENGLISH, use_language
 from quota_web.core.quota import Credits, ModelUsage, Reading
 from quota_web.core.times import iso, iso_text
-from quota_web.reports import outlook_json
+from quota_web.reports import outlook_json, renewal_state
 from quota_web.reports.overview import AccountView, Overview
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def listed(one: "Listed") -> dict[str, Any]:
         "account_id": account.chatgpt_account_id,
         "expires_at": iso(told.expires_at),
         "same_login_as": report.same_login_as,
+        "credentials": renewal_state.document(told.renewal),
     }
 
 

@@ -249,6 +249,7 @@ def _tell(
     kind = RENEWED if answer.verdict is Verdict.RENEWED else FAILED
     said = {"result": str(answer.verdict), "code": answer.code, "request": answer.request_id}
     told = {name: value for name, value in said.items() if value is not None}
+    store.renewals.count_result(tx, answer.verdict)
     store.audit_log.add(tx, now, kind, actor, found.id, name=found.name, **told)
     if before is not None:
         look_again(tx, found, before, now)

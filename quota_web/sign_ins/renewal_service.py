@@ -19,7 +19,7 @@ from quota_web.refresh.hooks import AfterRefusal
 from quota_web.services import Services
 from quota_web.sign_ins import renewal, renewal_outcome, spare_use
 from quota_web.sign_ins.renewal import RenewalContext
-from quota_web.store.accounts import Account, Scope
+from quota_web.store.accounts import Account, Scope, Shown
 from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import DecryptionFailed
 
@@ -180,16 +180,16 @@ def forget_old(now: int) -> None:
         store.renewals.forget(tx, now - REMEMBERED_S)
 
 
-def renew_now(renewals: Renewals, name: str) -> Pressed:
+def renew_now(renewals: Renewals, name: str, shown: Shown | None = None) -> Pressed:
     """Renew an account's sign-in as a person wishes, unless something is in the way: then nothing
     is sent and nothing is waited for.
 
-    Raises AccountNotFound.
+    Raises AccountNotFound and Outdated.
     """
     now = renewals.context.now()
     settle_lost(now)
     with store.database.reading() as conn:
-        account = store.accounts.get_by_name(conn, name, renewals.scope)
+        account = store.accounts.as_shown(conn, name, shown, renewals.scope)
         sealed = store.credentials.get_by_ids(conn, [account.id]).get(account.id)
         not_before = store.renewals.not_before(conn)
     in_the_way = _in_the_way(renewals, account, sealed, not_before, now)

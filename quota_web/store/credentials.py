@@ -1,6 +1,6 @@
 """The encrypted credentials of accounts. Every function takes the open connection; none commits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,11 +120,21 @@ def key_ids(conn: Connection, ids: Sequence[int]) -> dict[int, str]:
 
 def set_spare(conn: Connection, account_id: int, spare_sealed: bytes | None) -> None:
     """Store what is kept aside for an account, in place of what was."""
+    set_columns(conn, account_id, {"spare_sealed": spare_sealed})
+
+
+def set_columns(conn: Connection, account_id: int, columns: Mapping[str, Any]) -> None:
+    """Set just these columns of an account's credential."""
     conn.execute(
-        update(credential)
-        .where(credential.c.account_id == account_id)
-        .values(spare_sealed=spare_sealed)
+        update(credential).where(credential.c.account_id == account_id).values(dict(columns))
     )
+
+
+def ends(conn: Connection) -> dict[int, int]:
+    """When the access tokens end that say so, by account id."""
+    c = credential.c
+    query = select(c.account_id, c.access_expires_at).where(c.access_expires_at.is_not(None))
+    return {row.account_id: row.access_expires_at for row in conn.execute(query)}
 
 
 def failed_with_spare(conn: Connection, now: int) -> list[int]:

@@ -7,13 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, delete, exists, func, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Text,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from quota_web.core import renewal_policy
 from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.renewal_policy import SECOND_TRY_AFTER, CredentialKind, Renewal
 from quota_web.store.database import insert_of
-from quota_web.store.models import account, credential, renewal, site_state
+from quota_web.store.models import account, credential, renewal, setting, site_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +276,23 @@ def hasten(conn: Connection, account_id: int, now: int) -> None:
         .where(c.account_id == account_id, c.renew_at.is_not(None))
         .values(refused_at=now, renew_at=case((c.renew_at < earliest, c.renew_at), else_=earliest))
     )
+
+
+def count_result(conn: Connection, result: str) -> None:
+    """Add one to the running total of renewals that came to *result*."""
+    new = insert_of(conn.dialect.name)(setting).values(key=_TOTAL + result, value="1")
+    before = cast(setting.c.value, BigInteger)
+    added = {"value": cast(before + 1, Text)}
+    conn.execute(new.on_conflict_do_update(index_elements=[setting.c.key], set_=added))
+
+
+def totals(conn: Connection) -> dict[str, int]:
+    """How many renewals came to each result, since ever."""
+    query = select(setting.c.key, setting.c.value).where(setting.c.key.like(f"{_TOTAL}%"))
+    return {key.removeprefix(_TOTAL): int(value) for key, value in conn.execute(query)}
+
+
+_TOTAL = "renewals:"
 
 
 def forget(conn: Connection, before: int) -> int:

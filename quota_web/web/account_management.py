@@ -46,7 +46,9 @@ def init_app(app: Flask) -> None:
 def index() -> str:
     present, now = services(), clock.now()
     settings = present.settings
-    listed = account_detail.listing(present.scope, now, settings.refresh_interval)
+    listed = account_detail.listing(
+        present.scope, now, settings.refresh_interval, renews=settings.renew != "off"
+    )
     apart = account_detail.told_apart(one.report.account for one in listed)
     report = folder_sync.look(settings.account_dir)
     fault = report.folder_fault
@@ -114,6 +116,8 @@ def _form(
             "file_read_only": told.file_read_only,
             "expires_at": iso(told.expires_at),
             "account_id": told.chatgpt_account_id,
+            "is_own": told.renewal is not None
+            and (told.renewal.kind, told.renewal.state) == ("own", "on"),
         }
     return render_template(
         "auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_CREDENTIALS

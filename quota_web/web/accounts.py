@@ -10,10 +10,17 @@ from quota_web.core.faults import Fault
 from quota_web.core.language import gettext as _
 from quota_web.core.quota import Status
 from quota_web.core.times import iso, iso_text
-from quota_web.reports import account_detail, history, hours_of_week, results_json
+from quota_web.reports import (
+    account_detail,
+    history,
+    hours_of_week,
+    renewal_words,
+    results_json,
+)
 from quota_web.reports.account_detail import Attempt, CredentialState, Details
 from quota_web.reports.history import DEFAULT_RANGE, RANGES
 from quota_web.reports.hours_of_week import HoursOfWeek
+from quota_web.reports.renewal_state import RenewalState
 from quota_web.services import services
 from quota_web.web import (
     account_page,
@@ -38,7 +45,10 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/accounts/<name>")
 def show(name: str) -> str:
     present, now = services(), clock.now()
-    found = account_detail.load_details(present.scope, name, now, present.settings.refresh_interval)
+    settings = present.settings
+    found = account_detail.load_details(
+        present.scope, name, now, settings.refresh_interval, renews=settings.renew != "off"
+    )
     chosen = request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE
     age_s = now - (found.size.since or now)
     row = results_json.result(found.report) | {
@@ -104,12 +114,32 @@ def credentials(found: CredentialState, status: Status, fault: Fault | None) -> 
         "updated_at": iso(found.updated_at),
         "has_refresh_token": found.has_refresh_token,
         "state": _state(found, status, fault),
+        "renewal": renewal(found.renewal),
+    }
+
+
+def renewal(found: RenewalState | None) -> dict[str, Any] | None:
+    """What pages say of a sign-in's renewal."""
+    if found is None:
+        return None
+    return {
+        "kind": found.kind,
+        "state": found.state,
+        "short": renewal_words.short(found),
+        "sentences": renewal_words.sentences(found),
+        "last_at": iso(found.last_at),
+        "is_renewing": found.is_renewing,
+        "may_press": found.may_press,
+        "may_switch": found.may_switch,
+        "is_from_backup": found.code == "restored",
     }
 
 
 def _state(found: CredentialState, status: Status, fault: Fault | None) -> str:
     if not found.is_stored:
         return _("none stored")
+    if found.renewal is not None and found.renewal.is_renewing:
+        return _("renewing")
     if fault is not None and status in NEEDS_A_PERSON:
         return labels.status_short(status)
     if status is Status.PENDING:

@@ -50,6 +50,8 @@ SCOPES: dict[str, str] = {
     "auth.delete": WRITE,
     "auth.pause": WRITE,
     "auth.resume": WRITE,
+    "renewal.press": SESSION,
+    "renewal.switch": SESSION,
     "chatgpt.new": SESSION,
     "chatgpt.begin": SESSION,
     "chatgpt.show": SESSION,

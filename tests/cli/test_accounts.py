@@ -28,13 +28,14 @@ def test_the_list_shows_state_plan_and_where_accounts_come_from(installation):
     assert installation.run("accounts", "list").stdout.splitlines() == [
         (
             f"account  status   state         plan  origin{gap}{' ' * 10}  e-mail             "
-            f"token expires"
+            f"token expires            renewal"
         ),
         (
             f"alice    pending  not read yet  -     {installation.accounts}/alice.auth.json  "
-            f"alice@example.com  2026-11-21 21:00:00 CST"
+            f"alice@example.com  2026-11-21 21:00:00 CST  file"
         ),
-        f"bob      pending  not read yet  -     managed{gap}{' ' * 9}  -                  -",
+        f"bob      pending  not read yet  -     managed{gap}{' ' * 9}  -                  "
+        f"-                        copy, off",
     ]
 
 
@@ -57,6 +58,17 @@ def test_the_list_as_json_has_no_token_in_it(installation, codex):
         "account_id": "acct-1",
         "expires_at": "2100-01-01T00:00:00Z",
         "same_login_as": None,
+        "credentials": {
+            "kind": "copy",
+            "access_ends_at": "2100-01-01T00:00:00Z",
+            "renewal": {
+                "state": "off",
+                "next_at": None,
+                "last_at": None,
+                "code": None,
+                "sign_in_by": "2100-01-01T00:00:00Z",
+            },
+        },
     }
     assert (bob["origin"], bob["same_login_as"]) == ("followed", "alice")
     assert "eyJ" not in ran.stdout

@@ -70,6 +70,8 @@ EXPECTED = {
         f"chatgpt.{view}": "session"
         for view in ("new", "begin", "show", "state", "callback", "cancel", "add")
     },
+    "renewal.press": "session",
+    "renewal.switch": "session",
     "alerts.index": "session",
     "alerts.save": "session",
     "alerts.delete": "session",
