@@ -38,7 +38,9 @@ export class LaneChart {
   }
 
   resize() {
-    this.chart.setSize({ width: this.host.clientWidth, height: this.host.clientHeight });
+    const { clientWidth: width, clientHeight: height } = this.host;
+    // Being observed tells of the present size as well, and a new size would take the cursor away.
+    if (width !== this.chart.width || height !== this.chart.height) this.chart.setSize({ width, height });
   }
 
   setCursor(index) {
