@@ -19,10 +19,15 @@ from quota_web.store.accounts import (
     Account,
 )
 from quota_web.store.credentials import EncryptedCredential
-from quota_web.store.encryption import ACCESS, BOUND, IDENTITY, REFRESH, TokenCipher
+from quota_web.store.encryption import ACCESS, BOUND, IDENTITY, REFRESH, SPARE, TokenCipher
 
 CHUNK = 20
-_COLUMNS = {"access_sealed": ACCESS, "refresh_sealed": REFRESH, "id_sealed": IDENTITY}
+_COLUMNS = {
+    "access_sealed": ACCESS,
+    "refresh_sealed": REFRESH,
+    "id_sealed": IDENTITY,
+    "spare_sealed": SPARE,
+}
 GIVEN_KEY = (
     "the key comes from QUOTA_SECRET_KEY, and everything is sealed with it. To change it: set "
     "QUOTA_SECRET_KEY to a new key and "
@@ -108,7 +113,17 @@ def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
     ]
     for sealed in stale:
         store.credentials.reencrypt(tx, _resealed(cipher, sealed))
+        _fingerprint(tx, cipher, sealed)
     return len(stale)
+
+
+def _fingerprint(tx: Connection, cipher: TokenCipher, sealed: EncryptedCredential) -> None:
+    """Give the refresh token, and the claim on it, the fingerprint of the present key."""
+    if sealed.refresh_fp is None or sealed.refresh_sealed is None:
+        return
+    token = cipher.open(sealed.refresh_sealed, sealed.account_id, REFRESH)
+    new = cipher.fingerprints(token)[0]
+    store.renewals.set_fingerprint(tx, sealed.account_id, sealed.refresh_fp, new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +150,7 @@ def adopt(tx: Connection, cipher: TokenCipher) -> Adopted:
     stale = [sealed for sealed in every if wide is not None and _is_stale(wide, sealed)]
     for sealed in stale:
         store.credentials.reencrypt(tx, _resealed(wide or cipher, sealed))
+        _fingerprint(tx, wide or cipher, sealed)
     lost = [sealed.account_id for sealed in every if wide is None or not _is_readable(wide, sealed)]
     store.credentials.drop(tx, lost)
     found = store.accounts.get_by_ids(tx, lost).values()

@@ -295,6 +295,13 @@ def totals(conn: Connection) -> dict[str, int]:
 _TOTAL = "renewals:"
 
 
+def stop_all(conn: Connection, code: str) -> None:
+    """Renew nothing any more: another database may hold newer tokens, or renews these."""
+    is_going = credential.c.renewal.in_((Renewal.ON, Renewal.UNSURE))
+    stopped = update(credential).where(is_going)
+    conn.execute(stopped.values(renewal=Renewal.OFF, renewal_code=code, renew_at=None))
+
+
 def forget(conn: Connection, before: int) -> int:
     """Forget tokens that were used before *before* and that no account holds any more."""
     held = exists().where(credential.c.refresh_fp == renewal.c.refresh_fp)
