@@ -112,6 +112,11 @@ def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
             lambda a: a.account.taken_at,
         ),
         ("reading_age_seconds", "The same as an age.", lambda a: _age(a.account.taken_at, now)),
+        (
+            "reset_credits",
+            "Banked resets that an account has.",
+            lambda a: a.facts.reset_credits if a.facts else None,
+        ),
     )
     for name, text, figure in figures:
         yield _gauge(name, text, ("account",), (((a.account.name,), figure(a)) for a in accounts))

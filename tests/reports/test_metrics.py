@@ -9,7 +9,7 @@ from sqlalchemy import event, update
 from quota_web import store
 from quota_web.accounts import account_service
 from quota_web.core.faults import Fault
-from quota_web.core.quota import Status
+from quota_web.core.quota import Facts, Status
 from quota_web.maintenance import prune
 from quota_web.reports import metrics
 from quota_web.services import services
@@ -43,6 +43,18 @@ def fail(account_id, at, fault, ms=50):
         assert found is not None
         outcome = Outcome(found, at, None, fault, ms, found.failures + 1, 3_600, at + 300)
         store.recording.record(tx, [outcome], 1, store.windows.windows(tx, [account_id]), {})
+
+
+def test_banked_resets_are_told_where_the_answer_tells_them(app):
+    for number, (name, count) in enumerate((("alice", 2), ("bob", 0), ("carol", None)), 1):
+        facts = Facts("plus", reset_credits=count)
+        record(add_account(name, number), NOW - 90, 12, facts=facts)
+
+    told = figures()
+
+    assert told["reset_credits", "alice"] == 2
+    assert told["reset_credits", "bob"] == 0
+    assert ("reset_credits", "carol") not in told
 
 
 def test_windows_tell_what_is_left_and_when_they_are_full_again(app):
