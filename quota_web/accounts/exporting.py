@@ -3,14 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from quota_web import store
 from quota_web.accounts import file_outbox, stored_credentials
 from quota_web.codex import auth_edit, auth_file
+from quota_web.codex.credentials import Credentials
 from quota_web.core import names
 from quota_web.core.errors import BadInput, CredentialsRefused
 from quota_web.store.accounts import FOLLOWED, Account, Scope
+from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import TokenCipher
 
 
@@ -42,12 +45,16 @@ def export(
     raw = _followed_file(found)
     with _writable(file.parent):
         content = (
-            raw
-            if raw is not None
-            else auth_edit.to_document(stored_credentials.opened(cipher, found, sealed))
+            raw if raw is not None else auth_edit.to_document(_handed_over(cipher, found, sealed))
         )
         # Tokens in the clear: what root exports stays root's, whoever's folder it is written to.
         store.filesystem.write_private(file, content, give=False)
+
+
+def _handed_over(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> Credentials:
+    """What is written: a refresh token that is renewed here stays here alone."""
+    opened = stored_credentials.opened(cipher, found, sealed)
+    return replace(opened, refresh_token=None) if sealed.may_be_renewed else opened
 
 
 def _followed_file(found: Account) -> bytes | None:

@@ -132,6 +132,8 @@ def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Pat
         untrusted_rows.leave_behind(conn)
         kept = untrusted_rows.settle_files(conn, folders)
         adopted = rotate_key.adopt(conn, cipher)
+        # The tokens of a backup may have been used since: a person says if they were not.
+        store.renewals.stop_all(conn, "restored")
         tokens = tuple(untrusted_rows.token_names(conn))
         links = len(store.share_links.list_all(conn))
         channels = tuple(c.name for c in store.channels.list_all(conn) if c.is_on)

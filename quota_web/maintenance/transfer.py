@@ -80,7 +80,11 @@ def copy_to(url: str, progress: Progress) -> dict[str, Sum]:
         checked = database_url(url)
     except ValueError:
         raise BadInput("url", "give an address such as postgresql://USER@HOST/NAME") from None
-    return _copy(checked, progress)
+    sums = _copy(checked, progress)
+    # One of the two may renew: the one that was copied to.
+    with store.database.transaction() as tx:
+        store.renewals.stop_all(tx, "moved")
+    return sums
 
 
 def _tables() -> list[Table]:
