@@ -44,6 +44,8 @@ PARTS = {
         ("postgresql",),
         ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin"),
     ),
+    # Beside it lies promtool.
+    "prometheus": Part(("prometheus",), ("prometheus",)),
 }
 
 
