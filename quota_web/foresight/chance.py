@@ -1,4 +1,6 @@
-"""The chance that a window runs out: what the paths say, corrected by how such sayings ended."""
+"""The chance that a window or a pool of accounts runs out: what the paths say, corrected by how
+such sayings ended.
+"""
 
 from math import exp, log
 
@@ -8,6 +10,8 @@ from quota_web.foresight.model_parameters import Tuning
 LEAST, MOST = 0.005, 0.995
 #: The least projection, in percent: below it, pace tells nothing more.
 LEAST_PROJECTION = 0.5
+#: What makes up the logit of a pool's chance: a constant, and the logit of the courses' share.
+SHORTFALL_CONSTANT, SHORTFALL_COURSES = 0.07, 0.43
 
 
 def run_out_chance(raw: float, used: float, elapsed_share: float, tuning: Tuning) -> float:
@@ -22,6 +26,20 @@ def run_out_chance(raw: float, used: float, elapsed_share: float, tuning: Tuning
     weights = tuning.chance
     logit = weights.constant + weights.paths * log(raw / (1 - raw))
     logit += (weights.projection + weights.late_projection * elapsed_share) * projection
+    return _logistic(logit)
+
+
+def shortfall_chance(raw: float) -> float:
+    """The probability that all accounts of a pool run out; *raw* is the share of the courses in
+    which they do.
+
+    Whole weeks of work repeat less than the paths of one window: the share is pulled to the middle.
+    """
+    raw = _bounded(raw)
+    return _logistic(SHORTFALL_CONSTANT + SHORTFALL_COURSES * log(raw / (1 - raw)))
+
+
+def _logistic(logit: float) -> float:
     return _bounded(1 / (1 + exp(-min(30.0, max(-30.0, logit)))))
 
 

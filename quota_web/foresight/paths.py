@@ -137,8 +137,8 @@ def _followed(
     start, end = ahead.standstill / step, ahead.seconds / step
     stops = [max(start, at / step) for at in ahead.moments]
     factors = (exp(-tuning.spread), 1.0, exp(tuning.spread))
-    scales = _scales(demand, start, end, tuning, moments)
-    for moment, scale in zip(moments, scales, strict=True):
+    factor_of = scales(demand, start, end, tuning, moments)
+    for moment, scale in zip(moments, factor_of, strict=True):
         base = _at(total, moment.slot + start)
         use = (_at(total, moment.slot + end) - base) * scale
         weight = moment.weight / whole / len(factors)
@@ -165,7 +165,7 @@ def _crossing(total: Sequence[float], target: float) -> float:
     return k - 1 + ((target - low) / (high - low) if high > low else 0.0)
 
 
-def _scales(
+def scales(
     demand: Demand,
     start: float,
     end: float,

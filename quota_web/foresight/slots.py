@@ -84,7 +84,17 @@ def make_demand(
 ) -> Demand:
     """What was wanted of a window: its use, and where that was blocked at least the profile."""
     use = use_per_slot(mine.rises(), grid)
-    blocked = blocked_slots((mine, *siblings), grid)
+    return demand_of(use, blocked_slots((mine, *siblings), grid), grid, length, tuning)
+
+
+def demand_of(
+    use: list[float],
+    blocked: bytearray,
+    grid: Grid,
+    length: int,
+    tuning: Tuning,
+) -> Demand:
+    """The same of what was used in each past slot, and of which of them were blocked."""
     by_hour = profile(use, blocked, grid, length, tuning)
     expected = [by_hour[hour] for hour in grid.hours]
     if 1 in blocked:
