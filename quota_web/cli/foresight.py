@@ -13,6 +13,7 @@ from quota_web.reports import (
     outlook_json,
     outlook_words,
     overview,
+    pool_words,
     quota_gate,
     results_json,
 )
@@ -39,12 +40,18 @@ def forecast(services: Services, names: Sequence[str], as_json: bool) -> int:
     if as_json:
         print(results_json.as_text(outlook_json.forecast_document(seen.only(chosen))))
     elif rows:
-        print("\n".join(output.columns_of([HEADER, *rows])))
+        print("\n".join([*output.columns_of([HEADER, *rows]), *_pool(services, seen.only(chosen))]))
     elif not missing:
         output.print_error("Nothing was forecast yet." if seen.accounts else NO_ACCOUNT)
     for error in missing:
         output.print_error(str(error))
     return output.UNUSABLE if missing else output.OK
+
+
+def _pool(services: Services, seen: Overview) -> list[str]:
+    """The last line: what is said of all accounts together, where they are all shown."""
+    words = pool_words.pool_in_words(seen, clock.now(), services.settings.timezone)
+    return [] if words is None else [f"pool: {words.line}"]
 
 
 def _rows(services: Services, view: AccountView) -> list[tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """When a window's forecast is made anew: a constant number of rules, pure."""
 
-from quota_web.store.forecasts import StoredForecast
+from collections.abc import Sequence
+
+from quota_web.store.forecasts import StoredForecast, StoredPool
 from quota_web.store.windows import KnownWindow
 
 #: Where the used percent moved, at most once in so many seconds; else as seldom as that.
@@ -26,6 +28,17 @@ def is_due(window: KnownWindow, before: StoredForecast | None, now: int, is_stal
     moved = reading.used_percent != before.used_percent
     moved = moved or _differ(reading.resets_at, before.resets_at)
     return age >= (MOVED_S if moved else UNMOVED_S)
+
+
+def pool_is_due(
+    before: StoredPool | None, account_ids: Sequence[int], now: int, has_moved: bool
+) -> bool:
+    """Whether what is said of all accounts is to be made anew; *has_moved*: a window's forecast
+    was.
+    """
+    if before is None or before.made_at > now or before.account_ids != tuple(account_ids):
+        return True
+    return now - before.made_at >= (MOVED_S if has_moved else UNMOVED_S)
 
 
 def _has_reset(before: StoredForecast, now: int) -> bool:

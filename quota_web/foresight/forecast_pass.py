@@ -7,19 +7,22 @@ the last one's result stays; all of them say nearly the same.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 
 from quota_web import store
 from quota_web.core import clock
-from quota_web.foresight.due import is_due
+from quota_web.foresight.due import is_due, pool_is_due
 from quota_web.foresight.making import Due, make
 from quota_web.foresight.ordering import Terms, in_order
+from quota_web.foresight.pool_making import make_pool
+from quota_web.foresight.pool_members import members
 from quota_web.foresight.workload import DEFAULT_EXCHANGE, capacity, exchange, need
 from quota_web.reports import overview
 from quota_web.reports.overview import AccountView
 from quota_web.services import services
 from quota_web.store.accounts import Scope
-from quota_web.store.forecasts import Ranked, StoredChoice, StoredForecast
+from quota_web.store.forecasts import StoredChoice, StoredForecast
 from quota_web.store.windows import KnownWindow
 
 #: Accounts whose readings are held at once: each is some thousand rows.
@@ -55,8 +58,12 @@ def run(
                 with store.database.reading() as conn:
                     made += make(conn, chunk, now, zone)
         known = {**present, **{one.window_id: one for one in made}}
-        ranked = in_order(views, _last_used(windows), _terms(views, windows, known, now))
-        _store(made, ranked, before, now)
+        used, terms = _last_used(windows), _terms(views, windows, known, now)
+        pool, found = before.pool if before is not None else None, members(views)
+        if not is_stopped() and pool_is_due(pool, found.ids, now, bool(made)):
+            with store.database.reading() as conn:
+                pool = make_pool(conn, found, windows, used, terms, zone)
+        _store(made, StoredChoice(now, in_order(views, used, terms), pool), before)
     finally:
         _one_at_a_time.release()
     return len(made)
@@ -121,15 +128,12 @@ def _terms(
 
 
 def _store(
-    made: Sequence[StoredForecast],
-    ranked: tuple[Ranked, ...],
-    before: StoredChoice | None,
-    now: int,
+    made: Sequence[StoredForecast], chosen: StoredChoice, before: StoredChoice | None
 ) -> None:
     """Write what is new; where nothing is, nothing: pages are kept as long as the data are."""
-    if not made and before is not None and before.ranked == ranked:
+    if not made and before is not None and replace(chosen, at=before.at) == before:
         return
     with store.database.transaction() as tx:
         store.forecasts.save(tx, made)
-        store.forecasts.save_choice(tx, StoredChoice(now, ranked))
+        store.forecasts.save_choice(tx, chosen)
         store.site_state.touch(tx)

@@ -40,7 +40,7 @@ def make(
 ) -> list[StoredForecast]:
     """The forecasts that are wanted; the number of queries is the same for any number of them."""
     windows = [window for one in due for window in one.windows if window.reading.key != SPEND]
-    histories = _histories(conn, windows, now)
+    histories = histories_of(conn, windows, now)
     plans = store.windows.plan_since(conn, [one.account_id for one in due])
     made: list[StoredForecast] = []
     for one in due:
@@ -54,7 +54,7 @@ def make(
     return made
 
 
-def _histories(
+def histories_of(
     conn: Connection, windows: Sequence[KnownWindow], now: int
 ) -> dict[int, WindowHistory]:
     """What is known of each window, by its id; of one without any reading nothing."""

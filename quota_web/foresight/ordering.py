@@ -67,7 +67,7 @@ def _tier_in_order(
 ) -> list[Ranked]:
     """By choosing again without those chosen so far."""
     ids = {view.account.name: view.account.id for view in views}
-    left = {view.account.name: _candidate(view, last_used) for view in views}
+    left = {view.account.name: candidate(view, last_used) for view in views}
     ranked: list[Ranked] = []
     while left:
         chosen = choose(tuple(left.values()), terms.now, None, terms.need, terms.exchange)
@@ -78,7 +78,8 @@ def _tier_in_order(
     return ranked
 
 
-def _candidate(view: AccountView, last_used: Mapping[int, int]) -> Candidate:
+def candidate(view: AccountView, last_used: Mapping[int, int]) -> Candidate:
+    """The account as its last readings show it."""
     account, (short, long) = view.account, main_windows(view)
     week = long or short
     return Candidate(

@@ -18,8 +18,16 @@ LEAST_POINTS = 1e-6
 class _Tank:
     """One account's windows; a window that has not started has no reset."""
 
-    __slots__ = ("account", "five", "five_full", "five_resets_at", "last_used_at", "week")
-    __slots__ += ("week_full", "week_resets_at")
+    __slots__ = (
+        "account",
+        "five",
+        "five_full",
+        "five_resets_at",
+        "last_used_at",
+        "week",
+        "week_full",
+        "week_resets_at",
+    )
 
     def __init__(self, account: Candidate, exchange: float) -> None:
         self.account = account
@@ -89,12 +97,11 @@ class Supply:
             for tank in self._tanks:
                 tank.refill(at)
         while points > LEAST_POINTS:
-            tank = self._in_use
-            if tank is None or tank.left <= LEAST_POINTS:
-                tank = self._in_use = self._chosen(at)
-            if tank is None:
+            if self._in_use is None or self._in_use.left <= LEAST_POINTS:
+                self._in_use = self._chosen(at)
+            if self._in_use is None:
                 break
-            points -= tank.take(points, at)
+            points -= self._in_use.take(points, at)
         self._next_reset = min(tank.next_reset for tank in self._tanks)
         return max(0.0, points)
 

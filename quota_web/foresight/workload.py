@@ -33,6 +33,9 @@ CAPACITIES = {
     "promax": 20 / 3,
 }
 
+#: The plans whose windows are known to be as large as those of Plus.
+PLUS_SIZED = frozenset({"plus", "team", "business", "edu"})
+
 #: How many quarters of work there were, and the tenths of what they took.
 Work = tuple[int, tuple[float, ...]]
 
@@ -40,6 +43,11 @@ Work = tuple[int, tuple[float, ...]]
 def capacity(plan: str | None) -> float:
     """The size of a plan's five-hour window in Plus five-hour windows."""
     return CAPACITIES.get((plan or "").lower(), 1.0)
+
+
+def is_size_known(plan: str | None) -> bool:
+    """Whether the size of a plan's windows is known, and not only taken to be that of Plus."""
+    return (plan or "").lower() in {*CAPACITIES, *PLUS_SIZED}
 
 
 def work_of(five_hour: WindowHistory, now: int) -> Work | None:

@@ -15,6 +15,7 @@ from quota_web.reports.overview import AccountView, Overview
 from quota_web.store.accounts import Scope
 from quota_web.store.attempts import AttemptTotal
 from quota_web.store.deliveries import WaitingDeliveries
+from quota_web.store.forecasts import StoredPool
 from quota_web.store.health import Sizes
 from quota_web.version import __version__
 
@@ -45,6 +46,7 @@ def page(
             yield from _of_windows(seen.counted)
             yield from _of_accounts(seen.counted, now)
             yield from _of_forecasts(seen.counted)
+            yield from _of_pool(outlook.pool_of(seen))
             yield _of_repeated(seen)
             yield _of_alerts(open_alerts)
             yield from _of_attempts(totals)
@@ -140,6 +142,26 @@ def _of_forecasts(accounts: Sequence[AccountView]) -> Iterator[Any]:
         ("account", "window"),
         ((k, one.rest[1] if one.rest else None) for k, one in said),
     )
+
+
+def _of_pool(pool: StoredPool | None) -> Iterator[Any]:
+    if pool is None:
+        return
+    figures: tuple[tuple[str, str, float | None], ...] = (
+        (
+            "pool_left_units",
+            "What is left of all weeks together, in percents of a Plus week.",
+            pool.left_units,
+        ),
+        ("pool_full_units", "The same if all were full.", pool.full_units),
+        (
+            "pool_shortfall_probability",
+            "The chance that no account can be used at some moment of the next 7 days, 0 to 1.",
+            pool.shortfall_probability,
+        ),
+    )
+    for name, text, figure in figures:
+        yield _gauge(name, text, (), [((), figure)])
 
 
 def _of_repeated(seen: Overview) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from quota_web.core.display_order import Group
 from quota_web.core.quota import DAILY, FIVE_HOUR, MONTHLY, WEEKLY, Reading, is_own
 from quota_web.reports.overview import AccountView, Overview
-from quota_web.store.forecasts import StoredForecast
+from quota_web.store.forecasts import StoredForecast, StoredPool
 
 #: The state of a forecast whose reading says nothing of now.
 STALE = "stale"
@@ -89,6 +89,18 @@ def next_of(seen: Overview) -> Next:
     waiting = [a for a in seen.counted if a.group is Group.BLOCKED and a.block.until is not None]
     soonest = min(waiting, key=lambda a: a.block.until or 0, default=None)
     return Next(None, until=soonest.block.until if soonest else None, waits_for=soonest)
+
+
+def pool_of(seen: Overview) -> StoredPool | None:
+    """What is said of all accounts together; None where there is nothing to add up, where *seen*
+    shows not all of them, or where something has become of one since.
+    """
+    pool = seen.choice.pool if seen.choice else None
+    groups = {view.account.id: view.group for view in seen.accounts}
+    known = (Group.USABLE, Group.BLOCKED)
+    if pool is None or any(groups.get(i) not in known for i in pool.account_ids):
+        return None
+    return pool
 
 
 def _reasons(seen: Overview, view: AccountView) -> tuple[NextReason, ...]:

@@ -30,8 +30,33 @@ def forecast_document(seen: Overview) -> dict[str, Any]:
             for view in seen.accounts
             for key, said in outlook.forecasts_of(view).items()
         ],
+        "pool": pool_entry(seen),
         "exchange": [rate for view in seen.counted if (rate := exchange(view))],
     }
+
+
+def pool_entry(seen: Overview) -> dict[str, Any] | None:
+    """What is said of all accounts together."""
+    pool = outlook.pool_of(seen)
+    if pool is None:
+        return None
+    names = {view.account.id: view.account.name for view in seen.accounts}
+    chance, (first, last) = pool.shortfall_probability, pool.shortfall_in
+    between = None if first is None else [_after(pool.made_at, first), _after(pool.made_at, last)]
+    return {
+        "accounts": len(pool.account_ids),
+        "left_units": _number(pool.left_units),
+        "full_units": _number(pool.full_units),
+        "shortfall_probability": None if chance is None else round(chance, 3),
+        "shortfall_between": between,
+        "horizon": iso(pool.made_at + pool.horizon_s),
+        "left_out": [names[i] for i in pool.left_out if i in names],
+        "counted_like_plus": [names[i] for i in pool.assumed if i in names],
+    }
+
+
+def _after(at: int, seconds: float | None) -> str | None:
+    return None if seconds is None else iso(at + round(seconds))
 
 
 def next_document(seen: Overview) -> dict[str, Any]:

@@ -4,7 +4,7 @@ and the order in which accounts are to be used.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -63,11 +63,35 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPool:
+    """What is said of all accounts together."""
+
+    made_at: int
+    account_ids: tuple[int, ...]
+    #: Percents of a Plus week.
+    left_units: float
+    full_units: float
+    #: How far ahead was looked, in seconds.
+    horizon_s: int
+    #: That there comes a moment within it at which no account can be used.
+    shortfall_probability: float | None = None
+    #: Seconds from *made_at* to that moment, at the shares .1 and .9 of all courses; None where
+    #: that lies beyond the horizon.
+    shortfall_in: tuple[float | None, float | None] = (None, None)
+    #: Accounts of which it is not known what is left, or that have no week of their own.
+    left_out: tuple[int, ...] = ()
+    #: Accounts whose plan's size is not known: they count like Plus.
+    assumed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StoredChoice:
     """The usable accounts in the order of use, as worked out at a moment."""
 
     at: int
     ranked: tuple[Ranked, ...]
+    #: None where there are fewer than two accounts to add up.
+    pool: StoredPool | None = None
 
 
 _COLUMNS = (
@@ -89,7 +113,7 @@ _OWNERS = select(limit_window.c.account_id).where(limit_window.c.id.in_(_IDS))
 _NEW_VERSION = (
     update(account).where(account.c.id.in_(_OWNERS)).values(version=account.c.version + 1)
 )
-_CHOICE = select(account_choice.c.at, account_choice.c.ranked)
+_CHOICE = select(account_choice.c.at, account_choice.c.ranked, account_choice.c.pool)
 
 
 def present(
@@ -150,14 +174,22 @@ def choice(conn: Connection) -> StoredChoice | None:
     row = conn.execute(_CHOICE).first()
     if row is None:
         return None
-    at, ranked = row
-    return StoredChoice(at, tuple(Ranked(i, tuple(codes)) for i, codes in json.loads(ranked)))
+    at, ranked, pool = row
+    order = tuple(Ranked(i, tuple(codes)) for i, codes in json.loads(ranked))
+    return StoredChoice(at, order, None if pool is None else _pool(pool))
 
 
 def save_choice(conn: Connection, chosen: StoredChoice) -> None:
     ranked = json.dumps([[r.account_id, r.reasons] for r in chosen.ranked])
-    row = {"id": 1, "at": chosen.at, "ranked": ranked}
+    pool = None if chosen.pool is None else json.dumps(asdict(chosen.pool))
+    row = {"id": 1, "at": chosen.at, "ranked": ranked, "pool": pool}
     run_many(conn, _statements(conn.dialect.name).choice, [row])
+
+
+def _pool(text: str) -> StoredPool:
+    said = json.loads(text)
+    lists = ("account_ids", "shortfall_in", "left_out", "assumed")
+    return StoredPool(**{**said, **{name: tuple(said[name]) for name in lists}})
 
 
 # Most rows are as they were at the last look.
@@ -238,6 +270,6 @@ def _statements(dialect: str) -> _Statements:
         ),
         insert_into(forecast).on_conflict_do_nothing(index_elements=key),
         chosen.on_conflict_do_update(
-            index_elements=["id"], set_={n: chosen.excluded[n] for n in ("at", "ranked")}
+            index_elements=["id"], set_={n: chosen.excluded[n] for n in ("at", "ranked", "pool")}
         ),
     )

@@ -235,6 +235,8 @@ account_choice = Table(
     Column("at", BigInteger, nullable=False),
     #: JSON: a list of [account id, reasons], the account to use first.
     Column("ranked", Text, nullable=False),
+    #: JSON: `store.forecasts.StoredPool`; NULL where there are fewer than two accounts.
+    Column("pool", Text),
 )
 
 event = Table(
