@@ -33,8 +33,9 @@ class Members:
 
 
 def members(views: Sequence[AccountView]) -> Members:
-    """Split *views*; paused accounts are in neither part."""
+    """Split *views*, in an order that does not change; paused accounts are in neither part."""
     counted = [v for v in views if v.same_login_as is None and v.group is not Group.PAUSED]
+    counted.sort(key=lambda view: view.account.id)
     inside = tuple(v for v in counted if _is_inside(v))
     return Members(inside, tuple(v for v in counted if not _is_inside(v)))
 

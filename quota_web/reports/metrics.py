@@ -145,19 +145,17 @@ def _of_forecasts(accounts: Sequence[AccountView]) -> Iterator[Any]:
 
 
 def _of_pool(pool: StoredPool | None) -> Iterator[Any]:
-    if pool is None:
-        return
     figures: tuple[tuple[str, str, float | None], ...] = (
         (
             "pool_left_units",
             "What is left of all weeks together, in percents of a Plus week.",
-            pool.left_units,
+            pool.left_units if pool else None,
         ),
-        ("pool_full_units", "The same if all were full.", pool.full_units),
+        ("pool_full_units", "The same if all were full.", pool.full_units if pool else None),
         (
             "pool_shortfall_probability",
             "The chance that no account can be used at some moment of the next 7 days, 0 to 1.",
-            pool.shortfall_probability,
+            pool.shortfall_probability if pool else None,
         ),
     )
     for name, text, figure in figures:
