@@ -160,7 +160,8 @@ def test_page_of_the_api_metrics_and_command_say_the_same(demo):
     assert 0 < said["shortfall_probability"] < 1
     assert f"codex_quota_pool_left_units {said['left_units']}" in figures
     assert "codex_quota_pool_shortfall_probability 0." in figures
-    last, words = demo.run("forecast").stdout.splitlines()[-1], pool_in_words(seen(demo), NOW, None)
+    zone = demo.services.settings.timezone
+    last, words = demo.run("forecast").stdout.splitlines()[-1], pool_in_words(seen(demo), NOW, zone)
     assert words is not None
     assert last == f"pool: {words.line}"
     assert not demo.run("forecast", "alice").stdout.splitlines()[-1].startswith("pool")
