@@ -66,6 +66,14 @@ TITLES = {**WINDOWS, FIVE_HOUR: mark("Five-hour")}
 #: The same in a column of a few characters.
 SHORT = {FIVE_HOUR: mark("5 h"), DAILY: mark("day"), WEEKLY: mark("week"), MONTHLY: mark("month")}
 
+#: The same after "of", as in `66 % of the week`.
+OF = {
+    FIVE_HOUR: mark("5 h"),
+    DAILY: mark("the day"),
+    WEEKLY: mark("the week"),
+    MONTHLY: mark("the month"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class StatusWords:
@@ -262,6 +270,12 @@ def window_short(key: str) -> str:
     """A key in as few characters as a narrow column has: `5 h`, `week`."""
     word = SHORT.get(key)
     return _(word) if word else window(key).lower()
+
+
+def of_window(key: str, upstream_name: str | None = None) -> str:
+    """A key after "of": `5 h`, `the week`."""
+    word = OF.get(key)
+    return _(word) if word else window(key, upstream_name).lower()
 
 
 @lru_cache(maxsize=512)

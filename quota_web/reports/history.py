@@ -1,6 +1,4 @@
-"""Acts that read series: what `/api/history` answers, the sparklines of the dashboard, and one
-account's charts.
-"""
+"""Acts that read series: what `/api/history` answers, and one account's charts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,11 +32,8 @@ MAX_KEY, MAX_MOMENT = 120, 64
 USUAL_KEYS = (FIVE_HOUR, WEEKLY)
 #: A chart of all time is cut here: nothing is older than the product.
 LONGEST = 20 * 365 * 86_400
-SPARK_LENGTH, SPARK_POINTS = 86_400, 96
 #: The + of a zone that was not escaped, as in `12:00+08:00`, arrives as a blank.
 _BLANK_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
-
-Spark = dict[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,50 +203,3 @@ def _series(
     return sorted(
         found, key=lambda s: (order[s.account_id], rank.get(s.key, len(rank)), s.window_id)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SparkScale:
-    """What all sparklines of a page share, so that one drawn alone looks like the others.
-
-    It stays the same until the next slot begins.
-    """
-
-    axis: Axis
-    #: The rows that are read: RAW, or a rollup's span in seconds.
-    span: int
-
-
-def spark_scale(account_ids: Sequence[int], now: int) -> SparkScale:
-    """The last 24 hours up to the end of the slot that holds *now*, as finely as so many accounts
-    allow.
-    """
-    with store.database.reading() as conn:
-        ids = [s.window_id for s in _own_series(conn, account_ids)]
-        span = store.history.span_for(conn, ids, now - SPARK_LENGTH, now)
-    axis = series.axis(now - SPARK_LENGTH, now + 1, SPARK_POINTS, max(1, span))
-    return SparkScale(Axis(axis.start, axis.start + len(axis) * axis.step, axis.step), span)
-
-
-def sparks(account_ids: Sequence[int], scale: SparkScale, carry_s: int) -> dict[int, Spark]:
-    """The accounts' own windows over *scale*, by account id: `t` and a column for each window that
-    was read.
-    """
-    axis, times = scale.axis, scale.axis.times()
-    with store.database.reading() as conn:
-        found = _own_series(conn, account_ids)
-        ids = [s.window_id for s in found]
-        points = store.history.points(conn, ids, axis.start, axis.end, axis.step, scale.span)
-        before = store.history.last_before(conn, ids, axis.start)
-    result: dict[int, Spark] = {}
-    for one in sorted(found, key=lambda s: window_order(s.key)):
-        column = series.remaining(
-            points.get(one.window_id, []), before.get(one.window_id), axis, carry_s
-        )
-        if _is_drawn(column):
-            result.setdefault(one.account_id, {"t": times})[one.key] = column
-    return result
-
-
-def _own_series(conn: Connection, account_ids: Sequence[int]) -> list[Series]:
-    return [s for s in store.history.series(conn, account_ids, None) if is_own(s.key)]

@@ -43,7 +43,7 @@ def _reason(one: NextReason, now: int | None, zone: tzinfo | None) -> str:
         return _("most would expire unused")
     said = {
         "left": f"{window.remaining_percent:g}",
-        "window": labels.window(window.key, window.upstream_name).lower(),
+        "window": labels.of_window(window.key, window.upstream_name),
     }
     if now is None:
         return _("%(left)s %% of %(window)s left before its reset", **said)

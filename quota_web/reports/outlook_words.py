@@ -10,6 +10,7 @@ from quota_web.foresight.outcomes import ForecastOutcome, brier_score, last_cycl
 from quota_web.foresight.words import (
     LEAST_CHANCE_TOLD,
     LIKELY_TO_LAST,
+    LIKELY_TO_RUN_OUT,
     Cells,
     Statement,
     cells,
@@ -22,8 +23,15 @@ from quota_web.store.forecasts import Quantiles, StoredForecast
 
 #: From this chance on a run-out is more than a footnote.
 OPEN_FROM = LIKELY_TO_LAST
+#: Above it the window will probably run out.
+RUNS_OUT_ABOVE = LIKELY_TO_RUN_OUT
 #: What the stored quantiles are.
 SHARES = (0.1, 0.5, 0.9)
+
+
+def chance(probability: float) -> str:
+    """A chance in steps of five percent."""
+    return chance_in_words(probability)
 
 
 def as_forecast(key: str, said: StoredForecast) -> Forecast:

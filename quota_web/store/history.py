@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from quota_web.core.series import Point
 from quota_web.store.models import attempt, limit_window, reading, rollup
@@ -148,6 +148,16 @@ def hourly_rises(
     """
     values = {"ids": window_ids, "start": start, "end": end, "span": SPANS[0]}
     return [(slot, rise, count) for slot, rise, count in conn.execute(_HOURLY_RISES, values)]
+
+
+def rises_by_hour(
+    conn: Connection, window_ids: Sequence[int], start: int, end: int
+) -> list[tuple[int, int, float]]:
+    """Each hour of [start, end) in which one of these windows was read: the window, the hour's
+    start, and the points used in it.
+    """
+    values = {"ids": window_ids, "start": start, "end": end, "span": SPANS[0]}
+    return [(w, slot, rise) for w, slot, rise in conn.execute(_RISES_BY_HOUR, values)]
 
 
 def first_at(conn: Connection, window_ids: Sequence[int]) -> int | None:
@@ -299,16 +309,25 @@ def _extent() -> Select[Any]:
     ).where(w.id.in_(_IDS))
 
 
-def _hourly_rises() -> Select[Any]:
+def _hours() -> tuple[ColumnElement[bool], ...]:
     r = rollup.c
-    wanted = (
+    return (
         r.span == bindparam("span"),
         r.window_id.in_(_IDS),
         r.slot >= bindparam("start"),
         r.slot < bindparam("end"),
     )
+
+
+def _rises_by_hour() -> Select[Any]:
+    r = rollup.c
+    return select(r.window_id, r.slot, r.rise).where(*_hours(), r.count > 0)
+
+
+def _hourly_rises() -> Select[Any]:
+    r = rollup.c
     sums = (func.sum(r.rise), func.sum(r.count))
-    return select(r.slot, *sums).where(*wanted).group_by(r.slot).order_by(r.slot)
+    return select(r.slot, *sums).where(*_hours()).group_by(r.slot).order_by(r.slot)
 
 
 def _first_slot() -> Select[Any]:
@@ -318,4 +337,4 @@ def _first_slot() -> Select[Any]:
 
 
 _ROLLED_UP, _RAW, _LAST_BEFORE, _EXTENT = _rolled_up(), _raw(), _last_before(), _extent()
-_FIRST_SLOT, _HOURLY_RISES = _first_slot(), _hourly_rises()
+_FIRST_SLOT, _HOURLY_RISES, _RISES_BY_HOUR = _first_slot(), _hourly_rises(), _rises_by_hour()

@@ -13,7 +13,7 @@ from quota_web.core.display_order import Group
 from quota_web.core.language import gettext as _
 from quota_web.core.language import mark
 from quota_web.core.quota import FIVE_HOUR, SPEND, WEEKLY, Status, is_own
-from quota_web.web.formats import LOW_PERCENT, percent
+from quota_web.web.formats import LOW_PERCENT
 
 Row = Mapping[str, Any]
 
@@ -74,7 +74,12 @@ def _usable_word(row: Row) -> str:
     if not own or min(own) <= 0:
         is_on_credits = row["credits"] and row["credits"]["has_credits"]
         return _("On credits") if is_on_credits else labels.group(Group.USABLE)
-    return _("Low") if min(own) < LOW_PERCENT else labels.group(Group.USABLE)
+    return _("Low") if is_low(row) else labels.group(Group.USABLE)
+
+
+def is_low(row: Row) -> bool:
+    """Whether little is left of one of the account's own windows."""
+    return any(0 < w["remaining_percent"] < LOW_PERCENT for w in own_windows(row))
 
 
 def is_unlimited(row: Row) -> bool:
@@ -106,14 +111,6 @@ def other_windows(row: Row) -> OtherWindows:
     others = [w for w in row["windows"] if w["key"] not in (FIVE_HOUR, WEEKLY)]
     own = [w for w in others if is_own(w["key"]) or w["key"] == SPEND]
     return OtherWindows(own, [w for w in others if w not in own])
-
-
-def left_in_short(row: Row) -> str:
-    """What is left of an account's own windows, such as `88 % / 60 %`; for one that has none, what
-    it lives on.
-    """
-    own = [percent(w["remaining_percent"]) for w in own_windows(row)]
-    return " / ".join(own) or _usable_word(row).lower()
 
 
 def _block_advice(row: Row) -> str | None:

@@ -54,7 +54,6 @@ def show(name: str) -> str:
     row = results_json.result(found.report) | {
         "id": found.report.account.id,
         "origin": found.report.account.origin,
-        "spark": None,
         "message": found.report.fault.said(iso_text) if found.report.fault else None,
     }
     return render_template(

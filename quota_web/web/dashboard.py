@@ -1,28 +1,15 @@
 """The dashboard and its refresh button."""
 
-from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.core import clock, labels, lookalikes
+from quota_web.core import clock
 from quota_web.core.language import ENGLISH, ngettext, use_language
 from quota_web.core.language import gettext as _
-from quota_web.core.times import iso
 from quota_web.refresh import context, refresh_service
-from quota_web.reports import (
-    history,
-    next_words,
-    outlook,
-    outlook_words,
-    refresh_counts,
-    results_json,
-    state_file,
-)
-from quota_web.reports.history import Spark, SparkScale
-from quota_web.reports.overview import AccountView, Overview
+from quota_web.reports import refresh_counts, state_file
 from quota_web.reports.refresh_counts import RefreshCounts
 from quota_web.services import services
 from quota_web.web import (
@@ -30,6 +17,7 @@ from quota_web.web import (
     dashboard_table,
     formats,
     language,
+    now_page,
     origins,
     security,
     sessions,
@@ -41,8 +29,7 @@ blueprint = Blueprint("dashboard", __name__)
 SUMMARY = "X-Quota-Refresh"
 #: The same in the language of the browser, where that is not English; percent-encoded UTF-8.
 SUMMARY_IN_WORDS = "X-Quota-Refresh-Words"
-#: For so long after the first account came, charts say why there is so little on them.
-YOUNG_S = 3_600
+MINUTE = 60
 #: A browser that fetches ahead of a click says so in one of these.
 AHEAD = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
@@ -53,101 +40,23 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/")
 def index() -> str:
-    present, now = services(), clock.now()
+    # What is kept of the page is kept for a minute, so all of it is of the minute's beginning.
+    present, now = services(), clock.now() // MINUTE * MINUTE
     current = api.current_results(security.data_version())
-    # Nothing in the table changes but with the data and, for the countdowns, with the minute.
+    asked = dashboard_table.parse_query(request.args)
+    # Nothing of it changes but with the data and, for the countdowns, with the minute.
     shown = versioned_cache.parts().get(
-        ("dashboard", dashboard_table.parse_query(request.args)),
-        (current.etag, now // 60),
-        lambda: _shown(current.overview, now),
+        ("now", asked, request.script_root, security.may_see_credentials()),
+        (current.etag, now),
+        lambda: now_page.shown(current.overview, asked, now),
     )
     return render_template(
         "dashboard/index.html",
         **shown,
+        now=now,
         results_etag=current.etag,
         account_folder=present.settings.account_dir,
     )
-
-
-def _shown(seen: Overview, now: int) -> dict[str, Any]:
-    rows = _rows(seen, now, 2 * services().settings.refresh_interval)
-    began_at = min((r.account.created_at for r in seen.accounts), default=now)
-    return dashboard_table.table(rows, request.args, now) | {
-        "next_refresh_at": iso(seen.next_refresh_at),
-        "is_young": now - began_at < YOUNG_S,
-        "has_lasts": any(row["lasts"] for row in rows),
-        "next_reason": _next_reason(seen),
-    }
-
-
-def _next_reason(seen: Overview) -> str | None:
-    """Why the account that is named first is to be used; None before that was worked out."""
-    found = outlook.next_of(seen)
-    if found.account is None or not found.reasons:
-        return None
-    return next_words.short_reason(found)
-
-
-def _rows(seen: Overview, now: int, carry_s: int) -> list[dict[str, Any]]:
-    """What the table shows of each account; `version` names the state of all of it."""
-    scale = history.spark_scale([r.account.id for r in seen.accounts], now)
-    sparks = _sparks(seen, scale, carry_s)
-    marks = lookalikes.marks(r.account.name for r in seen.accounts)
-    return [
-        results_json.result(r)
-        | {
-            "rank": seen.ranks[r.account.id],
-            "id": r.account.id,
-            "spark": sparks[r.account.id],
-            "origin": r.account.origin,
-            "looks_like": marks.get(r.account.name),
-            "lasts": _lasts(r),
-            "version": (
-                *_version(seen, r), scale, marks.get(r.account.name), now // 60
-            ),
-        }
-        for r in seen.accounts
-    ]  # fmt: skip
-
-
-def _lasts(view: AccountView) -> dict[str, str] | None:
-    """Whether the window lasts that most likely runs out; None where nothing is said."""
-    found = outlook.foreseen(view)
-    if found is None:
-        return None
-    key, said = found
-    text, chance = outlook_words.in_short(key, said)
-    return {"text": text, "about": f"{labels.window_short(key)} {chance or ''}".strip()}
-
-
-def _version(seen: Overview, report: AccountView) -> tuple[object, ...]:
-    """Names the state of one account: its row's version, and what time and the other accounts make
-    of it.
-    """
-    return (
-        seen.site.nonce,
-        report.account.version,
-        report.group,
-        report.stale,
-        report.block,
-        report.failing_since,
-        report.same_login_as,
-    )
-
-
-def _sparks(seen: Overview, scale: SparkScale, carry_s: int) -> dict[int, Spark]:
-    """The sparkline of each account, by its id; only those that changed are read."""
-    versions = {
-        ("spark", r.account.id): (seen.site.nonce, r.account.version, scale, carry_s)
-        for r in seen.accounts
-    }
-
-    def read(missing: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Spark]:
-        found = history.sparks([account_id for _, account_id in missing], scale, carry_s)
-        return {key: found.get(key[1], {}) for key in missing}
-
-    found = versioned_cache.per_account().get_many(versions, read)
-    return {account_id: spark for (_, account_id), spark in found.items()}
 
 
 @blueprint.route("/refresh", methods=["GET", "POST"], endpoint="refresh")

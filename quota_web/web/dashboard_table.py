@@ -11,11 +11,10 @@ from itertools import groupby
 from typing import Any
 
 from quota_web.core import labels
-from quota_web.core.display_order import GROUPS, Group, window_order
-from quota_web.core.quota import SPEND, Status, is_own
-from quota_web.reports.history import DEFAULT_RANGE, RANGES
-from quota_web.web.account_state import Row, is_failing, other_windows, state
-from quota_web.web.formats import epoch, plan_label
+from quota_web.core.display_order import GROUPS
+from quota_web.web import list_row
+from quota_web.web.account_state import Row, is_failing
+from quota_web.web.formats import plan_label
 
 #: sort → key of a row. A missing number sorts last in either direction, also backwards.
 SORTS: dict[str, Callable[[Row], Any]] = {
@@ -24,7 +23,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "weekly": lambda row: _down(row["weekly_percent"]),
     "account": lambda row: row["account"].casefold(),
     "plan": lambda row: plan_label(row["plan_type"]).casefold(),
-    "status": lambda row: (is_failing(row), state(row).word),
+    "lasts": lambda row: _least_danger(row),
 }
 DEFAULT_SORT = "rank"
 #: show → whether it lets a row through.
@@ -35,13 +34,6 @@ SHOWS: dict[str, Callable[[Row], bool]] = {
 }
 #: What addresses said before.
 OLD_SHOWS = {"hand": "attention"}
-
-
-@dataclass(frozen=True, slots=True)
-class NextReset:
-    account: str
-    at: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +60,12 @@ class TableQuery:
     backwards: bool
     show: str
     search: str
-    range: str
+    #: The time of the lanes below: `range`, `from` and `to` as they were given.
+    stretch: tuple[str, str, str]
     #: Whether rows stand in their groups; sorted are they inside of them then.
     grouped: bool
+    #: `table` or `cards`.
+    view: str
 
 
 def parse_query(args: Mapping[str, str]) -> TableQuery:
@@ -83,53 +78,34 @@ def parse_query(args: Mapping[str, str]) -> TableQuery:
         backwards=backwards and sort in SORTS,
         show=show if show in SHOWS else "all",
         search=args.get("q", "").strip()[:80],
-        range=args["range"] if args.get("range") in RANGES else DEFAULT_RANGE,
+        stretch=(args.get("range", "")[:8], args.get("from", "")[:64], args.get("to", "")[:64]),
         grouped=args.get("group") != "none",
+        view="cards" if args.get("view") == "cards" else "table",
     )
 
 
-def table(results: Sequence[Row], args: Mapping[str, str], now: int) -> dict[str, Any]:
-    """Everything `dashboard/index.html` shows of the accounts: rows as asked for, counts, and what
-    was asked.
-    """
-    wanted = parse_query(args)
+def table(results: Sequence[Row], wanted: TableQuery) -> dict[str, Any]:
+    """Everything the list shows of the accounts: rows as asked for, counts, and what was asked."""
     shown = [row for row in results if SHOWS[wanted.show](row) and _matches(row, wanted.search)]
     sections = _sections(arranged(shown, wanted.sort, wanted.backwards), wanted.grouped)
     rows = [row for section in sections for row in section.rows]
     return {
         "sections": sections,
         "rows": rows,
-        "other_windows": any(other_windows(row).any for row in results),
-        "sort": wanted.sort,
-        "backwards": wanted.backwards,
-        "show": wanted.show,
-        "search": wanted.search,
-        "range": wanted.range,
-        "grouped": wanted.grouped,
-        "panels": panels(results),
+        "asked": wanted,
         "any_read": any(row["taken_at"] for row in results),
-        "first": [row["account"] for row in sorted(rows or results, key=lambda row: row["rank"])],
         "names": sorted((row["account"] for row in results), key=str.casefold),
-        **counts(results, now),
+        **counts(results),
     }
 
 
-def counts(results: Sequence[Row], now: int) -> dict[str, Any]:
+def counts(results: Sequence[Row]) -> dict[str, Any]:
     """What is said of all accounts together, whatever is shown; each login counts once."""
     counted = _counted(results)
     return {
         "total": len(counted),
         "groups": Counter(row["group"] for row in counted),
-        "sign_in": [row["account"] for row in counted if row["status"] == Status.EXPIRED],
-        "failing": [row for row in counted if is_failing(row)],
-        "best": next((row for row in counted if _can_be_named(row)), None),
-        "next_reset": next_reset(counted, now),
     }
-
-
-def _can_be_named(row: Row) -> bool:
-    """Whether it is known that the account can be used; of a stale one what is left is unknown."""
-    return row["group"] == Group.USABLE and not row.get("stale")
 
 
 def _counted(rows: Iterable[Row]) -> list[Row]:
@@ -157,32 +133,11 @@ def _sections(rows: Sequence[Row], grouped: bool) -> list[Section]:
     ]
 
 
-def panels(rows: Iterable[Row]) -> list[dict[str, str]]:
-    """The windows that charts are drawn for: those of the accounts' own that any of them has."""
-    keys = {window["key"] for row in rows for window in row["windows"] if is_own(window["key"])}
-    ordered = sorted(keys, key=lambda key: (window_order(key), key))
-    return [
-        {"key": key, "title": labels.window_title(key), "short": labels.window_short(key)}
-        for key in ordered
-    ]
-
-
-def next_reset(results: Iterable[Row], now: int) -> NextReset | None:
-    """The window that comes back first among those of which something is used; accounts that wait
-    for it go first.
-    """
-    waiting: list[tuple[bool, int, NextReset]] = []
-    for row in results:
-        if row["group"] not in (Group.USABLE, Group.BLOCKED):
-            continue
-        for window in row["windows"]:
-            at = window["resets_at"]
-            counts = is_own(window["key"]) or window["key"] == SPEND
-            if counts and at and epoch(at) > now and window["used_percent"] > 0:
-                waiting.append(
-                    (not row["blocked"], epoch(at), NextReset(row["account"], at, window["label"]))
-                )
-    return min(waiting, key=lambda w: w[:2])[2] if waiting else None
+def _least_danger(row: Row) -> float:
+    """Sorts by the chance that an account runs out, the least first and those without one last."""
+    found = list_row.tightest(row)
+    chance = found[1]["run_out_probability"] if found else None
+    return 2.0 if chance is None else float(chance)
 
 
 def _matches(row: Row, search: str) -> bool:

@@ -29,7 +29,6 @@ def init_app(app: Flask, fixed: tzinfo | None = None) -> None:
         amount=formats.amount,
         plan=formats.plan_label,
         ms=formats.milliseconds,
-        plural=formats.plural,
         number=formats.number,
         iso=formats.iso,
         epoch=formats.epoch,
@@ -38,19 +37,20 @@ def init_app(app: Flask, fixed: tzinfo | None = None) -> None:
         state=account_state.state,
         status_word=labels.status,
         is_failing=account_state.is_failing,
-        left_in_short=account_state.left_in_short,
+        is_low=account_state.is_low,
         is_unlimited=account_state.is_unlimited,
         own_windows=account_state.own_windows,
         other_windows=account_state.other_windows,
         clock=times.clock,
         short_time=times.short,
+        short_day=times.day,
         countdown=times.countdown,
         ago=times.ago,
         with_times=times.within,
     )
     app.jinja_env.globals.update(
         labels=labels,
-        sparkline=svg.sparkline,
+        hourly_bars=svg.hourly_bars,
         bar=svg.bar,
         chart_height=svg.height,
         version=__version__,
@@ -80,6 +80,10 @@ class TimeElements:
             if at is None
             else _time(at, "short", formats.short_time(at, now, self._zone()))
         )
+
+    def day(self, at: str | int, now: int) -> str:
+        """The day of a moment in short, such as `Thu`."""
+        return formats.short_day(at, now, self._zone())
 
     def countdown(self, at: str | int | None, now: int) -> str | Markup:
         # From the minute's beginning: rows are cached for a minute, and all must read alike.

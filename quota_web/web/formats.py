@@ -48,6 +48,11 @@ def points(value: float) -> str:
     return "<0.1" if shown == "0" and value > 0 else shown
 
 
+def capital(words: str) -> str:
+    """Words as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
 def level(value: float | None) -> str:
     """How full a window is, in a word for the style sheet: `none`, `empty`, `low` or `fine`."""
     if value is None:
@@ -132,6 +137,15 @@ def short_time(at: str | int, now: int, zone: tzinfo | None = None) -> str:
     return day(local)
 
 
+def short_day(at: str | int, now: int, zone: tzinfo | None = None) -> str:
+    """The day of a moment: `today`, `Thu` within six days, else `24 Dec`."""
+    local, today = in_zone(epoch(at), zone), in_zone(now, zone)
+    days = (local.date() - today.date()).days
+    if days == 0:
+        return _("today")
+    return weekday(local) if -7 < days < 7 else day(local)
+
+
 def weekday(local: datetime) -> str:
     """The day of the week in short: `Mon`."""
     code = current_language()
@@ -192,8 +206,3 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return NO_VALUE
     return f"{value:.0f}\u202fms" if value < 1000 else f"{value / 1000:.1f}\u202fs"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: `1 account`, `1,204 readings`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""Charts drawn on the server, for pages without JavaScript: bars, sparklines and the chart.svg of
+"""Charts drawn on the server, for pages without JavaScript: bars, hourly use and the chart.svg of
 one account.
 
 Pure functions over columns. A value holds until the next one, so lines are steps; a gap or a reset
@@ -6,14 +6,16 @@ breaks them. Everything is said with attributes and classes, since the content s
 forbids inline styles.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from quota_web.core import labels
-from quota_web.core.quota import NAMED_LENGTHS
+from quota_web.core.language import gettext as _
+from quota_web.core.quota import MONTHLY, NAMED_LENGTHS, WEEKLY
+from quota_web.reports.hourly_use import HourlyUse
 from quota_web.web import formats
 
 Column = Sequence[float | None]
@@ -21,7 +23,6 @@ Column = Sequence[float | None]
 #: A rise of this many points within one step is a reset, not a correction.
 RESET_RISE = 3
 NEVER = 101
-SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 
 PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 116, 40, 56, 14, 30, 26
 #: As wide as on a page, and as on a phone: scaled down from there its words could not be read.
@@ -64,8 +65,13 @@ BAR = (
 )
 #: Where an even use would stand now.
 NOTCH = '<path class="notch" d="M{:g} 0V6"/>'
-SPARK = Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
-SPARK_LINE = Markup('<path class="spark-{}" d="{}"/>')
+BARS = Markup(
+    '<svg class="use" viewBox="0 0 {} {}" role="img" aria-label="{}"><path d="{}"/></svg>'
+)
+BARS_HEIGHT = 20
+#: Points used in an hour that make a bar of full height: those of a long window are worth more.
+FULL = {WEEKLY: 6.4, MONTHLY: 1.6}
+MOST_FULL = 40.0
 
 
 def bar(remaining: float, level: str, even: float | None = None) -> Markup:
@@ -76,40 +82,34 @@ def bar(remaining: float, level: str, even: float | None = None) -> Markup:
     return Markup(BAR.format(level, round(float(remaining), 1), notch))  # noqa: S704 - numbers and a word of ours
 
 
-def sparkline(spark: Mapping[str, Any] | None) -> Markup:
-    """The last 24 hours of an account in the size of a word: its shortest window as the line, the
-    next one behind it.
-
-    *spark* holds `t` (epoch seconds) and a column for each of its own windows that was read, the
-    shortest first.
+def hourly_bars(use: HourlyUse | None) -> Markup:
+    """What was used in each of the last 24 hours, in the size of a word: one bar an hour, and none
+    where nothing was read.
     """
-    times: Sequence[int] = (spark or {}).get("t") or ()
-    windows = [(key, values) for key, values in (spark or {}).items() if key != "t"]
-    lines = [(key, values) for key, values in windows if any(v is not None for v in values)][:2]
-    if not lines or len(times) < 2:
+    if use is None:
         return Markup(
-            '<span class="none"><span aria-hidden="true">–</span><span class="sr">no '
-            "readings</span></span>"
-        )
-    x = scale(times[0], times[-1], 0, SPARK_WIDTH)
-    y = scale(0, 100, SPARK_HEIGHT - 1.5, 1.5)
-    drawn = [
-        (place, values) for place, (_, values) in zip(("first", "second"), lines, strict=False)
-    ]
-    paths = Markup("").join(
-        SPARK_LINE.format(place, steps(times, values, x, y)) for place, values in drawn[::-1]
+            '<span class="none"><span aria-hidden="true">–</span><span class="sr">{}</span></span>'
+        ).format(_("no readings"))
+    drawn = "".join(
+        f"M{4 * hour} {BARS_HEIGHT}v-{_bar_height(points, use.key):g}h3V{BARS_HEIGHT}"
+        for hour, points in enumerate(use.points)
+        if points is not None
     )
-    return SPARK.format(SPARK_WIDTH, SPARK_HEIGHT, spark_gist(lines), paths)
+    return BARS.format(4 * len(use.points), BARS_HEIGHT, hourly_gist(use), drawn)
 
 
-def spark_gist(lines: Iterable[tuple[str, Column]]) -> str:
-    """What a sparkline shows, in words: `24 hours: five-hour lowest 40 %, now 88 %`."""
-    parts = []
-    for key, values in lines:
-        known = [v for v in values if v is not None]
-        last = "unknown" if values[-1] is None else f"{values[-1]:g} %"
-        parts.append(f"{labels.window_title(key).lower()} lowest {min(known):g} %, now {last}")
-    return f"24 hours: {'; '.join(parts)}"
+def _bar_height(points: float, key: str) -> float:
+    """Hours without use keep a line, so that they are not taken for hours without readings."""
+    return round(max(1.0, min(1.0, points / FULL.get(key, MOST_FULL)) * (BARS_HEIGHT - 1)), 1)
+
+
+def hourly_gist(use: HourlyUse) -> str:
+    """What the bars show, in words: `24 hours: 38 points of the five-hour window used`."""
+    return _(
+        "24 hours: %(points)s points of the %(window)s window used",
+        points=f"{sum(p for p in use.points if p is not None):g}",
+        window=labels.window_title(use.key).lower(),
+    )
 
 
 def height(panels: int) -> int:

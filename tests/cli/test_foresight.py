@@ -87,7 +87,7 @@ def test_next_names_the_account_and_the_reason_in_one_line(installation, codex):
 
     out, err, code = lines(installation.run("next"))
     assert (err, code) == ([], 0)
-    assert out == ["bob\t60 % of weekly left before its reset Wed 25 Nov 07:20"]
+    assert out == ["bob\t60 % of the week left before its reset Wed 25 Nov 07:20"]
 
 
 def test_next_as_json_has_reasons_and_the_others(installation, codex):

@@ -88,7 +88,7 @@ def test_a_pasted_file_becomes_an_account_that_is_refreshed_at_once(page, server
     answered(server, "pasted")
     page.goto("/")
     expect(row_of(page, "pasted").locator("[data-label=Five-hour]")).to_contain_text("88\u202f%")
-    expect(row_of(page, "pasted")).to_contain_text("Can be used")
+    expect(row_of(page, "pasted")).to_have_attribute("data-group", "usable")
 
 
 def test_a_file_names_its_account(page):
@@ -235,7 +235,7 @@ def test_the_refresh_of_all_names_who_did_not_answer(page, server, codex):
     page.click("#refresh button")
     expect(page.locator("#said")).to_contain_text("1 needs a sign-in")
     expect(row_of(page, "otto")).to_contain_text("Needs sign-in")
-    expect(page.locator(".facts")).to_contain_text("otto needs a sign-in")
+    expect(page.locator(".hands")).to_contain_text("otto: needs sign-in")
 
 
 def test_an_account_shows_its_first_answer_without_a_reload(page, codex):

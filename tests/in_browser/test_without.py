@@ -17,7 +17,6 @@ from tests.chromium import (
     flask_quota,
     library,
     overflows,
-    settled,
     show_charts,
     visit,
 )
@@ -41,7 +40,7 @@ def loaded(page: Page) -> list[tuple[int, int]]:
     return [
         tuple(size)
         for size in page.eval_on_selector_all(
-            ".still img", "all => all.map((i) => [i.naturalWidth, i.naturalHeight])"
+            ".still img, .lane-plot img", "all => all.map((i) => [i.naturalWidth, i.naturalHeight])"
         )
         if all(size)
     ]
@@ -56,11 +55,13 @@ def scroll_through(page: Page) -> None:
 
 def test_without_javascript_every_number_is_readable(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+        # A browser without scripts names no zone.
+        page.context.clear_cookies(name="codex_quota_zone")
         results = page.request.get("/api/results").json()["results"]
         page.goto("/")
 
         assert page.locator("tr[data-account]").count() == len(results) == 14
-        shown_by_account = {}
+        page.click(".group label:has-text('Paused')")
         for result in results:
             row = page.locator(
                 "tbody tr", has=page.get_by_role("link", name=result["account"], exact=True)
@@ -69,23 +70,16 @@ def test_without_javascript_every_number_is_readable(chromium, server, state):
                 ("Five-hour", result["five_hour_percent"]),
                 ("Weekly", result["weekly_percent"]),
             ):
-                expect(row.locator(f"[data-label={label}] ")).to_contain_text(
-                    formats.percent(value)
-                )
-            # The table has one link for the windows of models, to the account's page.
-            models = [w for w in result["windows"] if w["key"].startswith("model:")]
-            for window in [w for w in result["windows"] if w not in models]:
+                if value is not None:
+                    expect(row.locator(f"[data-label={label}] ")).to_contain_text(
+                        formats.percent(value)
+                    )
+            for window in result["windows"]:
                 expect(row).to_contain_text(formats.percent(window["remaining_percent"]))
-            if models:
-                percents = [formats.percent(w["remaining_percent"]) for w in models]
-                link = row.get_by_role("link", name=f"{len(models)} model windows")
-                shown_by_account[link.get_attribute("href") or ""] = percents
-        for path, percents in shown_by_account.items():
-            page.goto(path)
-            for percent in percents:
-                expect(page.locator("main")).to_contain_text(percent)
-        page.goto("/")
-        expect(page.locator("#updated")).to_have_text(re.compile(r"updated \d\d:\d\d \S+"))
+        others = page.locator("tr[data-account]:has(summary)").first
+        others.locator("summary").click()
+        expect(others.locator("li").first).to_be_visible()
+        expect(page.locator("#updated")).to_contain_text(re.compile(r"updated \d\d:\d\d \S+"))
         expect(page.locator("#zone-note")).to_have_text("Times in the server’s zone")
         expect(page.locator("#theme")).to_be_hidden()
 
@@ -112,13 +106,12 @@ def test_without_javascript_an_account_is_shown_before_it_is_saved(chromium, ser
 
 def test_without_javascript_the_server_draws_the_charts(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
-        page.goto("/?range=7d")
-        expect(page.locator("#charts")).to_be_hidden()
+        page.goto("/")
         scroll_through(page)
-        assert {width for width, _ in loaded(page)} == {720}
-        expect(page.locator(".still")).to_contain_text(
-            "The charts of the other 2 are on their pages."
-        )
+        assert len(loaded(page)) > 4
+        assert any("/lane.svg" in path for path in asked(page))
+        expect(page.locator(".lane")).to_have_count(8)
+        expect(page.locator(".lanes .all")).to_have_text("6 more, all in History")
         page.goto("/accounts/alice?range=7d")
         assert loaded(page)[0][0] == 720
         assert any("chart.svg?range=7d" in path for path in asked(page))
@@ -146,19 +139,22 @@ def test_without_javascript_sorting_filtering_and_refreshing_work(chromium, serv
         # Each answer is waited for as a whole: its address is there before its rows are.
         page.click("thead a:has-text('Account')")
         page.wait_for_url("**sort=account*")
-        page.click(".tabs a:has-text('Can be used')")
+        page.hover(".group >> nth=0")
+        page.click(".group:has-text('Can be used') .only")
         page.wait_for_url("**show=usable*")
         page.fill("#q", "a")
         page.keyboard.press("Enter")
         page.wait_for_url("**q=a*")
-        page.click("#ranges a:has-text('7 d')")
-        page.wait_for_url("**range=7d*")
-        assert all(part in page.url for part in ("sort=account", "show=usable", "q=a", "range=7d"))
+        page.click("#ranges a:has-text('24 h')")
+        page.wait_for_url("**range=24h*")
+        assert all(part in page.url for part in ("sort=account", "show=usable", "q=a", "range=24h"))
         shown = page.locator("tbody .who a").all_inner_texts()
         assert shown
         assert shown == sorted(shown)
+        page.click(".group label:has-text('Can be used')")
+        expect(page.locator("tr[data-account]").first).to_be_hidden()
         page.click("#refresh button")
-        expect(page.locator("h1")).to_contain_text("can be used")
+        expect(page.locator("h1")).to_contain_text(" now")
 
 
 def test_without_the_library_one_line_says_so_and_the_server_draws(chromium, server, state):
@@ -170,8 +166,7 @@ def test_without_the_library_one_line_says_so_and_the_server_draws(chromium, ser
         expect(page.locator("#history-fault")).to_have_text(
             "The interactive charts could not be loaded. python scripts/assets.py fetches them."
         )
-        expect(page.locator("#charts")).to_be_hidden()
-        expect(page.locator(".still img").first).to_be_visible()
+        expect(page.locator(".lane-plot img").first).to_be_visible()
         scroll_through(page)
         assert loaded(page)
 
@@ -182,52 +177,52 @@ def test_a_service_without_the_library_says_how_to_get_it(instance_dir, tmp_path
         fill.fill(1, 1, clock.now())
     browser = Browser(app).signed_in()
     app.static_folder = str(tmp_path)
-    for path in ("/", "/accounts/alice"):
-        answer = browser.get(path)
+    page, account = browser.get("/").text, browser.get("/accounts/alice").text
 
-        assert "<code>python scripts/assets.py</code> fetches the interactive" in answer.text
-        assert "data-library" not in answer.text
-        assert "/accounts/alice/chart.svg?range=24h" in answer.text
+    assert "data-library" not in page + account
+    assert "/accounts/alice/lane.svg?" in page
+    assert "<code>python scripts/assets.py</code> fetches the interactive" in account
+    assert "/accounts/alice/chart.svg?range=24h" in account
 
 
-def test_with_javascript_nobody_loads_the_servers_charts(chromium, server, state):
+def test_with_javascript_an_account_loads_nothing_that_is_not_shown(chromium, server, state):
     with visit(chromium, server.url, storage_state=state) as page:
-        page.goto("/")
+        page.goto("/accounts/alice")
         show_charts(page)
 
         expect(page.locator(".still")).to_be_hidden()
         assert not [path for path in asked(page) if "chart.svg" in path]
 
 
-def test_a_print_of_charts_that_nobody_saw_has_the_servers(chromium, server, state):
+def test_a_print_of_trends_that_were_not_seen_has_the_servers(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
-        page.goto("/?range=7d")
-        with page.expect_request(re.compile(r"chart\.svg")):
+        page.goto("/")
+        with page.expect_request(re.compile(r"lane\.svg")):
             page.pdf()
 
-        assert not [path for path in asked(page) if "theme=dark" in path], "paper is white"
         page.emulate_media(media="print")
-        expect(page.locator(".still img").first).to_be_visible()
-        for screen_only in (".pages", "#refresh", "#search", ".bottom"):
+        picture = page.locator(".lane-plot img").first
+        expect(picture).to_be_visible()
+        assert "theme=dark" not in picture.evaluate("i => i.currentSrc"), "paper is white"
+        for screen_only in (".pages", "#refresh", "#search", ".bottom", ".seg >> nth=0"):
             expect(page.locator(screen_only)).to_be_hidden()
         expect(page.locator("tr[data-account]").first).to_contain_text("%")
+        expect(page.locator("tr[data-group=paused]").first).to_be_visible()
         assert (
             page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         )
 
 
-def test_a_print_of_drawn_charts_has_them_in_light_colours(chromium, server, state):
-    colours = "() => getComputedStyle(document.querySelector('.line-0')).color"
+def test_a_print_of_drawn_trends_has_the_servers_pictures_in_light_colours(chromium, server, state):
     with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
-        page.goto("/?range=7d")
+        page.goto("/")
         show_charts(page)
-        dark = page.evaluate(colours)
-
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert page.evaluate(colours) != dark
-        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-        assert page.evaluate(colours) == dark
-        settled(page)
+
+        expect(page.locator("html")).to_have_attribute("data-theme", "light")
+        expect(page.locator(".lane canvas")).to_have_count(0)
         page.emulate_media(media="print")
-        expect(page.locator(".plot canvas").first).to_be_visible()
-        expect(page.locator(".still")).to_be_hidden()
+        expect(page.locator(".lane-plot img").first).to_be_visible()
+        page.emulate_media(media="screen")
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        expect(page.locator("html")).not_to_have_attribute("data-theme", "light")

@@ -1,5 +1,5 @@
 """Charts as they are asked for: ranges, from and to, which accounts and windows; and the
-sparklines.
+use of each hour.
 """
 
 import pytest
@@ -9,7 +9,7 @@ from quota_web.core import clock
 from quota_web.core.errors import AccountNotFound, BadInput
 from quota_web.demo import fill
 from quota_web.factory import create_app
-from quota_web.reports import history
+from quota_web.reports import history, hourly_use
 from quota_web.reports.history import RANGES, HistoryQuery
 from quota_web.services import services
 from quota_web.store.accounts import MANAGED, Scope
@@ -257,25 +257,14 @@ def test_a_chart_of_twenty_years_is_answered(app):
     assert any(v is not None for v in chart.lines[0].columns.remaining)
 
 
-def sparks(ids, now=NOW):
-    return history.sparks(ids, history.spark_scale(ids, now), CARRY)
-
-
-def test_sparks_hold_the_last_day_of_the_usual_windows(app):
-    found = sparks([1, 3, 4, 99])
+def test_hourly_use_holds_the_last_day_of_the_shortest_window_that_was_read(app):
+    found = hourly_use.load([1, 3, 4, 99], NOW)
 
     assert set(found) == {1, 3, 4}
-    assert set(found[3]) == {"t", "five_hour", "weekly"}
-    assert all(
-        len(column) == len(spark["t"]) for spark in found.values() for column in spark.values()
-    )
-    times = sparks([1])[1]["t"]
-    assert [
-        NOW - DAY - 900 < (times[0] or 0) <= NOW - DAY,
-        NOW - 900 <= (times[-1] or 0) <= NOW,
-    ] == [True, True]
-    assert found[4]["five_hour"][-1] == 0
+    assert {use.key for use in found.values()} == {"five_hour"}
+    assert {len(use.points) for use in found.values()} == {24}
+    assert all(points is None or points >= 0 for use in found.values() for points in use.points)
 
 
-def test_sparks_of_nobody_are_none(app):
-    assert sparks([]) == {}
+def test_hourly_use_of_nobody_is_none(app):
+    assert hourly_use.load([], NOW) == {}

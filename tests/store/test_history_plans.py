@@ -19,6 +19,7 @@ from quota_web.reports import (
     account_detail,
     cycles_of_all,
     history,
+    hourly_use,
     hours_of_week,
     lanes,
     overview,
@@ -165,7 +166,7 @@ def states_of(name: str) -> object:
 
 DOORS: dict[str, Callable[[], object]] = {
     "dashboard": lambda: overview.load_overview(Scope(), NOW, 3_600),
-    "sparks": lambda: history.sparks(IDS, history.spark_scale(IDS, NOW), 7_200),
+    "hourly use": lambda: hourly_use.load(IDS, NOW),
     "account": lambda: account_detail.load_details(Scope(), "alice", NOW, 3_600),
     **{f"chart of {name}": partial(chart_of, name) for name in history.RANGES},
     **{f"lanes of {name}": partial(lanes_of, name) for name in history.RANGES},

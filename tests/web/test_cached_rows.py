@@ -141,13 +141,13 @@ def test_only_the_row_of_the_account_that_changed_is_made_anew(demo, monkeypatch
     write("limit_window", {"used_percent": 42}, account_id=2)
     shown(browser, NOW)
 
-    assert [key[:2] for key in made if key[0] in ("row", "spark")] == [("spark", 2), ("row", 2)]
+    assert [key[:2] for key in made if key[0] in ("use", "line")] == [("use", 2), ("line", 2)]
 
 
-def test_a_reading_of_this_very_second_is_in_its_sparkline(installation, codex):
+def test_a_reading_of_this_very_second_is_in_its_use(installation, codex):
     installation.file("alice")
     installation.refresh()
     with visiting(installation) as browser:
         page, _ = shown(browser, NOW)
 
-    assert "five-hour lowest 88 %, now 88 %" in page
+    assert "24 hours: 0 points of the five-hour window used" in page

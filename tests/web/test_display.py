@@ -219,22 +219,6 @@ def test_every_group_has_its_word_and_each_state_that_is_not_ok_says_what_to_do(
         assert account_state.state(row(status=status, group=group, taken_at=None)).advice, status
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        (
-            {"windows": [window(88), window(60, "weekly"), window(0, "model:x:weekly")]},
-            "88\u202f% / 60\u202f%",
-        ),
-        ({"windows": [window(39, "monthly")]}, "39\u202f%"),
-        ({"windows": [], "credits": UNLIMITED}, "no limit"),
-        ({"windows": [], "credits": CREDITS}, "on credits"),
-    ],
-)
-def test_what_is_left_is_said_in_short_of_whatever_an_account_has(changes, words):
-    assert account_state.left_in_short(row(**changes)) == words
-
-
 def test_a_block_without_an_end_says_what_to_do():
     blocked = {"group": "blocked", "blocked": True}
     assert account_state.state(row(**blocked)).advice == "ChatGPT names no end; refresh it later."
@@ -296,9 +280,7 @@ def test_addresses_of_static_files_change_with_their_content(tmp_path):
         assert missing == f"{app.static_url_path}/gone.css?v=none"
 
 
-def test_words_for_counts_and_durations():
-    assert formats.plural(1, "account") == "1 account"
-    assert formats.plural(12_060, "refresh", "refreshes") == "12,060 refreshes"
+def test_words_for_durations():
     assert [formats.milliseconds(v) for v in (None, 412.3, 30_012)] == [
         "–",
         "412\u202fms",
@@ -348,4 +330,3 @@ def test_the_state_of_an_account_is_said_in_each_language():
         assert account_state.state(row(windows=[window(3)])).word == "偏低"
         assert account_state.state(failing).word == "无法连接"
         assert account_state.state(failing).advice == "请检查本机的网络和代理；会自动重试。"
-        assert account_state.left_in_short(row()) == "88%"

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from quota_web.reports.hourly_use import HourlyUse
 from quota_web.web import svg
 
 START = 1_795_219_200  # 2026-11-21T00:00:00Z
@@ -59,29 +60,37 @@ def test_a_bar_is_as_wide_as_what_is_left():
     assert 'class="bar bar-empty"' in svg.bar(0, "empty")
 
 
-@pytest.mark.parametrize(
-    "spark", [None, {}, {"t": [1]}, {"t": [1, 2], "weekly": [None, None]}, {"t": [1, 2]}]
-)
-def test_a_sparkline_without_readings_is_a_dash(spark):
+def use(*points: float | None, key: str = "five_hour") -> HourlyUse:
+    return HourlyUse(key, points)
+
+
+def test_use_that_was_never_read_is_a_dash():
     assert (
-        svg.sparkline(spark)
+        svg.hourly_bars(None)
         == '<span class="none"><span aria-hidden="true">–</span><span class="sr">no '
         "readings</span></span>"
     )
 
 
-def test_a_sparkline_says_its_gist():
-    picture = svg.sparkline({"t": [0, 1, 2], "five_hour": [88, 40, 88], "weekly": [60, 59.5, None]})
+def test_an_hour_without_use_has_a_line_and_one_without_readings_has_none():
+    picture = svg.hourly_bars(use(0, None, 40))
 
-    assert (
-        'aria-label="24 hours: five-hour lowest 40 %, now 88 %; weekly lowest 59.5 %, now unknown"'
-        in picture
-    )
-    assert picture.index("spark-second") < picture.index("spark-first")
+    assert 'd="M0 20v-1h3V20M8 20v-19h3V20"' in picture
 
 
-def test_a_sparkline_needs_no_style():
-    assert "style" not in svg.sparkline({"t": [0, 1], "five_hour": [88, 40]})
+def test_points_of_a_long_window_are_worth_more_and_no_bar_is_higher_than_the_picture():
+    assert "v-19h3" in svg.hourly_bars(use(6.4, key="weekly"))
+    assert "v-19h3" in svg.hourly_bars(use(99))
+
+
+def test_hourly_use_says_its_gist():
+    picture = svg.hourly_bars(use(8, None, 30.5))
+
+    assert 'aria-label="24 hours: 38.5 points of the five-hour window used"' in picture
+
+
+def test_hourly_use_needs_no_style():
+    assert "style" not in svg.hourly_bars(use(88, 40))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "<script>"])

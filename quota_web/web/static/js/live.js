@@ -47,7 +47,9 @@ async function replace() {
   const charts = (page) => page.getElementById("history")?.dataset.panels;
   if (charts(fresh) !== charts(document)) return location.reload();
   const focus = remember();
+  const folds = new Map([...live().querySelectorAll("[data-fold]")].map((box) => [box.dataset.fold, box.checked]));
   const before = texts();
+  for (const box of part.querySelectorAll("[data-fold]")) box.checked = folds.get(box.dataset.fold) ?? box.checked;
   window.quota.localise(part);
   live().replaceWith(document.adoptNode(part));
   const age = fresh.getElementById("updated");
@@ -58,7 +60,7 @@ async function replace() {
   document.title = fresh.title;
   for (const [who, row] of rows()) if (before.has(who) && before.get(who) !== row.textContent) row.classList.add("fresh");
   recall(focus);
-  document.dispatchEvent(new Event("swapped"));
+  document.dispatchEvent(new CustomEvent("swapped", { detail: fresh }));
 }
 
 const rows = () => [...live().querySelectorAll("tr[data-account]")].map((row) => [row.dataset.account, row]);
@@ -145,6 +147,8 @@ export function start() {
   if (!live()) return;
   etag = live().dataset.etag || null;
   document.addEventListener("submit", refresh);
+  // The server did not know the viewer's zone: what it drew, and did not write, is drawn once more.
+  if (!window.quota.isKnown) swap();
   timer = setTimeout(poll, live().dataset.pending ? SOON : EVERY);
   document.addEventListener("visibilitychange", () => document.hidden || poll());
 }

@@ -1,0 +1,43 @@
+"""How much was used in each of the last 24 hours, an account: of its shortest window, by the
+hourly rollups alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quota_web import store
+from quota_web.core.display_order import window_order
+from quota_web.core.quota import is_own
+
+HOUR, HOURS = 3_600, 24
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyUse:
+    """Points used in each hour, the oldest first; None where nothing was read in it."""
+
+    #: The window that they are points of.
+    key: str
+    points: tuple[float | None, ...]
+
+
+def first_hour(now: int) -> int:
+    """The start of the first of the 24 hours; the last one holds *now*."""
+    return (now // HOUR - HOURS + 1) * HOUR
+
+
+def load(account_ids: Sequence[int], now: int) -> dict[int, HourlyUse]:
+    """The use of these accounts, by id; one that was not read in that time is absent."""
+    start = first_hour(now)
+    with store.database.reading() as conn:
+        own = [s for s in store.history.series(conn, account_ids, None) if is_own(s.key)]
+        rows = store.history.rises_by_hour(conn, [s.window_id for s in own], start, now + 1)
+    hours: dict[int, list[float | None]] = defaultdict(lambda: [None] * HOURS)
+    for window_id, slot, rise in rows:
+        hours[window_id][(slot - start) // HOUR] = rise
+    found: dict[int, HourlyUse] = {}
+    for one in sorted(own, key=lambda s: window_order(s.key)):
+        if one.window_id in hours and one.account_id not in found:
+            found[one.account_id] = HourlyUse(one.key, tuple(hours[one.window_id]))
+    return found

@@ -1,0 +1,131 @@
+"""What the page `/` shows: the rows of its list, each made once for as long as nothing of it
+changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import get_template_attribute, url_for
+from markupsafe import Markup
+
+from quota_web.core import lookalikes
+from quota_web.core.times import iso
+from quota_web.reports import hourly_use, outlook, results_json
+from quota_web.reports.hourly_use import HourlyUse
+from quota_web.reports.overview import AccountView, Overview
+from quota_web.web import (
+    account_state,
+    advice,
+    dashboard_table,
+    formats,
+    lanes,
+    list_row,
+    ribbon,
+    ribbon_svg,
+    security,
+    versioned_cache,
+    zone,
+)
+from quota_web.web.account_state import Row
+from quota_web.web.dashboard_table import TableQuery
+
+#: For so long after the first account came, charts say why there is so little on them.
+YOUNG_S = 3_600
+MINUTE = 60
+
+
+def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
+    """Everything that `dashboard/index.html` is told, but for what belongs to the request."""
+    rows = entries(seen, now)
+    began_at = min((r.account.created_at for r in seen.accounts), default=now)
+    found = dashboard_table.table(rows, query)
+    comes_back = ribbon.ribbon(rows, now, zone.shown())
+    return found | {
+        "ribbon": comes_back,
+        "ribbon_drawing": ribbon_svg.drawing(comes_back, now, zone.shown()),
+        "lines": lines(found["rows"], now),
+        "lanes": lanes.context(seen, seen.accounts, now),
+        "next_refresh_at": iso(seen.next_refresh_at),
+        "is_young": now - began_at < YOUNG_S,
+        "advice": advice.advice(outlook.next_of(seen), rows, now, zone.shown()),
+        "hands": advice.hands(rows),
+    }
+
+
+def entries(seen: Overview, now: int) -> list[Row]:
+    """The entries of `/api/results` with what the list shows beside; `version` names the state of
+    all of it.
+    """
+    views = {("entry of list", view.account.id): view for view in seen.accounts}
+    stamps = {key: seen.stamps[view.account.id] for key, view in views.items()}
+    made = versioned_cache.per_account().get_many(
+        stamps, lambda missing: {key: _entry(views[key]) for key in missing}
+    )
+    uses = _uses(seen, now)
+    marks = lookalikes.marks(view.account.name for view in seen.accounts)
+    first_hour = hourly_use.first_hour(now)
+    found: list[Row] = []
+    for key, view in views.items():
+        one = view.account.id
+        looks = marks.get(view.account.name)
+        version = (stamps[key], first_hour, view.same_login_as, looks)
+        more = {"rank": seen.ranks[one], "use": uses[one], "looks_like": looks, "version": version}
+        found.append(made[key] | more | {"same_login_as": view.same_login_as})
+    return found
+
+
+def _entry(view: AccountView) -> dict[str, Any]:
+    return results_json.result(view) | {"id": view.account.id, "origin": view.account.origin}
+
+
+def _uses(seen: Overview, now: int) -> dict[int, HourlyUse | None]:
+    """What each account used in the last 24 hours, by its id; only those that changed are read."""
+    first_hour = hourly_use.first_hour(now)
+    versions = {
+        ("use", view.account.id): (seen.site.nonce, view.account.version, first_hour)
+        for view in seen.accounts
+    }
+
+    def read(missing: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], HourlyUse | None]:
+        found = hourly_use.load([account_id for _, account_id in missing], now)
+        return {key: found.get(key[1]) for key in missing}
+
+    found = versioned_cache.per_account().get_many(versions, read)
+    return {account_id: use for (_, account_id), use in found.items()}
+
+
+def lines(rows: Sequence[Row], now: int) -> dict[int, Markup]:
+    """The finished lines of these rows, by their id."""
+    may_change = security.may_see_credentials()
+    account_base = url_for("accounts.show", name="-")[:-1]
+    edit_base = url_for("auth.edit", name="") if may_change else ""
+    by_key = {("line", row["id"], account_base, edit_base): row for row in rows}
+    today = formats.in_zone(now, zone.shown()).date()
+    versions = {key: (row["version"], today, _tick(row, now)) for key, row in by_key.items()}
+
+    def make(missing: Sequence[tuple[Any, ...]]) -> Mapping[tuple[Any, ...], Markup]:
+        draw = get_template_attribute("dashboard/_line.html", "line")
+        return {key: _line(draw, by_key[key], now, account_base, edit_base) for key in missing}
+
+    return {
+        key[1]: line for key, line in versioned_cache.per_account().get_many(versions, make).items()
+    }
+
+
+def _tick(row: Row, now: int) -> int:
+    """The moment that a line is made for: what it counts in minutes moves with them."""
+    return now - now % (MINUTE if list_row.moves_by_the_minute(row) else list_row.EVEN_EVERY_S)
+
+
+def _line(draw: Any, row: Row, now: int, account_base: str, edit_base: str) -> Markup:
+    moment = _tick(row, now)
+    line: Markup = draw(
+        row,
+        account_state.state(row),
+        list_row.places(row, moment),
+        list_row.lasts(row, moment, zone.shown()),
+        moment,
+        account_base,
+        edit_base,
+    )
+    return line
