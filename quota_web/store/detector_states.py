@@ -57,6 +57,9 @@ _STATES = (
     .order_by(limit_window.c.id)
 )
 _SOME_STATES = _STATES.where(account.c.id.in_(_IDS))
+# Ordered, so that two processes do not wait for each other.
+_LOCK = select(limit_window.c.id).order_by(limit_window.c.id).with_for_update()
+_LOCK_SOME = _LOCK.where(limit_window.c.account_id.in_(_IDS))
 _FACTS = select(account_state.c.account_id, account_state.c.facts)
 _SOME_FACTS = _FACTS.where(account_state.c.account_id.in_(_IDS))
 
@@ -68,9 +71,13 @@ def states(
 
     With *lock* no other process may judge them before the transaction ends.
     """
-    query = _STATES if account_ids is None else _SOME_STATES
+    query, lock_query = _STATES, _LOCK
+    if account_ids is not None:
+        query, lock_query = _SOME_STATES, _LOCK_SOME
     if lock:
-        query = query.with_for_update(of=limit_window)
+        # In a statement of its own: one that waited for a lock goes on with the states that were
+        # there when it began, and would take back what the other process had judged.
+        conn.execute(lock_query, _ids(account_ids)).all()
     return [WindowState(*row) for row in conn.execute(query, _ids(account_ids))]
 
 
