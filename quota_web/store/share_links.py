@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Select, insert, or_, select, update
 
 from quota_web.store.accounts import new_id
 from quota_web.store.models import account, share_link
@@ -57,13 +57,15 @@ def by_hash(conn: Connection, secret_hash: str) -> ShareLink | None:
 
 
 def by_id(conn: Connection, link_id: int) -> ShareLink | None:
-    """The same by its number."""
-    return next(iter(_links(conn, _links_query().where(share_link.c.id == link_id))), None)
+    """The one with this number as `list_all` has it."""
+    return next(iter(_links(conn, _listed_query().where(share_link.c.id == link_id))), None)
 
 
 def list_all(conn: Connection) -> list[ShareLink]:
-    """The links that are not revoked, expired ones included, the oldest first."""
-    return _links(conn, _links_query().order_by(share_link.c.id))
+    """The links that are not revoked, expired ones included, the oldest first; also those whose
+    account has no row, such as after a restore: they open nothing and can still be revoked.
+    """
+    return _links(conn, _listed_query().order_by(share_link.c.id))
 
 
 def revoke(conn: Connection, link_id: int, now: int) -> None:
@@ -76,6 +78,12 @@ def _links(conn: Connection, query: Select[Any]) -> list[ShareLink]:
 
 
 def _links_query() -> Select[Any]:
+    """What opens something: a link whose account has no row does not."""
+    is_whole = or_(share_link.c.account_id.is_(None), account.c.id.is_not(None))
+    return _listed_query().where(is_whole)
+
+
+def _listed_query() -> Select[Any]:
     link = share_link.c
     columns = (
         link.id,
@@ -87,8 +95,6 @@ def _links_query() -> Select[Any]:
         link.expires_at,
     )
     # The row of a deleted account stays for a while; its links open nothing from then on.
-    # Nor does a link whose account has no row at all.
-    stands = and_(account.c.id.is_not(None), account.c.deleted_at.is_(None))
-    is_there = or_(link.account_id.is_(None), stands)
     joined = share_link.outerjoin(account, account.c.id == link.account_id)
-    return select(*columns).select_from(joined).where(link.revoked_at.is_(None), is_there)
+    stands = link.revoked_at.is_(None), account.c.deleted_at.is_(None)
+    return select(*columns).select_from(joined).where(*stands)

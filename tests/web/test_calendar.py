@@ -113,7 +113,7 @@ def test_a_link_reads_no_cookie_sets_none_and_opens_nothing_else(browser):
         assert client.get("/api/results", headers=headers).status_code == 401
 
 
-def test_a_link_to_an_account_that_has_no_row_opens_nothing(browser, accounts):
+def test_a_link_to_an_account_that_has_no_row_opens_nothing_and_can_be_revoked(browser, accounts):
     path = make_link(browser, account="zoe")
     with closing(sqlite3.connect(accounts.database)) as other:
         # Another program, for which foreign keys do not count.
@@ -121,6 +121,10 @@ def test_a_link_to_an_account_that_has_no_row_opens_nothing(browser, accounts):
         other.commit()
 
     assert stranger(browser).get(path).status_code == 404
+    page = browser.get("/settings").text
+    assert "an account that is gone" in page
+    [link_id] = re.findall(r'name="id" value="(\d+)"', page)
+    assert browser.post("/settings/share-links/revoke", id=link_id).status_code == 303
     assert 'name="id" value="' not in browser.get("/settings").text
 
 
