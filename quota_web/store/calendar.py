@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, distinct, exists, func, select
 
-from quota_web.store.models import cycle, limit_window, reading
+from quota_web.core.event_visibility import RESETS
+from quota_web.store.models import cycle, event, limit_window, reading
 
 #: A moment, the used percent, and the reset.
 Row = tuple[int, float, int | None]
@@ -26,9 +27,13 @@ def newest_readings(
 
 
 def last_cycles(conn: Connection, window_ids: Sequence[int]) -> dict[int, int]:
-    """The number of each window's last cycle that has ended, by its id; none before the first."""
+    """The number of each window's last cycle that has ended, by its id; none before the first.
+
+    A reset that was withdrawn had begun a cycle of its own, whose number is not used again: each
+    adds one from the next end on. One that is part of a reset for all ended its cycle all the same.
+    """
     rows = conn.execute(_LAST_CYCLES, {"ids": list(window_ids)})
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] + row[2] for row in rows}
 
 
 def _newest() -> Select[Any]:
@@ -49,11 +54,25 @@ def _newest() -> Select[Any]:
     return wanted.order_by(r.window_id, r.taken_at)
 
 
+def _last_cycles() -> Select[Any]:
+    c, e, same = cycle.c, event.c, cycle.alias("same")
+    last = (
+        select(c.window_id, func.max(c.number).label("number"), func.max(c.ended_at).label("at"))
+        .where(c.window_id.in_(_IDS))
+        .group_by(c.window_id)
+        .subquery()
+    )
+    ended_all_the_same = exists().where(same.c.window_id == e.window_id, same.c.ended_at == e.at)
+    withdrawn = (
+        select(func.count(distinct(e.at)))
+        .where(e.window_id == last.c.window_id, e.kind.in_(RESETS), e.withdrawn_at.is_not(None))
+        .where(e.at <= last.c.at, ~ended_all_the_same)
+        .scalar_subquery()
+    )
+    return select(last.c.window_id, last.c.number, withdrawn)
+
+
 # Made once: putting a statement together costs as much as running it.
 _IDS: Any = bindparam("ids", expanding=True)
 _NEWEST = _newest()
-_LAST_CYCLES = (
-    select(cycle.c.window_id, func.max(cycle.c.number))
-    .where(cycle.c.window_id.in_(_IDS))
-    .group_by(cycle.c.window_id)
-)
+_LAST_CYCLES = _last_cycles()

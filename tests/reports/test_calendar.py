@@ -156,6 +156,30 @@ def test_an_unknown_account_is_refused(installation):
         ahead(installation, accounts=("nobody",))
 
 
+def test_a_number_that_a_withdrawn_reset_had_begun_is_not_used_again(installation, codex):
+    """What was shown of an interlude keeps its entry; the cycle that goes on has its own again."""
+    installation.file("alice")
+    installation.refresh()
+    due, seen = NOW + 300_000, []
+
+    def read(hours: float, used: float, resets_at: int) -> str:
+        at = NOW + round(hours * 3_600)
+        codex.answers("acct-alice", answer(used, resets_at, at))
+        refresh_at(installation, at)
+        return "".join(one.uid.rpartition("-")[2] for one in ahead(installation))
+
+    seen += [read(0, 40, due), read(1, 41, due)]
+    read(2, 3, due + 60_000)
+    seen.append(read(2.1, 3, due + 60_000))
+    read(3, 41, due)
+    seen += [read(3.1, 41, due), read(4, 42, due)]
+    for hours in (50, 50.1, 51, 52):
+        read(hours, 5, due + 400_000)
+    seen.append(read(53, 6, due + 400_000))
+
+    assert seen == ["1", "1", "2", "1", "1", "3"]
+
+
 def test_the_uid_stays_through_a_new_name_and_a_moved_reset_and_grows_with_the_cycle(
     installation, codex
 ):
