@@ -27,6 +27,7 @@ GROUPS = (
     "browser",
     "forecast",
     "alerts",
+    "event_log",
 )
 
 
