@@ -79,7 +79,7 @@ class FakeCodex:
         self.connections = 0
         self.max_in_flight = 0
         self._in_flight = 0
-        self._scenes: dict[str, list[FakeResponse]] = {}
+        self._scenes: dict[tuple[str, str | None], list[FakeResponse]] = {}
         self._tls = tls
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -96,10 +96,12 @@ class FakeCodex:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{USAGE_PATH}"
 
-    def answers(self, account_id: str, *scenes: FakeResponse) -> None:
-        """Let requests of this account play these scenes from now on."""
+    def answers(self, account_id: str, *scenes: FakeResponse, path: str | None = None) -> None:
+        """Let requests of this account play these scenes from now on: those of *path*, or all that
+        have none of their own.
+        """
         with self._lock:
-            self._scenes[account_id] = list(scenes)
+            self._scenes[account_id, path] = list(scenes)
 
     def requests_of(self, account_id: str) -> list[Seen]:
         return [seen for seen in self.seen if seen.account_id == account_id]
@@ -172,7 +174,8 @@ class FakeCodex:
         """Answer one request; False ends the connection."""
         with self._lock:
             self.seen.append(seen)
-            scenes = self._scenes.get(seen.account_id) or [self.default]
+            own = self._scenes.get((seen.account_id, seen.path))
+            scenes = own or self._scenes.get((seen.account_id, None)) or [self.default]
             scene = scenes.pop(0) if len(scenes) > 1 else scenes[0]
             self._in_flight += 1
             self.max_in_flight = max(self.max_in_flight, self._in_flight)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -27,6 +27,8 @@ from quota_web.core.secret import Secret
 ATTEMPT_DEADLINE_S = 120.0
 #: A longer `Retry-After` ends the attempt: the schedule waits better than a thread does.
 LONGEST_WAIT_S = 30
+#: What is asked beside the quota holds nothing up for longer.
+ASK_TIMEOUT_S = 10.0
 #: How much longer than asked a wait may be, so that many accounts do not come back together.
 JITTER = 0.25
 
@@ -126,6 +128,19 @@ class UsageClient:
                 return _answer(exchange, judged, now(), keep_raw, sent, started)
             self._stop.wait(wait)
 
+    def ask(
+        self, beside: str, account_id: str, access_token: Secret, fedramp: bool, now: int
+    ) -> Classification:
+        """Ask once for one account at an address *beside* the usage endpoint, such as a list; it
+        says nothing about the account's status.
+        """
+        if self._stop.is_set():
+            return Classification(Fault("unreachable", {"reason": "stopped"}))
+        headers = self._headers_for(account_id, access_token, fedramp)
+        url = urljoin(self._request.url or "", beside)
+        exchange = self._send(headers, min(self._timeout, ASK_TIMEOUT_S), url)
+        return self._classified(exchange, now, (access_token.reveal(), account_id))
+
     def probe(self, now: int) -> Probe:
         """Send one request without a token: enough to see name, route, proxy and certificate."""
         started = clock.monotonic()
@@ -146,8 +161,9 @@ class UsageClient:
         self.cut()
         self._transport.close()
 
-    def _send(self, headers: Mapping[str, str], seconds: float) -> Exchange:
+    def _send(self, headers: Mapping[str, str], seconds: float, url: str | None = None) -> Exchange:
         request = self._request.copy()
+        request.url = url or request.url
         request.headers.update(headers)
         return self._transport.send(request, seconds)
 
@@ -160,17 +176,18 @@ class UsageClient:
             headers["X-OpenAI-Fedramp"] = "true"
         return headers
 
+    def _classified(self, exchange: Exchange, now: int, hide: tuple[str, ...]) -> Classification:
+        if exchange.status is None or exchange.headers is None:
+            return Classification(Fault("unreachable", {"reason": exchange.failure or "no answer"}))
+        headers = {name.lower(): value for name, value in exchange.headers.items()}
+        return classify.classify(
+            exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide
+        )
+
     def _judged(
         self, exchange: Exchange, now: int, hide: tuple[str, ...]
     ) -> tuple[Classification, Snapshot | None]:
-        if exchange.status is None or exchange.headers is None:
-            return Classification(
-                Fault("unreachable", {"reason": exchange.failure or "no answer"})
-            ), None
-        headers = {name.lower(): value for name, value in exchange.headers.items()}
-        judged = classify.classify(
-            exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide
-        )
+        judged = self._classified(exchange, now, hide)
         if judged.fault is not None:
             return judged, None
         try:

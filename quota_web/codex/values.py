@@ -12,6 +12,8 @@ DAY = 86_400
 #: Beyond these an absolute reset is no reset of a quota window.
 RESET_BEHIND = DAY
 RESET_AHEAD = 400 * DAY
+#: 2015-01-01 and 2100-01-01.
+FIRST_INSTANT, LAST_INSTANT = 1_420_070_400, 4_102_444_800
 
 #: Epoch values above this are milliseconds: as seconds they would lie in the year 5138.
 _MILLISECONDS = 1e11
@@ -71,12 +73,21 @@ def moment(value: object, fetched_at: int) -> int | None:
     """Epoch seconds from seconds, milliseconds or ISO 8601, if that can be the reset of a window
     seen at *fetched_at*.
     """
+    return _within(value, fetched_at - RESET_BEHIND, fetched_at + RESET_AHEAD)
+
+
+def instant(value: object) -> int | None:
+    """The same of any moment between 2015 and 2100."""
+    return _within(value, FIRST_INSTANT, LAST_INSTANT)
+
+
+def _within(value: object, earliest: int, latest: int) -> int | None:
     found = number(value)
     if found is None:
         found = _iso(value)
     elif abs(found) > _MILLISECONDS:
         found /= 1000
-    if found is None or not fetched_at - RESET_BEHIND < found < fetched_at + RESET_AHEAD:
+    if found is None or not earliest < found < latest:
         return None
     return math.floor(found)
 
