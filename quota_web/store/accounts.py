@@ -34,6 +34,7 @@ from quota_web.store.models import (
     share_link,
     window_state,
 )
+from quota_web.store.reset_credit_tables import reset_credit, reset_credit_list
 from quota_web.store.sign_in_tables import sign_in
 
 FOLLOWED = "followed"
@@ -374,7 +375,7 @@ def delete_rest(conn: Connection, account_id: int, windows: Sequence[int]) -> in
     for table in (forecast, cycle, window_state):
         gone += conn.execute(table.delete().where(table.c.window_id.in_(windows))).rowcount
     owned = (account_fact, account_state, alert_state, limit_window, credential)
-    for table in (*owned, share_link, sign_in):
+    for table in (*owned, share_link, sign_in, reset_credit, reset_credit_list):
         gone += conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount
     return gone + conn.execute(account.delete().where(account.c.id == account_id)).rowcount
 
