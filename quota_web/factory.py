@@ -20,6 +20,7 @@ from quota_web.store.recording import Recorded
 
 if TYPE_CHECKING:
     from quota_web.alerts.timed_alerts import TimedAlerts
+    from quota_web.extras.reset_credit_pass import ResetCreditPass
     from quota_web.refresh.housekeeping import Chores
 
 
@@ -120,6 +121,12 @@ def _add_hooks(app: Flask) -> None:
             return renewal_service.after_refusal(renewals, account.id, may_send=is_schedule)
 
     @cache
+    def lists() -> "ResetCreditPass":
+        from quota_web.extras.reset_credit_pass import ResetCreditPass
+
+        return ResetCreditPass()
+
+    @cache
     def timed() -> "TimedAlerts":
         from quota_web.alerts.timed_alerts import TimedAlerts
 
@@ -128,8 +135,9 @@ def _add_hooks(app: Flask) -> None:
     filled: hooks.Hooks = app.extensions[hooks.EXTENSION]
     filled.on_recording += [judge, alert]
     filled.on_refused = refused
-    # Alerts say what the forecasts of this pass say.
-    filled.on_finished += [forecast, lambda: timed().run()]
+    filled.on_recorded.append(lambda recorded: lists().note(recorded))
+    # Alerts say what the forecasts and lists of this pass say.
+    filled.on_finished += [forecast, lambda: lists().run(), lambda: timed().run()]
 
 
 def _add_pages(app: Flask) -> None:

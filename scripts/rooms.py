@@ -23,6 +23,7 @@ ORDER = (
     "cli",
     "alerts",
     "sign_ins",
+    "extras",
     "maintenance",
     "reports",
     "refresh",

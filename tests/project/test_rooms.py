@@ -29,6 +29,7 @@ FEATURES = (
     "maintenance",
     "demo",
     "sign_ins",
+    "extras",
 )
 
 #: A folder (or a module of the root) may import these beside itself.
@@ -49,6 +50,7 @@ MAY_IMPORT = {
     "demo": ("accounts", "foresight", "refresh", "services", *EDGES),
     "maintenance": ("accounts", "alerts", "foresight", "refresh", "services", "version", *EDGES),
     "sign_ins": ("accounts", "refresh", "services", *EDGES),
+    "extras": ("services", *EDGES),
     "web": (*FEATURES, "services", "version", *EDGES),
     "cli": (*FEATURES, "services", "version", *EDGES),
     "factory": ("web", "cli", *FEATURES, "services", *EDGES),

@@ -1,0 +1,146 @@
+"""Act: ask for the lists of banked resets of accounts whose quota was just read, one after the
+other. What fails changes nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from quota_web import store
+from quota_web.codex import reset_credits
+from quota_web.codex.classify import Classification
+from quota_web.codex.payload import BadPayload
+from quota_web.codex.reset_credits import ResetList
+from quota_web.core import clock
+from quota_web.core.quota import Status
+from quota_web.extras import reset_listing
+from quota_web.services import Services, services
+from quota_web.store.accounts import DEMO, Account
+from quota_web.store.credentials import EncryptedCredential
+from quota_web.store.encryption import ACCESS, DecryptionFailed
+from quota_web.store.recording import Recorded
+from quota_web.store.reset_credits import ListState
+
+logger = logging.getLogger(__name__)
+
+#: How long one pass may take; what is left is asked for after a later refresh.
+PASS_S = 15.0
+#: What concerns this machine or the other side as a whole ends a pass.
+_ENDS_PASS = frozenset({Status.ADDRESS_BLOCKED, Status.RATE_LIMITED, Status.UNREACHABLE})
+_NOTHING = ResetList((), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    account: Account
+    sealed: EncryptedCredential
+    count: int
+    state: ListState
+
+
+class ResetCreditPass:
+    """The accounts that were answered since the last pass, in one process."""
+
+    def __init__(self, now: Callable[[], int] = clock.now) -> None:
+        self._now = now
+        self._answered: set[int] = set()
+        self._lock = threading.Lock()
+
+    def note(self, recorded: Sequence[Recorded]) -> None:
+        """Remember whose quota was read: lists are asked for after a refresh alone."""
+        read = {one.outcome.account.id for one in recorded if one.outcome.status is Status.OK}
+        with self._lock:
+            self._answered |= read
+
+    def run(self) -> None:
+        """Ask for the lists that are due. In no transaction, and never in a request."""
+        with self._lock:
+            answered, self._answered = self._answered, set()
+        if not answered:
+            return
+        present, now = services(), self._now()
+        until = clock.monotonic() + PASS_S
+        for one in _due(sorted(answered), now):
+            if present.stop.is_set() or clock.monotonic() >= until:
+                return
+            if not _ask(present, one, self._now):
+                return
+
+
+def _due(ids: Sequence[int], now: int) -> list[_Due]:
+    """The accounts whose list is due; where none is left to spend, what was listed has gone."""
+    with store.database.reading() as conn:
+        facts, states = store.windows.facts(conn, ids), store.reset_credits.states(conn, ids)
+        counts = {i: facts[i].reset_credits for i in ids if i in facts}
+        wanted = [
+            i for i, n in counts.items() if reset_listing.is_due(n, states.get(i, ListState()), now)
+        ]
+        accounts = store.accounts.get_by_ids(conn, wanted) if wanted else {}
+        sealed = store.credentials.get_by_ids(conn, wanted) if wanted else {}
+        listed = store.reset_credits.with_rows(conn, [i for i, n in counts.items() if n == 0])
+    for account_id in listed:
+        _store(account_id, _NOTHING, ListState(0, now), now)
+    return [
+        _Due(accounts[i], sealed[i], counts[i] or 0, states.get(i, ListState()))
+        for i in wanted
+        if i in accounts and i in sealed and _may_be_asked(accounts[i])
+    ]
+
+
+def _may_be_asked(account: Account) -> bool:
+    is_asked = account.origin != DEMO and account.paused_at is None
+    return is_asked and account.chatgpt_account_id is not None
+
+
+def _ask(present: Services, one: _Due, clock_now: Callable[[], int]) -> bool:
+    """Ask for one list and store it; whether to go on with the next."""
+    now, account_id = clock_now(), one.account.id
+    with store.database.transaction() as tx:
+        until = now + reset_listing.UNDER_WAY_S
+        if not store.reset_credits.claim(tx, account_id, one.state, until):
+            return True
+    try:
+        token = present.cipher.open(one.sealed.access_sealed, account_id, ACCESS)
+    except DecryptionFailed:
+        return True
+    answer = present.client.ask(
+        reset_credits.PATH, one.account.chatgpt_account_id or "", token, one.sealed.fedramp, now
+    )
+    now = clock_now()
+    found = _parsed(one.account.name, answer)
+    if found is not None:
+        _store(account_id, found, ListState(one.count, now), now)
+        return True
+    state = ListState(one.state.count, one.state.listed_at, reset_listing.retry_at(answer, now))
+    with store.database.transaction() as tx:
+        store.reset_credits.note(tx, account_id, state)
+    return answer.fault is None or answer.fault.status not in _ENDS_PASS
+
+
+def _parsed(name: str, answer: Classification) -> ResetList | None:
+    if answer.fault is not None:
+        logger.info("%s: no list of banked resets: %s", name, answer.fault.code)
+        return None
+    try:
+        return reset_credits.parse(answer.document)
+    except BadPayload as bad:
+        logger.info("%s: %s", name, bad)
+        return None
+
+
+def _store(account_id: int, found: ResetList, state: ListState, now: int) -> None:
+    """Store a list and what has gone since the one before."""
+    with store.database.transaction() as tx:
+        if account_id not in store.accounts.get_by_ids(tx, [account_id]):
+            return
+        before = store.reset_credits.states(tx, [account_id]).get(account_id, ListState())
+        known = store.reset_credits.listed(tx, [account_id]).get(account_id, ())
+        uses = store.reset_credits.uses_since(tx, account_id, before.listed_at or now)
+        ended = reset_listing.gone(known, found, uses, now)
+        store.reset_credits.end(tx, account_id, ended, now)
+        store.reset_credits.put(tx, account_id, found.available, now)
+        store.reset_credits.note(tx, account_id, state)
+        if ended or set(known) != set(found.available):
+            store.accounts.bump_version(tx, account_id)
+            store.site_state.bump_version(tx, now)
