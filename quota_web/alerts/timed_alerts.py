@@ -113,4 +113,5 @@ def _watched(
         ends.get(account.id, NO_TOKEN),
         view.forecasts,
         {key: numbers.get(said.window_id, 0) for key, said in view.forecasts.items()},
+        {r.credit_hash: r.expires_at for r in view.banked if r.expires_at is not None},
     )

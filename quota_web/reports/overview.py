@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from quota_web import store
 from quota_web.core import display_order, names, quota
+from quota_web.core.banked_resets import BankedReset
 from quota_web.core.display_order import Group, Order
 from quota_web.core.errors import AccountNotFound, BadDatabase
 from quota_web.core.faults import Fault
@@ -49,6 +50,8 @@ class AccountView:
     failing_since: int | None = None
     #: What is said of each window's future, by its key.
     forecasts: Mapping[str, StoredForecast] = field(default_factory=dict)
+    #: The banked resets that the upstream lists and that have not run out.
+    banked: tuple[BankedReset, ...] = ()
 
     @property
     def is_failing(self) -> bool:
@@ -197,12 +200,14 @@ def _timed_views(
         store.attempts.failing_since(conn, accounts),
         store.forecasts.present(conn, ids),
     )
+    banked = store.reset_credits.listed(conn, ids)
     found: dict[int, TimedView] = {}
     for one in accounts:
         version, known = versions[one.id], windows.get(one.id, [])
         view, until = _report(
             one, facts.get(one.id), known, failing.get(one.id), now, version[2], forecasts
         )
+        view, until = _with_banked(view, until, banked.get(one.id, ()), now)
         found[one.id] = TimedView(view, version, now, until, _order(view))
     return found
 
@@ -232,6 +237,18 @@ def _overview(
         stamps={row.id: (*one.version, one.made_at) for row, one in placed},
         choice=choice,
     )
+
+
+def _with_banked(
+    view: AccountView, until: int | None, listed: Sequence[BankedReset], now: int
+) -> tuple[AccountView, int | None]:
+    """*view* with what is listed and not over at *now*; one that ends changes it by itself."""
+    if not listed:
+        return view, until
+    there = tuple(reset for reset in listed if not reset.is_over(now))
+    ends = [reset.expires_at for reset in there if reset.expires_at is not None]
+    moments = [*ends, *([] if until is None else [until])]
+    return replace(view, banked=there), min(moments, default=None)
 
 
 def _order(view: AccountView) -> Order:
@@ -269,9 +286,13 @@ def account_view(
     now: int,
     interval_s: int,
     forecasts: Mapping[int, StoredForecast] | None = None,
+    banked: Sequence[BankedReset] = (),
 ) -> AccountView:
-    """What is known of one account at *now*; *forecasts* are those of windows, by id."""
-    return _report(account, facts, known, failing_since, now, interval_s, forecasts or {})[0]
+    """What is known of one account at *now*; *forecasts* are those of windows, by id, *banked* the
+    resets that are listed.
+    """
+    view, until = _report(account, facts, known, failing_since, now, interval_s, forecasts or {})
+    return _with_banked(view, until, banked, now)[0]
 
 
 def _report(

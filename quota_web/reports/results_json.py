@@ -78,6 +78,9 @@ def result(report: AccountView) -> dict[str, Any]:
         ],
         "credits": _credits(facts.credits) if facts and facts.credits else None,
         "reset_credits": facts.reset_credits if facts else None,
+        "reset_credit_expiries": [
+            iso(reset.expires_at) for reset in report.banked if reset.expires_at is not None
+        ],
         "model_usage": [_model(usage) for usage in facts.model_usage] if facts else [],
         "taken_at": iso(account.taken_at),
         "attempted_at": iso(account.attempted_at),
