@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from quota_web import store
+from quota_web.core.banked_resets import BankedReset
 from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadInput
 from quota_web.core.quota import Status
@@ -150,6 +151,8 @@ def write(conn: Connection, invented: Invented) -> None:
     conn.execute(insert(attempt), [_attempt_row(account_id, run) for run in invented.runs])
     _write_turns(conn, account_id, invented)
     last = invented.runs[-1]
+    banked = _banked(invented.facts[-1][1].reset_credits or 0, last.last_at)
+    store.reset_credits.put(conn, account_id, banked, last.last_at)
     store.accounts.update_account(
         conn,
         account_id,
@@ -183,6 +186,15 @@ def _write_turns(conn: Connection, account_id: int, invented: Invented) -> None:
     if invented.is_paused:
         at = invented.runs[-1].last_at
         add(conn, at, "account_paused", "command line", account_id, name=name)
+
+
+def _banked(count: int, at: int) -> Iterator[BankedReset]:
+    """So many banked resets that last 30 days: the first ends soon, the others ten days apart."""
+    for number in range(count):
+        expires_at = at + (2 + 10 * number) * DAY
+        yield BankedReset(
+            f"demo-{number}", expires_at - 30 * DAY, expires_at, "Full reset (Weekly + 5 hr)"
+        )
 
 
 def _attempt_row(account_id: int, run: InventedRun) -> dict[str, Any]:

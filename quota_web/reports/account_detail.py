@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from quota_web import store
 from quota_web.codex import auth_file
 from quota_web.core import account_identity, event_visibility, faults, lookalikes
+from quota_web.core.banked_resets import GoneReset
 from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import is_own
@@ -39,6 +40,8 @@ EARLY_RESETS = ("reset_provider", "reset_early")
 LONG_S, CYCLES_SHOWN = 86_400, 12
 #: So many events are shown; the page of all has the others.
 EVENTS_SHOWN = 12
+#: For so long a page shows a banked reset that is gone.
+GONE_SHOWN_S = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class Details:
     present: Mapping[str, PresentCycle] = field(default_factory=dict)
     #: The newest events, newest first.
     events: tuple[LoggedEvent, ...] = ()
+    #: Banked resets that went of late, newest first.
+    gone_resets: tuple[GoneReset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ def load_details(
         runs, size = store.history.attempts(conn, found.id), store.history.size(conn, found.id)
         events = store.event_log.latest(conn, _of_account(found), EVENTS_SHOWN)
         accounts = store.accounts.list_all(conn, scope)
+        banked = store.reset_credits.listed(conn, [found.id]).get(found.id, ())
+        gone = store.reset_credits.gone_since(conn, found.id, now - GONE_SHOWN_S)
     twins = tuple(a.name for a in accounts if _is_twin(a, found))
     looks_like = lookalikes.marks(a.name for a in accounts).get(found.name)
     report = overview.account_view(
@@ -152,6 +159,7 @@ def load_details(
         now,
         interval_s,
         forecasts,
+        banked,
     )
     return Details(
         report,
@@ -165,6 +173,7 @@ def load_details(
         window_cycles(found, long, closed, now),
         present_cycle.with_forecasts(present, outlook.forecasts_of(report)),
         tuple(events),
+        gone,
     )
 
 

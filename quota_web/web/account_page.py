@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import Any
 
 from quota_web.core import labels
+from quota_web.core.banked_resets import EXPIRED, USED
 from quota_web.core.display_order import window_order
 from quota_web.core.language import gettext as _
 from quota_web.core.language import ngettext
@@ -144,3 +145,30 @@ def events(found: Details) -> list[dict[str, Any]]:
     """The newest events, as `/api/events` answers them."""
     names = {found.report.account.id: found.report.account.name}
     return [event_log.event_json(one, names) for one in found.events]
+
+
+def banked(found: Details) -> dict[str, Any]:
+    """The banked resets that are listed, and those that went of late."""
+    weekly = found.report.weekly
+    resets_at = weekly.resets_at if weekly else None
+    return {
+        "rows": [
+            {
+                "title": reset.title,
+                "expires_at": iso(reset.expires_at),
+                "is_before_reset": reset.expires_at is not None
+                and resets_at is not None
+                and reset.expires_at < resets_at,
+            }
+            for reset in found.report.banked
+        ],
+        "gone": [
+            {"title": one.title, "gone_at": iso(one.gone_at), "how": _how_gone(one.gone_how)}
+            for one in found.gone_resets
+        ],
+    }
+
+
+def _how_gone(how: str) -> str:
+    words = {USED: _("used"), EXPIRED: _("ran out")}
+    return words.get(how, _("not listed any more"))

@@ -78,6 +78,7 @@ def show(name: str) -> str:
         cycles=account_page.cycles(found, now, zone.shown()),
         hours=hours_table.table(_hours(found, now)),
         events=account_page.events(found),
+        banked=account_page.banked(found),
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current_results().etag,
     )

@@ -374,3 +374,14 @@ def test_every_minute_means_every_minute():
     story = generate.invent(0, Era(NOW - DAY, NOW, every_s=60), persona=PLAIN)
 
     assert abs(len(story.tracks[0].at) - 1_440) <= 3
+
+
+def test_banked_resets_have_an_end_each(app):
+    fill.fill(len(PERSONAS), 10, NOW)
+    seen = overview.load_overview(Scope(), NOW, 3_600).accounts
+    counts = {view.account.name: (view.facts.reset_credits or 0) for view in seen if view.facts}
+    ends = {view.account.name: [one.expires_at for one in view.banked] for view in seen}
+
+    assert any(counts.values())
+    assert {name: len(found) for name, found in ends.items()} == counts
+    assert all(end is not None and end > NOW for found in ends.values() for end in found)

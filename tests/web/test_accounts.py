@@ -8,6 +8,9 @@ import pytest
 from quota_web.accounts import account_service
 from quota_web.codex import auth_file
 from quota_web.core import clock
+from quota_web.extras.reset_credit_pass import ResetCreditPass
+from quota_web.refresh.hooks import hooks
+from tests.extras.lists import LIST_PATH, listed_reset, listing
 from tests.fakes import NOW, FakeResponse, auth_document, usage_body
 from tests.pages import HOSTILE, Script, read, visiting
 
@@ -84,6 +87,33 @@ def test_credits_are_told_as_they_are(installation, browser, codex, credits, tol
 
     assert told in text
     assert "Banked resets 3" in text
+
+
+def test_banked_resets_are_shown_with_their_ends_and_cannot_be_spent_here(
+    installation, browser, codex
+):
+    rows = [
+        listed_reset("one", NOW + 2 * 86_400, title="Full <reset>"),
+        listed_reset("two", NOW + 9 * 86_400),
+        listed_reset("three", None, title=None),
+    ]
+    installation.file("alice")
+    usage = usage_body(rate_limit_reset_credits={"available_count": 3})
+    codex.answers("acct-alice", FakeResponse(body=usage))
+    codex.answers("acct-alice", listing(*rows), path=LIST_PATH)
+    lists = ResetCreditPass(lambda: installation.now)
+    hooks().on_recorded.append(lists.note)
+    installation.refresh()
+    lists.run()
+    page = browser.get("/accounts/alice").text
+    text = words(page)
+
+    assert "Full &lt;reset&gt; : ends Mon 23 Nov, 20:00 CST" in text
+    assert "in 2 d · expires before the weekly reset" in text
+    assert "Full reset (Weekly + 5 hr) : ends Mon 30 Nov, 20:00 CST" in text
+    assert text.count("expires before the weekly reset") == 1
+    assert "Banked reset : no end told Use one on ChatGPT’s usage page" in text
+    assert "consume" not in page
 
 
 @pytest.mark.parametrize(
