@@ -148,7 +148,7 @@ STATUSES = {
 @pytest.mark.parametrize("code", FAULTS)
 def test_each_fault_has_its_exit_status(code):
     assert output.exit_status(Fault(code)) == (
-        1 if code == "token_expired" else STATUSES[FAULTS[code][0]]
+        1 if code in ("token_expired", "renewing") else STATUSES[FAULTS[code][0]]
     )
 
 
