@@ -30,15 +30,14 @@ def is_due(window: KnownWindow, before: StoredForecast | None, now: int, is_stal
     return age >= (MOVED_S if moved else UNMOVED_S)
 
 
-def pool_is_due(
-    before: StoredPool | None, account_ids: Sequence[int], now: int, has_moved: bool
-) -> bool:
-    """Whether what is said of all accounts is to be made anew; *has_moved*: a window's forecast
-    was.
+def pool_is_due(before: StoredPool | None, account_ids: Sequence[int], now: int) -> bool:
+    """Whether what is said of all accounts is to be made anew.
+
+    It costs as much as a hundred forecasts, and days hardly move in minutes.
     """
     if before is None or before.made_at > now or before.account_ids != tuple(account_ids):
         return True
-    return now - before.made_at >= (MOVED_S if has_moved else UNMOVED_S)
+    return now - before.made_at >= UNMOVED_S
 
 
 def _has_reset(before: StoredForecast, now: int) -> bool:

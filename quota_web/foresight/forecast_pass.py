@@ -60,7 +60,7 @@ def run(
         known = {**present, **{one.window_id: one for one in made}}
         used, terms = _last_used(windows), _terms(views, windows, known, now)
         pool, found = before.pool if before is not None else None, members(views)
-        if not is_stopped() and pool_is_due(pool, found.ids, now, bool(made)):
+        if not is_stopped() and pool_is_due(pool, found.ids, now):
             with store.database.reading() as conn:
                 pool = make_pool(conn, found, windows, used, terms, zone)
         _store(made, StoredChoice(now, in_order(views, used, terms), pool), before)
