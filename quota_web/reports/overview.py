@@ -200,7 +200,9 @@ def _timed_views(
         store.attempts.failing_since(conn, accounts),
         store.forecasts.present(conn, ids),
     )
-    banked = store.reset_credits.listed(conn, ids)
+    # Most accounts have none, and a look costs a query.
+    counted = any(one.reset_credits for one in facts.values())
+    banked = store.reset_credits.listed(conn, ids) if counted else {}
     found: dict[int, TimedView] = {}
     for one in accounts:
         version, known = versions[one.id], windows.get(one.id, [])
