@@ -99,4 +99,4 @@ def test_the_words_are_said_in_the_language_that_is_in_force():
 
 
 def test_every_kind_of_event_that_readers_see_has_its_words():
-    assert set(labels.EVENTS) == event_visibility.OPEN
+    assert set(labels.EVENTS) == event_visibility.ALL

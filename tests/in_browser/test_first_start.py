@@ -67,7 +67,7 @@ def test_the_link_leads_to_a_password_and_the_password_back_in(chromium, server)
 
         # 4. Signed out, nothing is shown any more; the link works no second time; the password
         #    does.
-        page.click("text=Sign out")
+        page.get_by_role("button", name="Sign out").click()
         page.wait_for_url("**/login")
         page.goto(link)
         expect(page).to_have_title("Sign in · Codex Quota")

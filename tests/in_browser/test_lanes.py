@@ -231,6 +231,8 @@ def test_the_states_follow_the_cursor(page):
     opened(page)
     strips = page.locator(".strips li")
     before = strips.first.locator(".lane-values").inner_text()
+    # A strip follows once a lane's chart has been drawn.
+    page.wait_for_selector("#lanes .u-over")
     page.focus("#lanes")
     page.keyboard.press("End")
 

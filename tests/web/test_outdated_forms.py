@@ -19,9 +19,11 @@ from tests.pages import Script
 PAGES = {
     "/auth": {"/auth/pause"},
     "/auth/delete?name=alice": {"/auth/delete", "/auth/pause"},
-    "/accounts/alice": {"/auth/pause"},
+    "/accounts/alice": {"/auth/pause", "/auth/renewal"},
     "/auth/edit?name=alice": {"/auth/save"},
 }
+#: What a person ticks before such a form is sent.
+TICKED = {"/auth/renewal": {"alone": "1"}}
 FORM = re.compile(r'<form method="post" action="([^"]+)".*?</form>', re.DOTALL)
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
@@ -75,7 +77,7 @@ def test_a_page_left_open_does_nothing_to_another_login_of_the_name(alice, brows
     replace_alice(alice)
     before = alice.rows("SELECT id, name, chatgpt_account_id, paused_at, deleted_at FROM account")
 
-    answer = browser.post(act, **fields)
+    answer = browser.post(act, **fields, **TICKED.get(act, {}))
 
     assert answer.status_code == 409
     assert "alice: has changed since that page was loaded" in answer.text
