@@ -231,14 +231,16 @@ def test_the_states_follow_the_cursor(page):
     opened(page)
     strips = page.locator(".strips li")
     before = strips.first.locator(".lane-values").inner_text()
-    # A strip follows once a lane's chart has been drawn.
-    page.wait_for_selector("#lanes .u-over")
-    page.focus("#lanes")
-    page.keyboard.press("End")
+    page.wait_for_load_state("networkidle")
+    said = re.compile("^(can be used|low|used up|not known|paused)$")
+    # A key that is pressed while the page replaces its parts by newer ones finds no cursor.
+    for _ in range(20):
+        page.focus("#lanes")
+        page.keyboard.press("End")
+        if said.match(strips.first.locator(".lane-values").inner_text()):
+            break
 
-    expect(strips.first.locator(".lane-values")).to_have_text(
-        re.compile("^(can be used|low|used up|not known|paused)$")
-    )
+    expect(strips.first.locator(".lane-values")).to_have_text(said)
     expect(page.locator("#lanes > .lane-cursor")).to_be_visible()
     page.keyboard.press("Escape")
     expect(strips.first.locator(".lane-values")).to_have_text(before)
