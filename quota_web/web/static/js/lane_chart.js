@@ -27,7 +27,7 @@ function corners({ t, to, step }, area) {
 export class LaneChart {
   /** host: the element of the plot; shared: {t, to, step}; lane: its part of lanes.json; on: {cursor(index or null), zoom(from, to)}. */
   constructor(host, shared, lane, on, colours) {
-    Object.assign(this, { host, shared, lane, on, colours });
+    Object.assign(this, { host, shared, lane, on, colours, had: false });
     host.classList.add("drawn");
     this.chart = new uPlot(this.#options(), corners(shared, lane.area), host);
   }
@@ -48,6 +48,14 @@ export class LaneChart {
     this.chart.setCursor({ left, top: 10 }, index !== null, true);
   }
 
+  /** A chart that was just made says that it has no cursor: that takes none away from the others. */
+  #cursor(u) {
+    const index = u.cursor.left < 0 ? null : this.#slot(u.posToVal(u.cursor.left, "x"));
+    if (index === null && !this.had) return;
+    this.had = index !== null;
+    this.on.cursor(index);
+  }
+
   #slot(moment) {
     return Math.min(this.shared.t.length - 1, Math.max(0, Math.floor((moment - this.shared.from) / this.shared.step)));
   }
@@ -63,7 +71,7 @@ export class LaneChart {
       cursor: { sync: { key: "lanes" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6, width: 0 } },
       hooks: {
         drawClear: [(u) => this.#holes(u)], draw: [(u) => this.#marks(u)],
-        setCursor: [(u) => this.on.cursor(u.cursor.left < 0 ? null : this.#slot(u.posToVal(u.cursor.left, "x")))],
+        setCursor: [(u) => this.#cursor(u)],
         setSelect: [(u) => this.#selected(u)],
       },
     };

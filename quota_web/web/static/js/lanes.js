@@ -104,6 +104,8 @@ function fill() {
     host.setAttribute("role", "img");
     host.setAttribute("aria-label", `${one.account}. ${one.gist}`);
     resizer.observe(host);
+    // Its scales stand once its own first task is done.
+    queueMicrotask(() => at !== null && live.get(item)?.setCursor(at));
   }
   section().dataset.charts = "drawn";
 }
