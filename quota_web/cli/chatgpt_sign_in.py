@@ -21,27 +21,35 @@ OTHER_IDENTITY, NOT_REACHED, NOT_SIGNED_IN, INTERRUPTED = 1, 2, 3, 130
 
 def run(present: Services, name: str, by_link: bool) -> int:
     """Sign in, then read the account once; returns the exit status."""
-    started = None
     try:
-        started = _begin(present, name, by_link)
-        row = _pasted(present, started) if by_link else _approved(present, started)
-        return _told(present, row)
+        return _told(present, (_by_link if by_link else _by_code)(present, name))
     except SignInRefused as refused:
         output.print_error(str(refused))
         return NOT_REACHED if refused.code == "not_reached" else NOT_SIGNED_IN
     except KeyboardInterrupt:
-        if started is not None:
-            signing_in.cancel(started)
         return INTERRUPTED
 
 
-def _begin(present: Services, name: str, by_link: bool) -> int:
+def _by_code(present: Services, name: str) -> SignIn:
+    with output.ended_by_signals(present.end):
+        return _approved(present, _begin(present, name, DEVICE))
+
+
+def _by_link(present: Services, name: str) -> SignIn:
+    started = _begin(present, name, LINK)
+    try:
+        return _pasted(present, started)
+    except KeyboardInterrupt:
+        signing_in.cancel(started)
+        raise
+
+
+def _begin(present: Services, name: str, method: str) -> int:
     with store.database.reading() as conn:
         try:
             known: int | None = store.accounts.get_by_name(conn, name).id
         except AccountNotFound:
             known = None
-    method = LINK if by_link else DEVICE
     started = signing_in.begin(present, Wanted(name, known, method, None), clock.now())
     row = _row(started)
     print(f"Open  {signing_in.address_of(present, row)}")
@@ -52,8 +60,13 @@ def _begin(present: Services, name: str, by_link: bool) -> int:
 
 
 def _approved(present: Services, started: int) -> SignIn:
-    """Wait until the code was approved, or the sign-in is over for another reason."""
+    """Wait until the code was approved, or the sign-in is over for another reason; cancel it at a
+    signal.
+    """
     while (row := _row(started)).outcome is None:
+        if present.stop.is_set():
+            signing_in.cancel(started)
+            continue
         if not row.is_open(clock.now()) and row.claim is None:
             signing_in.end_overdue(clock.now())
             continue

@@ -13,7 +13,7 @@ def messages(*options: str) -> dict[tuple[str, str], int]:
     """By type and window, for a channel without a choice."""
     command = [sys.executable, str(PROJECT / "scripts" / "alert_year.py"), "--no-forecasts"]
     ran = subprocess.run(
-        [*command, "--accounts", "3", "--days", "60", *options],
+        [*command, "--accounts", "3", "--days", "90", *options],
         capture_output=True,
         text=True,
         check=True,
@@ -27,6 +27,6 @@ def test_answers_that_lie_tell_no_more_than_there_is_to_tell():
 
     for (kind, window), count in truth.items():
         if kind in STEADY:
-            assert abs(lied[kind, window] - count) <= max(2, 0.15 * count), (kind, window)
+            assert abs(lied[kind, window] - count) <= 0.1 * count, (kind, window)
     assert {kind for kind, _ in lied} - {kind for kind, _ in truth} <= {"quota.reset_early"}
     assert truth["quota.low", "five_hour"] > 20

@@ -40,7 +40,10 @@ class Terminal:
         raise AssertionError(f"{self.shown}{self.process.communicate()[1]}")
 
     def ended(self, text=None):
-        out, error = self.process.communicate(text, timeout=60)
+        try:
+            out, error = self.process.communicate(text, timeout=60)
+        finally:
+            self.process.kill()
         assert CANARY not in self.shown + out + error
         return self.process.returncode, out, error
 
@@ -70,6 +73,7 @@ def test_an_interrupt_cancels_it(installation, issuer):
     terminal.process.send_signal(signal.SIGINT)
 
     assert terminal.ended()[0] == 130
+    assert installation.rows("SELECT outcome, code FROM sign_in") == [("failed", "cancelled")]
 
 
 def test_a_link_is_pasted_back(installation, codex, issuer):
