@@ -69,7 +69,7 @@ class Services:
         """The client of the sign-in's side; made at first use."""
         with self._lock:
             if self._oauth is None:
-                self._oauth = oauth_client(self.settings)
+                self._oauth = _oauth_client(self.settings)
             return self._oauth
 
     @property
@@ -140,7 +140,7 @@ def _client(settings: Settings, stop: threading.Event) -> "UsageClient":
     )
 
 
-def oauth_client(settings: Settings) -> "OAuthClient":
+def _oauth_client(settings: Settings) -> "OAuthClient":
     """A client of the sign-in's side, as the settings say."""
     from quota_web.codex.oauth import OAuthClient
 

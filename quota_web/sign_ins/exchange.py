@@ -7,7 +7,7 @@ import time
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.codex import credentials, device_login
+from quota_web.codex import auth_file, device_login
 from quota_web.codex.credentials import Credentials
 from quota_web.codex.device_login import Grant, LoginAnswer, LoginVerdict
 from quota_web.codex.oauth import TOKEN_PATH
@@ -19,11 +19,9 @@ from quota_web.core.errors import (
     DatabaseBusy,
     OtherLogin,
 )
-from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 from quota_web.services import Services
-from quota_web.sign_ins import own_credentials
-from quota_web.sign_ins.client import make_client
+from quota_web.sign_ins import outcomes, own_credentials
 from quota_web.sign_ins.outcomes import SignInState
 from quota_web.store.encryption import DecryptionFailed
 from quota_web.store.sign_ins import SignIn
@@ -37,7 +35,7 @@ STORE_FOR_S = 60.0
 
 def run(services: Services, row: SignIn, grant: Grant, redirect: str, now: int) -> None:
     """Exchange *grant* and store what comes, unless another process does."""
-    client = make_client(services)
+    client = services.oauth
 
     def claim() -> bool:
         with store.database.transaction() as tx:
@@ -50,10 +48,7 @@ def run(services: Services, row: SignIn, grant: Grant, redirect: str, now: int) 
         "client_id": client.client_id,
         "code_verifier": grant.verifier.reveal(),
     }
-    try:
-        sent = client.post(TOKEN_PATH, fields, claim, as_form=True)
-    finally:
-        client.close()
+    sent = client.post(TOKEN_PATH, fields, claim, as_form=True)
     if sent.is_held_back:
         return
     answer = device_login.of_exchange(sent.exchange)
@@ -89,7 +84,7 @@ def _stored(tx: Connection, services: Services, row: SignIn, answer: LoginAnswer
         store.site_state.touch(tx)
         return
     try:
-        found = _credentials(services, answer.tokens)
+        found = auth_file.parse(_document(answer.tokens, services.settings.oauth_client_id))
     except CredentialsRefused as error:
         store.sign_ins.end(tx, row.id, SignInState.FAILED, error.fault.code)
         store.site_state.touch(tx)
@@ -97,16 +92,15 @@ def _stored(tx: Connection, services: Services, row: SignIn, answer: LoginAnswer
     _store_account(tx, services, row, found, now)
 
 
-def _credentials(services: Services, tokens: NewTokens) -> Credentials:
-    """The credentials that an answer's tokens are. Raises CredentialsRefused."""
+def _document(found: NewTokens | Credentials, client_id: str | None) -> dict[str, object]:
+    """Tokens as a file of the Codex CLI holds them."""
     named = {
-        "access_token": tokens.access_token,
-        "refresh_token": tokens.refresh_token,
-        "id_token": tokens.id_token,
+        "access_token": found.access_token,
+        "refresh_token": found.refresh_token,
+        "id_token": found.id_token,
     }
-    document: dict[str, object] = {n: t.reveal() for n, t in named.items() if t is not None}
-    document["client_id"] = services.settings.oauth_client_id
-    return credentials.only(credentials.split({"tokens": document}))[1]
+    tokens = {name: token.reveal() for name, token in named.items() if token is not None}
+    return {"tokens": {**tokens, "client_id": client_id}}
 
 
 def _store_account(
@@ -121,7 +115,8 @@ def _store_account(
     except OtherLogin:
         # Kept until the person says what becomes of it.
         store.sign_ins.end(tx, row.id, SignInState.OTHER_IDENTITY)
-        sealed = cipher.seal(Secret(_packed(found)), row.id, TOKENS)
+        kept = Secret(json.dumps(_document(found, found.client_id)))
+        sealed = cipher.seal(kept, row.id, TOKENS)
         store.sign_ins.update_one(tx, row.id, tokens_sealed=sealed)
         return
     except AccountExists:
@@ -144,12 +139,12 @@ def add_as_new(services: Services, row: SignIn, name: str, now: int) -> str:
     name that it has. Raises BadInput where that is no longer possible, or the name is taken.
     """
     if row.outcome != SignInState.OTHER_IDENTITY or row.tokens_sealed is None:
-        raise BadInput("name", mark("this sign-in is over; start again"))
+        raise BadInput("name", outcomes.OVER)
     try:
-        packed = services.cipher.open(row.tokens_sealed, row.id, TOKENS).reveal()
+        kept = services.cipher.open(row.tokens_sealed, row.id, TOKENS).reveal()
     except DecryptionFailed:
-        raise BadInput("name", mark("this sign-in is over; start again")) from None
-    found = credentials.only(credentials.split({"tokens": json.loads(packed)}))[1]
+        raise BadInput("name", outcomes.OVER) from None
+    found = auth_file.parse(json.loads(kept))
     try:
         with store.database.transaction() as tx:
             saved = own_credentials.store_own(tx, services.cipher, name, found, now, ACTOR)
@@ -160,13 +155,3 @@ def add_as_new(services: Services, row: SignIn, name: str, now: int) -> str:
     if services.wake is not None:
         services.wake()
     return saved.name
-
-
-def _packed(found: Credentials) -> str:
-    named = {
-        "access_token": found.access_token,
-        "refresh_token": found.refresh_token,
-        "id_token": found.id_token,
-    }
-    document = {n: t.reveal() for n, t in named.items() if t is not None}
-    return json.dumps({**document, "client_id": found.client_id})

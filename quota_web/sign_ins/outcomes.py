@@ -58,6 +58,15 @@ _MORE = {
 }
 
 
+#: What a person tries too late.
+OVER = mark("this sign-in is over; start again")
+
+
+def message(outcome: SignInState, code: str | None = None) -> str:
+    """One or two sentences, as a message to translate."""
+    return _MORE.get(code or "") or _WORDS[outcome]
+
+
 def words(outcome: SignInState, code: str | None) -> str:
-    """One or two sentences in the current language."""
-    return lookup(_MORE.get(code or "") or _WORDS[outcome])
+    """The same in the current language."""
+    return lookup(message(outcome, code))

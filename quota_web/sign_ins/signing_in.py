@@ -21,8 +21,7 @@ from quota_web.core.errors import BadInput
 from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 from quota_web.services import Services, services
-from quota_web.sign_ins import exchange
-from quota_web.sign_ins.client import make_client
+from quota_web.sign_ins import exchange, outcomes
 from quota_web.sign_ins.outcomes import SignInRefused, SignInState
 from quota_web.store.encryption import DecryptionFailed
 from quota_web.store.sign_ins import SignIn
@@ -82,11 +81,8 @@ def _require_room(conn: Connection, now: int) -> None:
 
 
 def _ask_for_code(present: Services, now: int) -> DeviceCode:
-    client = make_client(present)
-    try:
-        sent = client.post(device_login.CODE_PATH, {"client_id": client.client_id})
-    finally:
-        client.close()
+    fields = {"client_id": present.oauth.client_id}
+    sent = present.oauth.post(device_login.CODE_PATH, fields)
     answer = device_login.of_code(sent.exchange, now)
     if answer.device is not None:
         return answer.device
@@ -95,13 +91,13 @@ def _ask_for_code(present: Services, now: int) -> DeviceCode:
 
 def _no_code(verdict: LoginVerdict, code: str | None, wait_s: int) -> SignInRefused:
     if verdict is LoginVerdict.UNAVAILABLE:
-        text = mark("ChatGPT offers no sign-in by a code here. Use the link instead.")
+        text = outcomes.message(SignInState.UNAVAILABLE)
         return SignInRefused(SignInState.UNAVAILABLE, code, text)
     if verdict is LoginVerdict.ADDRESS_BLOCKED:
         text = mark("ChatGPT answers this machine's address with a challenge. Try again later.")
         return SignInRefused(SignInState.BLOCKED, code, text)
     if verdict is LoginVerdict.NOT_REACHED:
-        text = mark("ChatGPT's sign-in cannot be reached from here. Try again later.")
+        text = outcomes.message(SignInState.FAILED, "not_reached")
         return SignInRefused(SignInState.FAILED, "not_reached", text)
     if verdict is LoginVerdict.WAIT:
         text = mark("ChatGPT asks to wait. Try again in %(seconds)s s.")
@@ -189,12 +185,9 @@ def poll(present: Services, sign_in_id: int, now: int) -> None:
     device_id = _opened(present, row, row.device_sealed, DEVICE_ID)
     if device_id is None:
         return
-    client = make_client(present)
-    try:
-        fields = {"device_auth_id": device_id.reveal(), "user_code": row.user_code or ""}
-        answer = device_login.of_poll(client.post(device_login.POLL_PATH, fields).exchange, now)
-    finally:
-        client.close()
+    fields = {"device_auth_id": device_id.reveal(), "user_code": row.user_code or ""}
+    sent = present.oauth.post(device_login.POLL_PATH, fields)
+    answer = device_login.of_poll(sent.exchange, now)
     if answer.verdict is LoginVerdict.PENDING:
         if answer.wait_s:
             _slow_down(row, answer.wait_s, now)
@@ -237,7 +230,7 @@ def paste(present: Services, row: SignIn, pasted: str, now: int) -> None:
     not, and changes nothing then.
     """
     if row.state_hash is None or row.verifier_sealed is None or not row.is_open(now):
-        raise BadInput("url", mark("this sign-in is over; start again"))
+        raise BadInput("url", outcomes.OVER)
     found = pasted_callback.read(pasted, row.state_hash)
     if found.what is Pasted.DECLINED:
         _end(row.id, SignInState.DECLINED, None)
@@ -279,11 +272,13 @@ def work(now: int) -> None:
     present = services()
     with store.database.reading() as conn:
         due = store.sign_ins.due(conn, now)
+        is_overdue = store.sign_ins.has_overdue(conn, now, now - LOST_S)
     for sign_in_id in due:
         if present.stop.is_set():
             return
         poll(present, sign_in_id, now)
-    end_overdue(now)
+    if is_overdue:
+        end_overdue(now)
 
 
 def end_overdue(now: int) -> None:

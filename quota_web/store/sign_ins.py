@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from quota_web.store.accounts import new_id
 from quota_web.store.sign_in_tables import sign_in
@@ -118,18 +118,31 @@ def end_overdue(conn: Connection, now: int, lost_before: int) -> int:
     """End those whose time is over, and those whose exchange was claimed before *lost_before* by a
     process that must have died; returns how many.
     """
-    c = sign_in.c
     lost = conn.execute(
         update(sign_in)
-        .where(_IS_OPEN, c.claimed_at < lost_before)
+        .where(_is_lost(lost_before))
         .values(outcome="failed", code="answer_lost", **_WITHOUT_SECRETS)
     ).rowcount
     late = conn.execute(
         update(sign_in)
-        .where(_IS_OPEN, c.claim.is_(None), c.expires_at <= now)
+        .where(_is_late(now))
         .values(outcome="expired", code=None, **_WITHOUT_SECRETS)
     ).rowcount
     return int(lost) + int(late)
+
+
+def has_overdue(conn: Connection, now: int, lost_before: int) -> bool:
+    """Whether `end_overdue` would end any."""
+    query = select(sign_in.c.id).where(or_(_is_lost(lost_before), _is_late(now)))
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def _is_lost(before: int) -> ColumnElement[bool]:
+    return and_(_IS_OPEN, sign_in.c.claimed_at < before)
+
+
+def _is_late(now: int) -> ColumnElement[bool]:
+    return and_(_IS_OPEN, sign_in.c.claim.is_(None), sign_in.c.expires_at <= now)
 
 
 def forget(conn: Connection, before: int) -> int:

@@ -20,7 +20,7 @@ from flask import (
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.core import clock, labels
+from quota_web.core import clock, labels, names
 from quota_web.core.errors import AccountNotFound, BadInput
 from quota_web.core.language import mark
 from quota_web.core.times import iso
@@ -80,7 +80,7 @@ def _require_free(name: str) -> None:
     """
     if not name:
         raise BadInput("name", mark("give the account a name"))
-    if name.casefold() in (n.casefold() for n in overview.account_names(services().scope)):
+    if names.fold(name) in (names.fold(n) for n in overview.account_names(services().scope)):
         raise BadInput(
             "name",
             mark("%(name)s is here already: sign it in on its page, or give another name"),
