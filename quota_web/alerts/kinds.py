@@ -101,12 +101,6 @@ _OF_KIND: Mapping[str, Alert] = {
 }
 #: Early resets as they are logged.
 EARLY_RESETS = ("reset_early", "reset_banked", "reset_provider")
-#: What an early reset came of, by the kind of its event.
-CAUSES: Mapping[str, str] = {
-    "reset_early": "unexplained",
-    "reset_banked": "credit_used",
-    "reset_provider": "provider",
-}
 #: Every kind of event that may be an alert.
 KINDS = frozenset({*_OF_KIND, *map(str, Alert)})
 

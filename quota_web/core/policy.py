@@ -166,13 +166,6 @@ def jittered(account_id: int, seconds: int, now: int) -> int:
     return max(1, round(seconds * (1 + JITTER * share)))
 
 
-def first_due(account_id: int, interval_s: int, now: int) -> int:
-    """When an account is asked after a long silence: somewhere within its interval, so that no
-    burst follows a pause.
-    """
-    return now + spread(account_id, now, max(1, min(interval_s, 3_600)))
-
-
 def spread(account_id: int, now: int, below: int) -> int:
     """A number from 0 to *below* − 1 that is fixed for an account at a moment, and different for
     the next account.

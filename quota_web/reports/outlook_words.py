@@ -17,7 +17,6 @@ from quota_web.foresight.words import (
     chance_in_words,
     run_out_in_words,
     statement,
-    verdict,
 )
 from quota_web.store.forecasts import Quantiles, StoredForecast
 
@@ -65,11 +64,6 @@ def sentence(
 def in_cells(key: str, said: StoredForecast, zone: tzinfo | None) -> Cells:
     """The same for a table."""
     return cells(as_forecast(key, said), zone)
-
-
-def in_short(key: str, said: StoredForecast) -> tuple[str, str | None]:
-    """Whether it lasts, such as `probably`, and the chance that it runs out, where one is said."""
-    return verdict(as_forecast(key, said))
 
 
 def run_out(key: str, said: StoredForecast, zone: tzinfo | None) -> tuple[str | None, str] | None:

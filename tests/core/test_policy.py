@@ -145,14 +145,6 @@ def test_an_address_block_further_ahead_than_any_is_left_from_a_clock_that_jumpe
     assert policy.is_address_blocked(until, NOW) is blocked
 
 
-def test_after_a_long_silence_accounts_are_spread_over_their_interval():
-    found = [policy.first_due(i, 3_600, NOW) - NOW for i in IDS]
-
-    assert all(0 <= wait < 3_600 for wait in found)
-    assert max(found) - min(found) > 3_000
-    assert policy.first_due(1, 0, NOW) == NOW
-
-
 @given(st.integers(1, 10**6), st.integers(1, 2_592_000), st.integers(0, 2 * NOW))
 def test_a_jitter_stays_within_a_tenth(account_id, seconds, now):
     found = policy.jittered(account_id, seconds, now)
