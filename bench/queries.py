@@ -65,7 +65,7 @@ def run(report: Report) -> None:
 
 
 def _milliseconds(act: Callable[[], object], times: int = 1) -> float:
-    """The best of a few goes: what comes on top is somebody else's."""
+    """The best of a few goes: what comes on top is another process's."""
     best = float("inf")
     for _ in range(times):
         start = time.perf_counter()

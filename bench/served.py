@@ -28,7 +28,7 @@ ALL_UP_TO, FIRST = 12, 6
 
 @contextmanager
 def served(here: Place) -> Iterator[str]:
-    """The address of one worker with its threads and its schedule, which asks nobody: the place
+    """The address of one worker with its threads and its schedule, which sends nothing: the place
     holds demo accounts.
     """
     port = processes.free_port()
@@ -48,10 +48,10 @@ def pages(report: Report, here: Place, readings: float) -> None:
     times = report.size.pick(3, 40, 100)
     with served(here) as base, requests.Session() as browser:
         _sign_in(browser, base)
-        everybody = [
+        all_names = [
             r["account"] for r in browser.get(f"{base}/api/results", timeout=60).json()["results"]
         ]
-        drawn = everybody if len(everybody) <= ALL_UP_TO else everybody[:FIRST]
+        drawn = all_names if len(all_names) <= ALL_UP_TO else all_names[:FIRST]
         asked = {"GET /": "/"} | {
             f"chart of {name}, {len(drawn) * 2} lines": _history(name, drawn) for name in RANGES
         }
@@ -62,9 +62,9 @@ def pages(report: Report, here: Place, readings: float) -> None:
             for what, path in asked.items()
             for is_changed in (True, False)
         }
-        if everybody != drawn:
+        if all_names != drawn:
             more = {
-                f"chart of {name}, {len(everybody) * 2} lines": base + _history(name, everybody)
+                f"chart of {name}, {len(all_names) * 2} lines": base + _history(name, all_names)
                 for name in RANGES
             }
             sides |= {

@@ -23,7 +23,7 @@ Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @cache
 def tls_to_anybody() -> ssl.SSLContext:
-    """The certificate was made a moment ago and is in nobody's list."""
+    """The certificate was made a moment ago and is in no list."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

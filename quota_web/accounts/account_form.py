@@ -246,8 +246,8 @@ def _add_all(
             name = shown or credentials.email
             if not name or (name == PASTED and not given):
                 raise FormInvalid({"name": _("give the account a name")})
-            # A name that nobody typed may be another login's: seats of one workspace often share an
-            # e-mail address.
+            # A name that was not typed may be another login's: seats of one workspace often
+            # share an e-mail address.
             add = account_service.add if given else account_service.add_under_free_name
             yield add(
                 cipher,

@@ -1,7 +1,7 @@
 """Acts on accounts: add, replace, rename, pause, remove.
 
 A login that is here already is updated under the name that it has. Another login never goes on with
-somebody's history: the old account keeps its own under another name, and the new one starts afresh.
+another's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
 import re

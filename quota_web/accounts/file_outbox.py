@@ -108,8 +108,8 @@ class Plan:
                 )
 
     def drop(self) -> None:
-        """Take prepared files away again, unless the transaction was committed after all, or nobody
-        can tell.
+        """Take prepared files away again, unless the transaction was committed after all, or that
+        cannot be told.
         """
         with suppress(BadDatabase):
             noted = _noted()
@@ -170,8 +170,8 @@ def _sweep(folder: Path, staged: set[str | None], now: int) -> None:
 
 
 def _is_within(act: FileAct, folder: Path) -> bool:
-    """Whether all that it names are auth files of this folder; a note may come from a backup of
-    anybody's.
+    """Whether all that it names are auth files of this folder; a note may come from a backup
+    that another installation made.
     """
     paths = [Path(path) for path in (act.path, act.moved_to) if path is not None]
     return all(path.parent == folder and is_auth_file(path) for path in paths)
@@ -218,7 +218,7 @@ def _do(act: FileAct) -> bool:
     else:
         if os.path.lexists(act.moved_to) and not _is_same(path, Path(act.moved_to)):
             return False
-        # Somebody who resumes it at this moment may have been quicker.
+        # Another request that resumes it at this moment may have been quicker.
         with suppress(FileNotFoundError):
             path.rename(act.moved_to)
     store.filesystem.sync(path.parent)

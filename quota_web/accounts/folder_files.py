@@ -89,7 +89,7 @@ def read_all(
 
 
 class _Patience:
-    """Waits for files that somebody is just writing, but for all of a folder together no longer
+    """Waits for files that are just being written, but for all of a folder together no longer
     than this.
     """
 
@@ -105,7 +105,7 @@ class _Patience:
 def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> AuthFile:
     """One file; parsed only when its content changed since.
 
-    A file that cannot be read while somebody is still writing it stays as it was known; the next
+    A file that cannot be read while it is still being written stays as it was known; the next
     look settles it.
     """
     before = _signature(path)
@@ -119,7 +119,7 @@ def _read(name: str, path: Path, known: Account | None, patience: _Patience) -> 
             and known.source_hash is None
             and known.last_status is Status.INVALID_CREDENTIALS
         ):
-            # Known to be broken: not worth waiting whether somebody is just writing it.
+            # Known to be broken: not worth waiting whether it is just being written.
             return AuthFile(name, path, digest, auth_file.read(raw), None)
         raw, credentials = auth_file.read_whole(path, patience.wait)
         return AuthFile(name, path, hashlib.sha256(raw).hexdigest(), credentials, None)

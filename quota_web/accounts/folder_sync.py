@@ -33,7 +33,7 @@ GONE = Fault("file_gone")
 SIGNED_IN_HERE = Fault("signed_in_here")
 ACTOR = "account folder"
 #: Files whose accounts are brought in step in one transaction, and the pause before the next: a
-#: folder of 2,000 new files must not keep everybody else from the database for seconds.
+#: folder of 2,000 new files must not keep other processes from the database for seconds.
 PIECE = 20
 BETWEEN_PIECES_S = 0.01
 
@@ -88,7 +88,7 @@ def sync(cipher: TokenCipher, folder: Path, now: int) -> SyncResult:
 
 
 def _pieces(every: list[_T]) -> Iterator[list[_T]]:
-    """A few at a time, so that nobody waits long for the database; in between others get at it."""
+    """A few at a time, so that no process waits long for the database."""
     for start in range(0, len(every), PIECE):
         if start:
             time.sleep(BETWEEN_PIECES_S)
@@ -144,7 +144,7 @@ def _look(
             store.credentials.key_ids(conn, [a.id for a in known.values()]) if cipher else {}
         )
     if cipher and sealed_with:
-        # What cannot be opened any more is read from its file again before anybody asks with it.
+        # What cannot be opened any more is read from its file again before it is sent.
         ours = cipher.opened_ids
         closed = {account_id for account_id, key_id in sealed_with.items() if key_id not in ours}
         known = {p: replace(a, source_hash=None) if a.id in closed else a for p, a in known.items()}

@@ -79,7 +79,7 @@ def add(
 
 
 def plan(entries: Iterable[Entry]) -> list[Planned]:
-    """What entries become: who is here already, who comes twice, and what the new ones are called.
+    """What entries become: which are here already, which come twice, and the names of new ones.
 
     Changes nothing.
     """

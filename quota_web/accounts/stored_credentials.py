@@ -33,7 +33,7 @@ def put(
     """Store an account's credentials; its next request is due at once.
 
     Of a followed account's file the access token alone is stored: its refresh token stays where it
-    is, where nobody here can spend it. What could still be renewed before is kept aside.
+    is, where it cannot be spent from here. What could still be renewed before is kept aside.
     """
     held = store.credentials.get_by_ids(tx, [account_id]).get(account_id)
     store.credentials.put(tx, _made(cipher, account_id, credentials, held, now, kind))

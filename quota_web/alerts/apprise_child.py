@@ -3,8 +3,8 @@
 
 It reads one document of JSON, `{"targets", "proxy", "no_proxy", "is_dry", "messages": [{"id",
 "url", "title", "body", "level"}]}`, and writes one line of JSON for each message when it is done:
-`{"id", "code", "status", "reason", "retry_after", "ms"}`. Who starts it kills it where that takes
-too long.
+`{"id", "code", "status", "reason", "retry_after", "ms"}`. The process that starts it
+kills it where that takes too long.
 """
 
 import json

@@ -68,8 +68,8 @@ def sign_in(
     """Compare a guess and return the epoch for the session, or None if it is wrong. Raises
     TooManyTries.
 
-    *own* names the pot of whom we know otherwise than by the address (see throttle.py); here and
-    below.
+    *own* names the pot of a client that is known otherwise than by its address (see
+    throttle.py); here and below.
     """
     stored = _stored_hash()
     with _turn(gate, throttle.check(address, now, own)):

@@ -3,7 +3,7 @@ restarts.
 
 A guess is counted before it is looked at, and taken back if it was right: that way a burst of
 guesses at once cannot get past the limits. An address that guesses slows down itself alone; only
-very many addresses together slow down all strangers. Whom we know they cannot slow down: a running
+very many addresses together slow down all strangers. Known clients they cannot slow down: a running
 session, a browser or an address that signed in before, and this machine itself have pots of their
 own. `flask quota password` on the host lifts the brake for all.
 """

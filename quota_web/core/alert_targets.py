@@ -15,7 +15,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NOT_PUBLIC_V4 = (ipaddress.IPv4Network("192.0.0.0/24"),)
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 #: Teredo and other protocols' own, two ranges for documentation, and 6to4, which ends at an IPv4
-#: address that nobody judged.
+#: address that was not judged.
 _NOT_PUBLIC_V6 = tuple(
     ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20", "2002::/16")
 )

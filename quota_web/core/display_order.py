@@ -78,8 +78,8 @@ def placed(order: Order, place: int | None, is_stale: bool) -> tuple[object, ...
 def _by_what_is_left(windows: Sequence[Reading]) -> tuple[float, float, float, float]:
     """Five-hour left (most first), then weekly, then the sooner reset.
 
-    Without a five-hour window the fullest-used of the account's own takes its place. Who has
-    nothing left, or no window at all, uses credits: last, because they cost money.
+    Without a five-hour window the fullest-used of the account's own takes its place.
+    An account with nothing left, or no window at all, uses credits: last, because they cost money.
     """
     own = [w for w in windows if quota.is_own(w.key)]
     if not own:

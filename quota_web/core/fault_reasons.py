@@ -40,7 +40,7 @@ REASONS = (
     mark("has characters that no token has (spaces, line breaks or non-ASCII)"),
     mark("may hold letters, digits, _ and - only, 128 at most"),
 )
-#: Who has a name already, where that is no account.
+#: What has a name already, where that is no account.
 HOLDERS = (mark("the file %(file)s"),)
 _PLACE = re.compile(r"%\\\((\w+)\\\)s")
 

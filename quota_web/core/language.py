@@ -1,4 +1,4 @@
-"""The words of the app in the language of who reads them.
+"""The words of the app in the reader's language.
 
     from quota_web.core.language import gettext as _, ngettext, mark
 

@@ -154,8 +154,8 @@ def longest_wait(pace: Intervals) -> int:
 
 
 def longest_ordinary(interval_s: int) -> int:
-    """The longest wait that comes of an interval and its jitter; who waits longer waits for a
-    reset.
+    """The longest wait that comes of an interval and its jitter; an account that waits longer waits
+    for a reset.
     """
     return round(interval_s * (1 + JITTER)) + 1
 

@@ -31,7 +31,7 @@ LOST_AFTER_S = 60
 class CredentialKind(StrEnum):
     """Where a credential comes from, which decides whether it may be renewed."""
 
-    #: Signed in here: nobody else has it.
+    #: Signed in here: it stands nowhere else.
     OWN = "own"
     #: Pasted or imported: another program may have it too.
     COPY = "copy"

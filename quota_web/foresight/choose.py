@@ -23,7 +23,7 @@ class Reason(StrEnum):
     CARRIES = "carries"
     KEPT = "kept"
     ONLY_ONE = "only_one"
-    #: Said by the caller, who knows the blocked accounts: nothing can be used before a moment.
+    #: Said by the caller, which knows the blocked accounts: nothing can be used before a moment.
     NONE_UNTIL = "none_until"
 
 

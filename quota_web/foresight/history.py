@@ -97,7 +97,7 @@ class Past:
         pairs = zip(count(1), used, islice(used, 1, None), strict=False)
         rising = [i for i, before, here in pairs if here > before]
         rises: list[tuple[int, int, float]] = []
-        # What was used before the first reading rose at a time that nobody knows.
+        # What was used before the first reading rose at an unknown time.
         top, last_at = used[0], at[0]
         for run in self.runs:
             first = run.start

@@ -26,8 +26,8 @@ def in_order(
 ) -> tuple[Ranked, ...]:
     """The accounts that can be chosen, the one to use first, each with the reasons for its place.
 
-    A fresh last answer goes before a failed one; who has only credits left comes last, because they
-    cost money. *last_used* is when each account was last seen in use, by its id.
+    A fresh last answer goes before a failed one; an account with only credits left comes
+    last, because they cost money. *last_used* is when each account was last seen in use, by its id.
     """
     tiers: dict[tuple[bool, bool], list[AccountView]] = {}
     for view in views:

@@ -19,7 +19,7 @@ class Members:
     """The accounts of the pool, and those that it leaves out; each login is counted once."""
 
     views: tuple[AccountView, ...]
-    #: Nobody knows what is left of these, or they have no week of their own.
+    #: It is unknown what is left of these, or they have no week of their own.
     left_out: tuple[AccountView, ...]
 
     @property

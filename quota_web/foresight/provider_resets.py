@@ -1,4 +1,4 @@
-"""Early resets that come to most accounts within the same hours: the provider reset everybody."""
+"""Early resets that come to most accounts within the same hours: the provider reset them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ CAPACITIES = {
     "prolite": 5.0,
     "self_serve_business_prolite": 5.0,
     "pro": 20 / 3,
-    # Larger than Pro by nobody knows how much.
+    # Larger than Pro by an unknown factor.
     "promax": 20 / 3,
 }
 

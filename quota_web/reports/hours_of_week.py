@@ -1,7 +1,7 @@
 """At which hours of the week quota is used: the mean of the last eight weeks.
 
 An hour counts only where it was watched: what was used in a time without readings has no hour, and
-an hour that nobody looked at is none in which nothing was used.
+an hour without readings is none in which nothing was used.
 """
 
 from collections.abc import Iterable, Sequence

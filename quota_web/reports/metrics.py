@@ -260,7 +260,7 @@ def _of_site(seen: Overview, sizes: Sizes, now: int) -> Iterator[Any]:
         ("next_refresh_timestamp_seconds", "When the next one is due.", seen.next_refresh_at),
         (
             "address_blocked_until_timestamp_seconds",
-            "Until when nobody is asked.",
+            "Until when nothing is sent.",
             seen.site.address_blocked_until,
         ),
         ("data_version", "Grows with every change of the data.", seen.site.data_version),

@@ -110,7 +110,7 @@ def site_state() -> SiteState:
 
 def version(state: SiteState | None = None) -> tuple[str, int]:
     """Names the state of the data: equal versions mean that nothing was written in between, by
-    anybody.
+    any process.
     """
     return (state or site_state()).version
 
@@ -270,7 +270,7 @@ def pick(
     accounts: Sequence[AccountView], wanted: Sequence[str]
 ) -> tuple[list[AccountView], list[AccountNotFound]]:
     """Those of *accounts* that are called one of *wanted*, in their own order; all, if none is
-    wanted. And the names that nobody has.
+    wanted. And the names that no account has.
     """
     if not wanted:
         return list(accounts), []
@@ -342,7 +342,7 @@ class _Validity:
     """Until when readings say how things are."""
 
     stale_from: int
-    #: A little longer than fresh: a window that has just reset takes nobody out of its group.
+    #: A little longer than fresh: a window that has just reset takes no account out of its group.
     known_until: int
 
 

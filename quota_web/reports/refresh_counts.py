@@ -22,7 +22,7 @@ class RefreshCounts:
     need_sign_in: int = 0
     refused: int = 0
     unusable: int = 0
-    #: Nothing was sent, and nobody needs to act: paused, used up and known, asked a moment ago,
+    #: Nothing was sent, and nothing is to be done: paused, used up and known, asked a moment ago,
     #: demo.
     skipped: int = 0
 

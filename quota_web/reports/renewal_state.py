@@ -28,7 +28,7 @@ class RenewalState:
     last_at: int | None
     #: Why it is not simply on.
     code: str | None
-    #: By when a person has to sign in again; None where nobody has to.
+    #: By when a person has to sign in again; None where none is needed.
     sign_in_by: int | None
     #: Whether a renewal has to come before quota can be read.
     is_renewing: bool

@@ -53,7 +53,7 @@ def run(services: Services, row: SignIn, grant: Grant, redirect: str, now: int) 
         return
     answer = device_login.of_exchange(sent.exchange)
     if not sent.is_sent:
-        # The code is as good as before, but nobody can tell for how long: the person starts again.
+        # The code is as good as before, but it is unknown for how long: the person starts again.
         answer = LoginAnswer(LoginVerdict.NOT_REACHED, code="not_reached")
     _store(services, row, answer, now)
 

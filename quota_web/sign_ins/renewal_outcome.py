@@ -23,7 +23,7 @@ from quota_web.store.renewals import Claim
 
 #: Kinds of events.
 RENEWED, FAILED = "credential.renewed", "credential.renewal_failed"
-#: What is noted of a claim that nobody will finish.
+#: What is noted of a claim that no process will finish.
 LOST = "process_ended"
 USED_BEFORE, OTHER_NAME = "used_before", "used_under_another_name"
 

@@ -130,7 +130,7 @@ def _due(scope: Scope, now: int) -> Sequence[Account]:
 
 
 def _in_turn(renewals: Renewals, account_id: int) -> RenewalAnswer | Press:
-    """Renew an account's sign-in if it is anybody's turn now."""
+    """Renew an account's sign-in if one is due now."""
     context = renewals.context
     if not renewals.lock.acquire(blocking=False):
         return Press.TOO_SOON
@@ -248,7 +248,7 @@ def _pressed(
 
 def after_refusal(renewals: Renewals, account_id: int, *, may_send: bool) -> AfterRefusal:
     """The upstream refused an account's access token: one renewal of it is asked for, and with
-    *may_send* begun if it is anybody's turn.
+    *may_send* begun if one is due.
     """
     now, held = renewals.context.now(), _present(account_id)
     if not renewals.is_on or held is None:

@@ -105,7 +105,7 @@ credential = Table(
     Column("spare_sealed", LargeBinary),
 )
 
-#: The claims on refresh tokens: a token that stands here is sent by nobody else, and not again.
+#: The claims on refresh tokens: a token that stands here is sent by no other process, nor again.
 renewal = Table(
     "renewal",
     metadata,

@@ -13,7 +13,7 @@ from markupsafe import escape
 from quota_web.core.language import gettext as _
 from quota_web.web import svg
 
-#: The most accounts in one chart: more lines are told apart by nobody.
+#: The most accounts in one chart: more lines cannot be told apart.
 MOST = 4
 COLOURS = {
     "light": ("#0b6b5b", "#c2540a", "#3158c9", "#a3307f"),

@@ -131,7 +131,7 @@ def _row(row: Row, now: int) -> RibbonRow:
 
 
 def _counts(window: Window) -> bool:
-    """Own windows, and a spend limit that is reached: one that is not keeps nobody waiting."""
+    """Own windows, and a spend limit that is reached: one that is not blocks no account."""
     return is_own(window["key"]) or (window["key"] == SPEND and window["remaining_percent"] <= 0)
 
 

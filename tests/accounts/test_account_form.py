@@ -408,7 +408,7 @@ def test_a_stored_token_that_the_key_does_not_open_is_asked_for_again(alice, sav
 
 
 @pytest.mark.parametrize("name", ["nobody", "../alice", "a\x00", ""])
-def test_who_is_not_there_cannot_be_edited(alice, save, name):
+def test_an_unknown_account_cannot_be_edited(alice, save, name):
     with pytest.raises((AccountNotFound, FormInvalid)):
         save(original_name=name, name="new")
     assert alice.names() == ["alice"]

@@ -77,7 +77,7 @@ def test_at_most_two_are_hashed_at_once():
     assert most == passwords.AT_ONCE
 
 
-def test_whom_we_know_is_served_before_strangers_and_few_strangers_wait():
+def test_known_clients_are_served_before_strangers_and_few_strangers_wait():
     said: list[str] = []
 
     def wait() -> None:

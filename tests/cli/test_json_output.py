@@ -155,7 +155,7 @@ def test_readings_grow_stale_and_blocks_end_by_themselves(installation, codex):
     assert now() == (False, None, True)
 
 
-def test_a_document_of_nobody_is_whole(installation):
+def test_a_document_of_no_account_is_whole(installation):
     ran = installation.run("refresh", "--json")
 
     assert json.loads(ran.stdout) == {"updated_at": None, "next_refresh_at": None, "results": []}

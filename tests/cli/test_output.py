@@ -128,7 +128,7 @@ def test_one_line_says_why_an_account_cannot_be_used(shown, line):
     assert output.oneline([shown], NOW, CST) == line
 
 
-def test_one_line_of_nobody_is_empty():
+def test_one_line_of_no_account_is_empty():
     assert output.oneline([], NOW, CST) == ""
 
 

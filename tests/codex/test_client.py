@@ -363,7 +363,7 @@ def test_packed_and_chunked_answers_are_read(codex, scene):
     assert words(ask(codex, scene)) == "ok"
 
 
-def test_nobody_there_is_said_in_words(codex):
+def test_no_account_is_said_in_words(codex):
     port = codex.port
     codex.__exit__(None, None, None)
 

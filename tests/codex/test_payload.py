@@ -517,7 +517,7 @@ def test_which_models_may_be_used():
     assert parse({**usage_body(), "model_usage": ["x"]}, NOW).facts.model_usage == ()
 
 
-def test_it_says_whom_the_answer_speaks_of():
+def test_it_says_which_login_the_answer_speaks_of():
     assert parse(
         {**usage_body(), "account_id": "a", "user_id": "u", "email": "e@x"}, NOW
     ).identity == Identity("a", "u", "e@x")

@@ -77,7 +77,7 @@ def test_after_a_failure_it_is_asked_for_in_an_hour_or_as_told_and_in_a_day_wher
     assert reset_listing.retry_at(missing, NOW) == NOW + DAY
 
 
-def test_what_is_missing_ran_out_or_was_used_or_went_nobody_knows_how():
+def test_what_is_missing_ran_out_or_was_used_or_went_for_an_unknown_reason():
     old, other = BankedReset("old", expires_at=NOW), BankedReset("new", expires_at=NOW + 1)
     empty = reset_credits.ResetList((), frozenset())
 

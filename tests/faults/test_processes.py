@@ -76,7 +76,7 @@ def watched():
 
 @pytest.mark.parametrize("preload", [False, True], ids=["", "preload"])
 @pytest.mark.parametrize("workers", [1, 2, 4, 8])
-def test_everybody_at_once(tmp_path: Path, watched: WatchedCodex, workers: int, preload: bool):
+def test_every_account_at_once(tmp_path: Path, watched: WatchedCodex, workers: int, preload: bool):
     """Any number of workers, a command and a pressed button: nobody is asked by two at the same
     time; by the schedule alone, once.
     """

@@ -174,13 +174,13 @@ def test_a_database_that_a_service_uses_is_not_moved(app, target, instance_dir):
     assert run(app, "copy-to", target).exit_code == 0
 
 
-def test_nobody_begins_to_use_a_database_that_is_being_moved(app, instance_dir):
+def test_no_process_begins_to_use_a_database_that_is_being_moved(app, instance_dir):
     with transfer.alone(services().presence), pytest.raises(BadDatabase, match="restored or moved"):
         DatabaseLock(instance_dir / "quota.sqlite")
     DatabaseLock(instance_dir / "quota.sqlite").leave()
 
 
-def test_who_else_uses_a_server_is_said(app, target, instance_dir, tmp_path):
+def test_another_user_of_a_server_is_said(app, target, instance_dir, tmp_path):
     transfer.copy_to(target, silent)
     there = make_app(instance_dir, QUOTA_DATABASE_URL=target)
     with there.app_context(), store.database.elsewhere(target, write=False):

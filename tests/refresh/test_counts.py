@@ -63,7 +63,7 @@ def test_each_answer_counts_under_what_it_was(installation, browser, codex):
     assert len(codex.seen) == 7
 
 
-def test_who_was_asked_a_moment_ago_or_is_known_to_be_used_up_is_skipped(
+def test_an_account_refreshed_a_moment_ago_or_known_to_be_used_up_is_skipped(
     installation, browser, codex
 ):
     for name in ("alice", "bob"):

@@ -82,7 +82,7 @@ def test_what_could_not_be_freed_is_found_again(installation):
         assert claims == []
 
 
-def test_the_schedule_asks_for_whom_a_killed_process_was_asking(installation, codex):
+def test_the_schedule_refreshes_the_accounts_that_a_killed_process_held(installation, codex):
     installation.file("alice")
     installation.follow()
     rounds = Tick(installation.services, lambda: None)

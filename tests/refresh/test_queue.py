@@ -43,7 +43,7 @@ def due_at(now: int = NOW, pace: Intervals = PACE, scope: Scope | None = None) -
     return [a.name for a in queue.due_accounts(scope or Scope(), pace, LASTS, now).due]
 
 
-def test_who_waits_longest_comes_first(app):
+def test_the_account_that_waits_longest_comes_first(app):
     add("late", next_due_at=NOW - 10)
     add("later", next_due_at=NOW - 500)
     add("not yet", next_due_at=NOW + 10)
@@ -76,7 +76,7 @@ def test_some_are_left_alone(app, columns):
     assert due_at(NOW - 5) == []
 
 
-def test_a_claim_that_ended_or_lies_in_the_future_holds_nobody_up(app):
+def test_a_claim_that_ended_or_lies_in_the_future_holds_no_account_up(app):
     add("ended", claim_id=7, claimed_at=NOW - LASTS)
     add("future", claim_id=8, claimed_at=NOW + 31)
 
@@ -103,7 +103,7 @@ def test_a_request_is_no_matter_of_time(app):
     ]
 
 
-def test_nobody_is_asked_while_the_address_is_blocked(app):
+def test_nothing_is_sent_while_the_address_is_blocked(app):
     add("alice")
     with store.database.transaction() as tx:
         store.site_state.block_address(tx, NOW + 500)
@@ -169,7 +169,7 @@ def test_exhausted_accounts_wait_half_an_hour_unless_the_cache_is_skipped(app):
     assert due_at(pace=Intervals(60, 60, skip_cache=True)) == ["bob"]
 
 
-def test_who_was_left_alone_until_a_reset_far_ahead_is_asked_at_the_idle_interval(app):
+def test_an_account_left_alone_until_a_reset_far_ahead_is_refreshed_at_the_idle_interval(app):
     add("bob", attempted_at=NOW - 4_000, next_due_at=NOW + 15_000)
 
     assert due_at() == ["bob"]

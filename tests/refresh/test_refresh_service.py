@@ -18,7 +18,7 @@ def refused(status: int, **headers: str) -> FakeResponse:
     return FakeResponse(status, body={"detail": "no"}, headers=headers)
 
 
-def test_everybody_is_asked_and_what_they_have_left_is_stored(installation, codex):
+def test_every_account_is_refreshed_and_what_is_left_is_stored(installation, codex):
     installation.file("alice")
     installation.file("bob")
     codex.answers("acct-bob", FakeResponse(body=usage_body(None, 7, plan="pro")))
@@ -46,7 +46,7 @@ def test_the_request_carries_the_accounts_own_token(installation, codex):
     assert seen.account_id == "acct-alice"
 
 
-def test_only_those_who_are_named_are_asked(installation, codex):
+def test_only_the_named_accounts_are_refreshed(installation, codex):
     for name in ("alice", "bob", "carol"):
         installation.file(name)
 
@@ -54,7 +54,7 @@ def test_only_those_who_are_named_are_asked(installation, codex):
     assert {seen.account_id for seen in codex.seen} == {"acct-bob", "acct-carol"}
 
 
-def test_names_that_nobody_has_are_told(installation):
+def test_names_that_no_account_has_are_told(installation):
     installation.file("alice")
     installation.follow()
 
@@ -355,7 +355,7 @@ def test_an_answer_about_another_account_here_stores_nothing(installation, codex
     assert installation.rows("SELECT count(*) FROM reading") == [(2,)]
 
 
-def test_an_answer_that_suddenly_names_somebody_else_stores_nothing(installation, codex):
+def test_an_answer_that_suddenly_names_another_login_stores_nothing(installation, codex):
     installation.file("alice")
     codex.answers(
         "acct-alice",

@@ -126,7 +126,7 @@ def test_a_new_file_is_noticed(app, codex, schedule, instance_dir):
     wait_for(lambda: codex.requests_of("carol"))
 
 
-def test_who_was_asked_is_not_asked_again_before_the_time(codex, schedule):
+def test_a_refreshed_account_is_not_refreshed_again_before_the_time(codex, schedule):
     wait_for(lambda: len(codex.seen) == 2)
 
     assert ticks_on(schedule)
@@ -189,7 +189,7 @@ def test_a_request_of_another_process_is_noticed(app, codex, schedule):
     wait_for(lambda: len(codex.seen) == 4)
 
 
-def test_one_account_that_does_not_answer_holds_nobody_up(
+def test_one_account_that_does_not_answer_holds_no_other_up(
     codex, slow_alice, schedule, app, instance_dir
 ):
     wait_for(lambda: len(codex.seen) == 2)
@@ -305,7 +305,7 @@ def test_a_bug_does_not_end_it_and_is_counted(app, schedule):
     assert scheduler.health(app) == "tick failed: ZeroDivisionError"
 
 
-def test_when_results_cannot_be_stored_nobody_is_asked_for_a_while(app, codex, schedule):
+def test_when_results_cannot_be_stored_nothing_is_sent_for_a_while(app, codex, schedule):
     def full(*_: object):
         raise BadDatabase("the disk is full")
 
@@ -342,7 +342,7 @@ def test_a_run_that_brings_nothing_is_said(app, schedule, monkeypatch):
     go_on.set()
 
 
-def test_who_is_due_and_never_asked_is_said(app, codex, schedule, monkeypatch):
+def test_accounts_that_are_due_and_never_refreshed_are_told(app, codex, schedule, monkeypatch):
     monkeypatch.setattr(scheduler, "IDLE_AFTER", 1)
     # Runs come and go, and nobody is asked.
     schedule.work.refresh = lambda *_: None

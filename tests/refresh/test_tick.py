@@ -202,7 +202,7 @@ def test_an_idle_look_is_one_small_query(installation, looking):
         assert looking.due_accounts().accounts == 1
 
 
-def test_who_becomes_due_is_seen_without_any_change(installation, looking):
+def test_an_account_that_becomes_due_is_seen_without_any_change(installation, looking):
     installation.file("alice")
     looking.follow()
     looking.refresh(looking.due_accounts().due, by_person=False)

@@ -111,7 +111,7 @@ def test_two_runs_at_once_ask_each_account_once(installation, codex):
     assert len(codex.seen) == 40
 
 
-def test_a_run_goes_on_behind_accounts_that_somebody_else_holds(installation, codex, monkeypatch):
+def test_a_run_goes_on_behind_accounts_that_another_run_holds(installation, codex, monkeypatch):
     monkeypatch.setattr(refresh_service, "AWAIT_FOR", 0.3)
     for number in range(20):
         installation.file(f"account {number:02}", f"acct-{number:02}")
@@ -128,7 +128,7 @@ def test_a_run_goes_on_behind_accounts_that_somebody_else_holds(installation, co
     assert {r.status for name, r in found.items() if name >= "account 10"} == {Status.OK}
 
 
-def test_an_account_that_somebody_else_asks_is_awaited_not_asked_twice(installation, codex):
+def test_an_account_that_another_run_refreshes_is_awaited_not_refreshed_twice(installation, codex):
     installation.file("alice")
     installation.follow()
     codex.answers("acct-alice", FakeResponse(body=usage_body(33, 44), delay=0.4))
@@ -143,7 +143,7 @@ def test_an_account_that_somebody_else_asks_is_awaited_not_asked_twice(installat
 
 
 @pytest.mark.parametrize(("given_at", "asked"), [(NOW - 1, 1), (NOW, 2)])
-def test_what_somebody_else_asked_after_the_command_was_given_answers_it(
+def test_a_refresh_elsewhere_after_the_command_was_given_answers_it(
     installation, codex, given_at, asked
 ):
     installation.file("alice")
@@ -158,7 +158,7 @@ def test_what_somebody_else_asked_after_the_command_was_given_answers_it(
 @pytest.mark.parametrize(
     "reason", ["to see the answer itself", "a new token", "a clock that is ahead"]
 )
-def test_who_has_a_reason_asks_in_spite_of_an_answer_since(installation, codex, reason):
+def test_a_run_with_a_reason_sends_in_spite_of_an_answer_since(installation, codex, reason):
     installation.file("alice")
     installation.refresh()
     installation.now += -8 if reason == "a clock that is ahead" else 8
@@ -169,7 +169,7 @@ def test_who_has_a_reason_asks_in_spite_of_an_answer_since(installation, codex, 
     assert len(codex.seen) == 2
 
 
-def test_an_account_that_somebody_else_gave_up_is_asked_after_all(installation, codex):
+def test_an_account_that_another_run_gave_up_is_refreshed_after_all(installation, codex):
     installation.file("alice")
     installation.follow()
     claim_for_somebody_else(installation, "alice")
@@ -308,7 +308,7 @@ def test_an_account_deleted_meanwhile_is_no_trouble(installation, codex):
     assert installation.rows("SELECT count(*) FROM reading") == [(2,)]
 
 
-def test_claims_are_given_back_when_nobody_listens_any_more(installation, codex):
+def test_claims_are_given_back_when_no_reader_listens_any_more(installation, codex):
     codex.default = FakeResponse(body=usage_body(), delay=0.2)
     for number in range(6):
         installation.file(f"account {number}", f"acct-{number}")

@@ -170,7 +170,7 @@ def test_a_refused_token_hastens_the_second_try_to_an_hour_after_the_first(house
     assert ask(house).status is Status.OK
 
 
-def test_copies_that_nobody_renews_are_expired_at_once(house, issuer, codex):
+def test_copies_that_are_not_renewed_are_expired_at_once(house, issuer, codex):
     house.paste()
     codex.answers("acct-1", REFUSED)
 

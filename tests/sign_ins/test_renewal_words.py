@@ -90,7 +90,7 @@ def test_an_ended_token_that_will_be_renewed_says_renewing(house):
     assert renewal_words.sentences(told(house))[0].startswith("Renewing: ")
 
 
-def test_copies_and_files_say_who_renews_them(house, installation):
+def test_copies_and_files_say_what_renews_them(house, installation):
     house.paste()
     copy = told(house)
     file = replace(copy, kind="file")

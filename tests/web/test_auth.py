@@ -170,7 +170,7 @@ def test_wrong_methods_are_refused(alice, browser, script, method, path):
 
 
 @pytest.mark.parametrize("path", ["/auth/edit", "/auth/delete"])
-def test_who_is_not_there_is_404(alice, browser, path):
+def test_an_unknown_account_is_404(alice, browser, path):
     assert browser.get(path).status_code == 404
     for name in (
         "nobody",
@@ -256,7 +256,7 @@ def test_pausing_stops_asking_until_resumed(alice, browser, codex):
 
 
 @pytest.mark.parametrize("path", ACTS[1:])
-def test_an_act_on_nobody_is_refused(alice, browser, path):
+def test_an_act_on_an_unknown_account_is_refused(alice, browser, path):
     for name, status in [
         ("nobody", 404),
         ("../alice", 404),

@@ -132,7 +132,7 @@ def test_a_name_that_cannot_be_used_costs_no_second_paste(installation, browser)
     assert stored(installation, "bob").account_id == "acct-2"
 
 
-def test_what_names_nobody_is_given_a_name_there(installation, browser):
+def test_what_has_no_name_is_given_one_there(installation, browser):
     page = browser.post("/auth/preview", name="", auth_json=text(email=None)).text
     assert rows(page) == {0: ""}
 

@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_written_is_said_on_the_form(installation, browser
 
 
 @pytest.mark.parametrize("name", ["nobody", "a\x00", "../alice"])
-def test_who_is_not_there_cannot_be_edited(alice, browser, name):
+def test_an_unknown_account_cannot_be_edited(alice, browser, name):
     answer = browser.post("/auth/save", original_name=name, name="new", auth_json=text())
 
     assert answer.status_code == 404

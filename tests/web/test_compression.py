@@ -40,7 +40,7 @@ def unpacked(answer):
         "/nowhere",
     ],
 )
-def test_who_takes_gzip_gets_the_same_in_gzip(browser, path):
+def test_a_client_that_takes_gzip_gets_the_same_in_gzip(browser, path):
     plain, packed = browser.get(path), browser.get(path, Accept_Encoding="gzip")
     if plain.status_code != 200:
         assert "Content-Encoding" not in packed.headers
@@ -76,7 +76,7 @@ def test_caches_are_told_that_it_depends_on_what_is_taken(browser, path):
 @pytest.mark.parametrize(
     "accepted", ["", "identity", "br, deflate", "gzip;q=0", "gzip;q=0, *;q=0", "x-gzip2"]
 )
-def test_who_does_not_take_gzip_gets_it_plain(browser, accepted):
+def test_a_client_without_gzip_gets_it_plain(browser, accepted):
     answer = browser.get("/api/results", Accept_Encoding=accepted)
 
     assert "Content-Encoding" not in answer.headers

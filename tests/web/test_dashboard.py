@@ -302,7 +302,7 @@ def test_a_refresh_joins_one_that_is_under_way(installation, browser, codex):
     assert len(codex.seen) == 1
 
 
-def test_who_is_exhausted_is_answered_from_the_cache(filled, browser, codex):
+def test_an_exhausted_account_is_answered_from_the_cache(filled, browser, codex):
     with clock.frozen(NOW + 40):
         results = browser.post("/refresh", headers=JSON).get_json()["results"]
 

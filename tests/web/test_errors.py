@@ -122,7 +122,7 @@ def test_the_apps_own_errors_have_their_codes_and_words(app, what, status, code,
 
 
 @pytest.mark.parametrize(("what", "seconds"), [("busy", "2"), ("broken", "30"), ("guesses", "42")])
-def test_who_should_wait_is_told_how_long(app, what, seconds):
+def test_a_client_that_should_wait_is_told_how_long(app, what, seconds):
     assert Browser(app).get(f"/fail/{what}").headers["Retry-After"] == seconds
 
 
@@ -193,7 +193,7 @@ def test_hostile_addresses_are_not_repeated_as_code(app):
         ("text/html,application/xhtml+xml,*/*;q=0.8", False),
     ],
 )
-def test_who_asks_for_json_gets_it(app, accept, is_json):
+def test_a_request_for_json_gets_it(app, accept, is_json):
     assert Browser(app).get("/fail/404", Accept=accept).is_json is is_json
 
 

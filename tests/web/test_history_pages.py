@@ -149,7 +149,7 @@ def test_a_picture_of_no_known_time_is_400(alice, browser, query):
         assert browser.get(f"{path}?{query}").status_code == 400
 
 
-def test_a_picture_of_nobody_is_404(browser):
+def test_a_picture_of_an_unknown_account_is_404(browser):
     assert browser.get("/accounts/nobody/lane.svg").status_code == 404
     assert browser.get("/history/lanes.json?account=nobody").status_code == 404
 

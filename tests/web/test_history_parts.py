@@ -119,7 +119,7 @@ def test_a_comparison_of_none_or_too_many_is_400(demo, browser, query):
     assert browser.get(f"/history/compare.svg?{query}").status_code == 400
 
 
-def test_a_comparison_with_nobody_is_404(demo, browser):
+def test_a_comparison_with_an_unknown_account_is_404(demo, browser):
     assert browser.get("/history/compare.svg?line=nobody").status_code == 404
 
 

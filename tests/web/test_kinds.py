@@ -79,7 +79,7 @@ def test_every_account_that_can_be_used_counts_so(kinds, browser):
     ]
 
 
-def test_a_chart_is_there_for_each_window_that_somebody_has(kinds, browser):
+def test_a_chart_is_there_for_each_window_that_an_account_has(kinds, browser):
     page = browser.get("/").text
 
     lanes = re.findall(r'<li class="lane" [^>]*data-chart="([^"]+)".*?</li>', page, re.S)

@@ -155,7 +155,7 @@ def test_without_a_chance_no_more_is_said_than_is_known(state, pace, words):
     assert found == (None if words is None else (Mark.NONE, words))
 
 
-def test_who_lives_on_credits_says_so():
+def test_an_account_on_credits_says_so():
     spent = window("weekly", 0, LATE, state="exhausted", run_out_probability=1.0)
 
     assert lasts(spent, credits=credits("41.50")) == (Mark.OPEN, "on credits, 41.50 left")

@@ -43,7 +43,7 @@ async function replace() {
   const fresh = response.ok && new DOMParser().parseFromString(await response.text(), "text/html");
   const part = fresh && fresh.getElementById("live");
   if (!part) return location.reload();
-  // Another set of charts needs another page: somebody's first answer, or a window that came or went.
+  // Another set of charts needs another page: an account's first answer, or a window that came or went.
   const charts = (page) => page.getElementById("history")?.dataset.panels;
   if (charts(fresh) !== charts(document)) return location.reload();
   const focus = remember();
@@ -58,13 +58,13 @@ async function replace() {
     document.getElementById("updated")?.replaceWith(document.adoptNode(age));
   }
   document.title = fresh.title;
-  for (const [who, row] of rows()) if (before.has(who) && before.get(who) !== row.textContent) row.classList.add("fresh");
+  for (const [name, row] of rows()) if (before.has(name) && before.get(name) !== row.textContent) row.classList.add("fresh");
   recall(focus);
   document.dispatchEvent(new CustomEvent("swapped", { detail: fresh }));
 }
 
 const rows = () => [...live().querySelectorAll("tr[data-account]")].map((row) => [row.dataset.account, row]);
-const texts = () => new Map(rows().map(([who, row]) => [who, row.textContent]));
+const texts = () => new Map(rows().map(([name, row]) => [name, row.textContent]));
 
 function remember() {
   const active = document.activeElement;
@@ -92,7 +92,7 @@ async function poll() {
       // The server is away for a moment: the page keeps what it has and asks again.
     }
   }
-  // Somebody who has just added an account waits for its first answer.
+  // A person who has just added an account waits for its first answer.
   timer = setTimeout(poll, live().dataset.pending ? SOON : EVERY);
 }
 
