@@ -19,7 +19,8 @@ HARM = '"><img src=x onerror=alert(1)>'
 LOOKS = [("light", WIDE), ("dark", PHONE)]
 PAGES = [
     "/", "/?range=30d", "/?q=nobody", "/accounts/alice", "/accounts/expired", "/accounts/failing",
-    "/accounts/fresh", "/history", "/auth", "/auth/new",
+    "/accounts/fresh", "/history", "/events", "/resets", "/alerts", "/alerts?add=mail",
+    "/alerts?add=webhook", "/auth", "/auth/new", "/auth/sign-in",
     "/auth/edit?name=alice", "/auth/delete?name=alice", "/settings", "/accounts/nobody",
 ]  # fmt: skip
 STATES = (
