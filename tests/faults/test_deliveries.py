@@ -32,7 +32,9 @@ def waiting() -> int:
 
 
 @pytest.mark.timeout(120 + 20 * KILLS)
-def test_senders_killed_at_any_moment_lose_no_message(tmp_path, made_instance, figures: Figures):
+def test_senders_killed_at_any_moment_lose_no_message(
+    tmp_path, made_instance, database, figures: Figures
+):
     numbers = random.Random(20_261_121)
     replies = [
         Reply(503 if numbers.random() < REFUSED_PERCENT / 100 else 200, delay=0.005)
@@ -40,7 +42,7 @@ def test_senders_killed_at_any_moment_lose_no_message(tmp_path, made_instance, f
     ]
     with (
         Receiver() as receiver,
-        open_installation(tmp_path, template=made_instance, **LOOPBACK) as house,
+        open_installation(tmp_path, template=made_instance, **database, **LOOPBACK) as house,
     ):
         receiver.answers(*replies)
         now = int(time.time())
@@ -83,7 +85,8 @@ def test_senders_killed_at_any_moment_lose_no_message(tmp_path, made_instance, f
     foreign = [one for one in got if one not in ids]
     lost = [one for one in ids if one not in got]
     figures.record(
-        "messages sent through senders killed with -9 at any moment",
+        "messages sent through senders killed with -9 at any moment"
+        + (", PostgreSQL" if database else ""),
         of=len(ids),
         bad=len(lost) + len(foreign) + states["waiting"] + states["failed"],
         bad_is="were lost, or came under another id",
