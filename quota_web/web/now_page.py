@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from quota_web.core import lookalikes
 from quota_web.core.times import iso
-from quota_web.reports import hourly_use, outlook, results_json
+from quota_web.reports import hourly_use, outlook, pool_words, results_json
 from quota_web.reports.hourly_use import HourlyUse
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.web import (
@@ -43,6 +43,7 @@ def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
     return found | {
         "ribbon": comes_back,
         "ribbon_drawing": ribbon_svg.drawing(comes_back, now, zone.shown()),
+        "pool": pool_words.pool_in_words(seen, now, zone.shown()),
         "lines": lines(found["rows"], now),
         "lanes": lanes.context(seen, seen.accounts, now),
         "next_refresh_at": iso(seen.next_refresh_at),

@@ -1,6 +1,7 @@
 """What is said of all accounts together: made in the pass, stored in one row, told at all doors."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC
 
@@ -148,7 +149,7 @@ def test_a_window_whose_reset_has_just_passed_counts_as_full(installation, codex
 # every door
 
 
-def test_page_of_the_api_metrics_and_command_say_the_same(demo):
+def test_page_api_metrics_and_command_say_the_same(demo, browser):
     said = json.loads(demo.run("forecast", "--json").stdout)["pool"]
     figures = metrics.page(demo.scope, NOW, HOUR)[0].decode()
 
@@ -161,6 +162,21 @@ def test_page_of_the_api_metrics_and_command_say_the_same(demo):
     assert words is not None
     assert last == f"pool: {words.line}"
     assert not demo.run("forecast", "alice").stdout.splitlines()[-1].startswith("pool")
+    assert told(browser) == (last, words.note)
+
+
+def test_the_page_is_silent_where_nothing_is_said_of_all(installation, codex, browser):
+    read(installation, codex, alice=(12, 40, "plus"))
+    assert ("Comes back" in browser.get("/").text, told(browser)) == (True, None)
+
+    read(installation, codex, bob=(0, 10, "plus"))
+    assert told(browser)[0] == "pool: 1.5 of 2 weeks left"
+
+
+def told(browser):
+    """What the dashboard says of the pool, and its note; None where it is silent."""
+    found = re.search(r'<p class="pool soft" title="([^"]+)">([^<]+)</p>', browser.get("/").text)
+    return found and (found[2], found[1])
 
 
 # words
