@@ -108,7 +108,7 @@ def guard_account(
     if view is None:
         output.print_error(missing)
         return output.UNUSABLE
-    found = quota_gate.judge(view, least, clock.now())
+    found = quota_gate.judge(view, least)
     if as_json:
         print(results_json.as_text(quota_gate.document(found, least)))
     elif found.advice is Advice.GO_ON:
@@ -142,7 +142,7 @@ def _why(services: Services, found: Guarded) -> str:
         case Advice.STALE | Advice.FAILING if taken_at is not None:
             if found.advice is Advice.FAILING:
                 state = "its last answer failed"
-            elif quota_gate.is_clock_right(view, now):
+            elif now >= overview.fresh_from(taken_at):
                 state = "too old"
             else:
                 state = f"the clock is wrong, it shows {local(now, zone)}"

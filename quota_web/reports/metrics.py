@@ -105,7 +105,7 @@ def _of_accounts(accounts: Sequence[AccountView], now: int) -> Iterator[Any]:
         ("blocked_until_timestamp_seconds", "When that is over.", lambda a: a.block.until),
         (
             "stale",
-            "1 while readings are too old to say how things are.",
+            "1 while readings say not how things are: too old, or from the future.",
             lambda a: float(a.stale),
         ),
         (

@@ -15,6 +15,7 @@ from quota_web.core.banked_resets import BankedReset
 from quota_web.core.display_order import Group, Order
 from quota_web.core.errors import AccountNotFound, BadDatabase
 from quota_web.core.faults import Fault
+from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
 from quota_web.core.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.forecasts import StoredChoice, StoredForecast
@@ -319,15 +320,18 @@ def _report(
         facts,
         windows,
         block,
-        validity is not None and now >= validity.stale_from,
+        validity is not None and not validity.fresh_from <= now < validity.stale_from,
         group=display_order.group(
-            account.status, block, validity is not None and now < validity.known_until
+            account.status,
+            block,
+            validity is not None and validity.fresh_from <= now < validity.known_until,
         ),
         failing_since=failing_since if display_order.is_failing(account.status) else None,
         forecasts={w.reading.key: forecasts[w.id] for w in known if w.id in forecasts},
     )
     moments = [w.resets_at for w in windows if w.resets_at is not None]
-    moments += [validity.stale_from, validity.known_until] if validity else []
+    if validity is not None:
+        moments += [validity.fresh_from, validity.stale_from, validity.known_until]
     return found, min((at for at in moments if at > now), default=None)
 
 
@@ -339,8 +343,9 @@ def _block(account: Account, facts: Facts | None, windows: Sequence[Reading], at
 
 @dataclass(frozen=True, slots=True)
 class _Validity:
-    """Until when readings say how things are."""
+    """From when until when readings say how things are."""
 
+    fresh_from: int
     stale_from: int
     #: A little longer than fresh: a window that has just reset takes no account out of its group.
     known_until: int
@@ -367,7 +372,13 @@ def _validity(
         stale_from, known_until = ages_at, ages_at
         if reset_at is not None:
             known_until = min(ages_at, reset_at + RESET_GRACE_S)
-    return _Validity(stale_from if reset_at is None else min(stale_from, reset_at), known_until)
+    stale_from = stale_from if reset_at is None else min(stale_from, reset_at)
+    return _Validity(fresh_from(taken_at), stale_from, known_until)
+
+
+def fresh_from(taken_at: int) -> int:
+    """From when on the age of a reading can be told: by a clock that is set and not behind it."""
+    return max(FIRST_BELIEVABLE, taken_at - CLOCK_SKEW_S)
 
 
 def _source(account: Account) -> str | None:

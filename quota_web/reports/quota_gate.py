@@ -11,7 +11,6 @@ from typing import Any
 
 from quota_web.core.display_order import Group
 from quota_web.core.errors import BadInput
-from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, Reading, is_own
 from quota_web.core.times import iso
 from quota_web.reports.overview import AccountView
@@ -71,8 +70,8 @@ def parse_least(text: str) -> dict[str, float]:
     return least
 
 
-def judge(view: AccountView, least: Mapping[str, float], now: int) -> Guarded:
-    """What *view* allows at *now*; a window that *least* does not name must have LEAST_LEFT."""
+def judge(view: AccountView, least: Mapping[str, float]) -> Guarded:
+    """What *view* allows; a window that *least* does not name must have LEAST_LEFT."""
     if view.group is Group.PAUSED:
         return Guarded(view, Advice.PAUSED)
     if view.group is Group.BLOCKED:
@@ -81,7 +80,7 @@ def judge(view: AccountView, least: Mapping[str, float], now: int) -> Guarded:
         return Guarded(view, Advice.UNKNOWN)
     if view.is_failing:
         return Guarded(view, Advice.FAILING)
-    if view.stale or view.group is not Group.USABLE or not is_clock_right(view, now):
+    if view.stale or view.group is not Group.USABLE:
         return Guarded(view, Advice.STALE)
     if not is_limit_known(view):
         return Guarded(view, Advice.UNKNOWN)
@@ -92,12 +91,6 @@ def judge(view: AccountView, least: Mapping[str, float], now: int) -> Guarded:
         if w.key in wanted and w.remaining_percent < wanted[w.key]
     )
     return Guarded(view, Advice.TOO_LITTLE if short_of else Advice.GO_ON, short_of)
-
-
-def is_clock_right(view: AccountView, now: int) -> bool:
-    """Whether the age of the last reading can be told: the clock is set, and not behind it."""
-    taken_at = view.account.taken_at
-    return now >= FIRST_BELIEVABLE and (taken_at is None or taken_at <= now + CLOCK_SKEW_S)
 
 
 def is_limit_known(view: AccountView) -> bool:

@@ -19,6 +19,8 @@ from quota_web.language.formats import weekday as local_weekday
 
 #: Below this a window counts as low, in percent remaining.
 LOW_PERCENT = 15
+#: Moments that lie further ahead are from another clock than ours.
+AHEAD_S = 120
 NO_VALUE = "–"
 
 
@@ -109,6 +111,8 @@ def ago(at: str | int | None, now: int) -> str:
     if at is None:
         return _("never")
     passed = now - epoch(at)
+    if passed < -AHEAD_S:
+        return _("ahead of the clock")
     return _("just now") if passed < 60 else _("%(span)s ago", span=span(passed))
 
 

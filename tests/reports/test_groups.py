@@ -55,6 +55,16 @@ def test_a_reading_that_is_too_old_loses_its_group_at_once(installation, codex):
     assert groups(installation, "alice", 2 * HOUR, 2 * HOUR + 1) == ["usable", "unknown"]
 
 
+def test_a_reading_from_the_future_is_fresh_once_the_clock_is_there(installation, codex):
+    installation.file("alice")
+    codex.answers("acct-alice", FakeResponse(body=body()))
+    installation.refresh()
+
+    seen = overview.load_overview(installation.scope, NOW - HOUR, HOUR)
+    assert seen.flips_at == NOW - 30
+    assert groups(installation, "alice", -31, -30) == ["unknown", "usable"]
+
+
 def test_a_blocked_account_is_usable_at_its_reset_and_unknown_when_nobody_looks(
     installation, codex
 ):

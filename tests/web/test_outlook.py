@@ -7,6 +7,7 @@ import re
 import pytest
 
 from quota_web.core import clock
+from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.demo import fill
 from quota_web.foresight import forecast_pass
 from tests.fakes import NOW, FakeResponse, usage_body
@@ -67,6 +68,32 @@ def test_a_stale_reading_has_no_chance(installation, codex, browser):
     assert (stale["state"], stale["run_out_probability"], stale["lasts"]) == ("stale", None, None)
     assert stale["pace"] == fresh["pace"]
     assert "The last reading is too old to say what comes." in page
+
+
+def test_no_door_takes_a_reading_from_the_future_as_fresh(installation, codex, browser):
+    installation.file("alice", exp=None)
+    codex.answers("acct-alice", FakeResponse(body=usage_body(12, 40)))
+    installation.refresh()
+    forecast_pass.run(NOW, HOUR, None)
+    with clock.frozen(NOW - 30):
+        assert browser.get("/api/next").get_json()["next"]["account"] == "alice"
+
+    for now in (NOW - 31, NOW - DAY, FIRST_BELIEVABLE - 10):
+        installation.now = now
+        with clock.frozen(now):
+            entry = browser.get("/api/results").get_json()["results"][0]
+            assert browser.get("/api/next").get_json()["next"]["account"] is None
+            forecasts = browser.get("/api/forecast").get_json()["forecasts"]
+            page, figures = browser.get("/").text, browser.get("/metrics").text
+        assert (entry["group"], entry["stale"], entry["five_hour_percent"]) == ("unknown", True, 88)
+        assert {(f["state"], f["run_out_probability"]) for f in forecasts} == {("stale", None)}
+        assert named_on(page) is None
+        assert ("ahead of the clock" in page) is (now < NOW - 120)
+        assert 'codex_quota_stale{account="alice"} 1' in figures
+        assert "unknown" in installation.run("status").stdout.splitlines()[1]
+        assert installation.run("next").exit_code == 75
+        assert installation.run("guard", "alice").exit_code == 12
+        assert installation.run("guard").exit_code == 12
 
 
 def test_the_dashboard_says_why_and_whether_windows_last(demo, browser):

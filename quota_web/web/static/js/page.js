@@ -90,7 +90,10 @@
     clock,
     short,
     countdown: (d, now) => (d > now ? _("in %(span)s", { span: span((d - now) / 1000) }) : _("due")),
-    ago: (d, now) => (now - d < 60000 ? _("just now") : _("%(span)s ago", { span: span((now - d) / 1000) })),
+    ago: (d, now) => {
+      if (d - now > 120000) return _("ahead of the clock");
+      return now - d < 60000 ? _("just now") : _("%(span)s ago", { span: span((now - d) / 1000) });
+    },
   };
   function localise(within = document) {
     const now = new Date();
