@@ -72,7 +72,9 @@ def status_table(
 
 
 def lasts(report: AccountView) -> str:
-    """Whether the window that most likely runs out lasts: `weekly probably (20 % runs out)`."""
+    """Whether the window that most likely runs out lasts: `weekly: probably (20 % runs out)`; of a
+    new account `weekly: few data: at this pace it lasts`.
+    """
     found = outlook.foreseen(report)
     if found is None:
         return ""

@@ -106,10 +106,10 @@ def _made(
         window.taken_at or now,
         window.reading.used_percent,
         said.resets_at if said.resets_at is not None else window.reading.resets_at,
-        said.run_out_probability,
+        rounded_chance(said.run_out_probability),
         length_s=said.length_s,
         days_of_history=said.days_of_history,
-        pace=(said.pace.used_percent, said.pace.even_percent) if said.pace else None,
+        pace=(said.pace.used_percent, round(said.pace.even_percent)) if said.pace else None,
         blocked_by=said.blocked_by,
         run_out_in=_quantiles(said, of_crossings=True),
         rest=_quantiles(said, of_crossings=False),
@@ -117,6 +117,13 @@ def _made(
         work=work_of(mine, now) if is_main else None,
         exchange=exchange_points(mine, week, since) if is_main and week else None,
     )
+
+
+def rounded_chance(chance: float | None) -> float | None:
+    """A chance as it is stored: as exact as documents say it, so that words made from either are
+    the same.
+    """
+    return None if chance is None else round(chance, 3)
 
 
 def _quantiles(said: Forecast, *, of_crossings: bool) -> Quantiles | None:

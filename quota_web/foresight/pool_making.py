@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from quota_web.core.quota import WEEKLY
 from quota_web.foresight.history import DAY, WindowHistory
-from quota_web.foresight.making import SHARES, histories_of
+from quota_web.foresight.making import SHARES, histories_of, rounded_chance
 from quota_web.foresight.ordering import Terms
 from quota_web.foresight.pool import HORIZON_S, Member, Pool, forecast_pool
 from quota_web.foresight.pool_members import LEAST_ACCOUNTS, Members, as_it_stands
@@ -47,7 +47,7 @@ def make_pool(
         round(said.left_units, 1),
         round(said.full_units, 1),
         HORIZON_S,
-        said.shortfall_probability,
+        rounded_chance(said.shortfall_probability),
         (first, last),
         left_out=tuple(view.account.id for view in found.left_out),
         assumed=found.of_assumed_size,

@@ -59,13 +59,14 @@ def forecasts_of(view: AccountView) -> dict[str, StoredForecast]:
     return {key: one for key, one in said.items() if one is not None}
 
 
-#: States that say whether a window lasts.
-_FORESEEN = frozenset({"forecast", "blocked_by"})
+FEW_DATA = "few_data"
+#: States that say whether a window lasts, or would at its pace.
+_FORESEEN = frozenset({"forecast", "blocked_by", FEW_DATA})
 
 
 def foreseen(view: AccountView) -> tuple[str, StoredForecast] | None:
-    """The tightest window, where it is said whether it lasts."""
-    found = tightest(view)
+    """The tightest window of an account that can be used, where it is said whether it lasts."""
+    found = tightest(view) if view.group is Group.USABLE else None
     return found if found is not None and found[1].state in _FORESEEN else None
 
 
@@ -75,10 +76,18 @@ def tightest(view: AccountView) -> tuple[str, StoredForecast] | None:
     return max(own, key=lambda pair: _danger(pair[1]), default=None)
 
 
-def _danger(said: StoredForecast) -> tuple[float, float]:
-    """By the chance; where none is said, by how far use is ahead of an even one."""
-    ahead = said.pace[0] - said.pace[1] if said.pace else -100.0
-    return (-1.0 if said.run_out_probability is None else said.run_out_probability, ahead)
+def _danger(said: StoredForecast) -> tuple[float, bool, float]:
+    return danger(said.state, said.run_out_probability, said.pace)
+
+
+def danger(
+    state: str, chance: float | None, pace: tuple[float, float] | None
+) -> tuple[float, bool, float]:
+    """Sorts windows by the chance; without one, by how far use is ahead of an even one, those
+    first whose pace says whether they last. *pace*: used and even percent.
+    """
+    ahead = pace[0] - pace[1] if pace else -100.0
+    return (-1.0 if chance is None else chance, state == FEW_DATA, ahead)
 
 
 def next_of(seen: Overview) -> Next:

@@ -15,7 +15,7 @@ from quota_web.core import labels
 from quota_web.core.display_order import Group
 from quota_web.core.language import gettext as _
 from quota_web.core.quota import FIVE_HOUR, MONTHLY, WEEKLY, is_own
-from quota_web.reports import outlook_words
+from quota_web.reports import outlook, outlook_words
 from quota_web.web import account_state, formats
 from quota_web.web.account_state import Row
 
@@ -166,22 +166,20 @@ def is_paid_by_credits(row: Row) -> bool:
 
 
 def tightest(row: Row) -> tuple[Window, Mapping[str, Any]] | None:
-    """The account's own window that most likely runs out, with its forecast; without any chance,
-    the one whose use is furthest ahead of an even one.
-    """
+    """The account's own window that most likely runs out, with its forecast."""
     said = [(w, w["forecast"]) for w in row["windows"] if is_own(w["key"]) and w.get("forecast")]
     return max(said, key=lambda pair: _danger(pair[1]), default=None)
 
 
-def _danger(said: Mapping[str, Any]) -> tuple[float, float]:
-    pace, chance = said["pace"], said["run_out_probability"]
-    ahead = pace["used_percent"] - pace["even_percent"] if pace else -100.0
-    return (-1.0 if chance is None else chance, ahead)
+def _danger(said: Mapping[str, Any]) -> tuple[float, bool, float]:
+    pace = said["pace"]
+    used = (pace["used_percent"], pace["even_percent"]) if pace else None
+    return outlook.danger(said["state"], said["run_out_probability"], used)
 
 
 def _without_chance(said: Mapping[str, Any]) -> str | None:
     pace = said["pace"]
-    if said["state"] == "few_data" and pace:
+    if said["state"] == outlook.FEW_DATA and pace:
         if pace["used_percent"] <= pace["even_percent"]:
             return _("lasts at this pace")
         return _("runs out at this pace")

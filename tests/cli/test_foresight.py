@@ -1,6 +1,7 @@
 """`flask quota forecast`, `next`, `guard` and the formats for status bars, from outside."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -289,6 +290,56 @@ def test_the_table_says_whether_windows_last_once_that_is_known(demo):
 
     assert header.split()[-1] == "lasts"
     assert "runs out)" in first
+
+
+def test_the_table_says_the_pace_alone_of_a_new_account(installation, codex):
+    refresh(installation, codex, alice=(0, 60), bob=(60, 30))
+    # Its five hours begin with the first use, and a paused one is not asked whether it lasts.
+    refresh(installation, codex, carol=(12, 60))
+    installation.run("accounts", "pause", "carol")
+
+    table = installation.run("status").stdout.splitlines()
+    place = table[0].index("lasts")
+    assert {line.split()[0]: line[place:] for line in table[1:]} == {
+        "alice": "weekly: few data: at this pace it runs out",
+        "bob": "5 hours: few data: at this pace it lasts",
+        "carol": "",
+    }
+
+
+def test_tables_say_what_the_document_says(demo):
+    said = {
+        (one["account"], one["window"]): one
+        for one in json.loads(demo.run("forecast", "--json").stdout)["forecasts"]
+    }
+    table = demo.run("forecast").stdout.splitlines()[:-1]
+    at = [table[0].index(title) for title in ("lasts", "runs out", "at reset")]
+    cells = [[line[a:b].strip() for a, b in pairwise([*at, None])] for line in table[1:]]
+
+    for one, (lasts, runs_out, at_reset) in zip(said.values(), cells, strict=True):
+        chance, left = one["run_out_probability"], one["remaining_at_reset_percent"]
+        if one["state"] != "forecast":
+            assert not lasts.startswith(("probably", "either"))
+            continue
+        told = (
+            "under 5" if chance < 0.05 else "over 95" if chance > 0.95 else round(chance * 20) * 5
+        )
+        assert lasts.endswith(f" ({told} % runs out)")
+        assert lasts.startswith("either" if 0.35 <= chance <= 0.65 else "probably")
+        assert lasts.startswith("either") or lasts.startswith("probably not") is not one["lasts"]
+        assert bool(runs_out) is (one["if_runs_out"] is not None)
+        low, high = one["remaining_at_reset_between"]
+        assert at_reset == f"about {left} left ({low}–{high})"
+    status = demo.run("status").stdout.splitlines()
+    in_status = {line.split()[0]: line[status[0].index("lasts") :] for line in status[1:]}
+    for name, words in in_status.items():
+        lasts = [
+            f"{window}: {cell[0]}"
+            for (who, window), cell in zip(said, cells, strict=True)
+            if who == name
+        ]
+        assert not words or words in lasts
+    assert len([words for words in in_status.values() if words]) > 4
 
 
 def test_waybar_gets_one_json_object_with_markup(installation, codex):
