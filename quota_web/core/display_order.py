@@ -64,15 +64,15 @@ def order(
     return (GROUPS.index(group), is_failing(status), *numbers, names.fold(name))
 
 
-def placed(order: Order, place: int | None, is_stale: bool) -> tuple[object, ...]:
+def placed(order: Order, place: int | None, *, is_behind: bool) -> tuple[object, ...]:
     """Sorts like *order*, usable accounts by their *place* in the order of use first.
 
-    Behind those of the same kind stand those without a place, and those that are stale: what is
-    left of them is unknown.
+    *is_behind*: it cannot be named, since it is stale, or repeats a login. Such ones stand behind
+    all that can be, and those without a place behind the others of their kind.
     """
     if order[0] != GROUPS.index(Group.USABLE):
-        return (order[0], order[1], False, 0.0, *order[2:])
-    return (order[0], order[1], is_stale, _or_last(place), *order[2:])
+        return (order[0], False, order[1], 0.0, *order[2:])
+    return (order[0], is_behind, order[1], _or_last(place), *order[2:])
 
 
 def _by_what_is_left(windows: Sequence[Reading]) -> tuple[float, float, float, float]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from quota_web.core.display_order import Group
 from quota_web.core.quota import FIVE_HOUR, MONTHLY, WEEKLY, Reading, is_own
 from quota_web.foresight.choose import Candidate, choose
 from quota_web.foresight.history import DAY, UNTOUCHED_S
@@ -31,20 +30,12 @@ def in_order(
     """
     tiers: dict[tuple[bool, bool], list[AccountView]] = {}
     for view in views:
-        if is_candidate(view):
+        if view.can_be_named:
             tiers.setdefault((view.is_failing, uses_credits(view)), []).append(view)
     ranked: list[Ranked] = []
     for tier in sorted(tiers):
         ranked += _tier_in_order(tiers[tier], last_used, terms)
     return tuple(ranked)
-
-
-def is_candidate(view: AccountView) -> bool:
-    """Whether an account may be named: usable, read lately, and the one that stands for its login.
-
-    A reset that has passed unread makes it stale: what is left is unknown then.
-    """
-    return view.group is Group.USABLE and not view.stale and view.same_login_as is None
 
 
 def uses_credits(view: AccountView) -> bool:

@@ -92,7 +92,7 @@ def danger(
 
 def next_of(seen: Overview) -> Next:
     """Which account to use now, out of those that *seen* shows."""
-    usable = [a for a in seen.counted if a.group is Group.USABLE and not a.stale]
+    usable = [a for a in seen.accounts if a.can_be_named]
     if usable:
         return Next(usable[0], _reasons(seen, usable[0]), tuple(usable[1:]))
     waiting = [a for a in seen.counted if a.group is Group.BLOCKED and a.block.until is not None]

@@ -59,6 +59,11 @@ class AccountView:
         """Whether the last attempt failed for a reason that may pass by itself."""
         return self.group is not Group.ATTENTION and display_order.is_failing(self.status)
 
+    @property
+    def can_be_named(self) -> bool:
+        """Whether it may be the next one: what is left is known, and it stands for its login."""
+        return self.group is Group.USABLE and not self.stale and self.same_login_as is None
+
     def window(self, key: str) -> Reading | None:
         for window in self.windows:
             if window.key == key:
@@ -226,7 +231,9 @@ def _overview(
     placed = sorted(
         zip(accounts, timed, strict=True),
         key=lambda pair: display_order.placed(
-            pair[1].order, places.get(pair[0].id), pair[1].view.stale
+            pair[1].order,
+            places.get(pair[0].id),
+            is_behind=pair[1].view.stale or pair[0].id in repeated,
         ),
     )
     views = [_present(one.view, row, repeated.get(row.id)) for row, one in placed]

@@ -2,10 +2,12 @@
 shown as fresh.
 """
 
+import json
 import re
 
 import pytest
 
+from quota_web.accounts import account_service
 from quota_web.core import clock
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.demo import fill
@@ -13,7 +15,7 @@ from quota_web.foresight import forecast_pass
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.pages import counted
 
-HOUR, DAY = 3_600, 86_400
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
 pytestmark = pytest.mark.usefixtures("database")
 
 
@@ -42,6 +44,65 @@ def test_page_api_and_command_name_the_same_account(demo, browser):
         named,
         *document["next"]["then"],
     ]
+
+
+def is_candidate(entry):
+    return entry["group"] == "usable" and not entry["stale"] and entry["same_login_as"] is None
+
+
+def named_everywhere(installation, browser):
+    """The account that each door names, at the installation's moment."""
+    with clock.frozen(installation.now):
+        results = browser.get("/api/results").get_json()["results"]
+        forecasts = browser.get("/api/forecast").get_json()["forecasts"]
+        said = browser.get("/api/next").get_json()["next"]
+        page = browser.get("/").text
+    on_page, listed = named_on(page), re.findall(r'data-account="([^"]+)"', page)
+    order = list(dict.fromkeys(one["account"] for one in forecasts))
+    ranked = [one["account"] for one in sorted(results, key=lambda one: one["rank"])]
+    usable = [one["account"] for one in results if is_candidate(one)]
+    assert order == [name for name in ranked if name in order]
+    assert [said["account"], *said["then"]] == usable
+    return {
+        said["account"], on_page and on_page[1], listed[0], ranked[0], *order[:1],
+        installation.run("next").stdout.split("\t")[0],
+        installation.run("status").stdout.splitlines()[1].split()[0],
+        *[line.split()[0] for line in installation.run("forecast").stdout.splitlines()[1:2]],
+        installation.run("status", "--format", "starship").stdout.split()[0],
+        json.loads(installation.run("guard", "--json").stdout)["account"],
+    }  # fmt: skip
+
+
+def test_all_doors_name_one_account_with_a_tie_credits_a_stale_one_and_a_login_twice(
+    installation, codex, browser
+):
+    installation.file("carl", exp=None)
+    for name, account_id in (("zoe", "acct-1"), ("abe", "acct-1"), ("tom", "acct-2")):
+        installation.file(name, account_id, exp=None)
+        # The oldest of a login stands for it.
+        installation.follow()
+        codex.answers(account_id, FakeResponse(body=usage_body(12, 40)))
+    # On credits, with all of its week; it costs money.
+    credits = {"has_credits": True, "unlimited": False, "balance": "9"}
+    codex.answers("acct-carl", FakeResponse(body=usage_body(100, 0, credits=credits)))
+    # The best of all, but for a reset that has passed unread.
+    installation.file("dora", exp=None)
+    codex.answers("acct-dora", FakeResponse(body=usage_body(0, 1, at=NOW - 7_200 + MINUTE)))
+    installation.refresh()
+
+    installation.now = NOW + 2 * MINUTE
+    assert installation.report("dora").stale
+    before = named_everywhere(installation, browser)
+    forecast_pass.run(installation.now, HOUR, None)
+    after = named_everywhere(installation, browser)
+    assert (before, after) == ({"tom"}, {"tom"})
+
+    # One with a failed last answer goes before one of which it is not known what is left.
+    codex.answers("acct-2", FakeResponse(503, body={}))
+    installation.refresh("tom", force=True)
+    for name in ("zoe", "abe", "carl"):
+        account_service.pause(name, installation.now, "test")
+    assert named_everywhere(installation, browser) == {"tom"}
 
 
 def test_each_present_window_has_its_forecast_in_the_results(demo, browser):
