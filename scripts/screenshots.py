@@ -1,10 +1,14 @@
 """Take pictures of every page and state, on invented accounts, for whoever designs them and for the
 README.
 
-    python scripts/screenshots.py [--into screenshots] [--chromium /usr/bin/chromium] [--readme]
+    python scripts/screenshots.py                             everything, some 700 pictures
+    python scripts/screenshots.py --page now --scene 60       one page with 60 accounts
+    python scripts/screenshots.py --page 'sign-in*' --look '390-*-zh'
+    python scripts/screenshots.py --readme                    the README's pictures, docs/images
 
-Needs playwright (requirements-dev.txt) and a Chromium. With --readme only the few pictures that the
-README shows are taken, into docs/images.
+--page, --scene and --look take names or patterns, and can be given more than once; --list says
+which there are. Needs playwright (requirements-dev.txt) and a Chromium. The exit status is 1 where
+a page scrolls sideways or complains on the console.
 """
 
 import argparse
@@ -13,24 +17,36 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import update
 from werkzeug.serving import make_server
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from quota_web import config  # noqa: E402
+from quota_web import config, store  # noqa: E402
+from quota_web.alerts import channel_secrets  # noqa: E402
+from quota_web.alerts.channel_secrets import OpenedChannel  # noqa: E402
 from quota_web.core import clock  # noqa: E402
+from quota_web.core.quota import Credits  # noqa: E402
+from quota_web.core.secret import Secret  # noqa: E402
 from quota_web.demo import fill  # noqa: E402
+from quota_web.demo.personas import Persona  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
 from quota_web.foresight import forecast_pass  # noqa: E402
 from quota_web.services import services  # noqa: E402
+from quota_web.store.alert_tables import channel, delivery  # noqa: E402
+from quota_web.store.channels import APPRISE, ChannelRules  # noqa: E402
+from quota_web.store.event_log import EventQuery  # noqa: E402
+from tests.fakes import auth_document  # noqa: E402
+from tests.issuer import FakeIssuer  # noqa: E402
 
 PASSWORD = "screenshots only"
 ARGUMENTS = [
@@ -38,46 +54,154 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-WIDE, PHONE = (1280, 860), (360, 740)
 ZONE = "Europe/Berlin"
-PAGES = {
-    "dashboard": "/", "dashboard-30d": "/?range=30d", "blocked": "/?show=blocked",
-    "nothing-found": "/?q=nobody-of-that-name",
-    "history": "/history", "history-30d": "/history?range=30d&account=alice",
-    "compare": "/history?line=alice&line=bob&line=dave",
-    "account": "/accounts/carol", "account-30d": "/accounts/alice?range=30d",
-    "account-used-up": "/accounts/dave", "account-sign-in": "/accounts/erin",
-    "account-monthly": "/accounts/grace", "account-paused": "/accounts/judy", "accounts": "/auth",
-    "add": "/auth/new",
-    "edit": "/auth/edit?name=alice", "delete": "/auth/delete?name=alice", "settings": "/settings",
-    "missing": "/accounts/nobody",
-}  # fmt: skip
+LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
 
 
 @dataclass(frozen=True)
 class Look:
     """How a page is looked at."""
 
-    size: tuple[int, int]
+    width: int
     theme: str
+    language: str = "en"
     script: bool = True
-    #: What the browser asks for as `Accept-Language`.
-    locale: str = "en-US"
 
     @property
     def name(self) -> str:
-        language = "" if self.locale == "en-US" else f"-{self.locale}"
-        return f"{self.size[0]}-{self.theme}{language}{'' if self.script else '-noscript'}"
+        return f"{self.width}-{self.theme}-{self.language}{'' if self.script else '-noscript'}"
+
+    @property
+    def is_phone(self) -> bool:
+        return self.width < 500
 
 
-LOOKS = [Look(size, theme) for size in (WIDE, PHONE) for theme in ("light", "dark")]
-LOOKS += [Look(size, "light", locale="zh-CN") for size in (WIDE, PHONE)]
+LOOKS = [
+    Look(width, theme, language)
+    for width in (1280, 1440, 390)
+    for theme in ("light", "dark")
+    for language in LANGUAGES
+]
+LOOKS += [Look(width, "light", script=False) for width in (1280, 390)]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Which accounts there are."""
+
+    accounts: int
+    days: int = 45
+    #: What all of them are; None: one of each kind after the other.
+    persona: Persona | None = None
+    has_password: bool = True
+
+
+SCENES = {
+    "1": Scene(1), "3": Scene(3), "8": Scene(8), "12": Scene(12), "25": Scene(25, 21),
+    "60": Scene(60, 14),
+    "empty": Scene(0), "setup": Scene(0, has_password=False), "young": Scene(3, 1),
+    "failing": Scene(3, 14, Persona("plus", ending="unreachable")),
+    "ended": Scene(3, 14, Persona("plus", ending="unauthorized")),
+    "used-up": Scene(1, 14, Persona("team", ending="exhausted")),
+    "unlimited": Scene(2, 14, Persona("enterprise", (), credits=Credits(True, unlimited=True))),
+}  # fmt: skip
+NUMBERS = ("1", "3", "8", "25", "60")
+BROKEN = ("young", "failing", "ended", "used-up", "unlimited")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page, and the scenes in which it is looked at."""
+
+    path: str
+    scenes: tuple[str, ...] = ("12",)
+    #: What is pressed and typed once it is there.
+    then: Callable[[Page], None] = lambda page: None
+
+
+def press(*selectors: str) -> Callable[[Page], None]:
+    """A person who presses these, one after the other."""
+
+    def pressing(page: Page) -> None:
+        for selector in selectors:
+            page.locator(selector).first.click()
+
+    return pressing
+
+
+def sign_in_by(method: str) -> Callable[[Page], None]:
+    def begin(page: Page) -> None:
+        page.fill("#name", "nina")
+        page.click(f'button[value="{method}"]')
+        page.wait_for_url("**/auth/sign-in/*")
+
+    return begin
+
+
+def try_in_vain(page: Page) -> None:
+    page.fill("#password", "not the password")
+    page.click("main button.main")
+
+
+def paste(page: Page) -> None:
+    """Paste an auth.json, and look at what was found before it is saved."""
+    text = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
+    page.locator("textarea").first.fill(text)
+    page.locator("#preview").wait_for()
+    page.wait_for_timeout(1_200)
+
+
+SHOTS = {
+    "now": Shot("/", (*NUMBERS, *BROKEN, "empty", "12")),
+    "cards": Shot("/?view=cards", ("1", "8", "25", "ended", "unlimited")),
+    "agenda": Shot("/", ("12", "60"), press('label:has([data-fold="agenda"])')),
+    "flat": Shot("/?group=none&sort=weekly", ("25",)),
+    "blocked": Shot("/?show=blocked"), "nothing-found": Shot("/?q=nobody-of-that-name"),
+    "history": Shot("/history", (*NUMBERS, "young", "failing", "unlimited", "empty")),
+    "history-30d": Shot("/history?range=30d"),
+    "compare": Shot("/history?line=alice&line=bob&line=dave"),
+    "account": Shot("/accounts/alice", ("12", *BROKEN)),
+    "account-30d": Shot("/accounts/alice?range=30d"), "account-low": Shot("/accounts/bob"),
+    "account-used-up": Shot("/accounts/dave"), "account-sign-in": Shot("/accounts/erin"),
+    "account-pro": Shot("/accounts/carol"), "account-spend": Shot("/accounts/frank"),
+    "account-monthly": Shot("/accounts/grace"), "account-failing": Shot("/accounts/ivan"),
+    "account-paused": Shot("/accounts/judy"), "account-credits": Shot("/accounts/ken"),
+    "events": Shot("/events", ("12", "60", "young", "empty")),
+    "events-filtered": Shot("/events?account=bob"),
+    "resets": Shot("/resets", ("12", "60", "young", "empty")),
+    "accounts": Shot("/auth", ("1", "12", "60", "ended", "empty")),
+    "add": Shot("/auth/new", ("12", "empty")), "add-preview": Shot("/auth/new", ("12",), paste),
+    "edit": Shot("/auth/edit?name=alice"), "delete": Shot("/auth/delete?name=alice"),
+    "sign-in": Shot("/auth/sign-in"), "sign-in-again": Shot("/auth/sign-in?account=erin"),
+    "sign-in-code": Shot("/auth/sign-in", ("12",), sign_in_by("device")),
+    "sign-in-link": Shot("/auth/sign-in", ("12",), sign_in_by("link")),
+    "alerts": Shot("/alerts", ("12", "empty")),
+    "alert-webhook": Shot("/alerts?add=webhook"), "alert-mail": Shot("/alerts?add=mail"),
+    "alert-ntfy": Shot("/alerts?add=ntfy"), "alert-edit": Shot("/alerts?edit=1"),
+    "settings": Shot("/settings"), "missing": Shot("/accounts/nobody"),
+    "login": Shot("/login", ("8",)), "login-refused": Shot("/login", ("8",), try_in_vain),
+    "setup": Shot("/login", ("setup",)),
+}  # fmt: skip
+SIGNED_OUT = ("login", "setup")
 
 
 def main() -> int:
-    """Take the pictures; the exit status is 1 where a page scrolls sideways or complains on the
-    console.
-    """
+    options = _options()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    if options.list:
+        for title, names in (("pages", SHOTS), ("scenes", SCENES), ("looks", _looks())):
+            print(f"{title}: {' '.join(names)}")
+        return 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGUMENTS)
+        complaints = take_for_readme(browser) if options.readme else take_all(browser, options)
+        browser.close()
+    for complaint in complaints:
+        print(complaint, file=sys.stderr)
+    return 1 if complaints else 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Take pictures of every page and state.")
     parser.add_argument("--into", type=Path, default=PROJECT / "screenshots")
     parser.add_argument(
@@ -85,88 +209,102 @@ def main() -> int:
         default=shutil.which("chromium") or shutil.which("google-chrome"),
         help="the browser; by default Playwright's own or Debian's",
     )
+    for name in ("page", "scene", "look"):
+        parser.add_argument(f"--{name}", action="append", help="names or patterns; default: all")
+    parser.add_argument("--list", action="store_true", help="say which pages, scenes, looks are")
     parser.add_argument(
         "--readme", action="store_true", help="only the README's pictures, into docs/images"
     )
-    options = parser.parse_args()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGUMENTS)
-        complaints = (
-            take_for_readme(browser, PROJECT / "docs" / "images")
-            if options.readme
-            else take_all(browser, options.into)
-        )
-        browser.close()
-    for complaint in complaints:
-        print(complaint, file=sys.stderr)
-    return 1 if complaints else 0
+    return parser.parse_args()
 
 
-def take_all(browser: Browser, into: Path) -> list[str]:
-    """Every page with the accounts of every kind, and the pages of all accounts with few and with
-    many.
-    """
+def _looks() -> dict[str, Look]:
+    return {look.name: look for look in LOOKS}
+
+
+def _chosen(names: Iterable[str], patterns: list[str] | None) -> list[str]:
+    return [n for n in names if patterns is None or any(fnmatch(n, p) for p in patterns)]
+
+
+def take_all(browser: Browser, options: argparse.Namespace) -> list[str]:
+    """Every chosen page in its chosen scenes and looks; what is wrong with them in lines."""
     complaints: list[str] = []
-    with service(accounts=12, days=45) as address:
-        for look in [*LOOKS, Look(WIDE, "light", script=False)]:
-            with looking(browser, address, look) as page:
-                complaints += [
-                    c
-                    for name, path in PAGES.items()
-                    for c in take(page, address + path, into / f"{name}-{look.name}.png")
-                ]
-    for count in (0, 1, 3, 8, 25, 60):
-        with service(count, days=10) as address:
-            for look in LOOKS:
-                with looking(browser, address, look) as page:
-                    complaints += [
-                        c
-                        for name, path in (("accounts", "/"), ("history", "/history"))
-                        for c in take(
-                            page, address + path, into / f"{count}-{name}-{look.name}.png"
-                        )
-                    ]
-    with service(0, days=1, password=False) as address:
-        for look in LOOKS:
-            with looking(browser, address, look, sign_in=False) as page:
-                complaints += take(page, f"{address}/login", into / f"setup-{look.name}.png")
+    pages, looks = _chosen(SHOTS, options.page), _chosen(_looks(), options.look)
+    for scene in _chosen(SCENES, options.scene):
+        there = [name for name in pages if scene in SHOTS[name].scenes]
+        if not there:
+            continue
+        with service(SCENES[scene]) as address:
+            for look in looks:
+                complaints += _take_each(browser, address, there, scene, look, options.into)
     return complaints
 
 
-def take_for_readme(browser: Browser, into: Path) -> list[str]:
-    """The pages to look at first, in light and in dark: few and small, since they stay in git for
-    good.
-    """
+def _take_each(
+    browser: Browser, address: str, pages: list[str], scene: str, look: str, into: Path
+) -> list[str]:
     complaints: list[str] = []
-    with service(accounts=6, days=45) as address:
+    for signed_in in (True, False):
+        names = [n for n in pages if n.startswith(SIGNED_OUT) is not signed_in]
+        if not names:
+            continue
+        with looking(browser, address, _looks()[look], signed_in) as page:
+            for name in names:
+                file = into / f"{name}-{scene}-{look}.png"
+                complaints += take(page, address, SHOTS[name], file)
+    return complaints
+
+
+#: File → path, and whether the page is shown whole.
+README = {"dashboard": ("/", False), "account": ("/accounts/alice", False)}
+#: Colours of the README's pictures: there are few on a page, and the file stays in git for good.
+README_COLOURS = 128
+
+
+def take_for_readme(browser: Browser) -> list[str]:
+    """The pages to look at first, in light and in dark, and one on a phone: few and small."""
+    complaints: list[str] = []
+    into = PROJECT / "docs" / "images"
+    with service(Scene(8)) as address:
         for theme in ("light", "dark"):
-            with looking(browser, address, Look(WIDE, theme)) as page:
-                complaints += take(page, f"{address}/?range=7d", into / f"dashboard-{theme}.png")
-                for name, path in (("history", "/history"), ("account", "/accounts/alice")):
+            with looking(browser, address, Look(1280, theme)) as page:
+                for name, (path, full_page) in README.items():
                     file = into / f"{name}-{theme}.png"
-                    complaints += take(page, address + path, file, full_page=False)
+                    complaints += take(page, address, Shot(path), file, full_page)
+                    _make_small(file)
+            with looking(browser, address, Look(390, theme)) as page:
+                file = into / f"phone-{theme}.png"
+                complaints += take(page, address, Shot("/"), file, full_page=False)
+                _make_small(file)
     return complaints
+
+
+def _make_small(file: Path) -> None:
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        few = picture.convert("RGB").quantize(README_COLOURS, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
 
 
 @contextmanager
-def service(accounts: int, days: int, password: bool = True) -> Iterator[str]:
+def service(scene: Scene) -> Iterator[str]:
     """The app on invented accounts in a folder that goes away afterwards; its address."""
-    with tempfile.TemporaryDirectory(prefix="quota-screenshots-") as folder:
+    with tempfile.TemporaryDirectory(prefix="quota-screenshots-") as folder, FakeIssuer() as issuer:
         environment = {
             "QUOTA_INSTANCE_DIR": folder,
             "QUOTA_ACCOUNT_DIR": str(Path(folder) / "account"),
             "QUOTA_TIMEZONE": ZONE,
+            "QUOTA_AUTH_URL": issuer.url,
         }
         Path(environment["QUOTA_ACCOUNT_DIR"]).mkdir()
-        app = create_app(
-            config.load(environment | ({"QUOTA_PASSWORD": PASSWORD} if password else {}))
-        )
+        if scene.has_password:
+            environment["QUOTA_PASSWORD"] = PASSWORD
+        app = create_app(config.load(environment))
         with app.app_context():
             services().ready()
-            if accounts:
-                fill.fill(accounts, days, clock.now(), utc_offset_s=3600)
-                forecast_pass.run(clock.now(), 3_600, services().settings.timezone)
+            if scene.accounts:
+                _fill(scene)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -175,15 +313,46 @@ def service(accounts: int, days: int, password: bool = True) -> Iterator[str]:
             server.shutdown()
 
 
+def _fill(scene: Scene) -> None:
+    now = clock.now()
+    fill.fill(scene.accounts, scene.days, now, utc_offset_s=3600, persona=scene.persona)
+    forecast_pass.run(now, 3_600, services().settings.timezone)
+    _add_channels(now)
+
+
+#: Channels by name, with their addresses; what is told; why the second one fails.
+CHANNELS = {"phone": "ntfys://ntfy.sh/quota-demo", "team chat": "mmost://chat.example.com/invented"}
+TOLD = ("used_up", "back", "reset_provider", "sign_in_ended", "plan_changed")
+REFUSED = "It could not be reached."
+
+
+def _add_channels(now: int) -> None:
+    """A channel that works, one that fails, and what was sent through both."""
+    cipher, of = services().cipher, delivery.c.channel_id
+    with store.database.transaction() as tx:
+        told = store.event_log.latest(tx, EventQuery(TOLD), 8)
+        for name, url in CHANNELS.items():
+            added = store.channels.add(tx, ChannelRules(name), APPRISE, now)
+            opened = OpenedChannel(Secret(url))
+            store.channels.seal(tx, added, *channel_secrets.sealed(cipher, added, opened))
+            store.deliveries.add(tx, [(one.id, added) for one in reversed(told)], now)
+        sent = {"state": "sent", "sent_at": now - 600, "tries": 1}
+        waits = {"tries": 3, "due_at": now + 900, "error": REFUSED}
+        fails = {"failing_since": now - 7_200, "last_error": REFUSED}
+        tx.execute(update(delivery).where(of == 1).values(sent))
+        tx.execute(update(delivery).where(of == added).values(waits))
+        tx.execute(update(channel).where(channel.c.id == added).values(fails))
+
+
 @contextmanager
 def looking(browser: Browser, address: str, look: Look, sign_in: bool = True) -> Iterator[Page]:
     """A page of a browser that looks so, signed in."""
     theme: Any = look.theme
-    width, height = look.size
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=theme, timezone_id=ZONE,
-        java_script_enabled=look.script, locale=look.locale,
-        device_scale_factor=2 if look.size == PHONE else 1,
+        viewport={"width": look.width, "height": 844 if look.is_phone else 860},
+        color_scheme=theme, timezone_id=ZONE, java_script_enabled=look.script,
+        locale=LANGUAGES[look.language], device_scale_factor=2 if look.is_phone else 1,
+        has_touch=look.is_phone, is_mobile=look.is_phone,
     )  # fmt: skip
     page = context.new_page()
     if sign_in:
@@ -194,16 +363,17 @@ def looking(browser: Browser, address: str, look: Look, sign_in: bool = True) ->
     context.close()
 
 
-def take(page: Page, address: str, file: Path, full_page: bool = True) -> list[str]:
+def take(page: Page, address: str, shot: Shot, file: Path, full_page: bool = True) -> list[str]:
     """One picture, with the charts drawn; what is wrong with the page in lines."""
     heard: list[str] = []
 
     def hear(message: Any) -> None:
-        if message.type in ("error", "warning") and "status of 404" not in message.text:
+        if message.type in ("error", "warning") and "the server responded" not in message.text:
             heard.append(f"{file.name}: {message.text}")
 
     page.on("console", hear)
-    page.goto(address)
+    page.goto(address + shot.path)
+    shot.then(page)
     if page.locator("#history").count():
         page.locator("#history").scroll_into_view_if_needed()
         if page.locator("#charts").is_visible():

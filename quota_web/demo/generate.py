@@ -265,7 +265,7 @@ class _Life:
         return self._next(at, until)
 
     def _blocked_until(self) -> int:
-        return max(t.blocks_until() for t in self.tanks)
+        return max((t.blocks_until() for t in self.tanks), default=0)
 
     def _drawn(self, at: int) -> float:
         """What was worked since the last look, in percent of a five-hour window; nothing while
