@@ -94,7 +94,9 @@ def ribbon(rows: Iterable[Row], now: int, zone: tzinfo | None) -> Ribbon:
         if row["group"] in (Group.USABLE, Group.BLOCKED) and row["same_login_as"] is None
     ]
     made = [made for row in waiting if (made := _row(row, now)).returns or made.droughts]
-    chosen = sorted((one for one in made if _is_shown(one)), key=_order)[:MOST_ROWS]
+    # Where there is nothing but resets, those are drawn: the frame would be empty.
+    shown = [one for one in made if _is_shown(one)] or made
+    chosen = sorted(shown, key=_order)[:MOST_ROWS]
     names = {one.account for one in chosen}
     others = [one for one in made if one.account not in names]
     entries = sorted((entry for one in made for entry in _entries(one, now)), key=_moment)
@@ -138,6 +140,9 @@ def _counts(window: Window) -> bool:
 def _return(account: str, window: Window, until: int | None, now: int) -> Return | None:
     at = window["resets_at"]
     if at is None or window["used_percent"] <= 0 or not now < epoch(at) <= now + LENGTH_S:
+        return None
+    if until is not None and epoch(at) < until:
+        # Another window is used up for longer: nothing comes back yet.
         return None
     return Return(account, epoch(at), window["key"], list_row.is_short(window), until == epoch(at))
 

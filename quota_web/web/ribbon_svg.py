@@ -39,6 +39,10 @@ MARK = Markup('<g class="full"><title>{title}</title>{shape}{words}</g>')
 MARK_WORDS = Markup('<text x="{x}%" y="{y}" dx="{dx}" text-anchor="{anchor}">{words}</text>')
 
 
+#: When a stretch ends that goes on after the last day.
+BEYOND = Markup('<text x="100%" y="{y}" text-anchor="end">{words} \N{RIGHTWARDS ARROW}</text>')
+
+
 def drawing(found: Ribbon, now: int, zone: tzinfo | None) -> Markup:
     """The ribbon's picture."""
     height = HEAD + ROW_HEIGHT * len(found.rows)
@@ -67,6 +71,9 @@ def _row(row: RibbonRow, number: int, now: int, zone: tzinfo | None) -> Iterator
     middle = HEAD + ROW_HEIGHT * number + ROW_HEIGHT // 2
     for drought in row.droughts:
         start, end = ribbon.place(drought.start, now), ribbon.place(drought.end, now)
+        if drought.end > now + ribbon.LENGTH_S:
+            start, end = min(start, 100 - ROOM), 100 - ROOM
+            yield BEYOND.format(y=middle + 4, words=formats.short_day(drought.end, now, zone))
         yield STRETCH.format(
             kind="likely" if drought.key else "used-up",
             x=start,

@@ -250,6 +250,22 @@ def test_accounts_with_nothing_but_a_reset_are_folded():
     assert (found.folded, iso(found.first_folded)) == (1, "2026-11-21T20:00:00Z")
 
 
+def test_where_there_are_only_resets_these_have_rows():
+    found = comes_back(row("alice", None, 40), row("weekly only", None, 30))
+
+    assert [one.account for one in found.rows] == ["alice", "weekly only"]
+    assert found.folded == 0
+
+
+def test_a_full_short_window_of_an_account_that_waits_for_its_week_brings_nothing_back():
+    until = "2026-11-21T20:00:00Z"
+    bob = row("bob", 40, 0, blocked=True, group="blocked", blocked_until=until)
+    found = comes_back(bob)
+
+    assert [(r.key, iso(r.at)) for r in found.rows[0].returns] == [("weekly", until)]
+    assert [(one.key, iso(one.at)) for one in found.agenda] == [("weekly", until)]
+
+
 def test_of_many_accounts_the_first_have_rows_and_the_agenda_says_how_many_are_left_out():
     found = comes_back(*(row(f"a{i:02}", 50, 50) for i in range(60)))
 

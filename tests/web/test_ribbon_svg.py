@@ -53,7 +53,10 @@ def test_the_picture_says_all_of_it_to_readers_who_do_not_see_it():
 
 
 def test_an_account_that_comes_back_after_these_days_has_its_stretch_alone():
-    assert "bob: used up until 3 Dec" in drawn(row(Drought("bob", NOW, NOW + 12 * DAY)))
+    picture = drawn(row(Drought("bob", NOW, NOW + 12 * DAY)))
+
+    assert "bob: used up until 3 Dec" in picture
+    assert ">3 Dec →</text>" in picture, "the day is written where the stretch leaves the picture"
 
 
 def test_words_of_two_marks_close_to_each_other_stand_apart():
