@@ -12,6 +12,7 @@ a page scrolls sideways or complains on the console.
 """
 
 import argparse
+import json
 import logging
 import shutil
 import sys
@@ -145,8 +146,8 @@ def try_in_vain(page: Page) -> None:
 
 def paste(page: Page) -> None:
     """Paste an auth.json, and look at what was found before it is saved."""
-    text = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
-    page.locator("textarea").first.fill(text)
+    found = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
+    page.locator("textarea").first.fill(json.dumps(found))
     page.locator("#preview").wait_for()
     page.wait_for_timeout(1_200)
 
