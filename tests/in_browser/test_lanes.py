@@ -17,6 +17,11 @@ ACCOUNTS = 25
 MOST_BYTES = 60_000
 #: What was drawn has also been painted: uPlot tells of a chart's cursor in a task of its own.
 PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(true))))"
+#: Notes where the page says that the cursor is, from now on.
+TOLD = """() => {
+  window.told = [];
+  document.addEventListener("lane-cursor", (event) => told.push(String(event.detail?.index)));
+}"""
 DRAWN = "() => document.getElementById('history').dataset.charts === 'drawn'"
 
 
@@ -244,13 +249,15 @@ def test_the_states_follow_the_cursor(page):
     expect(strips.first.locator(".lane-values")).to_have_text(before)
 
 
-def test_a_lane_that_comes_into_view_joins_the_cursor(page):
+def test_lanes_that_come_into_view_join_the_cursor_where_it_is(page):
     opened(page)
-    state = page.locator(".strips li .lane-values").first
+    state, time = page.locator(".strips li .lane-values").first, page.locator("#cursor-time")
     page.focus("#lanes")
     page.keyboard.press("End")
     said = re.compile("^(can be used|low|used up|not known|paused)$")
     expect(state).to_have_text(said)
+    end = time.inner_text()
+    page.evaluate(TOLD)
 
     last = page.locator(".lane:has(.lane-plot)").last
     last.scroll_into_view_if_needed()
@@ -258,6 +265,16 @@ def test_a_lane_that_comes_into_view_joins_the_cursor(page):
     page.wait_for_function(PAINTED)
     expect(state).to_have_text(said)
     expect(last.locator(".u-cursor-x")).to_be_visible()
+    # Several came at once: each has its scales before it is told where the cursor is.
+    assert page.evaluate("told") == []
+    assert time.inner_text() == end
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(time).not_to_have_text(end)
+    places = page.eval_on_selector_all(
+        ".u-cursor-x", "all => all.map((line) => getComputedStyle(line).transform)"
+    )
+    assert len(places) > 3
+    assert len(set(places)) == 1
 
 
 def test_ticked_accounts_are_drawn_in_one_chart_and_stand_in_the_address(page):

@@ -48,8 +48,9 @@ export class LaneChart {
     this.chart.setCursor({ left, top: 10 }, index !== null, true);
   }
 
-  /** A chart that was just made says that it has no cursor: that takes none away from the others. */
+  /** A chart that was just made says that it has no cursor: that takes none away from the others; nor does one without scales know a place. */
   #cursor(u) {
+    if (u.scales.x.min === null) return;
     const index = u.cursor.left < 0 ? null : this.#slot(u.posToVal(u.cursor.left, "x"));
     if (index === null && !this.had) return;
     this.had = index !== null;

@@ -95,6 +95,7 @@ function ask() {
 }
 
 function fill() {
+  let made = null;
   for (const [item, chart] of live) {
     const one = known.get(item.dataset.account);
     if (!one?.key || chart?.lane === one) continue;
@@ -104,9 +105,10 @@ function fill() {
     host.setAttribute("role", "img");
     host.setAttribute("aria-label", `${one.account}. ${one.gist}`);
     resizer.observe(host);
-    // Its scales stand once its own first task is done.
-    queueMicrotask(() => at !== null && live.get(item)?.setCursor(at));
+    made = item;
   }
+  // The scales of all new charts stand once their own first tasks are done; one tells the others.
+  if (made) queueMicrotask(() => at !== null && live.get(made)?.setCursor(at));
   section().dataset.charts = "drawn";
 }
 
