@@ -1,6 +1,5 @@
 """Sends webhooks: one POST to an address that was looked up and judged a moment before."""
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import requests
@@ -85,7 +84,7 @@ class WebhookClient:
             **webhook_signature.headers(keys, message_id, now, body),
         }
         request = requests.Request("POST", url.reveal(), headers=headers, data=body).prepare()
-        exchange = self._first_reached(request, addresses, lambda: _since(started) / 1000)
+        exchange = self._first_reached(request, addresses, started + self._deadline_s)
         return _result(exchange, now, _since(started))
 
     def close(self) -> None:
@@ -105,10 +104,7 @@ class WebhookClient:
         return found
 
     def _first_reached(
-        self,
-        request: requests.PreparedRequest,
-        addresses: tuple[str, ...],
-        spent_s: Callable[[], float],
+        self, request: requests.PreparedRequest, addresses: tuple[str, ...], until: float
     ) -> Exchange:
         """Send to the first address that takes a connection: some machines have no way to those
         of one kind.
@@ -117,12 +113,15 @@ class WebhookClient:
         transport = self._direct if past else self._proxied
         exchange = Exchange(failure="timed out")
         for address in addresses[:MOST_ADDRESSES]:
-            left = self._deadline_s - spent_s()
+            left = until - clock.monotonic()
             if left <= 0:
                 break
             exchange = transport.send(PinnedRequest.of(request, address), left)
             if not exchange.is_unreached:
                 break
+        if clock.monotonic() >= until and exchange.status is None:
+            # All of it was used up, not only what the last address was given.
+            return Exchange(failure=f"timed out after {self._deadline_s:g} s")
         return exchange
 
 
