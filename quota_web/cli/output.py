@@ -13,7 +13,7 @@ from datetime import tzinfo
 from io import TextIOWrapper
 from typing import NoReturn
 
-from quota_web.core import labels
+from quota_web.core import labels, names
 from quota_web.core.display_order import Group
 from quota_web.core.faults import Fault
 from quota_web.core.quota import (
@@ -196,8 +196,9 @@ def _instead(report: AccountView) -> str | None:
     return "unlimited" if credits is not None and credits.unlimited else None
 
 
-def print_error(line: str) -> None:
-    print(line, file=sys.stderr)
+def print_error(said: str) -> None:
+    """On standard error; it may name what was typed, or a file, which no terminal shall obey."""
+    print("\n".join(names.printable(line) for line in said.split("\n")), file=sys.stderr)
 
 
 def escape_unprintable() -> None:

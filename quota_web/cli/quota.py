@@ -36,10 +36,10 @@ class QuotaGroup(AppGroup):
             with use_language(ctx.ensure_object(ScriptInfo).load_app().config["SETTINGS"].language):
                 return super().invoke(ctx)
         except (BadSetting, BadDatabase) as error:
-            click.echo(str(error), err=True)
+            output.print_error(str(error))
             ctx.exit(4)
         except QuotaError as error:
-            click.echo(str(error), err=True)
+            output.print_error(str(error))
             ctx.exit(1)
 
 

@@ -27,7 +27,12 @@ def bar(
         return _waybar(shown, views[:most], now, zone)
     if form == "tmux":
         return " ".join(_tmux(view, now, zone) for view in shown) or NOTHING
-    return output.oneline(shown, now, zone) or NOTHING
+    return _words(shown, now, zone)
+
+
+def _words(shown: Sequence[AccountView], now: int, zone: tzinfo | None) -> str:
+    """One line that no bar and no terminal obeys, whatever an account is called."""
+    return printable(output.oneline(shown, now, zone)) or NOTHING
 
 
 def _waybar(
@@ -39,9 +44,10 @@ def _waybar(
     """What its custom modules read (`return-type: json`); text and tooltip are Pango markup."""
     first = shown[0] if shown else None
     left = _least_left(first) if first else None
-    table = "\n".join(output.status_table(listed, now, zone)) if listed else NOTHING
+    lines = output.status_table(listed, now, zone) if listed else [NOTHING]
+    table = "\n".join(printable(line) for line in lines)
     document = {
-        "text": html.escape(output.oneline(shown, now, zone) or NOTHING, quote=False),
+        "text": html.escape(_words(shown, now, zone), quote=False),
         "alt": str(first.group) if first else "none",
         "tooltip": f"<tt>{html.escape(table, quote=False)}</tt>",
         "class": level(first) if first else "none",
@@ -54,7 +60,7 @@ def _waybar(
 
 def _tmux(view: AccountView, now: int, zone: tzinfo | None) -> str:
     """In tmux's style marks; `#` begins one, and a name may hold it."""
-    words = printable(output.oneline([view], now, zone)).replace("#", "##")
+    words = _words([view], now, zone).replace("#", "##")
     colour = COLOURS.get(level(view), "default")
     return f"#[fg={colour}]{words}#[default]"
 

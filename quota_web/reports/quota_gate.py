@@ -14,6 +14,7 @@ from quota_web.core.errors import BadInput
 from quota_web.core.quota import FIVE_HOUR, Reading, is_own
 from quota_web.core.times import iso
 from quota_web.reports.overview import AccountView
+from quota_web.reports.results_json import number
 
 #: Percent of each window that must be left.
 LEAST_LEFT = 5.0
@@ -118,8 +119,8 @@ def document(found: Guarded, least: Mapping[str, float]) -> dict[str, Any]:
         "windows": [
             {
                 "key": w.key,
-                "remaining_percent": w.remaining_percent,
-                "least_percent": least.get(w.key, LEAST_LEFT),
+                "remaining_percent": number(w.remaining_percent),
+                "least_percent": number(least.get(w.key, LEAST_LEFT)),
             }
             for w in view.windows
             if _counts(w, least)
