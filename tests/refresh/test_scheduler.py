@@ -369,7 +369,7 @@ def test_stopping_stores_what_was_answered_and_drops_the_rest(app, codex, slow_a
         wait_for(lambda: any(a.taken_at for a in refresh_service.select(services().scope)[0]))
         started = time.monotonic()
         scheduler.stop(app)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
 
         found = {a.name: a for a in refresh_service.select(services().scope)[0]}
     assert found["bob"].taken_at is not None
