@@ -128,19 +128,19 @@ def results_document() -> Response:
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
 
 
+def _seen() -> Overview:
+    """All accounts as `/api/results` has them at this moment."""
+    return current_results(security.data_version()).overview
+
+
 @blueprint.get("/api/forecast", endpoint="forecast")
 def forecast_document() -> Response:
-    return json(outlook_json.forecast_document(_overview()))
+    return json(outlook_json.forecast_document(_seen()))
 
 
 @blueprint.get("/api/next", endpoint="next")
 def next_document() -> Response:
-    return json(outlook_json.next_document(_overview()))
-
-
-def _overview() -> Overview:
-    present = services()
-    return overview.load_overview(present.scope, clock.now(), present.settings.refresh_interval)
+    return json(outlook_json.next_document(_seen()))
 
 
 @blueprint.get("/api/history", endpoint="history")

@@ -218,6 +218,17 @@ def test_a_page_makes_no_forecast_and_runs_as_many_queries_for_any_number(
     assert found[0] == found[1]
 
 
+def test_what_is_forecast_costs_no_query_more_than_unchanged_results(demo, browser):
+    browser.get("/api/results")
+    found = {}
+    for path in ("/api/results", "/api/forecast", "/api/next"):
+        with counted(browser) as statements:
+            assert browser.get(path).status_code == 200
+        found[path] = len(statements)
+
+    assert len(set(found.values())) == 1, found
+
+
 def test_metrics_have_the_chance_and_the_expected_rest(demo, browser):
     body = browser.get("/metrics").text
 
