@@ -34,7 +34,7 @@ def _card(found: Details, window: Reading) -> dict[str, Any]:
     even = None if said is None or said.pace is None or cycle is None else 100 - said.pace[1]
     is_untouched = said is not None and said.state == NOT_STARTED
     return {
-        "label": labels.window(window.key, window.upstream_name),
+        "label": labels.window_title(window.key, window.upstream_name),
         "is_untouched": is_untouched,
         "remaining": window.remaining_percent,
         "even": even,
@@ -71,7 +71,7 @@ def prospects(found: Details, zone: tzinfo | None) -> list[dict[str, str]]:
     """What is said of each own window's future, in words."""
     return [
         {
-            "label": labels.window(key),
+            "label": labels.window_title(key),
             "text": outlook_words.sentence(key, said, zone, found.early_reset_seen).text,
             "record": outlook_words.record(found.judged.get(key, ())),
         }
@@ -125,7 +125,7 @@ def _no_fan(cycle: PresentCycle, zone: tzinfo | None) -> str | None:
 def cycles(found: Details, now: int, zone: tzinfo | None) -> list[dict[str, Any]]:
     """The last closed cycles of each long window: sentence, drawing and rows, newest first."""
     return [
-        {"label": labels.window(one.key), "ends_at": iso(one.ends_at), "rows": []}
+        {"label": labels.window_title(one.key), "ends_at": iso(one.ends_at), "rows": []}
         | (
             {
                 "sentence": cycle_bars.sentence(one.cycles),

@@ -56,6 +56,7 @@ def show(name: str) -> str:
         "origin": found.report.account.origin,
         "message": found.report.fault.said(iso_text) if found.report.fault else None,
     }
+    titles = {w.key: labels.window_title(w.key, w.upstream_name) for w in found.report.windows}
     return render_template(
         "accounts/show.html",
         row=row,
@@ -68,9 +69,8 @@ def show(name: str) -> str:
         history_size=history_size(found),
         twins=found.twins,
         looks_like=found.looks_like,
-        panels=[
-            {"key": w["key"], "title": w["label"], "short": w["label"]} for w in row["windows"]
-        ],
+        titles=titles,
+        panels=[{"key": key, "title": title, "short": title} for key, title in titles.items()],
         cards=account_page.cards(found),
         outlook=account_page.prospects(found, zone.shown()),
         sessions_left=account_page.sessions_left(found),

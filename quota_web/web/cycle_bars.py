@@ -5,6 +5,7 @@ Cycles are as `/api/cycles` answers them, oldest first.
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from math import ceil, floor
 from statistics import mean, median
 from typing import Any
 
@@ -59,9 +60,11 @@ def sentence(cycles: Sequence[Cycle]) -> str:
     """
     is_bound = any(one["is_lower_bound"] for one in cycles)
     dry = sum(one["ran_out_at"] is not None for one in cycles)
+    # Whole percents, rounded so that a bound stays one.
+    whole_used, whole_lost = (floor, ceil) if is_bound else (round, round)
     told = {
-        "used": used(median(one["used_at_reset_percent"] for one in cycles), is_bound),
-        "lost": lost(mean(one["wasted_percent"] for one in cycles), is_bound),
+        "used": used(whole_used(median(one["used_at_reset_percent"] for one in cycles)), is_bound),
+        "lost": lost(whole_lost(mean(one["wasted_percent"] for one in cycles)), is_bound),
         "dry": run_dry(dry),
     }
     if len(cycles) == 1:

@@ -18,8 +18,10 @@ from quota_web.web import formats, svg, time_axis
 
 #: The plot's own units: the width is the cycle, the height is percent.
 WIDTH, HEIGHT = 1000, 100
-#: A name further right than that, in percent of the width, stands left of its mark.
-TURNS_AT = 55
+#: The words of a run-out stand in the middle of what is to come; with now further right than that,
+#: in percent of the width, they end at the right edge. Further left than that, "now" stands where
+#: the highest percent would.
+TURNS_AT, NEAR_LEFT = 70, 16
 
 DRAWING = Markup(
     '<svg class="fan" role="img" aria-label="{gist}">'
@@ -40,7 +42,8 @@ TOP, PLOT, AXIS_Y, HIGH = 18, 190, 226, 234
 def drawing(cycle: PresentCycle, zone: tzinfo | None, now: int) -> Markup:
     """The drawing of *cycle*, with its fan where its forecast has one."""
     curves = [GRID, *_so_far(cycle), *_bands(cycle)]
-    words = [*_scale(), *_days(cycle, zone), *_now(cycle, now), *_run_out(cycle, zone)]
+    here = _percent(cycle, now)
+    words = [*_scale(here), *_days(cycle, zone), *_now(here), *_run_out(cycle, zone, here)]
     return DRAWING.format(
         gist=gist(cycle), curves=Markup("").join(curves), words=Markup("").join(words)
     )
@@ -120,8 +123,10 @@ def _between(xs: Sequence[float], upper: Sequence[float], lower: Sequence[float]
     return f"{_along([*xs, *reversed(xs)], [*upper, *reversed(lower)])}Z"
 
 
-def _scale() -> Iterator[Markup]:
+def _scale(here: float) -> Iterator[Markup]:
     for percent in (100, 50, 0):
+        if percent == 100 and here < NEAR_LEFT:
+            continue
         y = TOP + PLOT * (100 - percent) / 100 - 3
         words = formats.percent(percent) if percent == 100 else str(percent)
         yield WORDS.format(name="fan-scale", x=0, y=f"{y:g}", anchor="start", words=words)
@@ -135,15 +140,16 @@ def _days(cycle: PresentCycle, zone: tzinfo | None) -> Iterator[Markup]:
         yield WORDS.format(name=name, x=mark.place, y=AXIS_Y, anchor="middle", words=mark.words)
 
 
-def _now(cycle: PresentCycle, now: int) -> Iterator[Markup]:
-    x = _percent(cycle, now)
+def _now(x: float) -> Iterator[Markup]:
     yield MARK.format(name="fan-now", x=x, top=TOP - 4, bottom=TOP + PLOT)
     anchor = "end" if x > 90 else "start" if x < 10 else "middle"
     yield WORDS.format(name="fan-now", x=x, y=TOP - 7, anchor=anchor, words=_("now"))
 
 
-def _run_out(cycle: PresentCycle, zone: tzinfo | None) -> Iterator[Markup]:
-    """When it runs out, if it does: the time that holds four of five, and the day in words."""
+def _run_out(cycle: PresentCycle, zone: tzinfo | None, here: float) -> Iterator[Markup]:
+    """When it runs out, if it does: the time that holds four of five, and the day in words, above
+    the fan.
+    """
     said = cycle.fan
     told = outlook_words.run_out(cycle.window.key, said, zone) if said else None
     if said is None or told is None:
@@ -161,5 +167,6 @@ def _run_out(cycle: PresentCycle, zone: tzinfo | None) -> Iterator[Markup]:
         else _("may run out (%(chance)s)", chance=chance)
     )
     name = "fan-words" if (said.run_out_probability or 0) >= outlook_words.OPEN_FROM else "fan-if"
-    anchor = "end" if middle > TURNS_AT else "start"
-    yield WORDS.format(name=name, x=middle, y=ground - 17, anchor=anchor, words=words)
+    x, anchor = (100.0, "end") if here > TURNS_AT else ((here + 100) / 2, "middle")
+    y = min(max(TOP + PLOT * said.used_percent / 100 - 9, TOP + 13), ground - 17)
+    yield WORDS.format(name=name, x=x, y=f"{y:.0f}", anchor=anchor, words=words)

@@ -98,7 +98,7 @@ def cycles(seen: Overview, etag: str, now: int) -> dict[str, Any]:
 def _cycles_of(name: str, one: WindowCycles) -> dict[str, Any]:
     return {
         "account": name,
-        "label": labels.window(one.key),
+        "label": labels.window_title(one.key),
         "drawing": cycle_bars.small(one.cycles),
         "sentence": cycle_bars.sentence(one.cycles),
         "ends_at": iso(one.ends_at),

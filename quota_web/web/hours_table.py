@@ -103,13 +103,13 @@ def _about(found: HoursOfWeek) -> str:
     weeks = ngettext("%(num)s week", "%(num)s weeks", max(1, round(found.weeks)))
     if found.windows == 1:
         return _(
-            "Mean percent points of the window “%(window)s” used in an hour, last %(weeks)s.",
+            "Mean percent points of the window “%(window)s” used in an hour, over %(weeks)s.",
             window=window,
             weeks=weeks,
         )
     return _(
         "Mean percent points of %(count)s windows “%(window)s” together, whatever their plans, "
-        "used in an hour, last %(weeks)s.",
+        "used in an hour, over %(weeks)s.",
         count=found.windows,
         window=window,
         weeks=weeks,

@@ -42,7 +42,7 @@ def test_everything_that_is_known_stands_on_the_page(alice, browser):
     for told in (
         "Plus · alice@example.com",
         "Can be used",
-        "5 hours 88 % left",
+        "Five-hour 88 % left",
         "Weekly 60 % left",
         "Credits none",
         "Banked resets not told",
@@ -162,7 +162,7 @@ def test_every_window_has_its_place_and_a_spend_limit_its_amounts(installation, 
     installation.refresh()
     text = words(browser.get("/accounts/alice").text)
 
-    assert "Spark · 5 hours 95 % left reset unknown" in text
+    assert "Spark · Five-hour 95 % left reset unknown" in text
     assert "3,831.75 of 15,000 credits spent" in text
 
 

@@ -106,7 +106,7 @@ def test_the_page_shows_the_last_twelve_cycles_as_bars_and_rows_newest_first(ali
     assert "/api/cycles.csv?account=alice" in section
     lines = browser.get("/api/cycles.csv?account=alice").text.splitlines()
     assert len([line for line in lines[1:] if ",open," not in line]) == 15
-    assert "5 hours" not in section
+    assert "Five-hour" not in section
 
 
 def test_before_the_first_cycle_ended_nothing_is_drawn_but_when_it_will_be(alice, browser):

@@ -104,6 +104,21 @@ def test_a_small_chance_is_a_footnote_and_the_smallest_is_not_told():
     assert of_class(drawn(cycle(foretold(0.04))), "fan-out") == []
 
 
+def test_the_words_of_a_run_out_stand_above_the_fan_right_of_now():
+    [moment] = of_class(drawn(cycle(foretold())), "fan-words")
+
+    assert (moment.get("x"), moment.get("text-anchor")) == ("75.00%", "middle")
+    assert float(moment.get("y")) < fan_svg.TOP + fan_svg.PLOT * 0.4, "60 % are left"
+
+
+def test_now_at_the_left_edge_stands_where_the_highest_percent_would():
+    early = ElementTree.fromstring(str(fan_svg.drawing(cycle(), UTC, START + DAY)))
+
+    assert "now" in words(early)
+    assert "100\u202f%" not in words(early)
+    assert "100\u202f%" in words(drawn(cycle()))
+
+
 def test_a_short_window_has_no_moment_in_words():
     told = words(drawn(cycle(foretold(length_s=5 * HOUR), key="five_hour")))
 
@@ -147,7 +162,8 @@ def test_with_too_little_history_it_says_when_there_will_be_a_forecast(
     codex.answers("acct-alice", FakeResponse(body=usage_body(14, 41)))
     installation.ask("alice", force=True)
     forecast_pass.run(NOW + 600, HOUR, None)
-    page = browser.get("/accounts/alice").text
+    with clock.frozen(NOW + 600):
+        page = browser.get("/accounts/alice").text
 
     assert "24 more hours until a forecast" in page
     assert 'class="fan-80" d="M' not in page
