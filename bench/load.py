@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from bench import backends
 from bench.backends import Service
 from bench.harness import Report, Result, main
-from bench.place import Place, Upstream, place, upstream
+from bench.place import Upstream, place, upstream
 from bench.visitors import (
     Address,
     Crowd,
@@ -28,12 +28,6 @@ from bench.visitors import (
     slow_reader,
     tls_to_anybody,
 )
-from quota_web import store
-from quota_web.core import clock
-from quota_web.demo import fill
-from quota_web.demo.personas import PLAIN
-from quota_web.services import services
-from quota_web.store.accounts import FOLLOWED
 
 PASSWORD = "bench-password"
 #: Visitors differ in the page's hidden fields, so one page does not do for all of them.
@@ -49,7 +43,7 @@ def run(report: Report) -> None:
         place(QUOTA_PASSWORD=PASSWORD, QUOTA_USAGE_URL=codex.url, **pace) as here,
     ):
         codex.latency(0.2)
-        snapshots = _fill(here, accounts, days, every_s)
+        snapshots = here.fill(accounts, days, every_s)
         report.add(
             Result(
                 "20",
@@ -66,26 +60,6 @@ def run(report: Report) -> None:
             return
         with backends.gunicorn_behind_nginx(here) as service:
             _measure(report, service, codex)
-
-
-def _fill(here: Place, accounts: int, days: int, every_s: int) -> int:
-    """Invent a history, and give it to accounts that can be asked; returns how many snapshots it
-    has.
-    """
-    with here.app().app_context():
-        services().ready()
-        now = clock.now()
-        readings = fill.fill(accounts, days, now, every_s=every_s, persona=PLAIN)
-        here.add_accounts(accounts)
-        with store.database.transaction() as tx:
-            for found, file in zip(
-                store.accounts.list_all(tx), sorted(here.accounts.iterdir()), strict=True
-            ):
-                store.accounts.rename(tx, found.id, file.name.removesuffix(".auth.json"))
-                store.accounts.update_account(tx, found.id, origin=FOLLOWED, source_path=str(file))
-            fill.unmark(tx)
-            store.site_state.bump_version(tx, now)
-    return readings // len(PLAIN.limits)
 
 
 def _measure(report: Report, service: Service, codex: Upstream) -> None:

@@ -19,8 +19,13 @@ from pathlib import Path
 from flask import Flask
 
 from bench.harness import PROJECT
-from quota_web import config
+from quota_web import config, store
+from quota_web.core import clock
+from quota_web.demo import fill
+from quota_web.demo.personas import PLAIN
 from quota_web.factory import create_app
+from quota_web.services import services
+from quota_web.store.accounts import FOLLOWED
 
 
 @dataclass
@@ -59,6 +64,27 @@ class Place:
             (self.accounts / f"{account_id}.auth.json").write_text(
                 json.dumps({"tokens": tokens}), encoding="utf-8"
             )
+
+    def fill(self, accounts: int, days: int, every_s: int) -> int:
+        """Invent a history, and give it to accounts that can be asked; returns how many snapshots
+        it has.
+        """
+        with self.app().app_context():
+            services().ready()
+            now = clock.now()
+            readings = fill.fill(accounts, days, now, every_s=every_s, persona=PLAIN)
+            self.add_accounts(accounts)
+            with store.database.transaction() as tx:
+                files = sorted(self.accounts.iterdir())
+                for found, file in zip(store.accounts.list_all(tx), files, strict=True):
+                    name = file.name.removesuffix(".auth.json")
+                    store.accounts.rename(tx, found.id, name)
+                    store.accounts.update_account(
+                        tx, found.id, origin=FOLLOWED, source_path=str(file)
+                    )
+                fill.unmark(tx)
+                store.site_state.bump_version(tx, now)
+        return readings // len(PLAIN.limits)
 
 
 @contextmanager
@@ -107,6 +133,10 @@ class Upstream:
     def latency(self, seconds: float) -> None:
         """How long it thinks before each answer."""
         self._get(f"/latency?{seconds}")
+
+    def in_use(self, accounts: int) -> None:
+        """Only the first so many accounts are in use, as people use them; the others rest."""
+        self._get(f"/in_use?{accounts}")
 
     def counted(self) -> dict[str, int]:
         """Connections and requests since the last time this was asked."""

@@ -13,11 +13,13 @@ from bench.harness import PROJECT, Report, Result, alternate, main
 from bench.place import Place, place
 from quota_web.core import clock
 from quota_web.demo import fill
+from quota_web.foresight import forecast_pass
 from quota_web.services import services
 
 
 def run(report: Report) -> None:
     _commands(report)
+    _next(report)
     _service(report)
 
 
@@ -55,6 +57,27 @@ def _commands(report: Report) -> None:
                 wanted=wanted,
             )
         )
+
+
+def _next(report: Report) -> None:
+    """`next` from stored forecasts, beside `status` of the same accounts."""
+    accounts, days = report.size.pick((2, 2), (20, 30), (50, 60))
+    with place() as here:
+        with here.app().app_context():
+            services().ready()
+            fill.fill(accounts, days, clock.now())
+            forecast_pass.run(clock.now(), 3_600, None)
+        command = [sys.executable, "-m", "flask", "quota"]
+        sides = {
+            "next": partial(_timed, here, [*command, "next", "--json"]),
+            "status": partial(_timed, here, [*command, "status"]),
+        }
+        for side in sides.values():
+            side()
+        samples = alternate(sides, report.size.rounds * report.size.pick(1, 2, 3))
+    what, other = f"flask quota next --json, {accounts} accounts", "flask quota status"
+    ours, theirs = samples["next"], samples["status"]
+    report.add(Result("24", what, "times the cost", ours, theirs, other, wanted="<= 1.2"))
 
 
 def _timed(here: Place, command: Sequence[str]) -> float:

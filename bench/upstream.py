@@ -3,7 +3,7 @@ its port.
 
 It answers every account with a usage document after a set latency, keeps connections alive, and
 counts both. `/latency?0.2` sets the latency, `/counts` answers what was counted since the last
-time.
+time; `/in_use?20` lets only accounts 0 to 19 be in use, each using up its windows evenly.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ class State:
 
     def __init__(self) -> None:
         self.latency = 0.0
+        self.in_use: int | None = None
         self.connections = self.requests = self.open = self.most_open = 0
 
     def counts(self) -> dict[str, int]:
@@ -62,9 +63,12 @@ class Connection(asyncio.Protocol):
         elif path.startswith("/latency?"):
             self._state.latency = float(unquote(path.removeprefix("/latency?")))
             self._send(b"{}")
+        elif path.startswith("/in_use?"):
+            self._state.in_use = int(path.removeprefix("/in_use?"))
+            self._send(b"{}")
         else:
             self._count()
-            body = usage(_header(head, b"chatgpt-account-id"))
+            body = usage(_header(head, b"chatgpt-account-id"), self._state.in_use)
             if self._state.latency:
                 self._loop.call_later(self._state.latency, self._send, body)
             else:
@@ -91,18 +95,26 @@ def _header(head: bytes, name: bytes) -> bytes:
     return head[found + len(name) + 3 :].split(b"\r\n", 1)[0].strip() if found >= 0 else b""
 
 
-def usage(account: bytes) -> bytes:
+def usage(account: bytes, in_use: int | None = None) -> bytes:
     """A usage document; percentages move with the time, each account's differently, and are never
     exhausted.
     """
     now = int(time.time())
     shift = zlib.crc32(account)
+    if in_use is None:
+        used = {length: ((now + shift) // (length // 300)) % 95 for length, _ in LENGTHS}
+    else:
+        used = {length: 95 * ((now + shift) % length) // length for length, _ in LENGTHS}
+    resets = {length: now + length - (now + shift) % length for length, _ in LENGTHS}
+    if in_use is not None and int(account[-4:]) >= in_use:
+        # At rest: the short window slides along untouched, the long one stands still.
+        used, resets[LENGTHS[0][0]] = {LENGTHS[0][0]: 0, LENGTHS[1][0]: 40}, now + LENGTHS[0][0]
     windows = {
         name: {
-            "used_percent": ((now + shift) // (length // 300)) % 95,
+            "used_percent": used[length],
             "limit_window_seconds": length,
-            "reset_after_seconds": length - (now + shift) % length,
-            "reset_at": now + length - (now + shift) % length,
+            "reset_after_seconds": resets[length] - now,
+            "reset_at": resets[length],
         }
         for length, name in LENGTHS
     }
