@@ -4,7 +4,7 @@ other. What fails changes nothing.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quota_web import store
@@ -13,12 +13,10 @@ from quota_web.codex.classify import Classification
 from quota_web.codex.payload import BadPayload
 from quota_web.codex.reset_credits import ResetList
 from quota_web.core import clock
-from quota_web.core.quota import Status
-from quota_web.extras import reset_listing
+from quota_web.extras import asking, reset_listing
 from quota_web.services import Services, services
-from quota_web.store.accounts import DEMO, Account
+from quota_web.store.accounts import Account
 from quota_web.store.credentials import EncryptedCredential
-from quota_web.store.encryption import ACCESS, DecryptionFailed
 from quota_web.store.recording import Recorded
 from quota_web.store.reset_credits import ListState
 
@@ -26,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 #: How long one pass may take; what is left is asked for after a later refresh.
 PASS_S = 15.0
-#: What concerns this machine or the other side as a whole ends a pass.
-_ENDS_PASS = frozenset({Status.ADDRESS_BLOCKED, Status.RATE_LIMITED, Status.UNREACHABLE})
 _NOTHING = ResetList((), frozenset())
 
 
@@ -44,35 +40,42 @@ class ResetCreditPass:
 
     def __init__(self, now: Callable[[], int] = clock.now) -> None:
         self._now = now
-        self._answered: set[int] = set()
+        #: The count of banked resets in each account's last answer, by account id.
+        self._counts: dict[int, int | None] = {}
         self._lock = threading.Lock()
 
     def note(self, recorded: Sequence[Recorded]) -> None:
         """Remember whose quota was read: lists are asked for after a refresh alone."""
-        read = {one.outcome.account.id for one in recorded if one.outcome.status is Status.OK}
+        read = {
+            one.outcome.account.id: one.outcome.snapshot.facts.reset_credits
+            for one in recorded
+            if one.outcome.snapshot is not None
+        }
         with self._lock:
-            self._answered |= read
+            self._counts |= read
 
     def run(self) -> None:
         """Ask for the lists that are due. In no transaction, and never in a request."""
         with self._lock:
-            answered, self._answered = self._answered, set()
-        if not answered:
+            counts, self._counts = self._counts, {}
+        if not counts:
             return
         present, now = services(), self._now()
         until = clock.monotonic() + PASS_S
-        for one in _due(sorted(answered), now):
+        for one in _due(counts, now):
             if present.stop.is_set() or clock.monotonic() >= until:
                 return
             if not _ask(present, one, self._now):
                 return
 
 
-def _due(ids: Sequence[int], now: int) -> list[_Due]:
-    """The accounts whose list is due; where none is left to spend, what was listed has gone."""
+def _due(counts: Mapping[int, int | None], now: int) -> list[_Due]:
+    """The accounts whose list is due; where none is left to spend, what was listed has gone.
+
+    *counts* are those of answers, by account id.
+    """
     with store.database.reading() as conn:
-        facts, states = store.windows.facts(conn, ids), store.reset_credits.states(conn, ids)
-        counts = {i: facts[i].reset_credits for i in ids if i in facts}
+        states = store.reset_credits.states(conn, list(counts))
         wanted = [
             i for i, n in counts.items() if reset_listing.is_due(n, states.get(i, ListState()), now)
         ]
@@ -84,13 +87,8 @@ def _due(ids: Sequence[int], now: int) -> list[_Due]:
     return [
         _Due(accounts[i], sealed[i], counts[i] or 0, states.get(i, ListState()))
         for i in wanted
-        if i in accounts and i in sealed and _may_be_asked(accounts[i])
+        if i in accounts and i in sealed and asking.may_be_asked(accounts[i])
     ]
-
-
-def _may_be_asked(account: Account) -> bool:
-    is_asked = account.origin != DEMO and account.paused_at is None
-    return is_asked and account.chatgpt_account_id is not None
 
 
 def _ask(present: Services, one: _Due, clock_now: Callable[[], int]) -> bool:
@@ -100,13 +98,9 @@ def _ask(present: Services, one: _Due, clock_now: Callable[[], int]) -> bool:
         until = now + reset_listing.UNDER_WAY_S
         if not store.reset_credits.claim(tx, account_id, one.state, until):
             return True
-    try:
-        token = present.cipher.open(one.sealed.access_sealed, account_id, ACCESS)
-    except DecryptionFailed:
+    answer = asking.ask(present, one.account, one.sealed, reset_credits.PATH, now)
+    if answer is None:
         return True
-    answer = present.client.ask(
-        reset_credits.PATH, one.account.chatgpt_account_id or "", token, one.sealed.fedramp, now
-    )
     now = clock_now()
     found = _parsed(one.account.name, answer)
     if found is not None:
@@ -115,7 +109,7 @@ def _ask(present: Services, one: _Due, clock_now: Callable[[], int]) -> bool:
     state = ListState(one.state.count, one.state.listed_at, reset_listing.retry_at(answer, now))
     with store.database.transaction() as tx:
         store.reset_credits.note(tx, account_id, state)
-    return answer.fault is None or answer.fault.status not in _ENDS_PASS
+    return not asking.ends_pass(answer)
 
 
 def _parsed(name: str, answer: Classification) -> ResetList | None:
