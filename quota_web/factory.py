@@ -20,6 +20,7 @@ from quota_web.store.recording import Recorded
 
 if TYPE_CHECKING:
     from quota_web.alerts.timed_alerts import TimedAlerts
+    from quota_web.extras.extras_pass import ExtrasPass
     from quota_web.extras.reset_credit_pass import ResetCreditPass
     from quota_web.refresh.housekeeping import Chores
 
@@ -138,6 +139,21 @@ def _add_hooks(app: Flask) -> None:
     filled.on_recorded.append(lambda recorded: lists().note(recorded))
     # Alerts say what the forecasts and lists of this pass say.
     filled.on_finished += [forecast, lambda: lists().run(), lambda: timed().run()]
+    if app.config["SETTINGS"].extras:
+        _ask_for_extras(filled)
+
+
+def _ask_for_extras(filled: hooks.Hooks) -> None:
+    """Last of all: nothing else waits for what is asked for beside quota."""
+
+    @cache
+    def extras() -> "ExtrasPass":
+        from quota_web.extras.extras_pass import ExtrasPass
+
+        return ExtrasPass()
+
+    filled.on_recorded.append(lambda recorded: extras().note(recorded))
+    filled.on_finished.append(lambda: extras().run())
 
 
 def _add_pages(app: Flask) -> None:
@@ -185,6 +201,7 @@ def _pages() -> Sequence[Page]:
         dashboard,
         demo,
         event_log,
+        extras,
         frame,
         health,
         history_pages,
@@ -197,7 +214,16 @@ def _pages() -> Sequence[Page]:
     )
 
     return (
-        *(login, settings, dashboard, accounts, account_management, chatgpt_sign_in, renewal),
+        *(
+            login,
+            settings,
+            dashboard,
+            accounts,
+            account_management,
+            chatgpt_sign_in,
+            renewal,
+            extras,
+        ),
         *(api, openapi, event_log, reading_comparison, calendar, history_pages),
         *(alerts, demo, frame, health, metrics),
     )

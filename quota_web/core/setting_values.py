@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from quota_web.core import urls
+from quota_web.core import extra_facts, urls
 from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.environment import absolute
 from quota_web.core.errors import BadSetting
-
-#: What may be asked for beside quota.
-EXTRAS = ("subscription", "workspace")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -40,9 +37,9 @@ def client_id(value: str) -> str:
 
 
 def extras(value: str) -> tuple[str, ...]:
-    """Words out of EXTRAS, separated by commas or spaces."""
-    words = tuple(part.lower() for part in _parts(value))
-    if not set(words) <= set(EXTRAS):
+    """Kinds of facts beside quota, separated by commas or spaces, each once."""
+    words = tuple(dict.fromkeys(part.lower() for part in _parts(value)))
+    if not set(words) <= set(extra_facts.KINDS):
         raise ValueError("unknown word")
     return words
 

@@ -19,7 +19,14 @@ from quota_web.core.errors import CredentialsRefused
 from quota_web.core.faults import Fault
 from quota_web.core.quota import is_own
 from quota_web.foresight.outcomes import ForecastOutcome, Said, outcomes
-from quota_web.reports import event_log, outlook, overview, present_cycle, renewal_state
+from quota_web.reports import (
+    beside_quota,
+    event_log,
+    outlook,
+    overview,
+    present_cycle,
+    renewal_state,
+)
 from quota_web.reports.overview import AccountView
 from quota_web.reports.present_cycle import PresentCycle
 from quota_web.reports.renewal_state import RenewalState
@@ -149,6 +156,7 @@ def load_details(
         accounts = store.accounts.list_all(conn, scope)
         banked = store.reset_credits.listed(conn, [found.id]).get(found.id, ())
         gone = store.reset_credits.gone_since(conn, found.id, now - GONE_SHOWN_S)
+        extras = beside_quota.load(conn, [found.id]).get(found.id, {})
     twins = tuple(a.name for a in accounts if _is_twin(a, found))
     looks_like = lookalikes.marks(a.name for a in accounts).get(found.name)
     report = overview.account_view(
@@ -162,7 +170,7 @@ def load_details(
         banked,
     )
     return Details(
-        report,
+        replace(report, extras=extras),
         told,
         tuple(_attempt(r) for r in runs),
         size,

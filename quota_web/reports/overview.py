@@ -14,9 +14,11 @@ from quota_web.core import display_order, names, quota
 from quota_web.core.banked_resets import BankedReset
 from quota_web.core.display_order import Group, Order
 from quota_web.core.errors import AccountNotFound, BadDatabase
+from quota_web.core.extra_facts import Extra
 from quota_web.core.faults import Fault
 from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
 from quota_web.core.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
+from quota_web.reports import beside_quota
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.forecasts import StoredChoice, StoredForecast
 from quota_web.store.site_state import SiteState
@@ -53,6 +55,8 @@ class AccountView:
     forecasts: Mapping[str, StoredForecast] = field(default_factory=dict)
     #: The banked resets that the upstream lists and that have not run out.
     banked: tuple[BankedReset, ...] = ()
+    #: What was asked for beside quota, by kind.
+    extras: Mapping[str, Extra] = field(default_factory=dict)
 
     @property
     def is_failing(self) -> bool:
@@ -209,6 +213,7 @@ def _timed_views(
     # Most accounts have none, and a look costs a query.
     counted = any(one.reset_credits for one in facts.values())
     banked = store.reset_credits.listed(conn, ids) if counted else {}
+    extras = beside_quota.load(conn, ids)
     found: dict[int, TimedView] = {}
     for one in accounts:
         version, known = versions[one.id], windows.get(one.id, [])
@@ -216,6 +221,7 @@ def _timed_views(
             one, facts.get(one.id), known, failing.get(one.id), now, version[2], forecasts
         )
         view, until = _with_banked(view, until, banked.get(one.id, ()), now)
+        view = replace(view, extras=extras[one.id]) if one.id in extras else view
         found[one.id] = TimedView(view, version, now, until, _order(view))
     return found
 

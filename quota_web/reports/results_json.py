@@ -10,7 +10,7 @@ from quota_web.core import labels, names
 from quota_web.core.language import ENGLISH, use_language
 from quota_web.core.quota import Credits, ModelUsage, Reading
 from quota_web.core.times import iso, iso_text
-from quota_web.reports import outlook_json, renewal_state
+from quota_web.reports import beside_quota, outlook_json, renewal_state
 from quota_web.reports.overview import AccountView, Overview
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def result(report: AccountView) -> dict[str, Any]:
         "reset_credit_expiries": [
             iso(reset.expires_at) for reset in report.banked if reset.expires_at is not None
         ],
+        **beside_quota.fields(report.extras),
         "model_usage": [_model(usage) for usage in facts.model_usage] if facts else [],
         "taken_at": iso(account.taken_at),
         "attempted_at": iso(account.attempted_at),

@@ -22,6 +22,7 @@ from quota_web.core.limits import CLOCK_SKEW_S
 from quota_web.core.quota import Status
 from quota_web.store import credentials
 from quota_web.store.alert_tables import alert_state
+from quota_web.store.extra_tables import account_extra
 from quota_web.store.models import (
     account,
     account_fact,
@@ -375,7 +376,7 @@ def delete_rest(conn: Connection, account_id: int, windows: Sequence[int]) -> in
     for table in (forecast, cycle, window_state):
         gone += conn.execute(table.delete().where(table.c.window_id.in_(windows))).rowcount
     owned = (account_fact, account_state, alert_state, limit_window, credential)
-    for table in (*owned, share_link, sign_in, reset_credit, reset_credit_list):
+    for table in (*owned, share_link, sign_in, reset_credit, reset_credit_list, account_extra):
         gone += conn.execute(table.delete().where(table.c.account_id == account_id)).rowcount
     return gone + conn.execute(account.delete().where(account.c.id == account_id)).rowcount
 

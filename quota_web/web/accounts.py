@@ -26,6 +26,7 @@ from quota_web.web import (
     account_page,
     account_state,
     api,
+    extras,
     hours_table,
     lanes,
     security,
@@ -79,6 +80,7 @@ def show(name: str) -> str:
         hours=hours_table.table(_hours(found, now)),
         events=account_page.events(found),
         banked=account_page.banked(found),
+        extras=extras.rows(found.report),
         is_young=now - found.report.account.created_at < YOUNG_S,
         results_etag=api.current_results().etag,
     )

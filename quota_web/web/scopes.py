@@ -52,6 +52,7 @@ SCOPES: dict[str, str] = {
     "auth.resume": WRITE,
     "renewal.press": SESSION,
     "renewal.switch": SESSION,
+    "extras.press": SESSION,
     "chatgpt.new": SESSION,
     "chatgpt.begin": SESSION,
     "chatgpt.show": SESSION,

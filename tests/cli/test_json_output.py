@@ -79,6 +79,8 @@ def test_the_document_has_the_shape_of_the_contract(installation, codex):
                 "credits": {"has_credits": False, "unlimited": False, "balance": "0"},
                 "reset_credits": 2,
                 "reset_credit_expiries": [],
+                "subscription": None,
+                "workspace": None,
                 "model_usage": [],
                 "taken_at": "2026-11-21T12:00:00Z",
                 "attempted_at": "2026-11-21T12:00:00Z",

@@ -72,6 +72,7 @@ EXPECTED = {
     },
     "renewal.press": "session",
     "renewal.switch": "session",
+    "extras.press": "session",
     "alerts.index": "session",
     "alerts.save": "session",
     "alerts.delete": "session",
