@@ -14,7 +14,7 @@ from quota_web.alerts.telling import Judging, Telling
 from quota_web.alerts.timed import WatchedAccount
 from quota_web.core import clock
 from quota_web.core.quota import WEEKLY
-from quota_web.reports import overview
+from quota_web.reports import overview, reading_validity
 from quota_web.reports.overview import AccountView, Overview
 from quota_web.services import services
 from quota_web.store.accounts import DEMO, Scope
@@ -108,7 +108,7 @@ def _watched(
         account.taken_at,
         account.attempted_at,
         account.next_due_at,
-        overview.due_interval(account, interval_s),
+        reading_validity.due_interval(account, interval_s),
         view.block.blocked,
         ends.get(account.id, NO_TOKEN),
         view.forecasts,

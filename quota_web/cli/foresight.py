@@ -15,6 +15,7 @@ from quota_web.reports import (
     overview,
     pool_words,
     quota_gate,
+    reading_validity,
     results_json,
 )
 from quota_web.reports.overview import AccountView, Overview
@@ -142,7 +143,7 @@ def _why(services: Services, found: Guarded) -> str:
         case Advice.STALE | Advice.FAILING if taken_at is not None:
             if found.advice is Advice.FAILING:
                 state = "its last answer failed"
-            elif now >= overview.fresh_from(taken_at):
+            elif now >= reading_validity.fresh_from(taken_at):
                 state = "too old"
             else:
                 state = f"the clock is wrong, it shows {local(now, zone)}"

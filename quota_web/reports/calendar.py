@@ -14,7 +14,7 @@ from quota_web.core.language import gettext as _
 from quota_web.core.quota import NAMED_LENGTHS, WEEKLY, is_own
 from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
-from quota_web.reports import outlook, overview
+from quota_web.reports import outlook, overview, reading_validity
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import Scope
 from quota_web.store.windows import KnownWindow
@@ -157,7 +157,7 @@ def _reset_ahead(
     history = WindowHistory(window.reading.key, window.reading.length_s, at, used, resets)
     # An exhausted account is not read before its reset, and nothing changes until then.
     is_waiting = view.block.blocked and view.block.until is not None
-    fresh_for_s = 2 * overview.due_interval(view.account, interval_s)
+    fresh_for_s = 2 * reading_validity.due_interval(view.account, interval_s)
     said: Forecast = settled(history, now, FOR_EVER if is_waiting else fresh_for_s)
     is_ahead = said.state in (ForecastState.FORECAST, ForecastState.EXHAUSTED)
     return said.resets_at if is_ahead else None

@@ -10,23 +10,18 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.core import display_order, names, quota
+from quota_web.core import display_order, names
 from quota_web.core.banked_resets import BankedReset
 from quota_web.core.display_order import Group, Order
 from quota_web.core.errors import AccountNotFound, BadDatabase
 from quota_web.core.extra_facts import Extra
 from quota_web.core.faults import Fault
-from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
 from quota_web.core.quota import CACHE, FIVE_HOUR, NETWORK, WEEKLY, Block, Facts, Reading, Status
-from quota_web.reports import beside_quota
+from quota_web.reports import beside_quota, reading_validity
 from quota_web.store.accounts import Account, Scope
 from quota_web.store.forecasts import StoredChoice, StoredForecast
 from quota_web.store.site_state import SiteState
 from quota_web.store.windows import KnownWindow
-
-#: How long a reading whose window has reset since keeps its account's group: the schedule asks
-#: for it first, and its numbers are only a little off.
-RESET_GRACE_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +318,8 @@ def _report(
     """The report at *now*, and the moment at which it is another one by itself."""
     readings = [w.reading for w in known if w.gone_at is None and w.taken_at is not None]
     windows = tuple(sorted(readings, key=lambda w: display_order.window_order(w.key)))
-    block = _block(account, facts, windows, now)
-    validity = _validity(account, facts, windows, interval_s)
+    block = reading_validity.block(account, facts, windows, now)
+    validity = reading_validity.validity(account, facts, windows, interval_s)
     found = AccountView(
         account,
         account.status,
@@ -348,58 +343,7 @@ def _report(
     return found, min((at for at in moments if at > now), default=None)
 
 
-def _block(account: Account, facts: Facts | None, windows: Sequence[Reading], at: int) -> Block:
-    if facts is None or account.taken_at is None:
-        return quota.NOT_BLOCKED
-    return quota.block_state(facts, windows, account.taken_at, at)
-
-
-@dataclass(frozen=True, slots=True)
-class _Validity:
-    """From when until when readings say how things are."""
-
-    fresh_from: int
-    stale_from: int
-    #: A little longer than fresh: a window that has just reset takes no account out of its group.
-    known_until: int
-
-
-def _validity(
-    account: Account, facts: Facts | None, windows: Sequence[Reading], interval_s: int
-) -> _Validity | None:
-    """How long the readings of an account hold; None where it has none.
-
-    They are stale once older than twice the due interval (not while exhausted), or once a window
-    has reset. A reset that was past already when the answer was taken says nothing of its age.
-    """
-    taken_at = account.taken_at
-    if taken_at is None:
-        return None
-    ages_at = taken_at + 2 * due_interval(account, interval_s) + 1
-    resets = [w.resets_at for w in windows if w.resets_at is not None and w.resets_at > taken_at]
-    reset_at = min(resets, default=None)
-    block = _block(account, facts, windows, taken_at)
-    if block.blocked and block.until is not None:
-        stale_from, known_until = max(ages_at, block.until), block.until + RESET_GRACE_S
-    else:
-        stale_from, known_until = ages_at, ages_at
-        if reset_at is not None:
-            known_until = min(ages_at, reset_at + RESET_GRACE_S)
-    stale_from = stale_from if reset_at is None else min(stale_from, reset_at)
-    return _Validity(fresh_from(taken_at), stale_from, known_until)
-
-
-def fresh_from(taken_at: int) -> int:
-    """From when on the age of a reading can be told: by a clock that is set and not behind it."""
-    return max(FIRST_BELIEVABLE, taken_at - CLOCK_SKEW_S)
-
-
 def _source(account: Account) -> str | None:
     if account.cached_at is not None:
         return CACHE
     return NETWORK if account.attempted_at is not None else None
-
-
-def due_interval(account: Account, interval_s: int) -> int:
-    """The interval at which this account is due, in seconds."""
-    return min(account.interval_s, interval_s) if account.interval_s else interval_s
