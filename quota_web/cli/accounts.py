@@ -141,13 +141,38 @@ def import_(paths: tuple[Path, ...], replace_own: bool) -> None:
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
-def export(name: str, file: Path, force: bool) -> None:
+@click.option(
+    "--with-refresh-token",
+    is_flag=True,
+    help="Hand over the refresh token of a sign-in that was made here, too; what holds FILE renews "
+    "it from then on, and nothing is renewed here any more.",
+)
+def export(name: str, file: Path, force: bool, with_refresh_token: bool) -> None:
     """Write the credentials of NAME to FILE as an auth.json that only you can read."""
     from quota_web.accounts import exporting
     from quota_web.core import clock, names
 
-    exporting.export(_world().cipher, name, file, clock.now(), ACTOR, overwrite=force)
+    is_left_out = exporting.export(
+        _world().cipher,
+        name,
+        file,
+        clock.now(),
+        ACTOR,
+        overwrite=force,
+        with_refresh_token=with_refresh_token,
+    )
     click.echo(f"{names.printable(str(file))}: written, mode 0600; it holds tokens")
+    if is_left_out:
+        click.echo(
+            "The refresh token stays here, so FILE is of use until its access token ends; "
+            "--with-refresh-token hands it over.",
+            err=True,
+        )
+    if with_refresh_token:
+        click.echo(
+            f"What holds FILE renews {name} from now on: it is not renewed here any more.",
+            err=True,
+        )
 
 
 @group.command("sign-in")

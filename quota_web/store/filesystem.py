@@ -10,7 +10,8 @@ import os
 import re
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quota_web.core import names
@@ -166,9 +167,21 @@ def write_private(file: Path, content: bytes, *, give: bool = True) -> None:
 
     A symbolic link's target is written.
     """
+    with writing_private(file, content, give=give):
+        pass
+
+
+@contextmanager
+def writing_private(file: Path, content: bytes, *, give: bool = True) -> Iterator[None]:
+    """The same around an act that must come when the content is on the disk, and before it can be
+    read: where the act fails, the file stays as it was.
+    """
     target = file.resolve()
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     temporary = staged(target, content, give=give)
     try:
+        yield
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

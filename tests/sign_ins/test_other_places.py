@@ -11,6 +11,8 @@ from quota_web.services import services
 from tests.fakes import NOW
 from tests.issuer import Turn
 
+HAND_OVER = "--with-refresh-token"
+
 
 def renewed(house):
     house.make_due()
@@ -75,13 +77,78 @@ def test_the_source_of_a_copy_renews_no_more(house, issuer, postgres_url):
     assert issuer.calls == 0
 
 
+def export(house, name, file, *options):
+    return house.installation.run("accounts", "export", name, str(file), *options)
+
+
 def test_an_export_keeps_the_refresh_token_that_is_renewed_here(house, tmp_path):
     token = house.sign_in("alice", 1)
     copy = house.paste("bob", 2)
-    for name in ("alice", "bob"):
-        ran = house.installation.run("accounts", "export", name, str(tmp_path / name))
-        assert ran.exit_code == 0
-
+    ran_of_alice, ran_of_bob = (export(house, name, tmp_path / name) for name in ("alice", "bob"))
+    assert (ran_of_alice.exit_code, ran_of_bob.exit_code) == (0, 0)
+    assert "--with-refresh-token hands it over" in ran_of_alice.stderr
     assert token not in (tmp_path / "alice").read_text()
     assert json.loads((tmp_path / "bob").read_text())["tokens"]["refresh_token"] == copy
     assert house.state("alice") == ("on", None)
+
+
+def test_a_refresh_token_that_may_be_in_use_stays_here_also_where_nothing_renews_it(
+    house, tmp_path
+):
+    token = house.sign_in()
+    house.installation.run("accounts", "renewal", "alice", "off")
+
+    assert export(house, "alice", tmp_path / "alice").exit_code == 0
+    assert token not in (tmp_path / "alice").read_text()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_refresh_token_is_handed_over_once_and_never_sent_from_here_again(
+    house, issuer, tmp_path
+):
+    token = house.sign_in()
+    no_folder = export(house, "alice", tmp_path / "none" / "alice", HAND_OVER)
+    assert (no_folder.exit_code, house.state()) == (1, ("on", None))
+    (tmp_path / "alice").mkdir()
+    is_folder = export(house, "alice", tmp_path / "alice", HAND_OVER)
+    assert (is_folder.exit_code, house.state()) == (1, ("on", None))
+
+    done = export(house, "alice", tmp_path / "file", HAND_OVER)
+
+    assert done.exit_code == 0
+    assert json.loads((tmp_path / "file").read_text())["tokens"]["refresh_token"] == token
+    assert house.state() == ("off", "handed_over")
+    assert renewed(house) is None
+    assert house.renew_now().outcome == "nothing_to_renew"
+    again = export(house, "alice", tmp_path / "second", HAND_OVER)
+    assert (again.exit_code, (tmp_path / "second").exists()) == (1, False)
+    assert issuer.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (None, "alice: is being renewed; try again in a minute"),
+        ("unsure", "alice: its refresh token was used before; sign in again"),
+    ],
+)
+def test_a_refresh_token_that_was_sent_is_not_handed_over(house, tmp_path, outcome, told):
+    house.sign_in()
+    house.installation.execute(
+        "INSERT INTO renewal (refresh_fp, account_id, claim_id, started_at, tries, outcome) "
+        "SELECT refresh_fp, account_id, 7, 1, 1, :outcome FROM credential",
+        outcome=outcome,
+    )
+    refused = export(house, "alice", tmp_path / "file", HAND_OVER)
+
+    assert (refused.exit_code, told in refused.stderr) == (1, True)
+    assert house.state() == ("on", None)
+    assert list(tmp_path.glob("*file*")) == []
+
+
+def test_an_account_without_a_refresh_token_has_none_to_hand_over(house, tmp_path):
+    house.paste("bob", 2)
+    house.installation.execute("UPDATE credential SET refresh_sealed = NULL, refresh_fp = NULL")
+    refused = export(house, "bob", tmp_path / "bob", HAND_OVER)
+
+    assert (refused.exit_code, "bob: has no refresh token here" in refused.stderr) == (1, True)
