@@ -147,9 +147,9 @@ def try_in_vain(page: Page) -> None:
 def paste(page: Page) -> None:
     """Paste an auth.json, and look at what was found before it is saved."""
     found = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
-    page.locator("textarea").first.fill(json.dumps(found))
-    page.locator("#preview").wait_for()
-    page.wait_for_timeout(1_200)
+    page.fill("#auth_json", json.dumps(found))
+    page.click("#account-form button.main")
+    page.locator("#found-form").wait_for()
 
 
 SHOTS = {
@@ -379,7 +379,8 @@ def take(page: Page, address: str, shot: Shot, file: Path, full_page: bool = Tru
         page.locator("#history").scroll_into_view_if_needed()
         if page.locator("#charts").is_visible():
             page.wait_for_selector(".plot canvas")
-        elif page.locator("html.js .lane:has(.lane-plot)").count():
+        elif (lanes := page.locator("html.js .lane-plot")).count():
+            lanes.first.scroll_into_view_if_needed()
             page.wait_for_selector(".lane canvas")
         page.evaluate("() => scrollTo(0, 0)")
     page.wait_for_timeout(250)

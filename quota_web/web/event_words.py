@@ -6,12 +6,15 @@ from typing import Any
 from quota_web.core import labels
 from quota_web.core.event_visibility import ALERTS, AUDIT
 from quota_web.core.language import gettext as _
-from quota_web.core.language import ngettext
+from quota_web.core.language import mark, ngettext
 from quota_web.web import formats
 from quota_web.web.event_rows import BEGINNINGS, EventRow
 
 #: What the app did by itself is told without naming an actor.
 OWN_ACTORS = frozenset({"readings", "alerts", "service", "schedule", "retention", "stranger"})
+
+#: Actors that have no name of their own.
+ACTORS = {"command line": mark("command line"), "password session": mark("password session")}
 
 
 def facts(row: EventRow, upstream_names: Mapping[str, str]) -> str:
@@ -73,4 +76,6 @@ def _audited(kind: str, data: Mapping[str, Any]) -> str:
 
 def actor(name: str | None) -> str | None:
     """Which actor did it; None for what the app did by itself."""
-    return None if name is None or name in OWN_ACTORS else name
+    if name is None or name in OWN_ACTORS:
+        return None
+    return _(ACTORS[name]) if name in ACTORS else name

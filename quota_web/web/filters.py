@@ -43,6 +43,7 @@ def init_app(app: Flask, fixed: tzinfo | None = None) -> None:
         other_windows=account_state.other_windows,
         clock=times.clock,
         short_time=times.short,
+        time_on=times.on,
         short_day=times.day,
         countdown=times.countdown,
         ago=times.ago,
@@ -80,6 +81,15 @@ class TimeElements:
             if at is None
             else _time(at, "short", formats.short_time(at, now, self._zone()))
         )
+
+    def on(self, at: str | int, now: int, day: str) -> str | Markup:
+        """The time of day under the heading of *day*, `2026-11-24`; the whole moment where it is of
+        another, or the page's script may still put it into another zone.
+        """
+        local = formats.in_zone(formats.epoch(at), self._zone())
+        if zone.viewer_zone() is None or f"{local:%Y-%m-%d}" != day:
+            return self.clock(at, now)
+        return Markup('<time datetime="{}">{}</time>').format(formats.iso(at), f"{local:%H:%M}")
 
     def day(self, at: str | int, now: int) -> str:
         """The day of a moment in short, such as `Thu`."""

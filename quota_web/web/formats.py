@@ -175,9 +175,11 @@ def tick(at: int, step: int, zone: tzinfo | None) -> str:
 
 
 def whole_day(text: str) -> str:
-    """A day of a heading, given as `2026-11-24`; English keeps that."""
-    code = current_language()
-    return text if code == ENGLISH else local_date(datetime.fromisoformat(text), code, year=True)
+    """A day of a heading, given as `2026-11-24`: `Tue 24 Nov 2026`."""
+    code, day = current_language(), datetime.fromisoformat(text)
+    return (
+        f"{day:%a} {day.day} {day:%b %Y}" if code == ENGLISH else local_date(day, code, year=True)
+    )
 
 
 def in_zone(at: int, zone: tzinfo | None) -> datetime:

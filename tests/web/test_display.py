@@ -314,7 +314,7 @@ def test_words_for_durations():
             lambda: formats.clock_time(NOW + 41 * 86_400, NOW, CHINA),
         ),
         ("1,204", "1,204", lambda: formats.number(1204)),
-        ("2026-11-24", "2026年11月24日周二", lambda: formats.whole_day("2026-11-24")),
+        ("Tue 24 Nov 2026", "2026年11月24日周二", lambda: formats.whole_day("2026-11-24")),
     ],
 )
 def test_values_are_written_as_each_language_writes_them(english, chinese, shown):

@@ -190,7 +190,7 @@ def test_the_pages_name_kinds_and_windows_as_all_other_pages_do(reset, browser):
     events, resets = (browser.get(path).get_data(as_text=True) for path in ("/events", "/resets"))
 
     assert "Reset early · Weekly: " in events
-    assert "<td>Weekly</td>" in resets
+    assert ">Weekly</td>" in resets
 
 
 def test_commands_say_what_happened(reset):

@@ -1,5 +1,7 @@
 """Times in the viewer's zone, once its browser has named it."""
 
+import re
+
 import pytest
 
 from tests.pages import visiting
@@ -56,3 +58,15 @@ def test_two_viewers_of_one_page_see_their_own_times(filled):
     for shown in (pages, dashboards):
         assert ["23:00<" in page for page in shown] == [True, False, True]
         assert ["15:00<" in page for page in shown] == [False, True, False]
+
+
+def test_events_stand_under_their_day_by_the_time_alone_once_the_zone_is_known(filled, browser):
+    unknown = browser.get("/events").text
+    browser.client.set_cookie(ZONE, "Asia/Tokyo", domain="localhost")
+    known = browser.get("/events").text
+
+    day = re.search(r"<h2>(\w{3} \d+ \w{3} \d{4})</h2>", known)
+    assert day is not None
+    assert re.search(r'<td><time datetime="[^"]+">21:00</time>', known)
+    # Its script may move what stands here to another day: it is whole.
+    assert re.search(r'<td><time datetime="[^"]+" data-t="clock">20:00 CST</time>', unknown)
