@@ -12,6 +12,7 @@ from quota_web.accounts import account_service
 from quota_web.core.language import use_language
 from quota_web.demo import fill
 from quota_web.foresight import forecast_pass
+from quota_web.foresight.chance import shortfall_chance
 from quota_web.reports import metrics, outlook, outlook_json, overview
 from quota_web.reports.pool_words import pool_in_words
 from quota_web.store.forecasts import StoredChoice, StoredPool
@@ -220,6 +221,8 @@ def test_none_usable_now_and_nothing_to_fear(two):
 
     assert empty.line == "0 of 8 weeks left · none can be used now"
     assert safe.line == "4.1 of 8 weeks left · enough for a week"
+    # As a pool says that is nearly idle: no course of its past runs out.
+    assert words(two, shortfall_probability=shortfall_chance(0.0)).line == safe.line
 
 
 def test_the_note_says_what_is_added_up(two):
