@@ -14,7 +14,7 @@ from quota_web import store
 from quota_web.core.errors import BadInput
 from quota_web.core.setting_values import database_url
 from quota_web.store.locks import DatabaseLock
-from quota_web.store.models import account
+from quota_web.store.models import account, credential
 
 #: Rows a statement.
 CHUNK = 5_000
@@ -80,11 +80,29 @@ def copy_to(url: str, progress: Progress) -> dict[str, Sum]:
         checked = database_url(url)
     except ValueError:
         raise BadInput("url", "give an address such as postgresql://USER@HOST/NAME") from None
-    sums = _copy(checked, progress)
-    # One of the two may renew: the one that was copied to.
-    with store.database.transaction() as tx:
-        store.renewals.stop_all(tx, "moved")
+    store.schema.bring_up(checked)
+    with store.database.elsewhere(checked, write=True) as target:
+        sums = _copy(target, progress)
+        # One of the two may renew, the one that was copied to: stopped before that one is there,
+        # a process that dies in between leaves none that renews rather than two.
+        with store.database.transaction() as tx:
+            _stop_renewals(tx, target)
     return sums
+
+
+def _stop_renewals(source: Connection, target: Connection) -> None:
+    """Renew nothing any more at the source; raises BadInput where it has done so meanwhile, since
+    the tokens at the target are used ones then.
+    """
+    store.renewals.stop_all(source, "moved")
+    tokens = select(credential.c.account_id, credential.c.refresh_fp).order_by("account_id")
+    is_same = source.execute(tokens).all() == target.execute(tokens).all()
+    if not is_same or store.renewals.under_way(source):
+        raise BadInput(
+            "url",
+            "sign-ins changed or were renewed meanwhile; nothing was kept there. Stop the service "
+            "and try again",
+        )
 
 
 def _tables() -> list[Table]:
@@ -92,15 +110,14 @@ def _tables() -> list[Table]:
     return list(store.models.metadata.sorted_tables)
 
 
-def _copy(url: str, progress: Progress) -> dict[str, Sum]:
-    """Copy everything as it is at one moment into the database at *url*, in one transaction there;
-    returns what each table holds.
+def _copy(target: Connection, progress: Progress) -> dict[str, Sum]:
+    """Copy everything as it is at one moment to *target*, in its open transaction; returns what
+    each table holds.
 
     Raises BadInput where that database is not empty, BadDatabase where it cannot be used or did not
     take every row.
     """
-    store.schema.bring_up(url)
-    with store.database.reading() as source, store.database.elsewhere(url, write=True) as target:
+    with store.database.reading() as source:
         if not store.database.is_sqlite(source):
             # One state from the first table to the last, as SQLite's transactions have it by
             # themselves.

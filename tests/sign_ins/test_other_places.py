@@ -6,9 +6,11 @@ import pytest
 
 from quota_web import store
 from quota_web.core import clock
+from quota_web.core.errors import BadInput
 from quota_web.maintenance import backup, restore, rotate_key, transfer
 from quota_web.services import services
 from tests.fakes import NOW
+from tests.installation import OtherProcess
 from tests.issuer import Turn
 
 HAND_OVER = "--with-refresh-token"
@@ -75,6 +77,27 @@ def test_the_source_of_a_copy_renews_no_more(house, issuer, postgres_url):
     assert house.state() == ("off", "moved")
     assert renewed(house) is None
     assert issuer.calls == 0
+
+
+def test_nothing_is_copied_where_a_sign_in_was_renewed_meanwhile(house, issuer, tmp_path):
+    house.sign_in()
+    house.make_due()
+
+    def renew_once(table, *_):
+        if table.endswith("compared") and not issuer.calls:
+            with OtherProcess(house.installation, house.renew_due):
+                pass
+
+    file = tmp_path / "other.sqlite"
+    with pytest.raises(BadInput, match="renewed meanwhile"):
+        transfer.copy_to(f"sqlite:///{file}", renew_once)
+
+    assert (issuer.calls, house.state()) == (1, ("on", None))
+    assert issuer.is_current(house.refresh_token())
+    with store.database.elsewhere(f"sqlite:///{file}", write=False) as there:
+        assert store.credentials.list_all(there) == []
+    transfer.copy_to(f"sqlite:///{file}", lambda *_: None)
+    assert house.state() == ("off", "moved")
 
 
 def export(house, name, file, *options):
