@@ -52,7 +52,7 @@ def forecast(services: Services, names: Sequence[str], as_json: bool) -> int:
 def _pool(services: Services, seen: Overview) -> list[str]:
     """The last line: what is said of all accounts together, where they are all shown."""
     words = pool_words.pool_in_words(seen, clock.now(), services.settings.timezone)
-    return [] if words is None else [f"pool: {words.line}"]
+    return [] if words is None else [words.sentence]
 
 
 def _rows(services: Services, view: AccountView) -> list[tuple[str, ...]]:

@@ -38,6 +38,11 @@ class PoolWords:
     def line(self) -> str:
         return " · ".join(filter(None, (self.left, self.outlook, self.chance)))
 
+    @property
+    def sentence(self) -> str:
+        """The line with what it is about, as it stands beside other things."""
+        return _("pool: %(words)s", words=self.line)
+
 
 def pool_in_words(seen: Overview, now: int, zone: tzinfo | None) -> PoolWords | None:
     """What is said of the pool, days in *zone*; None where `outlook.pool_of` says nothing."""

@@ -237,3 +237,5 @@ def test_the_words_are_chinese_where_the_reader_is(two):
     said = words(two, "zh", shortfall_probability=0.41, shortfall_in=(2.0 * DAY, None))
 
     assert said.line == "共 8 周额度，剩余 4.1 周 · 够用到周一 · 一周内全部用完的概率：40%"
+    with use_language("zh"):
+        assert said.sentence == f"合计：{said.line}"
