@@ -70,7 +70,8 @@ class Family:
 
 class FakeIssuer:
     """See the module. *revoke_family*: a reused token ends its family; *grace_s*: for so long a
-    used one is answered as if it had not been; *aas*: every renewal is a 401.
+    used one is answered as if it had not been; *aas*: every renewal is a 401; *drop_rate* and
+    *forbid_rate*: so many answers are lost once the token was rotated; *wait_s*: after that.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class FakeIssuer:
         now: Callable[[], int] = lambda: NOW,
         drop_rate: float = 0.0,
         forbid_rate: float = 0.0,
+        wait_s: float = 0.0,
     ) -> None:
         self.revoke_family, self.grace_s, self.aas, self.life_s = (
             revoke_family,
@@ -92,6 +94,7 @@ class FakeIssuer:
             life_s,
         )
         self.now, self.drop_rate, self.forbid_rate = now, drop_rate, forbid_rate
+        self.wait_s = wait_s
         self.calls = self.ok = self.reuse = self.revoked = 0
         self.paths: list[str] = []
         self.bodies: list[dict[str, Any]] = []
@@ -186,10 +189,11 @@ class FakeIssuer:
         return turn, status, body
 
     def _by_chance(self) -> Turn:
-        drawn = self._random.random()
+        drawn, wait_s = self._random.random(), self.wait_s
         if drawn < self.drop_rate:
-            return Turn(after="drop")
-        return Turn(after=403) if drawn < self.drop_rate + self.forbid_rate else Turn()
+            return Turn(after="drop", wait_after=wait_s)
+        is_forbidden = drawn < self.drop_rate + self.forbid_rate
+        return Turn(after=403 if is_forbidden else None, wait_after=wait_s)
 
     def _exchanged(self, asked: dict[str, Any]) -> tuple[int, object]:
         if asked.get("client_id") != CLIENT_ID:
