@@ -1,6 +1,7 @@
 """`flask quota accounts renew NAME` and `renewal NAME on|off`, from a terminal."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,7 +11,7 @@ from quota_web.codex.renewal_answer import Verdict
 from quota_web.core import clock, times
 from quota_web.core.language import use_language
 from quota_web.reports import renewal_words
-from quota_web.services import HURRY_S, Services
+from quota_web.services import Services
 from quota_web.sign_ins import renewal_service, renewal_switch
 from quota_web.sign_ins.renewal_service import Press, Pressed
 
@@ -50,19 +51,23 @@ def _status(done: Pressed) -> int:
 def _finishing(present: Services) -> Iterator[None]:
     """Let a signal to end shorten a renewal under way instead of cutting it: its answer may be the
     only copy of a token. A second signal ends the process at once.
+
+    That happens in a thread of its own: the signal may have come where locks are held.
     """
     kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {kind: signal.getsignal(kind) for kind in kinds}
 
-    def hurry(_number: int, _frame: FrameType | None) -> None:
-        present.stop.set()
-        present.oauth.hurry(HURRY_S)
+    def hurry() -> None:
         output.print_error("a renewal is under way; it is over within a few seconds")
+        present.end()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+        threading.Thread(target=hurry, daemon=True).start()
 
     for kind in kinds:
-        signal.signal(kind, hurry)
+        signal.signal(kind, note)
     try:
         yield
     finally:

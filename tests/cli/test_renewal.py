@@ -9,6 +9,10 @@ import time
 
 import pytest
 
+from quota_web.cli import sign_in_renewal
+from quota_web.codex.oauth import OAuthClient
+from quota_web.sign_ins import renewal_service
+from quota_web.sign_ins.renewal_service import Press, Pressed
 from tests.installation import open_installation
 from tests.issuer import CANARY, FakeIssuer, Turn
 from tests.sign_ins.house import House
@@ -133,3 +137,28 @@ def test_a_signal_while_it_is_renewed_loses_no_token(house, issuer, kind):
     assert out.startswith("alice: renewed")
     assert issuer.is_current(house.refresh_token())
     assert CANARY not in out + error
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_where_locks_are_held_waits_for_them_elsewhere(house, monkeypatch, capsys, kind):
+    held, hurried, before = threading.Lock(), threading.Event(), signal.getsignal(kind)
+
+    def hurry(_client, _seconds):
+        assert held.acquire(timeout=5), "whoever holds it waits for the signal's handler"
+        hurried.set()
+
+    def renew_now(_renewals, name):
+        with held:
+            signal.raise_signal(kind)
+        assert hurried.wait(30)
+        return Pressed(name, Press.HELD)
+
+    # Made at first use: by then it is there.
+    assert house.installation.services.oauth is not None
+    monkeypatch.setattr(OAuthClient, "hurry", hurry)
+    monkeypatch.setattr(renewal_service, "renew_now", renew_now)
+
+    assert sign_in_renewal.renew(house.installation.services, "alice", "test") == 3
+    assert house.installation.services.stop.is_set()
+    assert "a renewal is under way" in capsys.readouterr().err
+    assert signal.getsignal(kind) == before
