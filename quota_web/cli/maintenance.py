@@ -13,6 +13,7 @@ import click
 from quota_web.cli.output import BAD_SETTING, columns_of
 from quota_web.cli.progress import ProgressBar
 from quota_web.core import clock, names, times
+from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadInput
 from quota_web.services import Services, services
 
@@ -104,6 +105,15 @@ def _consequences(done: "Restored") -> Iterator[str]:
         yield f"{name}: no key opens its tokens; save the account again"
     for name in done.no_longer_followed:
         yield f"{name}: followed a file in no folder of this installation; it follows none now"
+    if done.kept:
+        listed = ", ".join(names.printable(name) for name in done.kept)
+        yield f"Kept from the database before, since they are as new or newer: tokens of {listed}."
+    for name in done.not_renewed:
+        yield (
+            f"{name}: its sign-in is not renewed any more, since a newer copy of its refresh token "
+            f"may be in use; sign in again, or, if this backup is the newest copy, "
+            f"`{COMMAND} accounts renewal {name} on`"
+        )
     yield "All sessions have ended. The password is that of the backup."
     if done.api_tokens:
         listed = ", ".join(names.printable(name) for name in done.api_tokens)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import update
@@ -14,8 +14,9 @@ from quota_web import store
 from quota_web.core import times
 from quota_web.core.checkout import COMMAND
 from quota_web.core.errors import BadDatabase, BadInput
-from quota_web.maintenance import backup, rotate_key, untrusted_rows
+from quota_web.maintenance import backup, newer_sign_ins, rotate_key, untrusted_rows
 from quota_web.maintenance.backup import BackupContent
+from quota_web.maintenance.newer_sign_ins import SignIns
 from quota_web.store.encryption import TokenCipher
 from quota_web.store.leftovers import MAGIC
 from quota_web.store.locks import DatabaseLock
@@ -42,6 +43,10 @@ class Restored:
     without_tokens: tuple[str, ...]
     #: Accounts that followed a file in no folder of ours; they follow none now.
     no_longer_followed: tuple[str, ...]
+    #: Accounts that keep the newer credentials of the database from before.
+    kept: tuple[str, ...]
+    #: Accounts whose sign-in is not renewed any more: its token may have been used since.
+    not_renewed: tuple[str, ...]
     #: Names of the API tokens that came along.
     api_tokens: tuple[str, ...]
     #: How many share links that work came along.
@@ -58,6 +63,7 @@ class _Replaced:
     session_epoch: int = 0
     #: The folders whose files its accounts follow.
     folders: tuple[Path, ...] = ()
+    sign_ins: SignIns = field(default_factory=SignIns)
 
 
 def restore(
@@ -91,7 +97,7 @@ def restore(
             found = backup.examine(part)
             store.schema.bring_up(f"sqlite:///{part}")
             present = _quiet(file) if os.path.exists(file) else _Replaced()
-            rows = _judge_rows(part, source, cipher, [folder, *present.folders])
+            rows = _judge_rows(part, source, cipher, [folder, *present.folders], present, now)
             if rows.lost and not without_tokens:
                 raise BadInput("file", _closed(source, cipher, rows.lost))
             content, aside = _put_in_place(part, file, present.session_epoch, now, actor)
@@ -103,6 +109,8 @@ def restore(
                 rows.resealed,
                 rows.lost,
                 rows.no_longer_followed,
+                rows.kept,
+                rows.not_renewed,
                 rows.api_tokens,
                 rows.share_links,
                 rows.channels,
@@ -119,13 +127,22 @@ class _Rows:
     resealed: int
     lost: tuple[str, ...]
     no_longer_followed: tuple[str, ...]
+    kept: tuple[str, ...]
+    not_renewed: tuple[str, ...]
     api_tokens: tuple[str, ...]
     share_links: int
     channels: tuple[str, ...]
     lost_channels: tuple[str, ...]
 
 
-def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Path]) -> _Rows:
+def _judge_rows(
+    part: Path,
+    source: Path,
+    cipher: TokenCipher,
+    folders: list[Path],
+    before: _Replaced,
+    now: int,
+) -> _Rows:
     """Make the rows of a copy fit for this place. Raises BadInput where some are not ours."""
     with store.database.elsewhere(f"sqlite:///{part}", write=True) as conn:
         untrusted_rows.require_ours(conn, source)
@@ -133,13 +150,24 @@ def _judge_rows(part: Path, source: Path, cipher: TokenCipher, folders: list[Pat
         kept = untrusted_rows.settle_files(conn, folders)
         adopted = rotate_key.adopt(conn, cipher)
         # The tokens of a backup may have been used since: a person says if they were not.
-        store.renewals.stop_all(conn, "restored")
+        stopped = store.renewals.stop_all(conn, "restored")
+        newer = newer_sign_ins.carry_over(conn, cipher, before.sign_ins, now)
+        ids = {a.id for a in newer}
+        off = store.accounts.get_by_ids(conn, [i for i in stopped if i not in ids]).values()
         tokens = tuple(untrusted_rows.token_names(conn))
         links = len(store.share_links.list_all(conn))
         channels = tuple(c.name for c in store.channels.list_all(conn) if c.is_on)
-    lost = tuple(a.name for a in adopted.lost)
-    lost_channels = tuple(adopted.lost_channels)
-    return _Rows(adopted.resealed, lost, tuple(kept), tokens, links, channels, lost_channels)
+    return _Rows(
+        adopted.resealed,
+        tuple(a.name for a in adopted.lost if a.id not in ids),
+        tuple(kept),
+        tuple(sorted(a.name for a in newer)),
+        tuple(sorted(a.name for a in off)),
+        tokens,
+        links,
+        channels,
+        tuple(adopted.lost_channels),
+    )
 
 
 def _put_in_place(
@@ -255,7 +283,7 @@ def _quiet(file: Path) -> _Replaced:
             "SELECT source_path FROM account WHERE origin = 'followed' AND deleted_at IS NULL"
         )
         folders = {Path(path).parent for (path,) in connection.execute(followed) if path}
-        return _Replaced(int(epoch), tuple(sorted(folders)))
+        found = _Replaced(int(epoch), tuple(sorted(folders)))
     except sqlite3.Error as error:
         if isinstance(
             plain := store.db_errors.plain_driver_error(error), BadDatabase
@@ -266,6 +294,7 @@ def _quiet(file: Path) -> _Replaced:
         return _Replaced()
     finally:
         connection.close()
+    return replace(found, sign_ins=newer_sign_ins.read(file))
 
 
 def _head(file: Path) -> bytes:

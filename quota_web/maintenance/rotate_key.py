@@ -112,7 +112,7 @@ def _reseal(tx: Connection, cipher: TokenCipher, ids: Sequence[int]) -> int:
         if _is_stale(cipher, sealed)
     ]
     for sealed in stale:
-        store.credentials.reencrypt(tx, _resealed(cipher, sealed))
+        store.credentials.reencrypt(tx, resealed(cipher, sealed))
         _fingerprint(tx, cipher, sealed)
     return len(stale)
 
@@ -149,7 +149,7 @@ def adopt(tx: Connection, cipher: TokenCipher) -> Adopted:
     wide = None if cipher.is_missing else cipher.with_kept_keys(only_bound)
     stale = [sealed for sealed in every if wide is not None and _is_stale(wide, sealed)]
     for sealed in stale:
-        store.credentials.reencrypt(tx, _resealed(wide or cipher, sealed))
+        store.credentials.reencrypt(tx, resealed(wide or cipher, sealed))
         _fingerprint(tx, wide or cipher, sealed)
     lost = [sealed.account_id for sealed in every if wide is None or not _is_readable(wide, sealed)]
     store.credentials.drop(tx, lost)
@@ -188,16 +188,16 @@ def bind(cipher: TokenCipher) -> int:
     return done
 
 
-def _resealed(cipher: TokenCipher, sealed: EncryptedCredential) -> EncryptedCredential:
-    """The same tokens, sealed with the present key."""
-    owner = sealed.account_id
-    tokens = {
-        column: (cipher.open(part, owner, kind), kind) for column, part, kind in _parts(sealed)
-    }
-    new: dict[str, Any] = {
-        c: cipher.seal(token, owner, kind) for c, (token, kind) in tokens.items()
-    }
-    return replace(sealed, **new, key_id=cipher.key_id)
+def resealed(
+    cipher: TokenCipher, sealed: EncryptedCredential, owner: int | None = None
+) -> EncryptedCredential:
+    """The same tokens, sealed with the present key for the account with the id *owner* (None: the
+    one that has them). Raises DecryptionFailed.
+    """
+    had, has = sealed.account_id, sealed.account_id if owner is None else owner
+    tokens = {column: (cipher.open(part, had, kind), kind) for column, part, kind in _parts(sealed)}
+    new: dict[str, Any] = {c: cipher.seal(token, has, kind) for c, (token, kind) in tokens.items()}
+    return replace(sealed, **new, account_id=has, key_id=cipher.key_id)
 
 
 def _parts(sealed: EncryptedCredential) -> Iterator[tuple[str, bytes, str]]:

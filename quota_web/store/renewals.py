@@ -150,6 +150,20 @@ def _one(conn: Connection, query: Select[Any]) -> Claim | None:
     return Claim(*row) if row else None
 
 
+def list_all(conn: Connection) -> list[Claim]:
+    """Every claim that there is."""
+    return [Claim(*row) for row in conn.execute(select(*_COLUMNS))]
+
+
+def put_claims(conn: Connection, claims: Sequence[Claim]) -> None:
+    """Store claims of another database in place of those on the same tokens."""
+    for one in claims:
+        conn.execute(delete(renewal).where(renewal.c.refresh_fp == one.refresh_fp))
+        values = {name: getattr(one, name) for name in Claim.__slots__}
+        new = insert_of(conn.dialect.name)(renewal).values(**values)
+        conn.execute(new.on_conflict_do_nothing())
+
+
 def end(conn: Connection, claim_id: int, outcome: str, now: int, code: str | None) -> None:
     """Note what became of a claim; its token is not sent again."""
     conn.execute(
@@ -295,11 +309,14 @@ def totals(conn: Connection) -> dict[str, int]:
 _TOTAL = "renewals:"
 
 
-def stop_all(conn: Connection, code: str) -> None:
-    """Renew nothing any more: another database may hold newer tokens, or renews these."""
+def stop_all(conn: Connection, code: str) -> list[int]:
+    """Renew nothing any more: another database may hold newer tokens, or renews these. Returns the
+    ids of the accounts that were renewed.
+    """
     is_going = credential.c.renewal.in_((Renewal.ON, Renewal.UNSURE))
-    stopped = update(credential).where(is_going)
-    conn.execute(stopped.values(renewal=Renewal.OFF, renewal_code=code, renew_at=None))
+    stopped = update(credential).where(is_going).returning(credential.c.account_id)
+    values = {"renewal": Renewal.OFF, "renewal_code": code, "renew_at": None}
+    return list(conn.execute(stopped.values(values)).scalars())
 
 
 def forget(conn: Connection, before: int) -> int:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from quota_web import store
+from quota_web.accounts import account_service
 from quota_web.core import clock
 from quota_web.core.errors import BadInput
 from quota_web.maintenance import backup, restore, rotate_key, transfer
@@ -50,21 +51,96 @@ def test_after_a_change_of_the_key_sign_ins_are_renewed_and_claims_still_hold(ho
     assert house.state("bob") == ("on", None)
 
 
-def test_what_comes_back_from_a_backup_is_not_sent_until_a_person_says_so(house, issuer, tmp_path):
-    house.sign_in()
-    file = tmp_path / "copy.sqlite"
-    backup.backup(file)
-    renewed(house)
+def put_back(house, file):
     services().close()
     store.database.forget_troubles()
-    with clock.frozen(NOW):
-        restore.restore(file, services().cipher, house.installation.accounts, NOW, "test")
+    with clock.frozen(house.installation.now):
+        done = restore.restore(
+            file, services().cipher, house.installation.accounts, house.installation.now, "test"
+        )
     services().ready()
+    return done
 
+
+def backed_up(tmp_path):
+    file = tmp_path / "copy.sqlite"
+    backup.backup(file)
+    return file
+
+
+def test_what_comes_back_from_a_backup_is_not_sent_until_a_person_says_so(house, issuer, tmp_path):
+    token = house.sign_in()
+    file = backed_up(tmp_path)
+    account_service.remove("alice", NOW, "test")
+    done = put_back(house, file)
+
+    assert (done.kept, done.not_renewed) == ((), ("alice",))
     assert house.state() == ("off", "restored")
     assert renewed(house) is None
     assert house.renew_now().outcome == "nothing_to_renew"
-    assert issuer.calls == 1
+    assert export(house, "alice", tmp_path / "alice", HAND_OVER).exit_code == 1
+    assert issuer.calls == 0
+
+    assert house.installation.run("accounts", "renewal", "alice", "on").exit_code == 0
+    assert house.refresh_token() == token
+    assert renewed(house) is not None
+    assert issuer.is_current(house.refresh_token())
+
+
+def test_an_old_backup_after_a_renewal_leaves_the_newer_sign_in_and_brings_no_used_token_back(
+    house, issuer, tmp_path
+):
+    for number, name in enumerate(("alice", "bob", "carol"), 1):
+        house.sign_in(name, number)
+    file = backed_up(tmp_path)
+    for name in ("alice", "bob", "carol"):
+        house.make_due(name)
+        assert house.renew_due() is not None
+    for name in ("alice", "bob"):
+        account_service.remove(name, NOW, "test")
+    # The same login under another name and id.
+    newest = house.sign_in("anna", 1)
+    done = put_back(house, file)
+
+    assert (done.kept, done.not_renewed) == (("alice", "carol"), ("bob",))
+    assert house.refresh_token("alice") == newest
+    assert (house.state("alice"), house.state("bob")) == (("on", None), ("off", "restored"))
+    # Not even a person's word sends a token of which it is known that it was used.
+    refused = house.installation.run("accounts", "renewal", "bob", "on")
+    assert (refused.exit_code, "was used before" in refused.stderr) == (1, True)
+    for name in ("alice", "carol"):
+        house.make_due(name)
+        assert house.renew_due() is not None
+    assert (issuer.calls, issuer.ok) == (5, 5)
+
+
+def test_a_backup_that_is_newer_than_what_it_replaces_keeps_its_own_tokens(house, issuer, tmp_path):
+    house.sign_in()
+    old = backed_up(tmp_path)
+    renewed(house)
+    newest, new = house.refresh_token(), tmp_path / "new.sqlite"
+    backup.backup(new)
+    house.installation.execute("DELETE FROM credential")
+    assert put_back(house, old).not_renewed == ("alice",)
+
+    assert put_back(house, new).not_renewed == ("alice",)
+    assert house.refresh_token() == newest
+    assert house.installation.run("accounts", "renewal", "alice", "on").exit_code == 0
+    assert renewed(house) is not None
+    assert issuer.calls == issuer.ok == 2
+
+
+def test_an_answer_that_was_lost_stays_lost_after_a_restore(house, issuer, tmp_path):
+    house.sign_in()
+    file = backed_up(tmp_path)
+    issuer.plays(Turn(drop=True))
+    renewed(house)
+    assert house.state()[0] == "unsure"
+    done = put_back(house, file)
+
+    assert done.kept == ("alice",)
+    assert house.state()[0] == "unsure"
+    assert house.claims() == [("unsure", 1)]
 
 
 def test_the_source_of_a_copy_renews_no_more(house, issuer, postgres_url):
