@@ -200,6 +200,7 @@ def _pages() -> Sequence[Page]:
         chatgpt_sign_in,
         dashboard,
         demo,
+        embeds,
         event_log,
         extras,
         frame,
@@ -225,5 +226,5 @@ def _pages() -> Sequence[Page]:
             extras,
         ),
         *(api, openapi, event_log, reading_comparison, calendar, history_pages),
-        *(alerts, demo, frame, health, metrics),
+        *(alerts, demo, embeds, frame, health, metrics),
     )

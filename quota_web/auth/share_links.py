@@ -25,6 +25,9 @@ class LinkKind(StrEnum):
     """What a link can show."""
 
     CALENDAR = "calendar"
+    CHART = "chart"
+    BADGE = "badge"
+    BOARD = "board"
 
 
 def create(

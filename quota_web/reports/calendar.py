@@ -8,13 +8,13 @@ from datetime import datetime, tzinfo
 from operator import attrgetter
 
 from quota_web import store
-from quota_web.core import icalendar, labels, names
+from quota_web.core import icalendar, labels
 from quota_web.core.icalendar import CalendarEntry
 from quota_web.core.language import gettext as _
 from quota_web.core.quota import NAMED_LENGTHS, WEEKLY, is_own
 from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
-from quota_web.reports import outlook, overview, reading_validity
+from quota_web.reports import outlook, overview, reading_validity, shared_view
 from quota_web.reports.overview import AccountView
 from quota_web.store.accounts import Scope
 from quota_web.store.windows import KnownWindow
@@ -103,8 +103,7 @@ def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list
     """The resets ahead, by account and window. Raises AccountNotFound."""
     seen = overview.load_overview(scope, now, interval_s)
     views = {view.account.id: view for view in _chosen(seen.accounts, query.accounts)}
-    in_order = sorted(seen.accounts, key=attrgetter("account.id"))
-    shown = names.shareable(view.account.name for view in in_order)
+    shown = shared_view.shown_names(seen.accounts, query.with_names)
     with store.database.reading() as conn:
         windows = store.windows.windows(conn, sorted(views))
         wanted = [w for of_one in windows.values() for w in of_one if _is_wanted(w, query)]
@@ -117,10 +116,13 @@ def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list
         resets_at = _reset_ahead(view, window, readings.get(window.id, ()), now, interval_s)
         if resets_at is None:
             continue
-        name = view.account.name if query.with_names else shown[view.account.name]
         number = numbers.get(window.id, 0) + 1
         run_out = _run_out(view, window, resets_at) if _is_long(window) else None
-        found.append(ResetAhead(view.account.id, name, window, resets_at, number, run_out))
+        found.append(
+            ResetAhead(
+                view.account.id, shown[view.account.name], window, resets_at, number, run_out
+            )
+        )
     return found
 
 

@@ -5,11 +5,11 @@ from flask import Blueprint, Flask, Response, request
 from quota_web.auth import share_links
 from quota_web.core import clock
 from quota_web.core.errors import AccountNotFound, BadQuery
-from quota_web.core.language import gettext as _
 from quota_web.core.language import mark
 from quota_web.reports import calendar
 from quota_web.reports.calendar import CalendarQuery
 from quota_web.services import services
+from quota_web.web import share_answers
 
 blueprint = Blueprint("calendar", __name__)
 #: How a parameter that is on or off is written.
@@ -32,14 +32,14 @@ def shared(secret: str) -> Response:
     services().ready()
     link = share_links.find(secret, share_links.LinkKind.CALENDAR, clock.now())
     if link is None:
-        return _no_such_link()
+        return share_answers.no_such_link()
     # A link to one account never shows all: without a name it finds no account.
     accounts = () if link.account_id is None else (link.account_name or "",)
     try:
         return _calendar(CalendarQuery(accounts, _is_on("five_hour"), link.with_names))
     except AccountNotFound:
         # This app looks after other accounts than the one that made the link.
-        return _no_such_link()
+        return share_answers.no_such_link()
 
 
 def _calendar(query: CalendarQuery) -> Response:
@@ -49,11 +49,6 @@ def _calendar(query: CalendarQuery) -> Response:
     )
     headers = {"Content-Disposition": 'inline; filename="resets.ics"'}
     return Response(body, content_type="text/calendar; charset=utf-8", headers=headers)
-
-
-def _no_such_link() -> Response:
-    text = _("This link opens nothing.")
-    return Response(f"{text}\n", 404, content_type="text/plain; charset=utf-8")
 
 
 def _is_on(name: str) -> bool:

@@ -31,7 +31,7 @@ from quota_web.core.errors import (
 )
 from quota_web.core.language import gettext as _
 from quota_web.core.language import mark
-from quota_web.web import sessions
+from quota_web.web import sessions, share_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +219,13 @@ def _asked() -> str:
 def answer(
     status: int, code: str, sentence: str, advice: str | None = None, request_id: str | None = None
 ) -> Response:
-    """An error as JSON or as a page; as plain text where even the page cannot be drawn."""
+    """An error as JSON or as a page, whose links mean nothing to whoever has a share link: there
+    it is a line of text. As plain text also where even the page cannot be drawn.
+    """
+    message = f"{sentence} (request {request_id})" if request_id else sentence
+    if sessions.is_shared():
+        return share_answers.line(message, status)
     if wants_json():
-        message = f"{sentence} (request {request_id})" if request_id else sentence
         response = jsonify(error={"code": code, "message": message})
     else:
         response = Response(

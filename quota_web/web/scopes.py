@@ -41,6 +41,7 @@ SCOPES: dict[str, str] = {
     "event_log.resets_page": READ,
     "calendar.resets": READ,
     "calendar.shared": PUBLIC,
+    "embeds.badge": PUBLIC,
     "auth.index": SESSION,
     "auth.new": SESSION,
     "auth.edit": SESSION,

@@ -42,6 +42,21 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+#: The blueprint of what other sites may show, and its one page.
+EMBEDS = "embeds"
+BOARD = f"{EMBEDS}.board"
+#: Embeds alone may stand in a frame of any site. They send no Referer: their
+#: address is a secret.
+EMBED_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors *",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+BOARD_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors *"
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What a form adds around a file of the full size: boundaries, names, the other fields.
 FORM_MARGIN = 64 * 1024
@@ -275,7 +290,7 @@ def _forbidden_advice(found: scopes.Principal) -> str:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.update(HEADERS)
+    response.headers.update(_headers())
     if request.endpoint == "static" and response.status_code in (200, 304):
         if "v" in request.args:
             # The address changes with the content, so what it says holds for good.
@@ -288,6 +303,14 @@ def _add_headers(response: Response) -> Response:
     else:
         response.vary.add("Cookie")
     return response
+
+
+def _headers() -> dict[str, str]:
+    if request.blueprint != EMBEDS:
+        return HEADERS
+    if request.endpoint != BOARD:
+        return EMBED_HEADERS
+    return EMBED_HEADERS | {"Content-Security-Policy": BOARD_POLICY}
 
 
 def _for_templates() -> dict[str, object]:

@@ -7,13 +7,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from quota_web.auth import login, share_links, tokens
 from quota_web.auth.login import NewPassword
+from quota_web.auth.share_links import LinkKind
 from quota_web.core import clock
 from quota_web.core.errors import BadInput, TooManyTries
 from quota_web.core.language import LANGUAGES
 from quota_web.core.language import gettext as _
 from quota_web.reports import overview
 from quota_web.services import services
-from quota_web.web import formats, language, security
+from quota_web.web import formats, language, new_share_link, security
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -95,23 +96,26 @@ def token_revoke() -> BaseResponse | tuple[str, int]:
 def share_create() -> str | tuple[str, int]:
     """Make a share link and show its address, this once."""
     form = request.form
-    account, days, with_names = (
+    kind, account, days, with_names = (
+        form.get("kind", ""),
         form.get("account", ""),
         form.get("days", ""),
         bool(form.get("with_names")),
     )
-    scope, kind = services().scope, form.get("kind", "")
+    scope = services().scope
     try:
         secret = share_links.create(
             scope, kind, account, with_names, days, clock.now(), security.actor()
         )
     except BadInput as error:
-        return _page(
-            errors={error.field: error.said},
-            values={"share_account": account, "share_days": days, "share_with_names": with_names},
-        ), 422
-    address = url_for("calendar.shared", secret=secret.reveal(), _external=True)
-    return _page(new_link=address)
+        values = {
+            "share_kind": kind,
+            "share_account": account,
+            "share_days": days,
+            "share_with_names": with_names,
+        }
+        return _page(errors={error.field: error.said}, values=values), 422
+    return _page(new_link=new_share_link.shown(LinkKind(kind), secret))
 
 
 @blueprint.post("/share-links/revoke")
@@ -138,6 +142,8 @@ def _page(**more: Any) -> str:
         "languages": LANGUAGES,
         "language": language.chosen(),
         "links": share_links.listed(),
+        "link_kinds": {kind: new_share_link.kind_name(kind) for kind in new_share_link.KINDS},
+        "kind_name": new_share_link.kind_name,
         "accounts": overview.account_names(services().scope),
     }
     return render_template("settings/index.html", **(shown | more))

@@ -6,6 +6,8 @@ script runs.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from datetime import tzinfo
 from functools import lru_cache
@@ -48,6 +50,19 @@ def named(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (OSError, KeyError, ValueError):
         return None
+
+
+@contextmanager
+def use_zone(found: ZoneInfo | None) -> Iterator[None]:
+    """Write times in that zone inside the block; None changes nothing."""
+    if found is None:
+        yield
+        return
+    token = _viewer.set(found)
+    try:
+        yield
+    finally:
+        _viewer.reset(token)
 
 
 def _begin() -> None:

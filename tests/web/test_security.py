@@ -50,6 +50,7 @@ EXPECTED = {
     "event_log.resets_page": "read",
     "calendar.resets": "read",
     "calendar.shared": "public",
+    "embeds.badge": "public",
     "auth.index": "session",
     "auth.new": "session",
     "auth.edit": "session",

@@ -1,0 +1,79 @@
+"""Embeds: a badge, a chart and a board that other pages show, each for whoever has its share link.
+
+They alone may stand in a frame of another site (`security`), they know no cookie, and nothing on
+them can be pressed.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import cast
+
+from flask import Blueprint, Flask, Response, current_app, request
+
+from quota_web.auth import share_links
+from quota_web.auth.share_links import LinkKind
+from quota_web.core import clock
+from quota_web.core.errors import BadQuery
+from quota_web.reports import shared_view
+from quota_web.reports.shared_view import SharedView
+from quota_web.services import services
+from quota_web.web import api, badge, badge_svg, embed_options, security, share_answers, zone
+from quota_web.web.embed_options import EmbedOptions
+from quota_web.web.versioned_cache import VersionedCache
+
+blueprint = Blueprint(security.EMBEDS, __name__, url_prefix="/embed")
+MINUTE = 60
+#: Finished embeds kept at once: as many as there are links, times how each is looked at.
+MOST_KEPT = 64
+_KEPT = "quota_kept_embeds"
+
+#: Makes one embed of what its link may show, as of a minute.
+Make = Callable[[SharedView, EmbedOptions, int], str]
+
+
+def init_app(app: Flask) -> None:
+    app.extensions[_KEPT] = VersionedCache(MOST_KEPT)
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/<secret>/badge.svg", endpoint="badge")
+def badge_picture(secret: str) -> Response:
+    return _answer(secret, LinkKind.BADGE, _badge, "image/svg+xml")
+
+
+def _badge(shown: SharedView, options: EmbedOptions, now: int) -> str:
+    if shown.one is None:
+        said = badge.of_all(shown.overview, now, zone.shown())
+    else:
+        said = badge.of_account(shown.one, now, zone.shown())
+    zone_name = f"{datetime.fromtimestamp(now, UTC).astimezone(zone.shown()):%Z}"
+    return badge_svg.document(said, options.theme, options.size, zone_name)
+
+
+def _answer(secret: str, kind: LinkKind, make: Make, mimetype: str) -> Response:
+    """What *secret* opens, made at most once for each state of the data and each minute."""
+    services().ready()
+    link = share_links.find(secret, kind, clock.now())
+    if link is None:
+        return share_answers.no_such_link()
+    try:
+        options = embed_options.parse(kind, request.args)
+    except BadQuery as error:
+        return share_answers.line(error.said, 400)
+    current, now = api.current_results(), clock.now() // MINUTE * MINUTE
+
+    def made() -> str | None:
+        shown = shared_view.shared(current.overview, link.account_id, link.with_names)
+        return None if shown is None else make(shown, options, now)
+
+    kept = cast(VersionedCache, current_app.extensions[_KEPT])
+    with options.in_force():
+        key = (kind, link.id, options, request.script_root)
+        body = kept.get(key, (current.etag, now), made)
+    if body is None:
+        # This app looks after other accounts than the one that made the link.
+        return share_answers.no_such_link()
+    response = Response(body, mimetype=mimetype)
+    response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:20])
+    return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
