@@ -25,6 +25,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import update
 from werkzeug.serving import make_server
@@ -46,6 +47,7 @@ from quota_web.services import services  # noqa: E402
 from quota_web.store.alert_tables import channel, delivery  # noqa: E402
 from quota_web.store.channels import APPRISE, ChannelRules  # noqa: E402
 from quota_web.store.event_log import EventQuery  # noqa: E402
+from quota_web.store.sign_in_tables import sign_in  # noqa: E402
 from tests.fakes import auth_document  # noqa: E402
 from tests.issuer import FakeIssuer  # noqa: E402
 
@@ -235,10 +237,17 @@ def take_all(browser: Browser, options: argparse.Namespace) -> list[str]:
         there = [name for name in pages if scene in SHOTS[name].scenes]
         if not there:
             continue
-        with service(SCENES[scene]) as address:
+        with service(SCENES[scene]) as (address, app):
             for look in looks:
+                _forget_sign_ins(app)
                 complaints += _take_each(browser, address, there, scene, look, options.into)
     return complaints
+
+
+def _forget_sign_ins(app: Flask) -> None:
+    """Few can be open at once, and few be begun within an hour."""
+    with app.app_context(), store.database.transaction() as tx:
+        tx.execute(sign_in.delete())
 
 
 def _take_each(
@@ -266,7 +275,7 @@ def take_for_readme(browser: Browser) -> list[str]:
     """The pages to look at first, in light and in dark, and one on a phone: few and small."""
     complaints: list[str] = []
     into = PROJECT / "docs" / "images"
-    with service(Scene(8)) as address:
+    with service(Scene(8)) as (address, _app):
         for theme in ("light", "dark"):
             with looking(browser, address, Look(1280, theme)) as page:
                 for name, (path, full_page) in README.items():
@@ -289,8 +298,8 @@ def _make_small(file: Path) -> None:
 
 
 @contextmanager
-def service(scene: Scene) -> Iterator[str]:
-    """The app on invented accounts in a folder that goes away afterwards; its address."""
+def service(scene: Scene) -> Iterator[tuple[str, Flask]]:
+    """The app on invented accounts in a folder that goes away afterwards, and its address."""
     with tempfile.TemporaryDirectory(prefix="quota-screenshots-") as folder, FakeIssuer() as issuer:
         environment = {
             "QUOTA_INSTANCE_DIR": folder,
@@ -309,7 +318,7 @@ def service(scene: Scene) -> Iterator[str]:
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://127.0.0.1:{server.server_port}", app
         finally:
             server.shutdown()
 
@@ -324,7 +333,7 @@ def _fill(scene: Scene) -> None:
 #: Channels by name, with their addresses; what is told; why the second one fails.
 CHANNELS = {"phone": "ntfys://ntfy.sh/quota-demo", "team chat": "mmost://chat.example.com/invented"}
 TOLD = ("used_up", "back", "reset_provider", "sign_in_ended", "plan_changed")
-REFUSED = "It could not be reached."
+REFUSED = "HTTP 503"
 
 
 def _add_channels(now: int) -> None:

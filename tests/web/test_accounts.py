@@ -163,6 +163,7 @@ def test_every_window_has_its_place_and_a_spend_limit_its_amounts(installation, 
     text = words(browser.get("/accounts/alice").text)
 
     assert "Spark · Five-hour 95 % left reset unknown" in text
+    assert "What changed in the last 24 hours: Five-hour · Weekly · Spark · Five-hour" in text
     assert "3,831.75 of 15,000 credits spent" in text
 
 
