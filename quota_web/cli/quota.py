@@ -179,7 +179,7 @@ def forecast(names: tuple[str, ...], as_json: bool) -> None:
 @quota.command("next")
 @click.option("--json", "as_json", is_flag=True, help="Print the /api/next document.")
 def next_account(as_json: bool) -> None:
-    """Name the account to use now, and why: `$(scripts/quota next | cut -f1)`.
+    """Name the account to use now, and why: `next | cut -f1` is the name alone.
 
     Exit status 75: none can be used now.
     """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from quota_web.core import fault_reasons, times
+from quota_web.core.checkout import COMMAND
 from quota_web.core.language import gettext as _
 from quota_web.core.language import lookup, mark
 from quota_web.core.quota import Status
@@ -70,7 +71,7 @@ FAULTS: dict[str, tuple[Status, str]] = {
         Status.EXPIRED,
         mark(
             "the access token is of no use any more; its renewal is still to come: a running "
-            "service renews it, or `scripts/quota accounts renew`"
+            "service renews it, or `%(command)s accounts renew`"
         ),
     ),
     "unauthorized": (Status.EXPIRED, mark("HTTP 401: %(reason)s; sign in again")),
@@ -142,10 +143,12 @@ class Fault:
         return lookup(FAULTS[self.code][1]) % values
 
     def _values(self, time_in_words: Callable[[int], str]) -> "_Missing":
-        return _Missing(
-            (k, time_in_words(v) if k == "at" and isinstance(v, int) else v)
+        values = _Missing(command=COMMAND)
+        values |= {
+            k: time_in_words(v) if k == "at" and isinstance(v, int) else v
             for k, v in self.data.items()
-        )
+        }
+        return values
 
     def explained(self, time_in_words: Callable[[int], str] = str) -> str:
         """The same, with what to do about it, for whoever just gave this."""

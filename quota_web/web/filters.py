@@ -11,7 +11,7 @@ from datetime import tzinfo
 from flask import Flask
 from markupsafe import Markup, escape
 
-from quota_web.core import clock, labels
+from quota_web.core import checkout, clock, labels
 from quota_web.core.language import gettext as _
 from quota_web.core.times import iso_text
 from quota_web.version import __version__
@@ -54,6 +54,7 @@ def init_app(app: Flask, fixed: tzinfo | None = None) -> None:
         hourly_bars=svg.hourly_bars,
         bar=svg.bar,
         chart_height=svg.height,
+        command=checkout.COMMAND,
         version=__version__,
     )
     app.context_processor(lambda: {"now": clock.now()})

@@ -147,3 +147,14 @@ class started:
         if self._process.poll() is None:
             self._process.terminate()
         self._process.communicate(timeout=30)
+
+
+def test_what_a_person_reads_names_the_command_that_is_there():
+    """`scripts/quota` is not there in a wheel, so `checkout.COMMAND` alone says what is."""
+    told = [
+        str(path.relative_to(PROJECT))
+        for ending in ("py", "html", "js", "po")
+        for path in (PROJECT / "quota_web").rglob(f"*.{ending}")
+        if "scripts/quota" in path.read_text(encoding="utf-8")
+    ]
+    assert told == ["quota_web/core/checkout.py"]
