@@ -265,26 +265,30 @@ def _take_each(
     return complaints
 
 
-#: File → path, and whether the page is shown whole.
-README = {"dashboard": ("/", False), "account": ("/accounts/alice", False)}
+#: The README's pictures: file → path, width and height.
+README = {
+    "dashboard": ("/", 1280, 1180), "account": ("/accounts/ken", 1280, 700),
+    "phone": ("/", 390, 844),
+}  # fmt: skip
+#: They are all of one moment, Tuesday, 24 November 2026, 15:20 in Berlin, so that a picture
+#: changes only where the page does.
+README_AT = 1_795_530_000
 #: Colours of the README's pictures: there are few on a page, and the file stays in git for good.
-README_COLOURS = 128
+README_COLOURS = 256
 
 
 def take_for_readme(browser: Browser) -> list[str]:
     """The pages to look at first, in light and in dark, and one on a phone: few and small."""
     complaints: list[str] = []
     into = PROJECT / "docs" / "images"
-    with service(Scene(8)) as (address, _app):
+    with clock.frozen(README_AT), service(Scene(12)) as (address, _app):
         for theme in ("light", "dark"):
-            with looking(browser, address, Look(1280, theme)) as page:
-                for name, (path, full_page) in README.items():
-                    file = into / f"{name}-{theme}.png"
-                    complaints += take(page, address, Shot(path), file, full_page)
-                    _make_small(file)
-            with looking(browser, address, Look(390, theme)) as page:
-                file = into / f"phone-{theme}.png"
-                complaints += take(page, address, Shot("/"), file, full_page=False)
+            for name, (path, width, height) in README.items():
+                file = into / f"{name}-{theme}.png"
+                with looking(browser, address, Look(width, theme)) as page:
+                    page.clock.set_fixed_time(README_AT)
+                    page.set_viewport_size({"width": width, "height": height})
+                    complaints += take(page, address, Shot(path), file, full_page=False)
                 _make_small(file)
     return complaints
 
@@ -293,7 +297,10 @@ def _make_small(file: Path) -> None:
     from PIL import Image
 
     with Image.open(file) as picture:
-        few = picture.convert("RGB").quantize(README_COLOURS, dither=Image.Dither.NONE)
+        # This way small marks keep their colours, since they are far from all others.
+        few = picture.convert("RGB").quantize(
+            README_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     few.save(file, optimize=True)
 
 
