@@ -15,18 +15,22 @@ def document(log: Log) -> dict[str, Any]:
     """What `/api/events` answers; its texts are English, with times in UTC."""
     rows = event_log.page(log)
     with use_language(ENGLISH):
-        events = with_texts(rows, log, UTC)
+        events = with_texts(rows, log.names, UTC)
     return {"events": events, "last_id": rows[-1].id if rows else log.after}
 
 
 def with_texts(
-    rows: Sequence[LoggedEvent], log: Log, zone: tzinfo | None, *, with_account: bool = True
+    rows: Sequence[LoggedEvent],
+    names: Mapping[int, str],
+    zone: tzinfo | None,
+    *,
+    with_account: bool = True,
 ) -> list[dict[str, Any]]:
-    """Events as the API answers them, each with its text in the current language."""
-    names = log.names if with_account else None
-    return [
-        event_log.event_json(row, log.names) | {"text": _text(row, names, zone)} for row in rows
-    ]
+    """Events as the API answers them, each with its text in the current language; *names* are those
+    of the accounts by id.
+    """
+    told = names if with_account else None
+    return [event_log.event_json(row, names) | {"text": _text(row, told, zone)} for row in rows]
 
 
 def _text(row: LoggedEvent, names: Mapping[int, str] | None, zone: tzinfo | None) -> str | None:

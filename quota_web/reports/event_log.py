@@ -118,6 +118,17 @@ def latest(log: Log) -> list[LoggedEvent]:
         return store.event_log.latest(conn, log.query, log.limit, log.after or None)
 
 
+def since(
+    scope: Scope, names: Mapping[int, str], kinds: Sequence[str], start: int, most: int
+) -> list[LoggedEvent]:
+    """The newest events of these *kinds* from *start* on, newest first; *names* are those of all
+    accounts of the scope by id.
+    """
+    ids = None if scope == Scope() else list(names)
+    with store.database.reading() as conn:
+        return store.event_log.latest(conn, EventQuery(kinds, ids, since=start), most)
+
+
 def upstream_names(keys: Iterable[str]) -> dict[str, str]:
     """What answers call the windows of these keys, by key."""
     with store.database.reading() as conn:

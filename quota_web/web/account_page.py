@@ -12,7 +12,7 @@ from quota_web.core.language import gettext as _
 from quota_web.core.language import ngettext
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Reading, is_own
 from quota_web.core.times import iso
-from quota_web.reports import event_log, outlook, outlook_json, outlook_words
+from quota_web.reports import outlook, outlook_json, outlook_words
 from quota_web.reports.account_detail import Details
 from quota_web.reports.present_cycle import FORESEEN, NOT_STARTED, PresentCycle
 from quota_web.web import cycle_bars, fan_svg, formats
@@ -139,12 +139,6 @@ def cycles(found: Details, now: int, zone: tzinfo | None) -> list[dict[str, Any]
         )
         for one in found.cycles
     ]
-
-
-def events(found: Details) -> list[dict[str, Any]]:
-    """The newest events, as `/api/events` answers them."""
-    names = {found.report.account.id: found.report.account.name}
-    return [event_log.event_json(one, names) for one in found.events]
 
 
 def banked(found: Details) -> dict[str, Any]:

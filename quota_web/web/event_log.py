@@ -125,7 +125,7 @@ def _page(template: str, only: Sequence[str]) -> str:
     wanted = {"after": args.get("before") or "0", "limit": str(MOST_SHOWN)}
     log = event_log.parse_log(services().scope, wanted, kinds, accounts, _visible())
     found = event_log.latest(log)
-    events = event_texts.with_texts(found, log, zone.shown(), with_account=False)
+    events = event_texts.with_texts(found, log.names, zone.shown(), with_account=False)
     names = _upstream_names(events)
     return render_template(
         template,
