@@ -101,6 +101,8 @@ class FakeIssuer:
         self.headers: list[dict[str, str]] = []
         #: The families by any of their tokens.
         self.families: dict[str, Family] = {}
+        #: All tokens and codes that were ever given away, but those that a person types.
+        self.secrets: set[str] = set()
         self._turns: list[Turn] = []
         self._device: dict[str, Any] = {}
         self._number = 0
@@ -235,17 +237,20 @@ class FakeIssuer:
             "jti": f"{CANARY}-{self._number}",
             **claims,
         }
-        return {
+        made = {
             "access_token": make_jwt(family.account_id, **said),
             "refresh_token": family.current,
             "id_token": make_jwt(family.account_id, **said, email="alice@example.com"),
         }
+        self.secrets |= set(made.values())
+        return made
 
     def device_code(self) -> tuple[int, object]:
         with self._lock:
             self._number += 1
             device_id, code = f"deviceauth_{self._number}", f"ABCD-{self._number:04d}"
             self._device[device_id] = {"user_code": code, "state": "pending"}
+            self.secrets.add(device_id)
         return 200, {"device_auth_id": device_id, "user_code": code, "interval": "1"}
 
     def device_poll(self, asked: dict[str, Any]) -> tuple[int, object]:

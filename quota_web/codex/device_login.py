@@ -97,11 +97,13 @@ def of_code(exchange: Exchange, now: int) -> LoginAnswer:
     )
 
 
-def of_poll(exchange: Exchange, now: int) -> LoginAnswer:
-    """What the answer to the question whether the code was approved means."""
+def of_poll(exchange: Exchange, now: int, sent: tuple[Secret, ...] = ()) -> LoginAnswer:
+    """What the answer to the question whether the code was approved means. Nothing of what was
+    *sent* is in it.
+    """
     if (early := _early(exchange, LoginVerdict.PENDING)) is not None:
         return early
-    status, code = exchange.status or 0, renewal_answer.error_code(exchange.body)
+    status, code = exchange.status or 0, _error_code(exchange, sent)
     if status == 200:
         return _granted(exchange)
     if code in _DECLINED:
@@ -116,9 +118,9 @@ def of_poll(exchange: Exchange, now: int) -> LoginAnswer:
     return LoginAnswer(LoginVerdict.DECLINED, code=code or f"http_{status}")
 
 
-def of_exchange(exchange: Exchange) -> LoginAnswer:
+def of_exchange(exchange: Exchange, sent: tuple[Secret, ...] = ()) -> LoginAnswer:
     """What the answer to the exchange means: a code works once, so all but tokens means to start
-    again.
+    again. Nothing of what was *sent* is in it.
     """
     if (
         exchange.status is not None
@@ -129,10 +131,14 @@ def of_exchange(exchange: Exchange) -> LoginAnswer:
         tokens = renewal_answer.read_tokens(exchange.body)
         if tokens is not None and tokens.access_token is not None:
             return LoginAnswer(LoginVerdict.SIGNED_IN, tokens=tokens)
-    code = renewal_answer.error_code(exchange.body) or (
+    code = _error_code(exchange, sent) or (
         "no_answer" if exchange.status is None else f"http_{exchange.status}"
     )
     return LoginAnswer(LoginVerdict.START_AGAIN, code=code)
+
+
+def _error_code(exchange: Exchange, sent: tuple[Secret, ...]) -> str | None:
+    return renewal_answer.error_code(exchange.body, tuple(one.reveal() for one in sent))
 
 
 def _early(exchange: Exchange, unanswered: LoginVerdict) -> LoginAnswer | None:

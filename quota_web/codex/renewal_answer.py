@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from quota_web.codex import classify, jwt
 from quota_web.codex.json_guard import JsonRefused, load_json
-from quota_web.codex.sanitize import scrub
+from quota_web.codex.sanitize import holds_token, scrub
 from quota_web.codex.transport import Exchange
 from quota_web.core.account_identity import Login
 from quota_web.core.limits import MAX_RESPONSE
@@ -86,7 +86,7 @@ def judge(
             return RenewalAnswer(Verdict.UNSURE, "no_answer", failure=failure)
         return RenewalAnswer(Verdict.NOT_TAKEN, "not_reached", failure=failure)
     headers = {name.lower(): value for name, value in exchange.headers.items()}
-    request_id = _header_word(headers.get("x-request-id") or headers.get("cf-ray"))
+    request_id = _request_id(headers.get("x-request-id") or headers.get("cf-ray"), sent)
     if exchange.status == 200:
         return _of_tokens(exchange, sent, known, now, request_id)
     code = error_code(exchange.body, (sent.reveal(),))
@@ -129,7 +129,7 @@ def is_challenge(status: int, headers: Mapping[str, str], body: bytes) -> bool:
 
 def error_code(body: bytes, hide: tuple[str, ...] = ()) -> str | None:
     """The code of an error body in lower case: `error.code`, `error` as text, or `code`; None where
-    it has none that can be shown.
+    it has none that can be shown. *hide* is what was sent and must not be.
     """
     try:
         document = load_json(body, MAX_RESPONSE, lenient=True)
@@ -143,8 +143,7 @@ def error_code(body: bytes, hide: tuple[str, ...] = ()) -> str | None:
     if not isinstance(found, str) or not _CODE.fullmatch(found):
         return None
     word = found.lower()
-    is_word = not any(secret in found for secret in hide) and scrub(word) == word
-    return word if is_word else None
+    return word if not holds_token(found, hide) and scrub(word) == word else None
 
 
 def _of_tokens(
@@ -215,5 +214,8 @@ def _is_others(found: NewTokens, known: Sequence[Login]) -> bool:
     return False
 
 
-def _header_word(value: str | None) -> str | None:
-    return value if value is not None and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) else None
+def _request_id(value: str | None, sent: Secret) -> str | None:
+    """A header's value, unless it is no single word or throws back a token."""
+    if value is None or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        return None
+    return None if holds_token(value, [sent.reveal()]) else value

@@ -51,7 +51,7 @@ def run(services: Services, row: SignIn, grant: Grant, redirect: str, now: int) 
     sent = client.post(TOKEN_PATH, fields, claim, as_form=True)
     if sent.is_held_back:
         return
-    answer = device_login.of_exchange(sent.exchange)
+    answer = device_login.of_exchange(sent.exchange, (grant.code, grant.verifier))
     if not sent.is_sent:
         # The code is as good as before, but it is unknown for how long: the person starts again.
         answer = LoginAnswer(LoginVerdict.NOT_REACHED, code="not_reached")

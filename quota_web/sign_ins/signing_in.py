@@ -187,7 +187,7 @@ def poll(present: Services, sign_in_id: int, now: int) -> None:
         return
     fields = {"device_auth_id": device_id.reveal(), "user_code": row.user_code or ""}
     sent = present.oauth.post(device_login.POLL_PATH, fields)
-    answer = device_login.of_poll(sent.exchange, now)
+    answer = device_login.of_poll(sent.exchange, now, (device_id,))
     if answer.verdict is LoginVerdict.PENDING:
         if answer.wait_s:
             _slow_down(row, answer.wait_s, now)
