@@ -120,7 +120,12 @@ def _form(
             and (told.renewal.kind, told.renewal.state) == ("own", "on"),
         }
     return render_template(
-        "auth/form.html", editing=editing, values=values, errors=errors, max_bytes=MAX_CREDENTIALS
+        "auth/form.html",
+        editing=editing,
+        values=values,
+        errors=errors,
+        max_bytes=MAX_CREDENTIALS,
+        account_folder=services().settings.account_dir,
     )
 
 

@@ -82,10 +82,17 @@ def test_a_pasted_file_becomes_an_account_that_is_refreshed_at_once(page, server
     ).count() else page.goto("/auth/new")
     page.fill("#name", "pasted")
     page.fill("#auth_json", auth_json("acct-pasted"))
+    expect(page.locator("#found-now")).to_contain_text("acct-pasted@example.com · token expires")
     add(page)
 
     expect(page.locator(".note-good")).to_contain_text("Saved pasted.")
     answered(server, "pasted")
+    page.goto("/auth/new")
+    page.fill("#auth_json", auth_json("acct-pasted"))
+    expect(page.locator("#found-now")).to_contain_text("pasted: acct-pasted@example.com")
+    expect(page.locator("#found-now")).to_contain_text(". Here already: it gets this token")
+    page.fill("#auth_json", "no account")
+    expect(page.locator("#found-now")).to_be_empty()
     page.goto("/")
     expect(row_of(page, "pasted").locator("[data-label=Five-hour]")).to_contain_text("88\u202f%")
     expect(row_of(page, "pasted")).to_have_attribute("data-group", "usable")
@@ -97,6 +104,7 @@ def test_a_file_names_its_account(page):
 
     assert page.input_value("#name") == "fiona"
     expect(page.locator("#drop-said")).to_have_text("fiona.auth.json, ready to save.")
+    expect(page.locator("#found-now")).to_contain_text("acct-fiona@example.com")
     add(page)
     expect(row_of(page, "fiona")).to_contain_text("acct-fiona@example.com")
 

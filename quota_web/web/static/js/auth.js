@@ -1,4 +1,5 @@
-// The account form: files can be dropped, their names are shown before anything is sent, and a single file suggests the account's name.
+// The account form: files can be dropped, a single file suggests the account's name, and what is found in files or in a pasted
+// text is shown at once, before anything is saved.
 
 const { _ } = window.quota;
 const drop = document.getElementById("drop"), input = document.getElementById("auth_file"), said = document.getElementById("drop-said");
@@ -22,6 +23,30 @@ function tell() {
   else said.textContent = files.length === 1 ? _("%(file)s, ready to save.", { file: files[0].name }) : _("%(count)s files: %(files)s", { count: files.length, files: named(files) });
   if (files.length === 1) suggest(files[0].name.replace(/(\.auth)?\.json$/i, "").replace(/^auth$/i, ""));
   name.disabled = files.length > 1;
+  look();
+}
+
+const form = document.getElementById("account-form"), found = document.getElementById("found-now");
+let looks = 0, typing = 0;
+
+// One line an account, as the page that follows has it; what is wrong is told when the form is sent.
+function lines(page) {
+  return [...page.querySelectorAll("#found-form .found > li")].map((row) => {
+    const line = document.createElement("p"), here = row.querySelector("label:not(.sr)");
+    row.querySelectorAll(".hint br").forEach((end) => end.replaceWith(". "));
+    const told = row.querySelector(".hint").textContent.replace(/\s+/g, " ").replace(/ \./g, ".").trim();
+    line.textContent = here ? `${here.textContent.trim()}: ${told}` : told;
+    return line;
+  });
+}
+
+async function look() {
+  const mine = ++looks;
+  if (!found) return;
+  if (!input.files.length && !(pasted.value.trim() && pasted.checkValidity())) return found.replaceChildren();
+  const answer = await fetch(form.dataset.preview, { method: "POST", body: new FormData(form) }).catch(() => null);
+  const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  if (mine === looks) found.replaceChildren(...(page ? lines(page) : []));
 }
 
 input.addEventListener("change", tell);
@@ -58,4 +83,6 @@ pasted.addEventListener("input", () => {
   // Only a file that is cut is told at once; whatever else it is, the server knows better, and several in a row are fine.
   const text = pasted.value.trim();
   pasted.setCustomValidity(/^[{[]/.test(text) && isCut(text) ? _("This is no complete JSON yet: copy the whole file.") : "");
+  clearTimeout(typing);
+  typing = setTimeout(look, 400);
 });
