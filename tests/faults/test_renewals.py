@@ -21,7 +21,7 @@ import pytest
 
 from quota_web import store
 from quota_web.core.checkout import PROJECT
-from quota_web.services import HURRY_S, services
+from quota_web.services import services
 from quota_web.sign_ins import renewal, renewal_service
 from tests.faults.figures import Figures, runs
 from tests.installation import open_installation, wait_until
@@ -34,7 +34,6 @@ RENEWALS, KILLS, STOPS = runs(300, 10_000), runs(5, 120), runs(4, 100)
 PROCESSES, THREADS = (4, 8) if RENEWALS >= 10_000 else (2, 4)
 #: Whatever stands still for so long is broken.
 PATIENCE_S = 30.0
-STOP_WITHIN_S = HURRY_S + 1.0
 
 
 class Hammer:
@@ -56,17 +55,15 @@ class Hammer:
             assert time.monotonic() < give_up_at, f"it stands still after {seen} calls"
             time.sleep(0.002)
 
-    def ends_one(self, number: int) -> float:
-        """Send a signal to one of the processes at a random moment; how many seconds it took."""
+    def ends_one(self, number: int) -> None:
+        """Send a signal to one of the processes at a random moment, and wait for its end."""
         self.goes_on(self._numbers.randint(1, 3 * THREADS))
         time.sleep(self._numbers.uniform(0, 0.01))
         children = self.children()
-        if not children:
-            return 0.0
-        victim, started = self._numbers.choice(children), time.monotonic()
-        os.kill(victim, number)
-        wait_until(lambda: victim not in self.children())
-        return time.monotonic() - started
+        if children:
+            victim = self._numbers.choice(children)
+            os.kill(victim, number)
+            wait_until(lambda: victim not in self.children())
 
     def children(self) -> list[int]:
         pid = self.process.pid
@@ -192,19 +189,17 @@ def test_renewals_killed_at_any_moment_end_no_sign_in(
 def test_renewals_stopped_at_any_moment_lose_no_token(
     tmp_path: Path, made_instance: Path, figures: Figures
 ):
-    slowest = 0.0
     with hammering(tmp_path, made_instance, max(40, 2 * STOPS), wait_s=0.05) as hammer:
         for _ in range(STOPS):
-            slowest = max(slowest, hammer.ends_one(signal.SIGTERM))
+            hammer.ends_one(signal.SIGTERM)
         hammer.stops()
         issuer, left = hammer.house.issuer, hammer.left()
     figures.record(
         "processes stopped with SIGTERM while they renewed",
         of=STOPS,
-        bad=ended(issuer, left) + left["flagged"] + (slowest > STOP_WITHIN_S),
-        bad_is="lost a token or took longer than 8 s",
+        bad=ended(issuer, left) + left["flagged"],
+        bad_is="lost a token",
         renewals=issuer.calls,
-        slowest_s=round(slowest, 2),
     )
 
 
