@@ -1,7 +1,7 @@
 """Take pictures of every page and state, on invented accounts, for whoever designs them and for the
 README.
 
-    python scripts/screenshots.py                             everything, some 700 pictures
+    python scripts/screenshots.py                             everything, more than 1,500 pictures
     python scripts/screenshots.py --page now --scene 60       one page with 60 accounts
     python scripts/screenshots.py --page 'sign-in*' --look '390-*-zh'
     python scripts/screenshots.py --readme                    the README's pictures, docs/images
@@ -18,7 +18,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -34,13 +34,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
 from quota_web import config, store  # noqa: E402
+from quota_web.accounts import folder_sync  # noqa: E402
 from quota_web.alerts import channel_secrets  # noqa: E402
 from quota_web.alerts.channel_secrets import OpenedChannel  # noqa: E402
 from quota_web.core import clock  # noqa: E402
-from quota_web.core.quota import Credits  # noqa: E402
 from quota_web.core.secret import Secret  # noqa: E402
 from quota_web.demo import fill  # noqa: E402
-from quota_web.demo.personas import Persona  # noqa: E402
 from quota_web.factory import create_app  # noqa: E402
 from quota_web.foresight import forecast_pass  # noqa: E402
 from quota_web.services import services  # noqa: E402
@@ -48,6 +47,7 @@ from quota_web.store.alert_tables import channel, delivery  # noqa: E402
 from quota_web.store.channels import APPRISE, ChannelRules  # noqa: E402
 from quota_web.store.event_log import EventQuery  # noqa: E402
 from quota_web.store.sign_in_tables import sign_in  # noqa: E402
+from scripts.screenshot_scenes import SCENES, SHOTS, Scene, Shot  # noqa: E402
 from tests.fakes import auth_document  # noqa: E402
 from tests.issuer import FakeIssuer  # noqa: E402
 
@@ -81,110 +81,13 @@ class Look:
 
 LOOKS = [
     Look(width, theme, language)
-    for width in (1280, 1440, 390)
+    for width in (1280, 1440, 820, 390)
     for theme in ("light", "dark")
     for language in LANGUAGES
 ]
 LOOKS += [Look(width, "light", script=False) for width in (1280, 390)]
 
 
-@dataclass(frozen=True)
-class Scene:
-    """Which accounts there are."""
-
-    accounts: int
-    days: int = 45
-    #: What all of them are; None: one of each kind after the other.
-    persona: Persona | None = None
-    has_password: bool = True
-
-
-SCENES = {
-    "1": Scene(1), "3": Scene(3), "8": Scene(8), "12": Scene(12), "25": Scene(25, 21),
-    "60": Scene(60, 14),
-    "empty": Scene(0), "setup": Scene(0, has_password=False), "young": Scene(3, 1),
-    "failing": Scene(3, 14, Persona("plus", ending="unreachable")),
-    "ended": Scene(3, 14, Persona("plus", ending="unauthorized")),
-    "used-up": Scene(1, 14, Persona("team", ending="exhausted")),
-    "unlimited": Scene(2, 14, Persona("enterprise", (), credits=Credits(True, unlimited=True))),
-}  # fmt: skip
-NUMBERS = ("1", "3", "8", "25", "60")
-BROKEN = ("young", "failing", "ended", "used-up", "unlimited")
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A page, and the scenes in which it is looked at."""
-
-    path: str
-    scenes: tuple[str, ...] = ("12",)
-    #: What is pressed and typed once it is there.
-    then: Callable[[Page], None] = lambda page: None
-
-
-def press(*selectors: str) -> Callable[[Page], None]:
-    """A person who presses these, one after the other."""
-
-    def pressing(page: Page) -> None:
-        for selector in selectors:
-            page.locator(selector).first.click()
-
-    return pressing
-
-
-def sign_in_by(method: str) -> Callable[[Page], None]:
-    def begin(page: Page) -> None:
-        page.fill("#name", "nina")
-        page.click(f'button[value="{method}"]')
-        page.wait_for_url("**/auth/sign-in/*")
-
-    return begin
-
-
-def try_in_vain(page: Page) -> None:
-    page.fill("#password", "not the password")
-    page.click("main button.main")
-
-
-def paste(page: Page) -> None:
-    """Paste an auth.json, and look at what was found before it is saved."""
-    found = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
-    page.fill("#auth_json", json.dumps(found))
-    page.click("#account-form button.main")
-    page.locator("#found-form").wait_for()
-
-
-SHOTS = {
-    "now": Shot("/", (*NUMBERS, *BROKEN, "empty", "12")),
-    "cards": Shot("/?view=cards", ("1", "8", "25", "ended", "unlimited")),
-    "agenda": Shot("/", ("12", "60"), press('label:has([data-fold="agenda"])')),
-    "flat": Shot("/?group=none&sort=weekly", ("25",)),
-    "blocked": Shot("/?show=blocked"), "nothing-found": Shot("/?q=nobody-of-that-name"),
-    "history": Shot("/history", (*NUMBERS, "young", "failing", "unlimited", "empty")),
-    "history-30d": Shot("/history?range=30d"),
-    "compare": Shot("/history?line=alice&line=bob&line=dave"),
-    "account": Shot("/accounts/alice", ("12", *BROKEN)),
-    "account-30d": Shot("/accounts/alice?range=30d"), "account-low": Shot("/accounts/bob"),
-    "account-used-up": Shot("/accounts/dave"), "account-sign-in": Shot("/accounts/erin"),
-    "account-pro": Shot("/accounts/carol"), "account-spend": Shot("/accounts/frank"),
-    "account-monthly": Shot("/accounts/grace"), "account-failing": Shot("/accounts/ivan"),
-    "account-paused": Shot("/accounts/judy"), "account-credits": Shot("/accounts/ken"),
-    "events": Shot("/events", ("12", "60", "young", "empty")),
-    "events-filtered": Shot("/events?account=bob"),
-    "resets": Shot("/resets", ("12", "60", "young", "empty")),
-    "accounts": Shot("/auth", ("1", "12", "60", "ended", "empty")),
-    "add": Shot("/auth/new", ("12", "empty")), "add-preview": Shot("/auth/new", ("12",), paste),
-    "edit": Shot("/auth/edit?name=alice"), "delete": Shot("/auth/delete?name=alice"),
-    "sign-in": Shot("/auth/sign-in"), "sign-in-again": Shot("/auth/sign-in?account=erin"),
-    "sign-in-code": Shot("/auth/sign-in", ("12",), sign_in_by("device")),
-    "sign-in-link": Shot("/auth/sign-in", ("12",), sign_in_by("link")),
-    "alerts": Shot("/alerts", ("12", "empty")),
-    "alert-webhook": Shot("/alerts?add=webhook"), "alert-mail": Shot("/alerts?add=mail"),
-    "alert-ntfy": Shot("/alerts?add=ntfy"), "alert-edit": Shot("/alerts?edit=1"),
-    "settings": Shot("/settings"), "missing": Shot("/accounts/nobody"),
-    "login": Shot("/login", ("8",)), "login-refused": Shot("/login", ("8",), try_in_vain),
-    "setup": Shot("/login", ("setup",)),
-}  # fmt: skip
 SIGNED_OUT = ("login", "setup")
 
 
@@ -322,12 +225,21 @@ def service(scene: Scene) -> Iterator[tuple[str, Flask]]:
             services().ready()
             if scene.accounts:
                 _fill(scene)
+            _follow(scene.followed, services().settings.account_dir)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", app
         finally:
             server.shutdown()
+
+
+def _follow(names: Iterable[str], folder: Path) -> None:
+    for number, name in enumerate(names):
+        document = auth_document(f"acct-{name}", email=f"{name}@example.com", exp=2_000_000_000)
+        (folder / f"{name}.auth.json").write_text(json.dumps(document))
+        (folder / f"{name}.auth.json").chmod(0o600 - 0o200 * (number % 2))
+    folder_sync.sync(services().cipher, folder, clock.now())
 
 
 def _fill(scene: Scene) -> None:

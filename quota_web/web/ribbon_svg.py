@@ -18,6 +18,8 @@ from quota_web.web.ribbon import Drought, Return, Ribbon, RibbonRow
 ROW_HEIGHT, HEAD, BAR = 26, 22, 10
 #: Closer than this, in percent, the words of one mark would stand on the next.
 ROOM = 6.5
+#: What the day takes that stands behind a stretch.
+DAY_ROOM = 11
 #: Where the mark after the last would be.
 NO_MARK = 200.0
 
@@ -72,7 +74,7 @@ def _row(row: RibbonRow, number: int, now: int, zone: tzinfo | None) -> Iterator
     for drought in row.droughts:
         start, end = ribbon.place(drought.start, now), ribbon.place(drought.end, now)
         if drought.end > now + ribbon.LENGTH_S:
-            start, end = min(start, 100 - ROOM), 100 - ROOM
+            start, end = min(start, 100 - DAY_ROOM), 100 - DAY_ROOM
             yield BEYOND.format(y=middle + 4, words=formats.short_day(drought.end, now, zone))
         yield STRETCH.format(
             kind="likely" if drought.key else "used-up",
