@@ -176,7 +176,16 @@ def own_chart(scope: Scope, asked: HistoryQuery, carry_s: int) -> Chart:
     """The chart of the accounts' own windows, whichever they have: those that were read in the time
     *asked* for, else all.
     """
-    found = chart(scope, replace(asked, windows=None), carry_s)
+    return _own_of_one(chart(scope, replace(asked, windows=None), carry_s))
+
+
+def account_chart(account: Account, asked: HistoryQuery, carry_s: int) -> Chart:
+    """The same of an account that was read already; *asked* names none."""
+    with store.database.reading() as conn:
+        return _own_of_one(_chart(conn, [account], replace(asked, windows=None), carry_s))
+
+
+def _own_of_one(found: Chart) -> Chart:
     own = sorted((w for w in found.lines if is_own(w.window)), key=lambda w: window_order(w.window))
     drawn = [line for line in own if _is_drawn(line.columns.remaining)]
     return Chart(found.axis, tuple(drawn or own))

@@ -102,6 +102,12 @@ def load_named(
     return made, [(nonce, account.version) for account in accounts]
 
 
+def load_known(accounts: Sequence[Account], axis: Axis, carry_s: int, now: int) -> list[Lane]:
+    """The lanes of accounts that were read already, in their order."""
+    with store.database.reading() as conn:
+        return load(conn, accounts, axis, carry_s, now)
+
+
 def load(
     conn: Connection, accounts: Sequence[Account], axis: Axis, carry_s: int, now: int
 ) -> list[Lane]:

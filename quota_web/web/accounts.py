@@ -167,18 +167,18 @@ def chart_svg(name: str) -> Response:
         {"range": request.args.get("range", DEFAULT_RANGE)}, [name], [], now
     )
     drawn = history.own_chart(present.scope, asked, 2 * interval_s)
-    nothing = "No readings in this time."
+    nothing = ""
     if not drawn.lines and account_state.is_unlimited(
         results_json.result(
             account_detail.load_details(present.scope, name, now, interval_s).report
         )
     ):
-        nothing = "No limit, so there is nothing to draw."
+        nothing = _("No limit, so there is nothing to draw.")
     theme = "dark" if request.args.get("theme") == "dark" else "light"
     width = svg.NARROW if request.args.get("size") == "narrow" else svg.WIDTH
     picture = svg.chart(
         api.document(drawn),
-        f"Quota left of {name}",
+        _("Quota left of %(account)s", account=name),
         theme,
         zone.shown(),
         width,

@@ -3,11 +3,9 @@
 Everything is said with attributes: the picture needs no style sheet, no script and no font.
 """
 
-import unicodedata
-
 from markupsafe import escape
 
-from quota_web.web import svg
+from quota_web.web import svg, text_width
 from quota_web.web.badge import Badge
 
 #: Size → how much larger than the small one.
@@ -24,14 +22,13 @@ TONES = {
 #: What the left part is drawn on.
 GROUNDS = {"light": "#333c39", "dark": "#29322f"}
 EDGES = {"light": "#333c39", "dark": "#4a5652"}
-#: Widths of letters in pixels at FONT_SIZE; the text is then fitted to their sum.
-NARROW, USUAL, CAPITAL, BROAD, FULL = 3.4, 6.2, 7.6, 9.2, 11.0
-NARROW_ONES, BROAD_ONES = frozenset("ijltfI.,:;'|!·()[] \u202f\u00a0"), frozenset("mwMW@%…")
 
 
 def document(badge: Badge, theme: str, size: str, zone_name: str) -> str:
     """The badge as an SVG document; its title says everything, with the zone of its times."""
-    left, right = (width(text) + 2 * PAD for text in (badge.subject, badge.message))
+    left, right = (
+        text_width.width(text, FONT_SIZE) + 2 * PAD for text in (badge.subject, badge.message)
+    )
     whole, scale = left + right, SCALES[size]
     title = escape(f"{badge.text} ({zone_name})" if zone_name else badge.text)
     return (
@@ -49,23 +46,12 @@ def document(badge: Badge, theme: str, size: str, zone_name: str) -> str:
     )
 
 
-def width(text: str) -> float:
-    """How wide a text is about, in pixels at FONT_SIZE."""
-    return round(sum(_width(letter) for letter in text), 1)
-
-
-def _width(letter: str) -> float:
-    if unicodedata.east_asian_width(letter) in "WF":
-        return FULL
-    if letter in NARROW_ONES:
-        return NARROW
-    if letter in BROAD_ONES:
-        return BROAD
-    return CAPITAL if letter.isupper() else USUAL
+def _width(text: str) -> float:
+    return text_width.width(text, FONT_SIZE)
 
 
 def _words(text: str, x: float) -> str:
     return (
-        f'<text x="{x:g}" y="14" fill="#fff" textLength="{width(text):g}" '
+        f'<text x="{x:g}" y="14" fill="#fff" textLength="{_width(text):g}" '
         f'lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'
     )

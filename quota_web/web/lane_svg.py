@@ -41,13 +41,25 @@ STAR = "M0 -.5L1.5 2.7 5 3.1 2.4 5.4 3.2 9 0 7.1 -3.2 9 -2.4 5.4 -5 3.1 -1.5 2.7
 
 def document(lane: Lane, theme: str = "light") -> str:
     """The lane as an SVG document; `light` and `dark` are its themes."""
-    ink = PALETTES.get(theme, PALETTES["light"])
-    parts = _parts(lane, ink)
+    parts = (patterns([lane], theme), drawing(lane, theme))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="100%" role="img" '
         f'font-family="{FONT}" font-size="10"><title>{escape(lane.account)}</title>'
         f"<desc>{escape(gist(lane))}</desc>{''.join(parts)}</svg>"
     )
+
+
+def drawing(lane: Lane, theme: str) -> str:
+    """The lane without its frame, as wide and high as what it stands in; its holes are filled with
+    `patterns`.
+    """
+    return "".join(_parts(lane, PALETTES.get(theme, PALETTES["light"])))
+
+
+def patterns(lanes: Iterable[Lane], theme: str) -> str:
+    """What the holes of these lanes are filled with, each once."""
+    reasons = {hole.why for lane in lanes for hole in lane.holes}
+    return _patterns(reasons, PALETTES.get(theme, PALETTES["light"]))
 
 
 def gist(lane: Lane) -> str:
@@ -71,7 +83,6 @@ def _parts(lane: Lane, ink: dict[str, str]) -> Iterator[str]:
         nothing = escape(_("no readings"))
         yield f'<text x="0" y="58%" fill="{ink["soft"]}">{nothing}</text>'
         return
-    yield _patterns({hole.why for hole in lane.holes}, ink)
     slots = len(lane.axis)
     yield from _holes(lane, ink)
     yield _stretched(slots, AREA_TOP, AREA_HEIGHT, _area(lane, ink))

@@ -16,10 +16,14 @@ from quota_web.services import services
 KINDS = {
     LinkKind.CALENDAR: mark("calendar"),
     LinkKind.BADGE: mark("badge"),
+    LinkKind.CHART: mark("chart"),
+    LinkKind.BOARD: mark("board"),
 }
 ENDPOINTS = {
     LinkKind.CALENDAR: "calendar.shared",
     LinkKind.BADGE: "embeds.badge",
+    LinkKind.CHART: "embeds.chart",
+    LinkKind.BOARD: "embeds.board",
 }
 #: What a picture is called where it cannot be shown.
 ALT = "Codex quota"
@@ -72,7 +76,14 @@ def _image(address: str) -> Snippet:
     return Snippet("HTML", f'<img src="{escape(address)}" alt="{ALT}">')
 
 
+def _frame(address: str) -> Snippet:
+    size = 'width="100%" height="480"'
+    return Snippet("HTML", f'<iframe src="{escape(address)}" title="{ALT}" {size}></iframe>')
+
+
 WAYS: dict[LinkKind, tuple[Callable[[str], Snippet], ...]] = {
     LinkKind.CALENDAR: (),
     LinkKind.BADGE: (_markdown, _image),
+    LinkKind.CHART: (_markdown, _image),
+    LinkKind.BOARD: (_frame,),
 }

@@ -42,6 +42,8 @@ SCOPES: dict[str, str] = {
     "calendar.resets": READ,
     "calendar.shared": PUBLIC,
     "embeds.badge": PUBLIC,
+    "embeds.board": PUBLIC,
+    "embeds.chart": PUBLIC,
     "auth.index": SESSION,
     "auth.new": SESSION,
     "auth.edit": SESSION,

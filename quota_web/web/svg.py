@@ -27,6 +27,7 @@ NEVER = 101
 PANEL_HEIGHT, LEFT, RIGHT, TOP, GAP, BOTTOM = 116, 40, 56, 14, 30, 26
 #: As wide as on a page, and as on a phone: scaled down from there its words could not be read.
 WIDTH, NARROW = 720, 360
+SIZE = 12
 #: Room for a time mark.
 TICK_ROOM = 78
 #: The same as in the style sheet: Debian’s "system-ui" is wider.
@@ -123,17 +124,22 @@ def chart(
     theme: str = "light",
     zone: tzinfo | None = None,
     width: int = WIDTH,
-    nothing: str = "No readings in this time.",
+    nothing: str = "",
+    ground: str = "none",
+    name: str = "",
 ) -> str:
     """An SVG document with a panel for each series of an `/api/history` answer about one account.
 
-    *nothing* is what stands there where there is none.
+    *nothing* is what stands there where there is none, unless that there are no readings; *ground*
+    is the colour below all of it and *name* is written above, where it does not stand on a page of
+    ours.
     """
     ink = PALETTES.get(theme, PALETTES["light"])
+    nothing = nothing or _("No readings in this time.")
     series = history["series"]
     start, end = (int(datetime.fromisoformat(history[k]).timestamp()) for k in ("from", "to"))
     high = height(len(series))
-    parts: list[str] = []
+    parts = [text(width - 12, TOP + 9, name, ink["soft"], "end", "600")] if name else []
     for i, one in enumerate(as_drawn(s, history["step_seconds"]) for s in series):
         parts += _panel(
             one, history["t"], (start, end), TOP + 16 + i * (PANEL_HEIGHT + GAP), ink, width
@@ -146,8 +152,15 @@ def chart(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high}" width="{width}" '
         f'height="{high}" role="img" '
         f'font-family="{FONT}" '
-        f'font-size="12"><title>{escape(title)}</title><desc>{escape(gist)}</desc>{"".join(parts)}</svg>'
+        f'font-size="{SIZE}"><title>{escape(title)}</title><desc>{escape(gist)}</desc>'
+        f"{_ground(ground, width, high)}{''.join(parts)}</svg>"
     )
+
+
+def _ground(colour: str, width: int, high: int) -> str:
+    if colour == "none":
+        return ""
+    return f'<rect width="{width}" height="{high}" rx="8" fill="{colour}"/>'
 
 
 def panel_gist(one: Mapping[str, Any]) -> str:
@@ -155,11 +168,10 @@ def panel_gist(one: Mapping[str, Any]) -> str:
     lows = [v for v in one.get("min") or one["remaining"] if v is not None]
     now = next((v for v in reversed(one["remaining"]) if v is not None), None)
     name = labels.window_title(one["window"])
-    return (
-        f"{name}: no readings"
-        if not lows or now is None
-        else f"{name}: lowest {min(lows):g} %, last {now:g} %"
-    )
+    if not lows or now is None:
+        return _("%(window)s: no readings", window=name)
+    said = {"window": name, "low": f"{min(lows):g}", "last": f"{now:g}"}
+    return _("%(window)s: lowest %(low)s %%, last %(last)s %%", **said)
 
 
 def steps(
@@ -205,7 +217,7 @@ def as_drawn(one: Mapping[str, Any], step: int) -> dict[str, Any]:
         return {**one, "title": title, "line": one["remaining"], "rise": RESET_RISE}
     return {
         **one,
-        "title": f"{title}, lowest of each {labels.span(step)}",
+        "title": _("%(window)s, lowest of each %(span)s", window=title, span=labels.span(step)),
         "line": one["min"],
         "min": (),
         "max": (),

@@ -22,6 +22,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 #: Kind → how the answer of its link is called, and what it is.
 KINDS = {
     "badge": ("badge.svg", "image/svg+xml; charset=utf-8"),
+    "chart": ("chart.svg", "image/svg+xml; charset=utf-8"),
+    "board": ("board", "text/html; charset=utf-8"),
 }
 ADDRESS = r'value="(http://localhost(/embed/[\w-]{43}/[a-z.]+))"'
 
@@ -269,3 +271,41 @@ def test_a_badge_speaks_the_language_and_the_zone_of_its_address(browser):
         "account 1 · 60\u202f% · until 15:00 (CET)"
     )
     assert title(client.get(f"{path}?lang=zh")) == "account 1 · 60% · 至 22:00 (CST)"
+
+
+# The chart
+
+
+def test_a_chart_has_panels_of_one_account_or_a_lane_for_each_of_all(browser):
+    client = stranger(browser)
+    one, of_all = make_link(browser, "chart", account="zoe"), make_link(browser, "chart")
+
+    panels = client.get(f"{one}?range=24h&theme=dark&lang=zh").text
+    lanes = client.get(f"{of_all}?size=narrow&zone=UTC").text
+
+    assert title(client.get(one)) == "Quota left of zoe"
+    assert re.findall(r'font-weight="600">([^<]+)</text>', panels)[::2] == ["5 小时", "每周"]
+    assert title(client.get(of_all)) == "Quota left of all accounts"
+    assert re.findall(r'font-weight="600">([^<]+)</text>', lanes) == ["zoe", "account 1"]
+    assert ">60\u202f% · until 14:00<" in lanes
+    assert ">UTC<" in lanes
+    wrong = client.get(f"{one}?range=5m")
+    assert (wrong.status_code, wrong.text) == (
+        400,
+        "range must be one of 7d, 24h, 30d, 90d, 1y\n",
+    )
+
+
+def test_many_accounts_cost_a_chart_no_more_queries_and_what_is_left_out_is_said(browser, accounts):
+    path, client = make_link(browser, "chart"), stranger(browser)
+    numbers = []
+    for count in (4, 30):
+        for number in range(count):
+            accounts.file(f"b{number}")
+        accounts.refresh()
+        with counted(browser) as statements:
+            answer = client.get(path)
+        numbers.append(len(statements))
+    assert numbers[0] >= numbers[1] > 2
+    assert "and 8 more accounts" in answer.text
+    assert answer.text.count("<svg x=") >= 24

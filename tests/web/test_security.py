@@ -51,6 +51,8 @@ EXPECTED = {
     "calendar.resets": "read",
     "calendar.shared": "public",
     "embeds.badge": "public",
+    "embeds.board": "public",
+    "embeds.chart": "public",
     "auth.index": "session",
     "auth.new": "session",
     "auth.edit": "session",
