@@ -307,7 +307,7 @@ class Settings:
         parsed(setting_values.public_url, "an address such as https://quota.example.org"),
         _REST,
         "the address under which people open the dashboard, prefix included; links in alerts "
-        "begin with it",
+        "and share links begin with it",
     )
     retention_days: int | None = setting(
         None,

@@ -105,7 +105,9 @@ def test_a_board_has_nothing_to_press_and_fits_a_phone_in_each_theme(chromium, l
             expect(page.locator("tr[data-account]")).to_have_count(5)
             assert page.locator("a[href], button, input, form, summary").count() == 0
             assert overflows(page) <= 0
-            expect(page.locator(".board-age")).to_contain_text(re.compile("updated .+ · invented accounts"))
+            expect(page.locator(".board-age")).to_contain_text(
+                re.compile("updated .+ · invented accounts")
+            )
             dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (dark == "rgb(23, 29, 28)") == ("color_scheme" in look)
             page.goto(f"{links['board']}?theme=dark&size=large&lang=zh")

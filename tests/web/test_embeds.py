@@ -284,7 +284,8 @@ def test_a_chart_has_panels_of_one_account_or_a_lane_for_each_of_all(browser):
     lanes = client.get(f"{of_all}?size=narrow&zone=UTC").text
 
     assert title(client.get(one)) == "Quota left of zoe"
-    assert re.findall(r'font-weight="600">([^<]+)</text>', panels)[::2] == ["5 小时", "每周"]
+    bold = re.findall(r'font-weight="600">([^<]+)</text>', panels)
+    assert bold == ["zoe", "5 小时", "88 %", "每周", "60 %"]
     assert title(client.get(of_all)) == "Quota left of all accounts"
     assert re.findall(r'font-weight="600">([^<]+)</text>', lanes) == ["zoe", "account 1"]
     assert ">60\u202f% · until 14:00<" in lanes
