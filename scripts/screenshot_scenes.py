@@ -73,9 +73,14 @@ def try_in_vain(page: Page) -> None:
 
 
 def paste(page: Page) -> None:
-    """Paste an auth.json, and look at what was found before it is saved."""
+    """Paste an auth.json, and wait for what is said of it."""
     found = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
     page.fill("#auth_json", json.dumps(found))
+    page.wait_for_timeout(1_500)
+
+
+def paste_and_add(page: Page) -> None:
+    paste(page)
     page.click("#account-form button.main")
     page.locator("#found-form").wait_for()
 
@@ -100,7 +105,8 @@ SHOTS = {
     "events-filtered": Shot("/events?account=bob"),
     "resets": Shot("/resets", ("12", "60", "young", "empty")),
     "accounts": Shot("/auth", ("1", "12", "60", "ended", "empty", "new")),
-    "add": Shot("/auth/new", ("12", "empty")), "add-preview": Shot("/auth/new", ("12",), paste),
+    "add": Shot("/auth/new", ("12", "empty")), "add-pasted": Shot("/auth/new", ("12",), paste),
+    "add-preview": Shot("/auth/new", ("12",), paste_and_add),
     "edit": Shot("/auth/edit?name=alice", ("12", "new")),
     "delete": Shot("/auth/delete?name=alice", ("12", "new")),
     "sign-in": Shot("/auth/sign-in"), "sign-in-again": Shot("/auth/sign-in?account=erin"),
