@@ -78,7 +78,7 @@ def show(name: str) -> str:
         sessions_left=account_page.sessions_left(found),
         present=account_page.present_cycles(found, zone.shown(), now),
         cycles=account_page.cycles(found, now, zone.shown()),
-        hours=hours_table.table(_hours(found, now)),
+        hours=hours_table.table(_hours(found, now), now, zone.shown()),
         events=latest_events.of_account(found),
         banked=account_page.banked(found),
         extras=extras.rows(found.report),

@@ -76,7 +76,9 @@ def hours(seen: Overview, now: int) -> dict[str, Any]:
         lambda: hours_of_week.load(ids, 2 * settings.refresh_interval, now, zone.shown()),
     )
     return {
-        "hours": hours_table.table(found),
+        "hours": hours_table.table(
+            found, now, zone.shown(), account=one, line=request.args.getlist("line")
+        ),
         "hours_of": one,
         "hours_csv": url_for("history.hours_csv", account=one),
     }

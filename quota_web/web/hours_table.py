@@ -1,12 +1,17 @@
 """The hours of the week as a table: five steps of one hue, and the numbers in its cells; pure."""
 
 from collections.abc import Iterator
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
+from urllib.parse import urlencode
 
 from quota_web.core import labels
 from quota_web.core.language import gettext as _
 from quota_web.core.language import mark, ngettext
 from quota_web.reports.hours_of_week import HoursOfWeek
+from quota_web.web import formats
+
+HOUR = 3_600
 
 WEEKDAYS = (
     mark("Mon"),
@@ -41,8 +46,12 @@ def rows(found: HoursOfWeek | None) -> Iterator[tuple[object, ...]]:
             yield found.key, found.windows, number + 1, hour, shown
 
 
-def table(found: HoursOfWeek | None) -> dict[str, Any] | None:
-    """What `history/_hours.html` is told; None where there is no window at all."""
+def table(
+    found: HoursOfWeek | None, now: int, zone: tzinfo | None, **kept: str | list[str] | None
+) -> dict[str, Any] | None:
+    """What `history/_hours.html` is told; None where there is no window at all. *kept* is what else
+    of the page's address stays when a cell is clicked.
+    """
     if found is None:
         return None
     return {
@@ -50,11 +59,37 @@ def table(found: HoursOfWeek | None) -> dict[str, Any] | None:
             (weekday(number), [_cell(found, number, hour) for hour in range(len(day))])
             for number, day in enumerate(found.points)
         ],
+        "addresses": [
+            [_address(number, hour, now, zone, kept) for hour in range(len(day))]
+            for number, day in enumerate(found.points)
+        ],
         "names": [f"{hour:02}" for hour in range(24)],
         "sentence": sentence(found),
         "about": _about(found),
         "is_empty": not any(v is not None for day in found.points for v in day),
     }
+
+
+def _address(
+    number: int, hour: int, now: int, zone: tzinfo | None, kept: dict[str, str | list[str] | None]
+) -> str:
+    """Where the charts show the last such hour that is over, with the hours beside it."""
+    start = latest_hour(number, hour, now, zone)
+    shown = {k: v for k, v in kept.items() if v} | {
+        "from": str(start - HOUR),
+        "to": str(min(now, start + 2 * HOUR)),
+    }
+    return f"?{urlencode(shown, doseq=True)}#history"
+
+
+def latest_hour(number: int, hour: int, now: int, zone: tzinfo | None) -> int:
+    """The beginning of the last hour of that name that is over, in epoch seconds."""
+    today = formats.in_zone(now, zone).date()
+    day = today - timedelta(days=(today.weekday() - number) % 7)
+    start = int(datetime.combine(day, time(hour), zone).timestamp())
+    if start + HOUR <= now:
+        return start
+    return int(datetime.combine(day - timedelta(days=7), time(hour), zone).timestamp())
 
 
 def _cell(found: HoursOfWeek, number: int, hour: int) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The hours of the week as a table and as a file."""
 
 import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -41,7 +43,7 @@ def test_it_says_when_most_is_used():
 
 
 def test_an_unwatched_hour_is_told_apart_from_an_idle_one():
-    made = hours_table.table(hours({(0, 0): 0.0, (0, 2): 4.0}))
+    made = hours_table.table(hours({(0, 0): 0.0, (0, 2): 4.0}), NOW, UTC)
 
     assert made is not None
     idle, unknown, most = made["days"][0][1][:3]
@@ -59,6 +61,39 @@ def test_the_page_has_a_real_table_of_all_hours(installation, browser):
     assert len(re.findall(r'scope="row"', table)) == 7
     assert len(re.findall(r'scope="col"', table)) == 24
     assert re.search(r"Busiest (Mon|Tue|Wed|Thu|Fri) \d+–\d+: \d", page)
+
+
+@pytest.mark.parametrize(
+    ("weekday", "hour", "start"),
+    [
+        (5, 11, "2026-11-21T11:00+00:00"),
+        # It is not over yet.
+        (5, 12, "2026-11-14T12:00+00:00"),
+        (6, 23, "2026-11-15T23:00+00:00"),
+    ],
+)
+def test_a_cell_leads_to_the_last_such_hour_that_is_over(weekday, hour, start):
+    assert (
+        datetime.fromtimestamp(hours_table.latest_hour(weekday, hour, NOW, UTC), UTC)
+    ) == datetime.fromisoformat(start)
+
+
+def test_an_hour_is_one_where_the_viewer_is():
+    berlin, summer = ZoneInfo("Europe/Berlin"), NOW - 28 * 86_400
+    assert hours_table.latest_hour(5, 8, NOW, berlin) % 86_400 == 7 * 3_600
+    assert hours_table.latest_hour(5, 8, summer, berlin) % 86_400 == 6 * 3_600
+
+
+def test_an_hour_that_was_used_leads_to_its_charts_and_keeps_what_is_chosen(installation, browser):
+    fill.fill(2, 30, NOW)
+    for path, kept in (("/accounts/alice", ""), ("/history?account=alice", "account=alice&amp;")):
+        table = browser.get(path).text.partition('class="hours"')[2].partition("</table>")[0]
+        query = re.findall(r'href="\?([^"]+)#history" tabindex="-1">\d', table)[0]
+        zoomed = browser.get(f"{path.partition('?')[0]}?{query.replace('&amp;', '&')}")
+
+        assert query.startswith(f"{kept}from=")
+        assert zoomed.status_code == 200
+        assert "Reset zoom" in zoomed.text
 
 
 def test_the_same_hours_are_a_file(installation, browser):
