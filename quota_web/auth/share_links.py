@@ -5,12 +5,13 @@ one is 256 random bits, shown once; only its SHA-256 is stored.
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from quota_web import store
-from quota_web.core.errors import AccountNotFound, BadInput, Outdated
+from quota_web.core.errors import AccountNotFound, BadDatabase, BadInput, Outdated
 from quota_web.core.language import mark
 from quota_web.core.secret import Secret
 from quota_web.store.accounts import Scope
@@ -18,6 +19,8 @@ from quota_web.store.share_links import NewShareLink, ShareLink
 
 DAY = 86_400
 MOST_DAYS = 3_650
+#: How exactly the last use is known; finer would make every request a write.
+USED_EVERY_S = 3_600
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -75,7 +78,9 @@ def listed() -> list[ShareLink]:
 
 
 def find(secret: str, kind: LinkKind, now: int) -> ShareLink | None:
-    """The link of that kind that *secret* opens; None for any other secret."""
+    """The link of that kind that *secret* opens, or None for any other secret; notes the use, at
+    most once an hour.
+    """
     if not _SHAPE.fullmatch(secret):
         return None
     # Looked up by its hash: how long that takes says nothing about the secret.
@@ -83,7 +88,13 @@ def find(secret: str, kind: LinkKind, now: int) -> ShareLink | None:
         found = store.share_links.by_hash(conn, _hash(secret))
     if found is None or found.kind != kind:
         return None
-    return found if found.expires_at is None or now < found.expires_at else None
+    if found.expires_at is not None and now >= found.expires_at:
+        return None
+    if found.last_used_at is None or abs(now - found.last_used_at) >= USED_EVERY_S:
+        # A database that is busy, full or read-only must not keep a link from showing.
+        with suppress(BadDatabase), store.database.transaction() as conn:
+            store.share_links.mark_used(conn, found.id, now)
+    return found
 
 
 def _account_id(conn: Connection, name: str, scope: Scope) -> int:

@@ -329,6 +329,8 @@ share_link = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
+    #: To the hour; NULL: never.
+    Column("last_used_at", BigInteger),
 )
 
 login_failure = Table(

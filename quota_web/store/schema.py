@@ -22,10 +22,11 @@ from quota_web.store.encryption import BOUND, TokenCipher
 from quota_web.store.locks import DatabaseLock
 
 #: The newest migration; a test compares it with the folder.
-HEAD = "0016"
+HEAD = "0017"
 KNOWN = (
     *("0001", "0002", "0003", "0004", "0006", "0007", "0008"),
     *("0009", "0010", "0011", "0012", "0013", "0015", "0016"),
+    "0017",
 )
 #: Any number that no other program on the same PostgreSQL uses for its own lock.
 POSTGRES_LOCK = 0x636F6465785F7130

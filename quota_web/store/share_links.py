@@ -25,6 +25,8 @@ class ShareLink:
     created_at: int
     #: None: it holds until it is revoked.
     expires_at: int | None
+    #: To the hour; None: never.
+    last_used_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ def revoke(conn: Connection, link_id: int, now: int) -> None:
     conn.execute(update(share_link).where(share_link.c.id == link_id).values(revoked_at=now))
 
 
+def mark_used(conn: Connection, link_id: int, now: int) -> None:
+    conn.execute(update(share_link).where(share_link.c.id == link_id).values(last_used_at=now))
+
+
 def _links(conn: Connection, query: Select[Any]) -> list[ShareLink]:
     rows: Sequence[Any] = conn.execute(query).all()
     return [ShareLink(*row) for row in rows]
@@ -93,6 +99,7 @@ def _listed_query() -> Select[Any]:
         link.with_names,
         link.created_at,
         link.expires_at,
+        link.last_used_at,
     )
     # The row of a deleted account stays for a while; its links open nothing from then on.
     joined = share_link.outerjoin(account, account.c.id == link.account_id)

@@ -102,3 +102,19 @@ def test_what_cannot_be_shared_is_refused(app, wrong, field):
 
     assert refused.value.field == field
     assert share_links.listed() == []
+
+
+def test_the_last_use_is_noted_to_the_hour_and_only_where_something_was_shown(app):
+    secret, late = create(), create(days="1")
+
+    def used() -> list[int | None]:
+        return [link.last_used_at for link in share_links.listed()]
+
+    assert used() == [None, None]
+    find(secret)
+    find(secret, NOW + 3_599)
+    find(late, NOW + 2 * DAY)
+    share_links.find(secret, LinkKind.BADGE, NOW + 3_600)
+    assert used() == [NOW, None]
+    find(secret, NOW + 3_600)
+    assert used() == [NOW + 3_600, None]

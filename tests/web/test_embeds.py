@@ -224,7 +224,10 @@ def test_the_page_shows_the_address_once_with_what_to_paste(browser):
     pasted = unescape(page.text)
     assert f'value="![Codex quota]({found[1]})"' in pasted
     assert f'value="<img src="{found[1]}" alt="Codex quota">"' in pasted
+    assert "never" in re.findall(r'<td class="nowrap">([^<]+)</td>', page.text)
+    assert stranger(browser).get(found[2]).status_code == 200
     later = browser.get("/settings").text
+    assert "just now" in later
     assert "the badge link that shows zoe" in later
     assert found[2].split("/")[2] not in later
 
