@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from flask.cli import AppGroup
 
+from quota_web.cli.completion import account_names
 from quota_web.core.checkout import COMMAND
 from quota_web.services import Services, services
 
@@ -138,7 +139,7 @@ def import_(paths: tuple[Path, ...], replace_own: bool) -> None:
 
 
 @group.command("export")
-@click.argument("name")
+@click.argument("name", shell_complete=account_names)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 @click.option(
@@ -189,7 +190,7 @@ def sign_in(name: str, paste: bool) -> None:
 
 
 @group.command("rename")
-@click.argument("old")
+@click.argument("old", shell_complete=account_names)
 @click.argument("new")
 def rename(old: str, new: str) -> None:
     """Call the account OLD NEW from now on; its history stays, and the file that it follows is
@@ -208,7 +209,7 @@ def rename(old: str, new: str) -> None:
 
 
 @group.command("pause")
-@click.argument("name")
+@click.argument("name", shell_complete=account_names)
 def pause(name: str) -> None:
     """Send nothing for the account NAME until it is resumed; its history and tokens stay."""
     from quota_web.accounts import account_service
@@ -219,7 +220,7 @@ def pause(name: str) -> None:
 
 
 @group.command("resume")
-@click.argument("name")
+@click.argument("name", shell_complete=account_names)
 def resume(name: str) -> None:
     """Refresh the account NAME again."""
     from quota_web.accounts import account_service
@@ -230,7 +231,7 @@ def resume(name: str) -> None:
 
 
 @group.command("renew")
-@click.argument("name")
+@click.argument("name", shell_complete=account_names)
 def renew(name: str) -> None:
     """Renew the sign-in of NAME now, which was made here and lasts about ten days otherwise. Exit
     status: 0 renewed, 1 nothing to renew, 2 not reached, 3 everything else.
@@ -241,7 +242,7 @@ def renew(name: str) -> None:
 
 
 @group.command("renewal")
-@click.argument("name")
+@click.argument("name", shell_complete=account_names)
 @click.argument("state", type=click.Choice(["on", "off"]))
 def renewal(name: str, state: str) -> None:
     """Let the sign-in of NAME be renewed, or no more. A copy may be renewed only where nothing else
@@ -253,7 +254,7 @@ def renewal(name: str, state: str) -> None:
 
 
 @group.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=account_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove the account NAME with its credentials and history; asks first on a terminal."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from quota_web.cli.completion import account_names
 from quota_web.core import clock
 from quota_web.services import services
 
@@ -53,7 +54,7 @@ def events(kinds: tuple[str, ...], since: str | None, form: str | None) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1, shell_complete=account_names)
 @click.option("--window", "windows", multiple=True, metavar="KEY", help="Only this window.")
 @as_json
 @as_csv
@@ -98,7 +99,7 @@ def _cycle_line(row: dict[str, Any], zone: tzinfo | None) -> tuple[str, ...]:
 
 
 @click.command()
-@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1, shell_complete=account_names)
 @click.option("--window", "windows", multiple=True, metavar="KEY", help="Only this window.")
 @click.option("--range", "span", metavar="RANGE", help="24h, 7d, 30d, 90d or 1y.")
 @as_json

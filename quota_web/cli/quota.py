@@ -12,6 +12,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from quota_web.cli import accounts, alerts, auth, demo, event_log, maintenance
+from quota_web.cli.completion import account_names
 from quota_web.core.errors import BadDatabase, BadInput, BadSetting, QuotaError
 from quota_web.core.language import use_language
 from quota_web.services import services
@@ -88,7 +89,7 @@ class LazyDatabaseGroup(click.Command):
 
 
 @quota.command()
-@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1, shell_complete=account_names)
 @click.option(
     "--force",
     is_flag=True,
@@ -107,7 +108,7 @@ def refresh(names: tuple[str, ...], force: bool, as_json: bool) -> None:
 
 
 @quota.command()
-@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1, shell_complete=account_names)
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--oneline", "form", flag_value="oneline", help="The same as --format oneline.")
 @click.option(
@@ -167,7 +168,7 @@ def _print_status(seen: "Overview", form: str, zone: tzinfo | None, is_missing: 
 
 
 @quota.command()
-@click.argument("names", metavar="[ACCOUNT]...", nargs=-1)
+@click.argument("names", metavar="[ACCOUNT]...", nargs=-1, shell_complete=account_names)
 @click.option("--json", "as_json", is_flag=True, help="Print the /api/forecast document.")
 def forecast(names: tuple[str, ...], as_json: bool) -> None:
     """Show whether each window will last until its reset; nothing is sent."""
@@ -189,7 +190,7 @@ def next_account(as_json: bool) -> None:
 
 
 @quota.command()
-@click.argument("name", metavar="[ACCOUNT]", required=False)
+@click.argument("name", metavar="[ACCOUNT]", required=False, shell_complete=account_names)
 @click.option(
     "--min",
     "least",
