@@ -8,6 +8,7 @@ from quota_web import store
 from quota_web.codex import extra_answers
 from quota_web.codex.classify import Classification
 from quota_web.codex.payload import BadPayload
+from quota_web.core.clock import frozen
 from quota_web.core.extra_facts import SUBSCRIPTION, WORKSPACE, Extra
 from quota_web.core.faults import Fault
 from quota_web.core.quota import Status
@@ -85,6 +86,14 @@ def test_a_subscription_is_asked_for_once_a_day_and_a_workspace_once(house, cloc
 
     assert told(house) == (TOLD, "Example GmbH")
     assert {seen.method for seen in codex.seen} == {"GET"}
+
+
+def test_the_app_asks_by_itself_after_a_refresh_where_the_settings_say_so(house, codex):
+    with frozen(NOW):
+        house.refresh(force=True)
+        hooks().finished()
+
+    assert (asked(codex, SUBSCRIPTIONS), asked(codex, WORKSPACES)) == (1, 1)
 
 
 @pytest.mark.parametrize("wanted", ["", "workspace"])
