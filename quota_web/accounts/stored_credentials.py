@@ -1,6 +1,5 @@
 """An account's credentials on their way into the database, encrypted, and back."""
 
-import random
 from dataclasses import replace
 from typing import Any
 
@@ -105,8 +104,7 @@ _OF_RENEWAL = (
 
 def _renewed_from_now_on(credentials: Credentials, now: int) -> dict[str, Any]:
     issued_at = jwt.read(credentials.access_token.reveal()).issued_at
-    share = random.random()  # noqa: S311 - no secret
-    due_at = renewal_policy.due_at(credentials.expires_at, issued_at, now, share)
+    due_at = renewal_policy.drawn_due_at(credentials.expires_at, issued_at, now)
     return {"renewal": Renewal.ON, "renew_at": due_at}
 
 

@@ -1,7 +1,8 @@
-"""When a sign-in is renewed: early, once, and never in a burst. Pure: takes `now` and draws no
-random number itself.
+"""When a sign-in is renewed: early, once, and never in a burst. Takes `now`, and is pure but for
+`drawn_due_at`.
 """
 
+import random
 from enum import StrEnum
 
 from quota_web.core.limits import CLOCK_SKEW_S
@@ -56,6 +57,11 @@ def due_at(expires_at: int | None, issued_at: int | None, stored_at: int, share:
     begun_at = stored_at if issued_at is None else issued_at
     lead = min(LEAD_MOST, max(0, expires_at - begun_at) // 2)
     return expires_at - lead - round(share * SPREAD * lead)
+
+
+def drawn_due_at(expires_at: int | None, issued_at: int | None, stored_at: int) -> int:
+    """The same with a share that is drawn now."""
+    return due_at(expires_at, issued_at, stored_at, random.random())  # noqa: S311 - no secret
 
 
 def retry_at(failures: int, retry_after: int | None, now: int) -> int:

@@ -2,7 +2,6 @@
 one transaction that the caller opens.
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -164,8 +163,7 @@ def _of_tokens(
         failures = before.renewal_failures + 1
         retry_at = renewal_policy.retry_at(failures, answer.retry_after_s, now)
         return columns | {"renewal_failures": failures, "renew_at": retry_at}
-    share = random.random()  # noqa: S311 - no secret
-    due_at = renewal_policy.due_at(expires_at, issued_at, now, share)
+    due_at = renewal_policy.drawn_due_at(expires_at, issued_at, now)
     # A token that ends sooner than it should must not be renewed in a loop.
     due_at = max(due_at, now + renewal_policy.BACKOFF_FIRST)
     return columns | {"renewal_failures": 0, "renewed_at": now, "renew_at": due_at}

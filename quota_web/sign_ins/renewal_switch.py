@@ -2,7 +2,6 @@
 that came from a backup.
 """
 
-import random
 from typing import Any
 
 from sqlalchemy import Connection
@@ -80,8 +79,7 @@ def _switched_on(
     claim = store.renewals.of_tokens(tx, prints)
     state: dict[str, Any]
     if claim is None:
-        share = random.random()  # noqa: S311 - no secret
-        due_at = renewal_policy.due_at(held.access_expires_at, None, held.updated_at, share)
+        due_at = renewal_policy.drawn_due_at(held.access_expires_at, None, held.updated_at)
         state = {"renewal": Renewal.ON, "renewal_code": None, "renew_at": due_at}
     else:
         state = renewal_outcome.state_after(held, claim, now)

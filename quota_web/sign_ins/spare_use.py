@@ -1,6 +1,5 @@
 """Uses tokens that were kept aside where the present ones of an account have failed."""
 
-import random
 from dataclasses import replace
 from typing import Any
 
@@ -110,6 +109,5 @@ def _state(
         return {"renewal": Renewal.UNSURE, "renewal_code": None, "renew_at": again_at}
     if claim is not None:
         return renewal_outcome.state_after(made, claim, now)
-    share = random.random()  # noqa: S311 - no secret
-    due_at = renewal_policy.due_at(made.access_expires_at, None, now, share) if works else now
+    due_at = renewal_policy.drawn_due_at(made.access_expires_at, None, now) if works else now
     return {"renewal": Renewal.ON, "renewal_code": None, "renew_at": due_at}
