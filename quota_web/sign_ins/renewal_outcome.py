@@ -53,13 +53,13 @@ def store_answer(
     is_ours = before is not None and before.refresh_fp == sent_fp
     if before is not None and sent_fp is not None and is_ours:
         tries = 1 if claim is None else claim.tries
-        columns = _columns(cipher, before, tries, answer, now)
-        store.renewals.set_state(tx, account.id, sent_fp, columns)
+        columns = _of_verdict(cipher, before, tries, answer, now)
+        _change(tx, before, sent_fp, columns)
     if before is not None and (not is_ours or answer.verdict is Verdict.OTHER_IDENTITY):
         _keep_aside(tx, cipher, before, answered, now)
     if claim is not None:
         _end(tx, claim, answer, before if is_ours else None, now)
-    _tell(tx, account, answer, before if is_ours else None, now, actor)
+    _tell(tx, account.id, answer, before if is_ours else None, now, actor)
 
 
 def save_tokens(tx: Connection, cipher: TokenCipher, answered: Answered, now: int) -> None:
@@ -73,20 +73,16 @@ def save_tokens(tx: Connection, cipher: TokenCipher, answered: Answered, now: in
     store.renewals.end(tx, answered.claim_id, answer.verdict, now, answer.code)
 
 
-def _columns(
-    cipher: TokenCipher,
-    before: EncryptedCredential,
-    tries: int,
-    answer: RenewalAnswer,
-    now: int,
-) -> dict[str, Any]:
-    """What changes in the credential whose token was sent; a renewal that was switched off
-    meanwhile stays off, with the new tokens.
+def _change(
+    tx: Connection, before: EncryptedCredential, sent_fp: str, columns: dict[str, Any]
+) -> None:
+    """Change the credential whose token was sent; a renewal that was switched off meanwhile stays
+    off, with the new tokens if there are any.
     """
-    found = _of_verdict(cipher, before, tries, answer, now)
-    if before.renewal in (Renewal.ON, Renewal.UNSURE):
-        return found
-    return {name: value for name, value in found.items() if name not in _OF_STATE}
+    if before.renewal not in (Renewal.ON, Renewal.UNSURE):
+        columns = {name: value for name, value in columns.items() if name not in _OF_STATE}
+    if columns:
+        store.renewals.set_state(tx, before.account_id, sent_fp, columns)
 
 
 _OF_STATE = ("renewal", "renewal_code", "renew_at")
@@ -234,14 +230,14 @@ def _rest_if_many_are_lost(tx: Connection, now: int) -> None:
 
 def _tell(
     tx: Connection,
-    account: Account,
+    account_id: int,
     answer: RenewalAnswer,
     before: EncryptedCredential | None,
     now: int,
     actor: str,
 ) -> None:
     """Note it, and let the account be looked at where its access token is new or of no use."""
-    found = store.accounts.get_by_id(tx, account.id)
+    found = store.accounts.get_by_id(tx, account_id)
     if found is None:
         return
     kind = RENEWED if answer.verdict is Verdict.RENEWED else FAILED
@@ -250,12 +246,12 @@ def _tell(
     store.renewals.count_result(tx, answer.verdict)
     store.audit_log.add(tx, now, kind, actor, found.id, name=found.name, **told)
     if before is not None:
-        look_again(tx, found, before, now)
+        _look_again(tx, found, before, now)
     store.accounts.bump_version(tx, found.id)
     store.site_state.bump_version(tx, now)
 
 
-def look_again(tx: Connection, found: Account, before: EncryptedCredential, now: int) -> None:
+def _look_again(tx: Connection, found: Account, before: EncryptedCredential, now: int) -> None:
     """Let an account be refreshed soon whose access token was of no use, when it has another one
     now or nothing will bring one.
     """
@@ -283,15 +279,15 @@ def end_lost(tx: Connection, claim: Claim, now: int) -> None:
     """
     if not store.renewals.end_open(tx, claim.claim_id, Renewal.UNSURE, now, LOST):
         return
-    before = store.credentials.get_by_ids(tx, [claim.account_id]).get(claim.account_id)
+    account_id, answer = claim.account_id, RenewalAnswer(Verdict.UNSURE, LOST)
+    before = store.credentials.get_by_ids(tx, [account_id]).get(account_id)
     if before is not None and before.refresh_fp == claim.refresh_fp:
         columns = _unsure(before, claim.tries, now) | {"renewal_code": LOST}
-        store.renewals.set_state(tx, claim.account_id, claim.refresh_fp, columns)
-        said = {"result": str(Verdict.UNSURE), "code": LOST}
-        store.audit_log.add(tx, now, FAILED, "schedule", claim.account_id, **said)
-        store.accounts.bump_version(tx, claim.account_id)
-        store.site_state.bump_version(tx, now)
+        _change(tx, before, claim.refresh_fp, columns)
+    else:
+        before = None
     _rest_if_many_are_lost(tx, now)
+    _tell(tx, account_id, answer, before, now, "schedule")
 
 
 def adopt(tx: Connection, account_id: int, fingerprints: Sequence[str], now: int) -> None:

@@ -11,7 +11,7 @@ from quota_web.codex.renewal_answer import Verdict
 from quota_web.core.errors import BadDatabase, DatabaseFull
 from quota_web.core.quota import Status
 from quota_web.services import services
-from quota_web.sign_ins import renewal, renewal_service
+from quota_web.sign_ins import renewal, renewal_outcome, renewal_service
 from tests.fakes import NOW, make_jwt
 from tests.issuer import CANARY, DAY, Turn
 from tests.sign_ins.house import LATER, revealed
@@ -435,6 +435,10 @@ def test_a_process_that_died_leaves_a_flag_and_its_token_is_not_sent_by_others(h
     assert house.held().renew_at == house.held().access_expires_at - 12 * HOUR
     assert house.claims() == [("unsure", 1)]
     assert issuer.calls == 0
+    with store.database.reading() as conn:
+        assert store.renewals.totals(conn) == {"unsure": 1}
+        [noted] = [e for e in store.audit_log.newest(conn) if e.kind == renewal_outcome.FAILED]
+    assert noted.data == {"name": "alice", "result": "unsure", "code": "process_ended"}
 
 
 def test_the_same_sign_in_under_two_names_is_renewed_once(house, issuer, installation):

@@ -2,10 +2,11 @@
 
 import pytest
 
+from quota_web import store
 from quota_web.accounts import account_service
 from quota_web.core.errors import BadInput
 from quota_web.services import services
-from quota_web.sign_ins import renewal_switch
+from quota_web.sign_ins import renewal, renewal_switch
 from tests.fakes import NOW
 from tests.issuer import CLIENT_ID, DAY, Turn
 
@@ -43,8 +44,10 @@ def test_switched_off_nothing_is_sent(house, issuer):
     assert house.renew_due() is not None
 
 
-def test_what_is_switched_off_while_it_is_renewed_keeps_the_new_tokens(house, issuer):
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_what_is_switched_off_while_it_is_renewed_keeps_the_new_tokens(house, issuer, is_lost):
     house.sign_in()
+    issuer.plays(Turn(status=503 if is_lost else None))
     house.make_due()
     renewals = house.renewals()
     client = renewals.context.client()
@@ -59,6 +62,7 @@ def test_what_is_switched_off_while_it_is_renewed_keeps_the_new_tokens(house, is
     house.renew_due()
 
     assert house.state() == ("off", None)
+    assert house.claims() == [("unsure" if is_lost else "renewed", 1)]
     assert issuer.is_current(house.refresh_token())
 
 
@@ -100,3 +104,21 @@ def test_an_unsure_token_that_is_switched_off_and_on_is_still_unsure(house, issu
     assert house.held().renewal == "unsure"
     assert house.renew_due() is None
     assert issuer.calls == 1
+
+
+def test_a_renewal_that_is_switched_off_while_its_process_dies_stays_off(house, issuer):
+    house.sign_in()
+    found = renewal.held(services().cipher, house.held().account_id)
+    assert found is not None
+    with store.database.transaction() as tx:
+        at = house.installation.now
+        assert store.renewals.claim(tx, found.fingerprints, found.account.id, 7, at)
+    renewal_switch.switch_off("alice", at, "test")
+
+    house.renew_due(61)
+
+    assert house.state() == ("off", None)
+    assert house.claims() == [("unsure", 1)]
+    house.installation.now = (house.held().access_expires_at or 0) - 3_600
+    assert house.renew_due() is None
+    assert issuer.calls == 0
