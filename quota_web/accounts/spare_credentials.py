@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quota_web.core.secret import Secret
-from quota_web.store.encryption import SPARE, TokenCipher
+from quota_web.store.encryption import SPARE, DecryptionFailed, TokenCipher
 
 #: Of an account so many are kept, the newest ones.
 MOST = 3
@@ -44,6 +44,19 @@ def opened(cipher: TokenCipher, account_id: int, sealed: bytes | None) -> list[S
         )
         for one in kept
     ]
+
+
+def with_newest(
+    cipher: TokenCipher, account_id: int, before: bytes | None, newest: Spare
+) -> bytes | None:
+    """What is kept aside once *newest* is, before all others; those that no key opens are left
+    out.
+    """
+    try:
+        spares = opened(cipher, account_id, before)
+    except DecryptionFailed:
+        spares = []
+    return sealed(cipher, account_id, [newest, *spares])
 
 
 _TOKENS = ("access_token", "refresh_token", "id_token")

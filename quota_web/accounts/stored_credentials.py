@@ -115,7 +115,6 @@ def with_spare(cipher: TokenCipher, held: EncryptedCredential, now: int) -> byte
     if not held.may_be_renewed:
         return held.spare_sealed
     try:
-        spares = spare_credentials.opened(cipher, held.account_id, held.spare_sealed)
         tokens = (
             cipher.open(held.access_sealed, held.account_id, ACCESS),
             _opened(cipher, held.refresh_sealed, held.account_id, REFRESH),
@@ -124,7 +123,7 @@ def with_spare(cipher: TokenCipher, held: EncryptedCredential, now: int) -> byte
     except DecryptionFailed:
         return held.spare_sealed
     kept = Spare(spare_credentials.REPLACED, now, held.kind, *tokens)
-    return spare_credentials.sealed(cipher, held.account_id, [kept, *spares])
+    return spare_credentials.with_newest(cipher, held.account_id, held.spare_sealed, kept)
 
 
 def opened(cipher: TokenCipher, found: Account, sealed: EncryptedCredential) -> Credentials:

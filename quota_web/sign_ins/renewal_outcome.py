@@ -17,7 +17,7 @@ from quota_web.core.quota import Status
 from quota_web.core.renewal_policy import Renewal
 from quota_web.store.accounts import Account
 from quota_web.store.credentials import EncryptedCredential
-from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, DecryptionFailed, TokenCipher
+from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, TokenCipher
 from quota_web.store.renewals import Claim
 
 #: Kinds of events.
@@ -189,15 +189,12 @@ def _keep_aside(
     is_others = answered.answer.verdict is Verdict.OTHER_IDENTITY
     if tokens is None:
         return
-    try:
-        spares = spare_credentials.opened(cipher, before.account_id, before.spare_sealed)
-    except DecryptionFailed:
-        spares = []
     why = spare_credentials.OTHER_LOGIN if is_others else spare_credentials.LATE
     brought = (tokens.access_token, tokens.refresh_token, tokens.id_token)
     kept = Spare(why, now, answered.credential.kind, *brought)
-    sealed = spare_credentials.sealed(cipher, before.account_id, [kept, *spares])
-    store.credentials.set_spare(tx, before.account_id, sealed)
+    owner = before.account_id
+    sealed = spare_credentials.with_newest(cipher, owner, before.spare_sealed, kept)
+    store.credentials.set_spare(tx, owner, sealed)
 
 
 def _end(
