@@ -26,7 +26,7 @@ def is_due(window: KnownWindow, before: StoredForecast | None, now: int, is_stal
     if window.taken_at == before.taken_at:
         return not is_stale and age >= UNMOVED_S
     moved = reading.used_percent != before.used_percent
-    moved = moved or _differ(reading.resets_at, before.resets_at)
+    moved = moved or not _is_same_reset(before, reading.resets_at, window.taken_at)
     return age >= (MOVED_S if moved else UNMOVED_S)
 
 
@@ -45,7 +45,11 @@ def _has_reset(before: StoredForecast, now: int) -> bool:
     return before.resets_at is not None and before.made_at < before.resets_at <= now
 
 
-def _differ(here: int | None, there: int | None) -> bool:
-    if here is None or there is None:
-        return here is not there
-    return abs(here - there) > SAME_RESET_S
+def _is_same_reset(before: StoredForecast, resets_at: int | None, taken_at: int) -> bool:
+    """Whether the reset stands where it stood, or slides along with each answer: it does so while
+    a window has not started.
+    """
+    if resets_at is None or before.resets_at is None:
+        return resets_at is before.resets_at
+    moved, passed = resets_at - before.resets_at, taken_at - before.taken_at
+    return abs(moved) <= SAME_RESET_S or abs(moved - passed) <= SAME_RESET_S

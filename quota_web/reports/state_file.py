@@ -7,9 +7,12 @@ import orjson
 from quota_web import store
 from quota_web.core import clock, names
 from quota_web.reports import overview, results_json
+from quota_web.reports.overview import ViewCache
 from quota_web.services import Services
 
 logger = logging.getLogger(__name__)
+#: It is written after each round of the schedule, and most accounts are as they were.
+_views = ViewCache()
 
 
 def write(services: Services) -> str | None:
@@ -17,7 +20,8 @@ def write(services: Services) -> str | None:
     file = services.settings.state_file
     if file is None:
         return None
-    seen = overview.load_overview(services.scope, clock.now(), services.settings.refresh_interval)
+    interval = services.settings.refresh_interval
+    seen = overview.load_overview(services.scope, clock.now(), interval, _views)
     try:
         store.filesystem.write_private(file, orjson.dumps(results_json.document(seen)))
     except OSError as error:

@@ -57,7 +57,7 @@ def of_hours(
     """
     found: dict[int, list[Row]] = defaultdict(list)
     values = {"ids": list(window_ids), "since": since - since % HOUR, "until": until - until % HOUR}
-    for window_id, slot, most, last, last_at, resets_at in conn.execute(_HOURS, values):
+    for window_id, slot, most, last, last_at, resets_at in conn.execute(_HOURS, values).all():
         rows = found[window_id]
         if most > last + 1 and rows and rows[-1][2] and slot < rows[-1][2] <= last_at:
             rows.append((max(slot, rows[-1][2] - 1), most, rows[-1][2]))
@@ -71,6 +71,6 @@ def each(
     """Each reading from the full hour before *since* up to *until*, oldest first, by window."""
     found: dict[int, list[Row]] = defaultdict(list)
     values = {"ids": list(window_ids), "since": since - since % HOUR, "until": until}
-    for window_id, *row in conn.execute(_EACH, values):
-        found[window_id].append((row[0], row[1], row[2]))
+    for window_id, at, used, resets_at in conn.execute(_EACH, values).all():
+        found[window_id].append((at, used, resets_at))
     return found

@@ -46,6 +46,14 @@ def test_a_reset_that_moves_by_a_moment_is_none():
     assert not due(window(resets_at=NOW + HOUR + 180), made(600))
 
 
+def test_a_reset_that_slides_along_is_none_either():
+    slid = window(0.0, resets_at=NOW - 10 + 604_800)
+    before = made(600, used_percent=0.0, resets_at=NOW - 600 + 604_800)
+
+    assert not due(slid, before)
+    assert due(slid, dataclasses.replace(before, made_at=NOW - 900))
+
+
 @pytest.mark.parametrize("used", [(100.0, 40.0), (40.0, 100.0)])
 def test_running_out_and_its_end_are_said_at_once(used):
     now, before = used
