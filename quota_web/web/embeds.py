@@ -6,6 +6,7 @@ them can be pressed.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
@@ -43,6 +44,15 @@ ASIDE = 160
 #: Finished embeds kept at once: as many as there are links, times how each is looked at.
 MOST_KEPT = 64
 _KEPT = "quota_kept_embeds"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An embed as it is sent."""
+
+    body: bytes
+    etag: str
+
 
 #: Makes one embed of what its link may show, as of a minute.
 Make = Callable[[SharedView, EmbedOptions, int], str]
@@ -117,17 +127,22 @@ def _answer(secret: str, kind: LinkKind, make: Make, mimetype: str) -> Response:
         return share_answers.line(error.said, 400)
     current, now = api.current_results(), clock.now() // MINUTE * MINUTE
 
-    def made() -> str | None:
+    def made() -> Finished | None:
         shown = shared_view.shared(current.overview, link.account_id, link.with_names)
-        return None if shown is None else make(shown, options, now)
+        return None if shown is None else _finished(make(shown, options, now))
 
     kept = cast(VersionedCache, current_app.extensions[_KEPT])
     with options.in_force():
         key = (kind, link.id, options, request.script_root)
-        body = kept.get(key, (current.etag, now), made)
-    if body is None:
+        found = kept.get(key, (current.etag, now), made)
+    if found is None:
         # This app looks after other accounts than the one that made the link.
         return share_answers.no_such_link()
-    response = Response(body, mimetype=mimetype)
-    response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:20])
+    response = Response(found.body, mimetype=mimetype)
+    response.set_etag(found.etag)
     return response.make_conditional(request)  # type: ignore[return-value]  # it is the same object
+
+
+def _finished(text: str) -> Finished:
+    body = text.encode()
+    return Finished(body, hashlib.sha256(body).hexdigest()[:20])
