@@ -1,5 +1,5 @@
-"""Zooming the charts of ten accounts in Chromium with the mouse: how long frames take, and how long
-a change of the range.
+"""In Chromium: how far the dashboard moves while it loads, its elements, and zooming
+the charts of an account with the mouse: how long frames take, and how long a change of the range.
 
 Needs the development requirements, Chromium and the chart library; without them it says so and
 measures nothing.
@@ -23,9 +23,13 @@ from quota_web.demo.personas import PLAIN
 from quota_web.services import services
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 ACCOUNTS = 10
+WIDE: "ViewportSize" = {"width": 1280, "height": 900}
+PHONE: "ViewportSize" = {"width": 390, "height": 844}
+#: A zone far from the server's.
+FAR = "Asia/Tokyo"
 LIBRARY = PROJECT / "quota_web" / "web" / "static" / "vendor" / "uPlot.iife.min.js"
 RANGES = ("7d", "30d", "90d", "1y", "24h")
 #: Parts of the width that are dragged over, one after the other: from 24 hours on, each leaves
@@ -80,6 +84,15 @@ NOTES = """() => {
 }"""
 
 
+#: Adds up how far the layout moves without anybody's doing.
+SHIFTS = """
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
 def missing() -> str:
     """What this group lacks on this machine; empty where it can run."""
     try:
@@ -103,6 +116,7 @@ def _chromium() -> str | None:
 
 
 def run(report: Report) -> None:
+    _layout(report)
     with place(QUOTA_PASSWORD=PASSWORD) as here:
         with here.app().app_context():
             services().ready()
@@ -118,6 +132,19 @@ def run(report: Report) -> None:
 @contextmanager
 def account_page(base: str) -> Iterator["Page"]:
     """The page of one account, its charts drawn."""
+    with _launched() as browser:
+        page = browser.new_page(base_url=base, viewport=WIDE)
+        _sign_in(page)
+        page.goto("/accounts/alice")
+        page.wait_for_selector("#history", state="attached")
+        page.evaluate("document.getElementById('history').scrollIntoView()")
+        page.wait_for_function(DRAWN)
+        page.evaluate(NOTES)
+        yield page
+
+
+@contextmanager
+def _launched() -> Iterator["Browser"]:
     from playwright.sync_api import sync_playwright
 
     arguments = [
@@ -128,18 +155,61 @@ def account_page(base: str) -> Iterator["Page"]:
     ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
-        page = browser.new_page(base_url=base, viewport={"width": 1280, "height": 900})
-        page.goto("/login")
-        page.fill("#password", PASSWORD)
-        page.click("main button.main")
-        page.wait_for_selector("nav[aria-label=Main]")
-        page.goto("/accounts/alice")
-        page.wait_for_selector("#history", state="attached")
-        page.evaluate("document.getElementById('history').scrollIntoView()")
-        page.wait_for_function(DRAWN)
-        page.evaluate(NOTES)
-        yield page
+        yield browser
         browser.close()
+
+
+def _sign_in(page: "Page") -> None:
+    page.goto("/login")
+    page.fill("#password", PASSWORD)
+    page.click("main button.main")
+    page.wait_for_selector("nav[aria-label=Main]")
+
+
+def _layout(report: Report) -> None:
+    """The dashboard as it loads for the first time, in the server's zone and far from it, once on a
+    CPU that is four times slower.
+    """
+    for accounts in report.size.pick((2,), (8, 25, 60, 200), (8, 25, 60, 200)):
+        with place(QUOTA_PASSWORD=PASSWORD, TZ="UTC") as here:
+            with here.app().app_context():
+                services().ready()
+                fill.fill(accounts, report.size.pick(1, 3, 30), clock.now())
+            with served(here) as base, _launched() as browser:
+                loads = [
+                    _load(browser, base, zone, viewport, slower)
+                    for zone, viewport, slower in (
+                        ("UTC", WIDE, 1),
+                        (FAR, WIDE, 1),
+                        (FAR, PHONE, 1),
+                        (FAR, WIDE, 4),
+                    )
+                ]
+        moved = [moved for moved, _ in loads]
+        what = f"layout shift of /, {accounts} accounts, the most of {len(loads)} first loads"
+        report.add(Result("19", what, "of the view", [max(moved)], unit="", wanted="<= 0.02"))
+        nodes = [float(max(nodes for _, nodes in loads))]
+        what = f"elements of /, {accounts} accounts"
+        limit = "<= 3500" if accounts <= 60 else ""
+        report.add(Result("19", what, "elements", nodes, unit="elements", wanted=limit))
+
+
+def _load(
+    browser: "Browser", base: str, zone: str, viewport: "ViewportSize", slower: int
+) -> tuple[float, int]:
+    """How far the layout moved, and how many elements there are."""
+    context = browser.new_context(base_url=base, timezone_id=zone, viewport=viewport)
+    page = context.new_page()
+    _sign_in(page)
+    # What was there says which zone the browser is in: a first visit does not.
+    context.clear_cookies(name="codex_quota_zone")
+    context.add_init_script(SHIFTS)
+    throttle = context.new_cdp_session(page)
+    throttle.send("Emulation.setCPUThrottlingRate", {"rate": slower})
+    page.goto("/", wait_until="networkidle", timeout=60_000)
+    found = page.evaluate("() => [window.shifted, document.querySelectorAll('*').length]")
+    context.close()
+    return found[0], found[1]
 
 
 def _zoom_in_and_out(page: "Page") -> Iterator[None]:
