@@ -1,6 +1,9 @@
-"""The CPU of one forecast, against what the plain script spends on one request."""
+"""The CPU of one forecast, against what the plain script spends on one request; and the command
+that reads what is stored of them.
+"""
 
 import random
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,11 +13,13 @@ from functools import partial
 from bench import classic
 from bench.harness import Report, Result, alternate, main
 from bench.place import place, upstream
-from quota_web.demo import generate
+from quota_web.core import clock
+from quota_web.demo import fill, generate
 from quota_web.demo.generate import DAY, Era
 from quota_web.demo.personas import Persona
 from quota_web.demo.tank import Track
-from quota_web.foresight import WindowHistory, forecast
+from quota_web.foresight import WindowHistory, forecast, forecast_pass
+from quota_web.services import services
 
 START = 1_767_571_200
 #: The goal's bound for a long and for a short window, in requests of the plain script.
@@ -31,6 +36,11 @@ class Case:
 
 
 def run(report: Report) -> None:
+    _making(report)
+    _next(report)
+
+
+def _making(report: Report) -> None:
     accounts, days = report.size.pick((2, 5), (8, 90), (16, 90))
     cases = {key: _cases(key, accounts, days, report.size.pick(2, 10, 20)) for key in WANTED}
     requests = report.size.pick(6, 100, 200)
@@ -50,6 +60,27 @@ def run(report: Report) -> None:
         result = Result("23", what, "times the cost", ours, other, "plain script, one request")
         result.unit, result.wanted = "µs", wanted
         report.add(result)
+
+
+def _next(report: Report) -> None:
+    """`next` from stored forecasts, beside `status` of the same accounts."""
+    accounts, days = report.size.pick((2, 2), (20, 30), (50, 60))
+    with place() as here:
+        with here.app().app_context():
+            services().ready()
+            fill.fill(accounts, days, clock.now())
+            forecast_pass.run(clock.now(), 3_600, None)
+        command = [sys.executable, "-m", "flask", "quota"]
+        sides = {
+            "next": partial(here.timed, [*command, "next", "--json"]),
+            "status": partial(here.timed, [*command, "status"]),
+        }
+        for side in sides.values():
+            side()
+        samples = alternate(sides, report.size.rounds * report.size.pick(1, 2, 3))
+    what, other = f"flask quota next --json, {accounts} accounts", "flask quota status"
+    ours, theirs = samples["next"], samples["status"]
+    report.add(Result("24", what, "times the cost", ours, theirs, other, wanted="<= 1.2"))
 
 
 def _cases(key: str, accounts: int, days: int, moments: int) -> list[Case]:

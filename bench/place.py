@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,14 @@ class Place:
 
     def app(self, **more: str) -> Flask:
         return create_app(config.load(self.settings | more))
+
+    def timed(self, command: Sequence[str]) -> float:
+        """Seconds that a program takes here."""
+        start = time.perf_counter()
+        subprocess.run(
+            command, cwd=PROJECT, env=self.environment(), stdout=subprocess.DEVNULL, check=True
+        )
+        return time.perf_counter() - start
 
     def add_accounts(self, count: int) -> None:
         """Write auth files for *count* made-up accounts."""

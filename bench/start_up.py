@@ -2,7 +2,6 @@
 script and a bare app.
 """
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,13 +12,11 @@ from bench.harness import PROJECT, Report, Result, alternate, main
 from bench.place import Place, place
 from quota_web.core import clock
 from quota_web.demo import fill
-from quota_web.foresight import forecast_pass
 from quota_web.services import services
 
 
 def run(report: Report) -> None:
     _commands(report)
-    _next(report)
     _service(report)
 
 
@@ -30,13 +27,12 @@ def _commands(report: Report) -> None:
             fill.fill(1, 1, clock.now())
         sides = {
             "classic": partial(
-                _timed,
-                here,
+                here.timed,
                 [sys.executable, "-m", "bench.classic", str(here.accounts), "http://127.0.0.1:9/"],
             ),
-            "status": partial(_timed, here, [sys.executable, "-m", "flask", "quota", "status"]),
+            "status": partial(here.timed, [sys.executable, "-m", "flask", "quota", "status"]),
             "help": partial(
-                _timed, here, [sys.executable, str(PROJECT / "codex_quota.py"), "--help"]
+                here.timed, [sys.executable, str(PROJECT / "codex_quota.py"), "--help"]
             ),
         }
         for side in sides.values():
@@ -57,35 +53,6 @@ def _commands(report: Report) -> None:
                 wanted=wanted,
             )
         )
-
-
-def _next(report: Report) -> None:
-    """`next` from stored forecasts, beside `status` of the same accounts."""
-    accounts, days = report.size.pick((2, 2), (20, 30), (50, 60))
-    with place() as here:
-        with here.app().app_context():
-            services().ready()
-            fill.fill(accounts, days, clock.now())
-            forecast_pass.run(clock.now(), 3_600, None)
-        command = [sys.executable, "-m", "flask", "quota"]
-        sides = {
-            "next": partial(_timed, here, [*command, "next", "--json"]),
-            "status": partial(_timed, here, [*command, "status"]),
-        }
-        for side in sides.values():
-            side()
-        samples = alternate(sides, report.size.rounds * report.size.pick(1, 2, 3))
-    what, other = f"flask quota next --json, {accounts} accounts", "flask quota status"
-    ours, theirs = samples["next"], samples["status"]
-    report.add(Result("24", what, "times the cost", ours, theirs, other, wanted="<= 1.2"))
-
-
-def _timed(here: Place, command: Sequence[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(
-        command, cwd=PROJECT, env=here.environment(), stdout=subprocess.DEVNULL, check=True
-    )
-    return time.perf_counter() - start
 
 
 Weighed = tuple[float, float]
