@@ -58,8 +58,9 @@ class Place:
     def timed(self, command: Sequence[str]) -> float:
         """Seconds that a program takes here."""
         start = time.perf_counter()
+        quiet = subprocess.DEVNULL
         subprocess.run(
-            command, cwd=PROJECT, env=self.environment(), stdout=subprocess.DEVNULL, check=True
+            command, cwd=PROJECT, env=self.environment(), stdout=quiet, stderr=quiet, check=True
         )
         return time.perf_counter() - start
 
