@@ -105,11 +105,23 @@ def _of_verdict(
         return columns | {"renewal_failures": failures, "renew_at": retry_at}
     if answer.verdict is Verdict.UNSURE:
         return columns | _unsure(before, tries, now)
-    refusals = before.renewal_refusals + (answer.verdict is Verdict.REFUSED_REQUEST)
-    if answer.verdict is Verdict.REFUSED_REQUEST and refusals < renewal_policy.REFUSALS_MOST:
+    refusals = _refusals(before, answer)
+    if _is_as_before(before, answer):
         retry_at = renewal_policy.retry_at(refusals, answer.retry_after_s, now)
         return columns | {"renewal_refusals": refusals, "renew_at": retry_at}
     return columns | {"renewal": Renewal.DEAD, "renew_at": None, "renewal_refusals": refusals}
+
+
+def _refusals(before: EncryptedCredential | None, answer: RenewalAnswer) -> int:
+    """How many requests in a row were refused as such, with this one."""
+    return (before.renewal_refusals if before else 0) + (answer.verdict is Verdict.REFUSED_REQUEST)
+
+
+def _is_as_before(before: EncryptedCredential | None, answer: RenewalAnswer) -> bool:
+    """Whether the token that was sent was not taken, and may be sent again."""
+    if answer.verdict is Verdict.REFUSED_REQUEST:
+        return _refusals(before, answer) < renewal_policy.REFUSALS_MOST
+    return answer.verdict is Verdict.NOT_TAKEN
 
 
 def _unsure(before: EncryptedCredential, tries: int, now: int) -> dict[str, Any]:
@@ -205,17 +217,14 @@ def _end(
     now: int,
 ) -> None:
     """Close the claim, or open it again where the token can still be sent."""
-    verdict = answer.verdict
-    is_refused = verdict is Verdict.REFUSED_REQUEST
-    refusals = (before.renewal_refusals if before else 0) + 1
-    if verdict is Verdict.NOT_TAKEN or (is_refused and refusals < renewal_policy.REFUSALS_MOST):
+    if _is_as_before(before, answer):
         store.renewals.give_back(tx, claim, now)
     elif answer.tokens is not None and answer.tokens.refresh_token is None:
         # The old token stays the present one, whatever try this was.
         store.renewals.give_back(tx, replace(claim, tries=1), now)
     else:
-        store.renewals.end(tx, claim.claim_id, verdict, now, answer.code)
-    if verdict is Verdict.UNSURE:
+        store.renewals.end(tx, claim.claim_id, answer.verdict, now, answer.code)
+    if answer.verdict is Verdict.UNSURE:
         _rest_if_many_are_lost(tx, now)
 
 
