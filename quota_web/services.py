@@ -57,6 +57,11 @@ class Services:
         )
 
     @property
+    def renews(self) -> bool:
+        """Whether sign-ins are renewed at all."""
+        return self.settings.renew != "off"
+
+    @property
     def client(self) -> "UsageClient":
         """The upstream's client; made at first use, because requests is slow to load."""
         with self._lock:

@@ -56,8 +56,8 @@ def list_(as_json: bool) -> None:
     from quota_web.reports import account_detail, results_json
     from quota_web.store.accounts import Scope
 
-    settings, now = _world().settings, clock.now()
-    renews = settings.renew != "off"
+    present, now = _world(), clock.now()
+    settings, renews = present.settings, present.renews
     found = account_detail.listing(Scope(), now, settings.refresh_interval, renews=renews)
     apart = account_detail.told_apart([one.report.account for one in found])
     if as_json:

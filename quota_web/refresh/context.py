@@ -30,7 +30,7 @@ def make_context(
         services.stop,
         keep_raw=keep_raw,
         cache_s=min(cache_s, refresh_service.BUTTON_CACHE_S) if by_button else cache_s,
-        renews=settings.renew != "off",
+        renews=services.renews,
         hooks=hooks.hooks(),
     )
 

@@ -87,8 +87,7 @@ def make(services: Services, actor: str) -> Renewals:
     context = RenewalContext(
         lambda: services.oauth, services.cipher, clock.now, actor, services.stop
     )
-    is_on = services.settings.renew != "off"
-    return Renewals(context, services.scope, is_on, services.renewal_lock)
+    return Renewals(context, services.scope, services.renews, services.renewal_lock)
 
 
 def has_room() -> bool:

@@ -47,7 +47,7 @@ def index() -> str:
     present, now = services(), clock.now()
     settings = present.settings
     listed = account_detail.listing(
-        present.scope, now, settings.refresh_interval, renews=settings.renew != "off"
+        present.scope, now, settings.refresh_interval, renews=present.renews
     )
     apart = account_detail.told_apart(one.report.account for one in listed)
     report = folder_sync.look(settings.account_dir)

@@ -49,7 +49,7 @@ def show(name: str) -> str:
     present, now = services(), clock.now()
     settings = present.settings
     found = account_detail.load_details(
-        present.scope, name, now, settings.refresh_interval, renews=settings.renew != "off"
+        present.scope, name, now, settings.refresh_interval, renews=present.renews
     )
     chosen = request.args["range"] if request.args.get("range") in RANGES else DEFAULT_RANGE
     age_s = now - (found.size.since or now)
