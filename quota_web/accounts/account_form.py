@@ -2,7 +2,8 @@
 at their fields.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from quota_web import store
@@ -15,6 +16,7 @@ from quota_web.core import names
 from quota_web.core.errors import AccountExists, BadInput, CredentialsRefused, QuotaError
 from quota_web.core.faults import Fault
 from quota_web.core.language import gettext as _
+from quota_web.core.language import mark
 from quota_web.store.accounts import (
     Account,
     Scope,
@@ -288,3 +290,24 @@ def _usable(entry: Entry, typed: AccountForm) -> Credentials:
 
 def _field(error: QuotaError) -> str:
     return error.field if isinstance(error, BadInput) else "name"
+
+
+def named(form: Mapping[str, str]) -> str:
+    """The account's name. Raises BadInput where there is none."""
+    name = form.get("name", "")
+    if not name:
+        raise BadInput("name", mark("no account is named"))
+    return name
+
+
+def shown_by(form: Mapping[str, str]) -> Shown:
+    """What the page of a form showed of its account, where the form says it; what is no number was
+    shown on none.
+    """
+    said = {field: form[field] for field in ("id", "version") if form.get(field)}
+    return Shown(
+        **{
+            field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1
+            for field, value in said.items()
+        }
+    )

@@ -4,8 +4,7 @@ A login that is here already is updated under the name that it has. Another logi
 another's history: the old account keeps its own under another name, and the new one starts afresh.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -330,19 +329,6 @@ def _is_taken(tx: Connection, name: str) -> bool:
     except AccountNotFound:
         return False
     return True
-
-
-def shown_by(form: Mapping[str, str]) -> Shown:
-    """What the page of a form showed of its account, where the form says it; what is no number was
-    shown on none.
-    """
-    said = {field: form[field] for field in ("id", "version") if form.get(field)}
-    return Shown(
-        **{
-            field: int(value) if re.fullmatch(r"[0-9]{1,18}", value) else -1
-            for field, value in said.items()
-        }
-    )
 
 
 def pause(

@@ -25,7 +25,6 @@ from quota_web.accounts.importing import Planned
 from quota_web.core import clock, names
 from quota_web.core.errors import BadInput
 from quota_web.core.language import gettext as _
-from quota_web.core.language import mark
 from quota_web.core.limits import MAX_CREDENTIALS
 from quota_web.core.times import iso, iso_text
 from quota_web.reports import account_detail, results_json
@@ -291,7 +290,7 @@ def _typed() -> AccountForm:
         files=files,
         access_token=form.get("access_token", "").strip(),
         account_id=form.get("account_id", "").strip(),
-        shown=account_service.shown_by(form),
+        shown=account_form.shown_by(form),
         replace_own="replace" in form,
     )
 
@@ -315,11 +314,11 @@ def delete_confirm() -> str:
 @blueprint.post("/auth/delete")
 def delete() -> BaseResponse:
     name = account_service.remove(
-        _named(),
+        account_form.named(request.form),
         clock.now(),
         security.actor(),
         services().scope,
-        account_service.shown_by(request.form),
+        account_form.shown_by(request.form),
     )
     flash(_("Deleted %(name)s.", name=name), "ok")
     return redirect(url_for("auth.index"), 303)
@@ -328,11 +327,11 @@ def delete() -> BaseResponse:
 @blueprint.post("/auth/pause")
 def pause() -> BaseResponse:
     account_service.pause(
-        _named(),
+        account_form.named(request.form),
         clock.now(),
         security.actor(),
         services().scope,
-        account_service.shown_by(request.form),
+        account_form.shown_by(request.form),
     )
     return _back()
 
@@ -340,21 +339,14 @@ def pause() -> BaseResponse:
 @blueprint.post("/auth/resume")
 def resume() -> BaseResponse:
     account_service.resume(
-        _named(),
+        account_form.named(request.form),
         clock.now(),
         security.actor(),
         services().scope,
-        account_service.shown_by(request.form),
+        account_form.shown_by(request.form),
     )
     _wake()
     return _back()
-
-
-def _named() -> str:
-    name = request.form.get("name", "")
-    if not name:
-        raise BadInput("name", mark("no account is named"))
-    return name
 
 
 def _back() -> BaseResponse:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Flask, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.accounts import account_service
+from quota_web.accounts import account_form
 from quota_web.core import clock, extra_facts
 from quota_web.core.errors import BadInput
 from quota_web.core.extra_facts import NOT_ASKED, Extra
@@ -33,7 +33,7 @@ def press() -> BaseResponse:
     kind = form.get("kind", "")
     if kind not in present.settings.extras:
         raise BadInput("kind", mark("this is not asked for here: QUOTA_EXTRAS does not name it"))
-    shown = account_service.shown_by(form)
+    shown = account_form.shown_by(form)
     name = wanting.want(form.get("name", ""), kind, clock.now(), present.scope, shown)
     flash(_("It is asked for within a minute or two."), "ok")
     return redirect(url_for("accounts.show", name=name, _anchor="plan"), 303)

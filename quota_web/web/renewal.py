@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from quota_web.accounts import account_service
+from quota_web.accounts import account_form
 from quota_web.core import clock
 from quota_web.core.errors import BadInput
 from quota_web.core.language import gettext as _
@@ -24,9 +24,9 @@ def init_app(app: Flask) -> None:
 @blueprint.post("/auth/renew")
 def press() -> BaseResponse:
     """Renew a sign-in now, unless something is in the way."""
-    name, present = _named(), services()
+    name, present = account_form.named(request.form), services()
     renewals = renewal_service.make(present, security.actor())
-    done = renewal_service.renew_now(renewals, name, account_service.shown_by(request.form))
+    done = renewal_service.renew_now(renewals, name, account_form.shown_by(request.form))
     may_at = "" if done.may_at is None else iso_text(done.may_at)
     words = renewal_words.pressed(done.outcome, done.code, done.failure, may_at)
     flash(f"{done.name}: {words}.", "ok" if done.is_renewed else "error")
@@ -39,7 +39,7 @@ def press() -> BaseResponse:
 def switch() -> BaseResponse:
     """Switch a sign-in's renewal on, with the person's word that nothing else uses it, or off."""
     form, now, present = request.form, clock.now(), services()
-    name, shown = _named(), account_service.shown_by(form)
+    name, shown = account_form.named(request.form), account_form.shown_by(form)
     if form.get("on") == "1":
         if "alone" not in form:
             raise BadInput("alone", mark("tick the box: nothing else may use this sign-in"))
@@ -57,13 +57,6 @@ def switch() -> BaseResponse:
         done = renewal_switch.switch_off(name, now, security.actor(), present.scope, shown)
         flash(_("%(name)s is not renewed any more.", name=done), "ok")
     return _back(done)
-
-
-def _named() -> str:
-    name = request.form.get("name", "")
-    if not name:
-        raise BadInput("name", mark("no account is named"))
-    return name
 
 
 def _back(name: str) -> BaseResponse:
