@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from quota_web import config, services, store
 from quota_web.cli import quota
 from quota_web.config import Settings
-from quota_web.core.faults import Fault
 from quota_web.language import catalogue
 from quota_web.refresh import hooks
 from quota_web.store.accounts import Account
@@ -111,7 +110,7 @@ def _add_hooks(app: Flask) -> None:
 
         recording.judge_recorded(conn, recorded)
 
-    def refused(account: Account, _fault: Fault) -> hooks.AfterRefusal:
+    def refused(account: Account) -> hooks.AfterRefusal:
         from quota_web.sign_ins import renewal_service
 
         present: services.Services = app.extensions["quota_services"]

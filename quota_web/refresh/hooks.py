@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 from flask import Flask, current_app
 from sqlalchemy import Connection
 
-from quota_web.core.faults import Fault
-from quota_web.store.accounts import (
-    Account,
-)
+from quota_web.store.accounts import Account
 from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.db_errors import is_bad_database
 from quota_web.store.recording import Recorded
@@ -40,7 +37,7 @@ class AfterRefusal:
     is_awaited: bool = False
 
 
-RefusedHook = Callable[[Account, Fault], AfterRefusal]
+RefusedHook = Callable[[Account], AfterRefusal]
 
 
 @dataclass(slots=True)
@@ -87,12 +84,12 @@ class Hooks:
             except Exception:
                 logger.exception("a hook after the refresh failed")
 
-    def refused(self, account: Account, fault: Fault) -> AfterRefusal:
+    def refused(self, account: Account) -> AfterRefusal:
         """What follows the refusal of an account's token."""
         if self.on_refused is None:
             return AfterRefusal()
         try:
-            return self.on_refused(account, fault)
+            return self.on_refused(account)
         except Exception:
             logger.exception("%s: new credentials could not be had", account.name)
             return AfterRefusal()

@@ -244,7 +244,7 @@ class RefreshRun:
         try:
             answer = self._fetch(found, sealed)
             if answer.status is Status.EXPIRED and answer.fault is not None:
-                after = self._context.hooks.refused(found, answer.fault)
+                after = self._context.hooks.refused(found)
                 if after.credential is not None:
                     answer = self._fetch(found, after.credential)
                 elif after.is_awaited:
