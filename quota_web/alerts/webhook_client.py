@@ -132,8 +132,7 @@ def _result(exchange: Exchange, now: int, duration_ms: int) -> SendResult:
         return SendResult(SendCode.NO_ANSWER, reason=reason, duration_ms=duration_ms)
     if 200 <= status < 300:
         return SendResult(SendCode.SENT, status, duration_ms=duration_ms)
-    headers = {name.lower(): value for name, value in (exchange.headers or {}).items()}
-    wait = retry_after_seconds(headers.get("retry-after"), now)
+    wait = retry_after_seconds(exchange.lower_headers.get("retry-after"), now)
     code = SendCode.GONE if status == 410 else SendCode.REFUSED
     reason = f"HTTP {status}" + (" (a redirect, not followed)" if 300 <= status < 400 else "")
     return SendResult(code, status, reason, wait, duration_ms)

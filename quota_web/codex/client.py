@@ -179,9 +179,13 @@ class UsageClient:
     def _classified(self, exchange: Exchange, now: int, hide: tuple[str, ...]) -> Classification:
         if exchange.status is None or exchange.headers is None:
             return Classification(Fault("unreachable", {"reason": exchange.failure or "no answer"}))
-        headers = {name.lower(): value for name, value in exchange.headers.items()}
         return classify.classify(
-            exchange.status, headers, exchange.body, now, problem=exchange.problem, hide=hide
+            exchange.status,
+            exchange.lower_headers,
+            exchange.body,
+            now,
+            problem=exchange.problem,
+            hide=hide,
         )
 
     def _judged(

@@ -145,7 +145,7 @@ def _early(exchange: Exchange, unanswered: LoginVerdict) -> LoginAnswer | None:
     """The verdict where the other side did not answer, or another one did in its place."""
     if exchange.status is None or exchange.headers is None:
         return LoginAnswer(unanswered, code="no_answer")
-    headers = {name.lower(): value for name, value in exchange.headers.items()}
+    headers = exchange.lower_headers
     if renewal_answer.is_challenge(exchange.status, headers, exchange.body) or _is_page(headers):
         return LoginAnswer(LoginVerdict.ADDRESS_BLOCKED, code="address_blocked")
     return None
@@ -175,8 +175,7 @@ def _object(exchange: Exchange) -> dict[str, object]:
 
 
 def _asked_wait(exchange: Exchange, now: int) -> int | None:
-    headers = {name.lower(): value for name, value in (exchange.headers or {}).items()}
-    return classify.retry_after_seconds(headers.get("retry-after"), now)
+    return classify.retry_after_seconds(exchange.lower_headers.get("retry-after"), now)
 
 
 def _interval(value: object) -> int:

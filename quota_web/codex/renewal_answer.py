@@ -56,8 +56,6 @@ class RenewalAnswer:
     tokens: NewTokens | None = None
     #: Seconds that the other side asks to wait.
     retry_after_s: int | None = None
-    #: Whether it is this machine's address that is refused.
-    is_address_blocked: bool = False
     #: In words, where no answer came.
     failure: str | None = None
     #: What the other side calls the request, for a question to it.
@@ -85,7 +83,7 @@ def judge(
         if is_sent:
             return RenewalAnswer(Verdict.UNSURE, "no_answer", failure=failure)
         return RenewalAnswer(Verdict.NOT_TAKEN, "not_reached", failure=failure)
-    headers = {name.lower(): value for name, value in exchange.headers.items()}
+    headers = exchange.lower_headers
     request_id = _request_id(headers.get("x-request-id") or headers.get("cf-ray"), sent)
     if exchange.status == 200:
         return _of_tokens(exchange, sent, known, now, request_id)
@@ -97,7 +95,6 @@ def judge(
         verdict,
         code or other_word,
         retry_after_s=wait_s,
-        is_address_blocked=is_blocked,
         request_id=request_id,
     )
 

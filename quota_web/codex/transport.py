@@ -65,6 +65,11 @@ class Exchange:
     #: Whether there was not even a connection, so that nothing was sent.
     is_unreached: bool = False
 
+    @property
+    def lower_headers(self) -> dict[str, str]:
+        """The headers by their names in lower case; empty where no response came."""
+        return {name.lower(): value for name, value in (self.headers or {}).items()}
+
 
 class Transport:
     """Sends requests over one pool of connections; safe to use from many threads."""

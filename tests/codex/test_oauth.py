@@ -299,20 +299,17 @@ def test_an_empty_401_is_dead():
 
 
 def test_a_country_is_unsure_and_the_address_is_refused():
-    answer = judged(403, coded("unsupported_country_region_territory"))
-
-    assert (answer.verdict, answer.is_address_blocked) == ("unsure", True)
+    code = "unsupported_country_region_territory"
+    assert verdict(judged(403, coded(code))) == ("unsure", code)
+    without_code = judged(403, {"error": {"message": code}})
+    assert verdict(without_code) == ("unsure", "address_blocked")
 
 
 @pytest.mark.parametrize("status", [401, 403, 503])
 def test_a_challenge_never_reached_the_other_side(status):
     answer = judged(status, raw=CHALLENGE, cf_mitigated="challenge", content_type="text/html")
 
-    assert (answer.verdict, answer.code, answer.is_address_blocked) == (
-        "not_taken",
-        "address_blocked",
-        True,
-    )
+    assert verdict(answer) == ("not_taken", "address_blocked")
 
 
 @pytest.mark.parametrize(
