@@ -244,7 +244,7 @@ def test_the_search_follows_the_typing(page):
     page.focus("#q")
     page.keyboard.type("ali", delay=40)
     page.wait_for_url("**q=ali")
-    expect(page.locator("tr[data-account]")).to_have_count(2)
+    expect(page.locator("tr[data-account]")).to_have_count(3)
     page.keyboard.type("ce-2", delay=40)
     page.wait_for_url("**q=alice-2")
     expect(page.locator("tbody .who a")).to_have_text(["alice-2"])
