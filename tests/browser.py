@@ -8,9 +8,10 @@ browser.post("/auth/pause", name="alice")
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from quota_web import config, store
@@ -21,22 +22,39 @@ from quota_web.core import clock
 from quota_web.factory import create_app
 from quota_web.services import services
 from quota_web.web.sessions import COOKIE
+from tests.schema_file import put_schema
 
 PASSWORD = "correct horse battery"
 #: A real password hash takes a good part of a second; tests have many.
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
 
 
+class Compiled(BytecodeCache):
+    """Templates compiled once a run instead of once an app."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key + bucket.checksum in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key + bucket.checksum])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+
+
 def first_start(instance_dir: Path, **settings: str) -> Flask:
     """An app on a fresh database, without a password unless the settings bring one."""
     folder = instance_dir / "account"
     folder.mkdir(exist_ok=True)
+    if "QUOTA_DATABASE_URL" not in settings:
+        put_schema(instance_dir)
     app = create_app(
         config.load(
             {"QUOTA_INSTANCE_DIR": str(instance_dir), "QUOTA_ACCOUNT_DIR": str(folder), **settings}
         )
     )
     app.config["PASSWORD_COST"] = CHEAP
+    app.jinja_env.bytecode_cache = Compiled()
     with app.app_context():
         services().ready()
     return app

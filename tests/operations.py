@@ -26,6 +26,7 @@ from quota_web.services import services
 from quota_web.store.encryption import ACCESS, TokenCipher
 from quota_web.store.recording import Outcome
 from tests.fakes import NOW, auth_document, make_jwt
+from tests.schema_file import put_schema
 
 DAY = 86_400
 CANARY = "rt_canary-of-the-tests-0123456789"
@@ -51,6 +52,8 @@ def make_app(instance: Path, **settings: str) -> Flask:
 @contextmanager
 def opened(instance: Path, **settings: str) -> Iterator[Flask]:
     """The app at home in its context, its database there; the clock stands still at NOW."""
+    if "QUOTA_DATABASE_URL" not in settings:
+        put_schema(instance)
     app = make_app(instance, **settings)
     with app.app_context(), clock.frozen(NOW):
         services().ready()

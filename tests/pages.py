@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Flask, Response
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import event
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
@@ -24,7 +23,7 @@ from quota_web.core import clock
 from quota_web.services import services
 from quota_web.web import security
 from quota_web.web.sessions import COOKIE
-from tests.browser import CHEAP, PASSWORD, Browser, gate_of, make_token
+from tests.browser import CHEAP, PASSWORD, Browser, Compiled, gate_of, make_token
 from tests.fakes import NOW
 from tests.installation import Installation
 
@@ -39,19 +38,6 @@ HOSTILE = (
 )
 
 
-class _Compiled(BytecodeCache):
-    """Templates compiled once a run instead of once an app."""
-
-    kept: ClassVar[dict[str, bytes]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key + bucket.checksum in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key + bucket.checksum])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
-
-
 @contextmanager
 def visiting(installation: Installation, **settings: str) -> Iterator[Browser]:
     """A signed-in browser on an app of its own, as another process on the same folders would be.
@@ -60,7 +46,7 @@ def visiting(installation: Installation, **settings: str) -> Iterator[Browser]:
     """
     app = installation.another(**settings)
     app.config["PASSWORD_COST"] = CHEAP
-    app.jinja_env.bytecode_cache = _Compiled()
+    app.jinja_env.bytecode_cache = Compiled()
     with clock.frozen(NOW):
         with app.app_context():
             services().ready()
