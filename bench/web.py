@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, jsonify
+from sqlalchemy import func, select, update
 from werkzeug.test import EnvironBuilder
 
 from bench.harness import Curve, Report, Result, alternate, main
@@ -23,10 +24,17 @@ from quota_web import store
 from quota_web.core import clock
 from quota_web.demo import fill
 from quota_web.services import services
+from quota_web.store.models import account
 from quota_web.web import scopes
 
 PASSWORD = "bench-password"
-HELLO = "/bench/hello"
+HELLO, BARE = "/bench/hello", "/bench/bare"
+BARE_TABLE = (
+    "<!doctype html><title>Accounts</title><table>{% for row in rows %}<tr>"
+    "{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>"
+)
+#: Accounts: goals 10 to 12 were set for 50, the 18th for 12, 60 and 200.
+SIZES = (1, 12, 50, 60, 200)
 
 
 class Browser:
@@ -92,9 +100,9 @@ class Browser:
 
 def run(report: Report) -> None:
     lines: dict[str, list[tuple[float, float]]] = {}
-    for accounts in report.size.pick((2,), (1, 10, 50, 200), (1, 10, 50, 200)):
+    for accounts in report.size.pick((2,), SIZES, SIZES):
         with place(QUOTA_PASSWORD=PASSWORD) as here:
-            app = with_hello(here.app())
+            app = with_routes(here.app(), accounts)
             with app.app_context():
                 services().ready()
                 fill.fill(accounts, report.size.pick(1, 7, 7), clock.now())
@@ -106,6 +114,8 @@ def run(report: Report) -> None:
             lines.setdefault(name, []).append((accounts, sorted(samples)[len(samples) // 2]))
         if accounts in (2, 50):
             _add_results(report, accounts, rates)
+        if accounts in (2, 12, 60, 200):
+            _add_bare(report, accounts, rates)
     report.curves.append(
         Curve(
             "web",
@@ -117,10 +127,15 @@ def run(report: Report) -> None:
     )
 
 
-def with_hello(app: Flask) -> Flask:
-    """The app with one more route, which does nothing behind the same sign-in."""
-    scopes.SCOPES["bench.hello"] = scopes.READ
+def with_routes(app: Flask, accounts: int) -> Flask:
+    """The app with two more routes behind the same sign-in: one does nothing, the other renders a
+    table of as many rows and cells as the dashboard's from values that are ready.
+    """
+    scopes.SCOPES["bench.hello"] = scopes.SCOPES["bench.bare"] = scopes.READ
     app.add_url_rule(HELLO, "bench.hello", lambda: jsonify(hello="world"))
+    table = app.jinja_env.from_string(BARE_TABLE)
+    rows = [(f"account-{n}", 77.5, 66.0, "past the reset", 2, n, "Plus") for n in range(accounts)]
+    app.add_url_rule(BARE, "bench.bare", lambda: table.render(rows=rows))
     return app
 
 
@@ -140,6 +155,8 @@ def _measured(app: Flask, report: Report) -> dict[str, list[float]]:
         "results, fresh": partial(_fresh_rate, browser, app, "/api/results", few),
         "dashboard": partial(_rate, browser, "/", "200", few),
         "dashboard, fresh": partial(_fresh_rate, browser, app, "/", few),
+        "dashboard, fresh in one account": partial(_fresh_rate, browser, app, "/", few, True),
+        "bare table": partial(_rate, browser, BARE, "200", few),
     }
     fresh_last = sorted(sides, key=lambda name: "fresh" in name)
     return alternate(
@@ -162,12 +179,16 @@ def _conditional_rate(browser: Browser, times: int) -> float:
     return _rate(browser, "/api/results", "304", times, HTTP_IF_NONE_MATCH=browser.headers["ETag"])
 
 
-def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
-    """With a change of the data before each request, which is not timed."""
+def _fresh_rate(browser: Browser, app: Flask, path: str, times: int, in_one: bool = False) -> float:
+    """With a change of the data, or of that *in_one* account, before each request: not timed."""
     took = 0.0
     for _ in range(times):
         with app.app_context(), store.database.transaction() as tx:
             store.site_state.bump_version(tx, clock.now())
+            if in_one:
+                first = select(func.min(account.c.id)).scalar_subquery()
+                changed = {account.c.version: account.c.version + 1}
+                tx.execute(update(account).where(account.c.id == first).values(changed))
         # What the disk's work of that write cooled down, an untimed request warms again: it is not
         # the answer's.
         browser.get(HELLO)
@@ -177,6 +198,24 @@ def _fresh_rate(browser: Browser, app: Flask, path: str, times: int) -> float:
         took += time.thread_time() - start
     assert browser.status.startswith("200"), browser.status
     return times / took
+
+
+def _add_bare(report: Report, accounts: int, rates: dict[str, list[float]]) -> None:
+    bare = [1 / rate for rate in rates["bare table"]]
+    for name, wanted in (("dashboard, fresh in one account", "<= 2"), ("dashboard", "<= 0.5")):
+        what = f"GET /, {'one account changed' if 'one' in name else 'unchanged'}"
+        report.add(
+            Result(
+                "18",
+                f"{what}, {accounts} accounts",
+                "times the cost",
+                [1 / rate for rate in rates[name]],
+                bare,
+                "a bare table of as many rows and cells",
+                "s",
+                wanted,
+            )
+        )
 
 
 def _add_results(report: Report, accounts: int, rates: dict[str, list[float]]) -> None:
