@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
 from quota_web import store
 from quota_web.codex.renewal_answer import RenewalAnswer, Verdict
 from quota_web.core import clock, renewal_policy
@@ -22,6 +24,7 @@ from quota_web.sign_ins.renewal import RenewalContext
 from quota_web.store.accounts import Account, Scope, Shown
 from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import DecryptionFailed
+from quota_web.store.renewals import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +107,12 @@ def renew_due(renewals: Renewals) -> RenewalAnswer | None:
     now = renewals.context.now()
     if not renewals.is_on or renewals.context.stop.is_set() or now < FIRST_BELIEVABLE:
         return None
-    settle_lost(now)
-    spare_use.use_where_others_failed(renewals.context.cipher, now)
-    for account in _due(renewals.scope, now):
+    waiting = _waiting(renewals.scope, now)
+    if waiting.lost or waiting.failed:
+        _settle(waiting.lost, now)
+        spare_use.use_where_others_failed(renewals.context.cipher, waiting.failed, now)
+        waiting = _waiting(renewals.scope, now)
+    for account in waiting.due:
         if not has_room():
             return None
         answer = _in_turn(renewals, account.id)
@@ -117,12 +123,31 @@ def renew_due(renewals: Renewals) -> RenewalAnswer | None:
     return None
 
 
-def _due(scope: Scope, now: int) -> Sequence[Account]:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What the schedule has to do: claims whose process died, the ids of accounts whose tokens have
+    failed while others are kept aside, and the accounts that may be renewed now.
+    """
+
+    lost: Sequence[Claim]
+    failed: Sequence[int]
+    due: Sequence[Account]
+
+
+def _waiting(scope: Scope, now: int) -> _Waiting:
     with store.database.reading() as conn:
-        ids = store.renewals.due(conn, now)
-        if not ids or renewal_policy.is_waiting(store.renewals.not_before(conn), now):
-            return []
-        found = store.accounts.get_by_ids(conn, ids)
+        return _Waiting(
+            store.renewals.lost(conn, now),
+            store.credentials.failed_with_spare(conn, now),
+            _due(conn, scope, now),
+        )
+
+
+def _due(conn: Connection, scope: Scope, now: int) -> Sequence[Account]:
+    ids = store.renewals.due(conn, now)
+    if not ids or renewal_policy.is_waiting(store.renewals.not_before(conn), now):
+        return []
+    found = store.accounts.get_by_ids(conn, ids)
     due = [found[i] for i in ids if i in found]
     # Nothing is sent for a deactivated account until a person acts.
     return [a for a in due if scope.holds(a) and a.last_status is not Status.DEACTIVATED]
@@ -165,9 +190,13 @@ def _log(name: str, answer: RenewalAnswer) -> None:
 
 
 def settle_lost(now: int) -> None:
-    """Flag what a process was renewing when it died, and forget what is long over."""
+    """Flag what a process was renewing when it died."""
     with store.database.reading() as conn:
         lost = store.renewals.lost(conn, now)
+    _settle(lost, now)
+
+
+def _settle(lost: Sequence[Claim], now: int) -> None:
     for claim in lost:
         with store.database.transaction() as tx:
             renewal_outcome.end_lost(tx, claim, now)

@@ -1,5 +1,6 @@
 """Uses tokens that were kept aside where the present ones of an account have failed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +17,10 @@ from quota_web.store.credentials import EncryptedCredential
 from quota_web.store.encryption import ACCESS, IDENTITY, REFRESH, DecryptionFailed, TokenCipher
 
 
-def use_where_others_failed(cipher: TokenCipher, now: int) -> None:
-    """Put what was kept aside in the place of credentials that are of no use any more."""
-    with store.database.reading() as conn:
-        failed = store.credentials.failed_with_spare(conn, now)
+def use_where_others_failed(cipher: TokenCipher, failed: Sequence[int], now: int) -> None:
+    """Put what was kept aside in the place of credentials that are of no use any more: of the
+    accounts with the ids *failed*.
+    """
     for account_id in failed:
         with store.database.transaction() as tx:
             use(tx, cipher, account_id, now)

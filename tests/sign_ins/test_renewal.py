@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from quota_web import store
 from quota_web.accounts import account_service, stored_credentials
@@ -592,3 +593,13 @@ def test_no_token_is_logged_or_noted(house, issuer, caplog):
     assert CANARY not in caplog.text
     for table in ("event", "renewal"):
         assert CANARY not in str(house.installation.rows(f"SELECT * FROM {table}"))
+
+
+def test_where_nothing_is_due_the_schedule_looks_once(house):
+    house.sign_in()
+    opened: list[object] = []
+    event.listen(store.database.bound(), "begin", opened.append)
+
+    house.renew_due()
+
+    assert len(opened) == 1
