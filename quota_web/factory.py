@@ -82,7 +82,6 @@ def chores() -> "Chores":
         judge_all=detection_backfill.ensure,
         settle=detection_backfill.settle,
         sign_ins=signing_in.work,
-        has_sign_ins=signing_in.has_any,
         forget_sign_ins=signing_in.forget_old,
         back_up=scheduled_backups.chore,
         renew_due=lambda: renewal_service.renew_due(

@@ -52,8 +52,6 @@ class Chores:
     settle: Callable[[int], None]
     #: Goes on with sign-ins to ChatGPT that are under way; called every few seconds.
     sign_ins: Callable[[int], None]
-    #: Whether there are any.
-    has_sign_ins: Callable[[], bool]
     #: Forgets sign-ins that have ended.
     forget_sign_ins: Callable[[int], None]
     #: Makes the backup of the day, where one is wanted.

@@ -265,6 +265,7 @@ class Schedule:
         self.work.follow()
         if clock.monotonic() < self.paused_until:
             self._note_waiting(0)
+            self.work.look()
         else:
             found = self.work.due_accounts()
             self._note_waiting(0 if found.in_flight else len(found.requested) + len(found.due))
@@ -277,7 +278,7 @@ class Schedule:
                 )
         if clock.monotonic() >= self._chores_at:
             self._begin("chores", self._do_chores)
-        if self._given.has_sign_ins():
+        if self.work.has_sign_ins:
             self._begin("sign_ins", self._do_sign_ins)
         if clock.monotonic() >= self._renewals_at:
             self._renewals_at = clock.monotonic() + RENEWALS_S

@@ -47,6 +47,14 @@ class Tick:
         self._seen_version: object = None
         self._seen_at = self._next_due_at = 0
         self._state_lock = threading.Lock()
+        #: Whether a sign-in to ChatGPT was under way at the last look.
+        self.has_sign_ins = False
+
+    def look(self) -> object:
+        """Look what there is to do; equal while nothing was written, by any process."""
+        with store.database.reading() as conn:
+            self.has_sign_ins = store.sign_ins.has_any(conn)
+            return store.site_state.read(conn).version
 
     def follow(self) -> None:
         """Bring the accounts in step with their folders, if a look at these says that something
@@ -78,7 +86,7 @@ class Tick:
         """
         if worker.free_dead_claims():
             self.invalidate()
-        now, version = clock.now(), _version()
+        now, version = clock.now(), self.look()
         is_quiet = version == self._seen_version and self._seen_at <= now < self._next_due_at
         if is_quiet or now < FIRST_BELIEVABLE:
             return DueAccounts((), (), 0, 0, now)
@@ -132,12 +140,6 @@ class Tick:
     def _write_state_file(self) -> None:
         with self._state_lock:
             self._state_file()
-
-
-def _version() -> object:
-    """Equal while nothing was written, by any process."""
-    with store.database.reading() as conn:
-        return store.site_state.read(conn).version
 
 
 def look_at(folder: Path) -> Look:

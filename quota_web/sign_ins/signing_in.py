@@ -261,12 +261,6 @@ def cancel(sign_in_id: int) -> None:
     _end(sign_in_id, SignInState.FAILED, "cancelled")
 
 
-def has_any() -> bool:
-    """Whether any sign-in waits."""
-    with store.database.reading() as conn:
-        return store.sign_ins.has_any(conn)
-
-
 def work(now: int) -> None:
     """Poll what is due and end what is overdue: for the schedule, every few seconds."""
     present = services()

@@ -16,6 +16,7 @@ from quota_web.refresh import context, hooks, refresh_service, tick
 from quota_web.refresh.tick import Tick
 from quota_web.reports import state_file
 from quota_web.services import services
+from quota_web.sign_ins import signing_in
 from tests.fakes import NOW, FakeResponse, usage_body
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -220,3 +221,14 @@ def test_a_request_is_seen_at_once(installation, looking):
     refresh_service.request(refresh_service.select(services().scope)[0], NOW)
 
     assert [a.name for a in looking.due_accounts().requested] == ["alice"]
+
+
+def test_a_look_says_whether_a_sign_in_is_under_way_whatever_else_is_due(installation, looking):
+    looking.due_accounts()
+    assert not looking.has_sign_ins
+
+    wanted = signing_in.Wanted("alice", None, signing_in.LINK, None)
+    signing_in.begin(services(), wanted, NOW)
+    # Nothing of the accounts has changed.
+    looking.due_accounts()
+    assert looking.has_sign_ins
