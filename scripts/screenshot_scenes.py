@@ -1,6 +1,7 @@
 """Which pages screenshots.py takes, and with which accounts: scenes, and what is pressed there."""
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,6 +73,14 @@ def try_in_vain(page: Page) -> None:
     page.click("main button.main")
 
 
+def make_a_token_and_links(page: Page) -> None:
+    for kind in ("calendar", "badge", "board"):
+        page.select_option("#share_kind", kind)
+        page.locator("form:has(#share_kind) button").click()
+    page.fill("#token_name", f"script {secrets.token_hex(2)}")
+    page.locator("form:has(#token_name) button").click()
+
+
 def paste(page: Page) -> None:
     """Paste an auth.json, and wait for what is said of it."""
     found = auth_document("acct-new", email="nina@example.com", chatgpt_plan_type="plus")
@@ -115,7 +124,9 @@ SHOTS = {
     "alerts": Shot("/alerts", ("12", "empty")),
     "alert-webhook": Shot("/alerts?add=webhook"), "alert-mail": Shot("/alerts?add=mail"),
     "alert-ntfy": Shot("/alerts?add=ntfy"), "alert-edit": Shot("/alerts?edit=1"),
-    "settings": Shot("/settings"), "missing": Shot("/accounts/nobody"),
+    "settings": Shot("/settings"),
+    "settings-used": Shot("/settings", ("12",), make_a_token_and_links),
+    "missing": Shot("/accounts/nobody"),
     "login": Shot("/login", ("8",)), "login-refused": Shot("/login", ("8",), try_in_vain),
     "setup": Shot("/login", ("setup",)),
 }  # fmt: skip
