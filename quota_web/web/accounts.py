@@ -72,7 +72,6 @@ def show(name: str) -> str:
         twins=found.twins,
         looks_like=found.looks_like,
         titles=titles,
-        panels=[{"key": key, "title": title, "short": title} for key, title in titles.items()],
         cards=account_page.cards(found),
         outlook=account_page.prospects(found, zone.shown()),
         sessions_left=account_page.sessions_left(found),

@@ -11,7 +11,7 @@ const LENGTHS = { five_hour: 18000, daily: 86400, weekly: 604800, monthly: 25920
 const RESET_RISE = 3, COLOURS = 8, DASHES = [[], [9, 3], [4, 3], [12, 3, 3, 3]];
 
 /** Which dash pattern goes with a line's slot, so that colour never tells alone. */
-export const dash = (slot) => DASHES[(slot + Math.floor(slot / COLOURS)) % DASHES.length];
+const dash = (slot) => DASHES[(slot + Math.floor(slot / COLOURS)) % DASHES.length];
 
 /** Whether a slot of the axis is too wide to show single cycles of a window: then its lowest value is drawn. */
 export function coarse(window, step) {
@@ -39,14 +39,6 @@ export class Charts {
     this.charts.forEach((chart) => chart.destroy());
     const seen = this.plots.filter((plot) => !plot.closest("figure").hidden);
     this.charts = seen.map((plot, at) => this.#panel(plot, at === seen.length - 1));
-  }
-
-  /** Lets one account stand out, or none. */
-  focus(account) {
-    for (const chart of this.charts) {
-      const at = chart.series.findIndex((s) => s.account === account && s.label);
-      chart.setSeries(at > 0 ? at : null, { focus: at > 0 });
-    }
   }
 
   #panel(plot, last) {
@@ -94,7 +86,6 @@ export class Charts {
         { ...look, grid: { show: false }, size: last ? 26 : 0, show: last, gap: 6, space: 70, values: (u, marks, axis, space, step) => marks.map((s) => (s > to - (to - from) / 40 ? "" : mark(s, step))) },
         { ...look, grid: { stroke: () => this.inks.rule, width: 1 }, size: 34, gap: 6, splits: () => [0, 25, 50, 75, 100], values: (u, marks) => marks.map((v) => (v % 50 ? "" : v)) },
       ],
-      focus: { alpha: 0.2 },
       cursor: { sync: { key: "quota" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7, width: 0 } },
       hooks: { setCursor: [(u) => this.#moved(u)], setSelect: [(u) => this.#selected(u)] },
     };

@@ -1,28 +1,22 @@
-// The history section of the dashboard and of an account's page: range, zoom and lines, all kept in the address.
-// Charts are fetched when the section comes into view, so that a long table loads nothing that nobody looks at.
+// The history section of an account's page: range and zoom, both kept in the address.
+// Charts are fetched when the section comes into view, so that nothing is loaded that is not looked at.
 
 const { _ } = window.quota;
 const section = document.getElementById("history");
 const $ = (id) => document.getElementById(id);
-const ALL_UP_TO = 12, FIRST = 6;
-const slots = new Map(); // account → its slot of colour and dash, while it is shown
 let view, known, kit, charts, answer, turn = 0;
 
-/** What the address asks for. `line` repeats; one empty `line` means none. */
+/** What the address asks for. */
 function read(search) {
   const asked = new URLSearchParams(search);
-  const lines = asked.getAll("line");
-  const first = known.names.length <= ALL_UP_TO ? known.names : known.first.slice(0, FIRST);
-  const shown = lines.length ? lines.filter((name) => known.names.includes(name)) : first;
-  return { range: asked.get("range") ?? known.range, from: Number(asked.get("from")) || null, to: Number(asked.get("to")) || null, shown: new Set(shown), asked: lines.length > 0 };
+  return { range: asked.get("range") ?? known.range, from: Number(asked.get("from")) || null, to: Number(asked.get("to")) || null };
 }
 
 function write() {
   const here = new URL(location.href), query = here.searchParams;
-  for (const key of ["line", "from", "to", "range"]) query.delete(key);
+  for (const key of ["from", "to", "range"]) query.delete(key);
   if (view.range !== "24h") query.set("range", view.range);
   if (view.from) { query.set("from", view.from); query.set("to", view.to); }
-  if (view.asked) for (const name of view.shown.size ? view.shown : [""]) query.append("line", name);
   history.replaceState(null, "", here);
 }
 
@@ -31,8 +25,7 @@ async function load() {
   const query = new URLSearchParams({ points: Math.min(600, Math.max(200, Math.round($("charts").clientWidth / 2))) });
   if (view.from) { query.set("from", view.from); query.set("to", view.to); } else query.set("range", view.range);
   for (const plot of plots()) query.append("window", plot.dataset.window);
-  // Without a line there are still axes to draw.
-  for (const name of view.shown.size ? view.shown : known.names.slice(0, 1)) query.append("account", name);
+  query.append("account", known.account);
   plots().forEach((plot) => plot.classList.add("busy"));
   const response = await fetch(`${section.dataset.api}?${query}`, { headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error((await response.json().catch(() => null))?.error?.message ?? _("The server answered %(status)s.", { status: response.status }));
@@ -43,27 +36,16 @@ async function load() {
 }
 
 const plots = () => [...section.querySelectorAll(".plot")];
-const lines = () => [...view.shown].map((account) => ({ account, slot: slot(account) }));
 
-function slot(account) {
-  if (!slots.has(account)) {
-    const taken = new Set(slots.values());
-    let free = 0;
-    while (taken.has(free)) free += 1;
-    slots.set(account, free);
-  }
-  return slots.get(account);
-}
-
-/** A chart that none of the shown accounts has a value for is left out; if that is all of them, their axes stand empty. */
+/** A chart without a value is left out; if that is all of them, their axes stand empty. */
 function leaveOut() {
-  const drawn = new Set(answer.series.filter((s) => view.shown.has(s.account) && s.remaining.some((v) => v !== null)).map((s) => s.window));
+  const drawn = new Set(answer.series.filter((s) => s.remaining.some((v) => v !== null)).map((s) => s.window));
   plots().forEach((plot) => { plot.closest("figure").hidden = drawn.size > 0 && !drawn.has(plot.dataset.window); });
 }
 
 function paint() {
   leaveOut();
-  charts.draw(answer, lines());
+  charts.draw(answer, [{ account: known.account, slot: 0 }]);
   section.dataset.charts = "drawn";
   plots().forEach((plot) => {
     plot.classList.remove("busy");
@@ -79,31 +61,28 @@ function paint() {
 
 async function table() {
   const { fill } = await import("./numbers.js");
-  if (answer) fill($("numbers").querySelector(".scroll"), answer, [...view.shown], kit.column, new Map(known.panels.map((p) => [p.key, p.short])));
+  if (answer) fill($("numbers").querySelector(".scroll"), answer, kit.column, new Map(known.panels));
 }
 
-/** Writes the values at one place of the axis beside their lines, or what is left at its end. */
+/** Writes the values at one place of the axis beside the charts' names, or what is left at its end. */
 function values(index) {
   const at = index ?? answer.t.length - 1;
   $("cursor-time").textContent = index === null && !view.from ? _("latest") : window.quota.clock(new Date(index === null ? answer.to : answer.t[at] * 1000));
-  const words = (account, key) => {
-    const one = answer.series.find((s) => s.account === account && s.window === key);
+  const words = (key) => {
+    const one = answer.series.find((s) => s.window === key);
     const value = one && (index === null ? one.remaining : kit.column(one, answer.step_seconds))[at];
     return value === null || value === undefined ? "–" : window.quota.percent(value);
   };
-  section.querySelectorAll("[data-line][data-value]").forEach((cell) => {
-    cell.textContent = view.shown.has(cell.dataset.line) ? words(cell.dataset.line, cell.dataset.value) : "";
-  });
+  section.querySelectorAll("[data-value]").forEach((cell) => { cell.textContent = words(cell.dataset.value); });
 }
 
 function speak(index) {
-  const cells = [...section.querySelectorAll("[data-line][data-value]")].filter((cell) => cell.textContent).slice(0, 16);
+  const cells = [...section.querySelectorAll("[data-value]")].slice(0, 16);
   $("said").textContent = `${window.quota.clock(new Date(answer.t[index] * 1000))}: ${cells.map((c) => `${c.dataset.spoken} ${c.textContent}`).join(", ")}`;
 }
 
 async function change(next) {
   Object.assign(view, next);
-  for (const account of slots.keys()) if (!view.shown.has(account)) slots.delete(account);
   write();
   const fault = $("history-fault");
   try {
@@ -115,8 +94,7 @@ async function change(next) {
   }
 }
 
-/** Draws the section; *legend* builds the switches of the lines, where there are several. */
-export async function begin(legend) {
+async function begin() {
   known = JSON.parse($("history-data").textContent);
   view = read(location.search);
   try {
@@ -131,8 +109,7 @@ export async function begin(legend) {
   }
   // Both charts tell of a drag over one of them.
   const zoom = (from, to) => (from !== view.from || to !== view.to) && change({ from, to });
-  charts = new kit.Charts(plots(), { zoom, cursor: values, step: speak }, section.classList.contains("single"));
-  legend?.(known, view, { dash: kit.dash, slot, change, focus: (account) => charts.focus(account) });
+  charts = new kit.Charts(plots(), { zoom, cursor: values, step: speak }, true);
   $("ranges").addEventListener("click", (event) => {
     const range = event.target.closest("a")?.dataset.range;
     if (!range || event.ctrlKey || event.metaKey) return;

@@ -3,13 +3,12 @@
 const { _ } = window.quota;
 const MOST_ROWS = 48;
 
-/** Fills an element with the drawn column of each series of an /api/history answer, for the accounts that are shown; names: window → its word. */
-export function fill(place, history, shown, column, names) {
-  const series = history.series.filter((one) => shown.includes(one.account));
+/** Fills an element with the drawn column of each series of an account's /api/history; names: window → its word. */
+export function fill(place, history, column, names) {
+  const { series } = history;
   const made = document.createElement("table");
   made.className = "numbers";
-  const several = new Set(series.map((one) => one.account)).size > 1;
-  row(made.createTHead(), [_("When"), ...series.map((one) => [several && one.account, names.get(one.window) ?? one.window].filter(Boolean).join(" "))], "th", "col");
+  row(made.createTHead(), [_("When"), ...series.map((one) => names.get(one.window) ?? one.window)], "th", "col");
   const body = made.createTBody(), stride = Math.max(1, Math.ceil(history.t.length / MOST_ROWS));
   for (let at = history.t.length - 1; at >= 0; at -= stride) {
     const values = series.map((one) => column(one, history.step_seconds)[at]);
