@@ -156,7 +156,7 @@ class Server:
             with error:
                 return error.code, error.read().decode()
 
-    def wait_for(self, there: Callable[[], object], seconds: float = 20.0) -> None:
+    def wait_for(self, there: Callable[[], object], seconds: float = 30.0) -> None:
         until = time.monotonic() + seconds
         while not there():
             assert self.process.poll() is None, (

@@ -178,7 +178,7 @@ def test_a_signal_ends_what_is_under_way_when_it_is_whole(number, ending, code):
     def work() -> None:
         with output.ended_by_signals(stopped.set):
             signal.raise_signal(number)
-            assert stopped.wait(5)
+            assert stopped.wait(30)
             done.append("committed")
 
     with pytest.raises(ending) as ended:

@@ -353,6 +353,8 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
     monkeypatch.setattr(store.database, "BUSY_TIMEOUT_MS", 300)
 
     def hold() -> None:
+        # Not before: what claims the account would meet the lock as well.
+        wait_until(lambda: bool(codex.seen))
         conn = sqlite3.connect(installation.database, isolation_level=None)
         conn.execute("BEGIN IMMEDIATE")
         time.sleep(0.8)
@@ -364,10 +366,8 @@ def test_a_database_that_is_busy_for_a_while_loses_no_answer(installation, codex
     results = refresh_service.refresh(
         installation.refresh_context(), refresh_service.select(installation.scope)[0]
     )
-    starter = threading.Timer(0.1, holder.start)
-    starter.start()
+    holder.start()
     found = list(results)
-    starter.join()
     holder.join()
 
     assert [r.status for r in found] == [Status.OK]

@@ -100,7 +100,7 @@ def test_a_stop_stores_what_was_answered_and_drops_the_rest(tmp_path, codex, kin
     server = Server(tmp_path, codex, 4)
     with server.classic() if kind == "classic" else server.gunicorn("--workers", "2"):
         server.wait_for(lambda: len(codex.seen) == 4)
-        time.sleep(0.5)
+        server.wait_for(lambda: len(stored(server)) == 2)
         took = server.stop(number)
 
     assert took < STOP_WITHIN_S
