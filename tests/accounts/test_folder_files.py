@@ -84,32 +84,53 @@ def test_symbolic_links_are_read_and_broken_ones_are_said(installation, tmp_path
     assert (installation.accounts / "alice.auth.json").is_symlink()
 
 
-def test_a_file_that_is_just_being_written_is_waited_for(installation):
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Lets something happen at each wait for a file: a machine may be too busy for a thread that
+    does it in time.
+    """
+    sleep = time.sleep
+
+    def happens(act) -> list[float]:
+        waits: list[float] = []
+
+        def sleeps(seconds: float) -> None:
+            waits.append(seconds)
+            sleep(seconds)
+            act()
+
+        monkeypatch.setattr(time, "sleep", sleeps)
+        return waits
+
+    return happens
+
+
+def test_a_file_that_is_just_being_written_is_waited_for(installation, meanwhile):
     path = installation.file("alice")
     content = path.read_bytes()
     installation.follow()
     path.write_bytes(content[:40])
-    threading.Timer(
-        0.2, path.write_bytes, [content.replace(b"last_refresh", b"last-refresh")]
-    ).start()
+    waits = meanwhile(lambda: path.write_bytes(content.replace(b"last_refresh", b"last-refresh")))
     installation.follow()
 
+    assert waits
     assert installation.account("alice").status is Status.PENDING
 
 
-def test_a_half_written_file_of_a_refused_account_is_waited_for_too(installation, codex):
+def test_a_half_written_file_of_a_refused_account_is_waited_for_too(installation, codex, meanwhile):
     codex.answers("acct-alice", FakeResponse(401))
     path = installation.file("alice")
     installation.refresh()
     content = installation.file("alice", exp=NOW + 5_000).read_bytes()
     path.write_bytes(content[:40])
-    threading.Timer(0.2, path.write_bytes, [content]).start()
+    waits = meanwhile(lambda: path.write_bytes(content))
     installation.follow()
 
+    assert waits
     assert installation.account("alice").status is Status.PENDING
 
 
-def test_a_writer_that_truncates_all_the_time_drops_no_account(installation):
+def test_a_writer_that_truncates_all_the_time_drops_no_account(installation, meanwhile):
     path = installation.file("alice")
     content = path.read_bytes()
     installation.follow()
@@ -126,6 +147,11 @@ def test_a_writer_that_truncates_all_the_time_drops_no_account(installation):
                 file.write(content[50:] + b" " * (number % 7))
             stop.wait(0.001)
 
+    def is_whole() -> None:
+        while path.stat().st_size < len(content):
+            stop.wait(0.0005)
+
+    meanwhile(is_whole)
     writer = threading.Thread(target=write)
     writer.start()
     try:

@@ -95,23 +95,24 @@ def test_a_receiver_that_is_not_there_is_said():
 
 
 def test_the_program_is_killed_at_its_deadline(receiver):
-    receiver.answers(Reply(200, delay=6))
+    receiver.answers(Reply(200, delay=60))
     started = time.monotonic()
     result = send(f"ntfy://127.0.0.1:{receiver.port}/topic", deadline_s=3)
 
     assert (result.code, result.text) == (SendCode.NO_ANSWER, "timed out after 3 s")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_closing_ends_what_is_under_way(receiver):
-    receiver.answers(Reply(200, delay=8))
+    receiver.answers(Reply(200, delay=60))
     runner = AppriseRunner(LOOPBACK)
     threading.Timer(0.5, runner.close).start()
     started = time.monotonic()
     result = runner.send([message(f"ntfy://127.0.0.1:{receiver.port}/topic")])[0]
 
     assert result.code is SendCode.NO_ANSWER
-    assert time.monotonic() - started < 5
+    # Its own deadline is 20 s.
+    assert time.monotonic() - started < 15
 
 
 class Mailbox:

@@ -122,8 +122,8 @@ def test_a_database_that_stays_locked_is_busy(installation, monkeypatch):
 def test_a_writer_waits_for_another(installation):
     other = sqlite3.connect(installation.database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    threading.Timer(0.3, lambda: other.execute("COMMIT")).start()
     started = time.monotonic()
+    threading.Timer(0.3, lambda: other.execute("COMMIT")).start()
 
     with store.database.transaction():
         assert time.monotonic() - started > 0.2
