@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from quota_web.core.checkout import PROJECT
 from tests import parts
@@ -33,7 +33,8 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 #: Far from the zone of any server that runs these tests, so that a time that was not put into the
 #: viewer's zone is seen.
 ZONE = "Asia/Tokyo"
-PATIENCE_MS = 10_000
+#: For a busy machine; also for `expect`, which else waits for five seconds.
+PATIENCE_MS = 30_000
 #: As it was before conftest.py takes ways out away: npm may need them.
 OUTSIDE = dict(os.environ)
 
@@ -43,6 +44,7 @@ _asked: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
 @contextmanager
 def launched() -> Iterator[Browser]:
     path = parts.require("chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
