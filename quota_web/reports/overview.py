@@ -4,6 +4,7 @@ its own way.
 The number of queries does not depend on how many accounts there are.
 """
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -153,15 +154,22 @@ class TimedView:
 
 
 class ViewCache:
-    """The views of accounts that have not changed since the last look, in one process."""
+    """The views of accounts that have not changed since the last look, in one process.
+
+    They are those of one database: copies of a file have the same versions.
+    """
 
     def __init__(self) -> None:
         self._views: dict[int, TimedView] = {}
+        self._engine: weakref.ref[object] | None = None
 
     def holding(
         self, versions: Mapping[int, tuple[str, int, int]], now: int
     ) -> dict[int, TimedView]:
         """The views that hold at *now*, by account id."""
+        engine = store.database.bound()
+        if self._engine is None or self._engine() is not engine:
+            self._views, self._engine = {}, weakref.ref(engine)
         there = ((i, self._views.get(i), version) for i, version in versions.items())
         return {i: found for i, found, version in there if found and found.holds(version, now)}
 

@@ -8,6 +8,7 @@ import pytest
 
 from quota_web.reports import overview, results_json
 from tests.fakes import NOW, FakeResponse, usage_body
+from tests.installation import open_installation
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 pytestmark = pytest.mark.usefixtures("database")
@@ -152,3 +153,27 @@ def test_an_account_that_never_answered_is_unknown(installation, codex):
         entries(installation)["alice"]["group"],
         entries(installation)["alice"]["failing_since"],
     ) == ("unknown", "2026-11-21T12:00:00Z")
+
+
+def test_views_that_are_kept_are_those_of_one_database(
+    installation, codex, made_instance, tmp_path
+):
+    kept = overview.ViewCache()
+
+    def shown(there):
+        [seen] = overview.load_overview(there.scope, NOW, HOUR, kept).accounts
+        return [window.used_percent for window in seen.windows]
+
+    codex.answers("acct-alice", FakeResponse(body=body(12)), FakeResponse(body=body(34)))
+    installation.file("alice")
+    installation.refresh()
+    assert shown(installation) == [12, 40]
+
+    # A copy of the same file: its accounts have the same numbers and versions.
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with open_installation(copy, codex, template=made_instance) as other:
+        other.file("alice")
+        other.refresh()
+        assert shown(other) == [34, 40]
+    assert shown(installation) == [12, 40]
