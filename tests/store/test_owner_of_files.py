@@ -38,7 +38,9 @@ def given(folder):
 
 def test_all_that_commands_of_root_make_belongs_to_the_folders_owner(instance_dir):
     given(instance_dir)
-    with opened(instance_dir) as app:
+    # Named, so that no test puts a file there: the database is one of those that root makes.
+    database = f"sqlite:///{instance_dir / 'quota.sqlite'}"
+    with opened(instance_dir, QUOTA_DATABASE_URL=database) as app:
         add_account("alice")
         login.setup_link(LoginContext(app.config["SETTINGS"]), "http://localhost", clock.now())
         holder = store.locks.RunLock(7)
