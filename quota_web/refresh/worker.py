@@ -142,10 +142,18 @@ class RefreshRun:
             yield from self._results(pool)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            self._give_back(holder)
+
+    def _give_back(self, holder: store.locks.RunLock) -> None:
+        """Release what is still claimed; where that cannot be stored, the next look does it."""
+        is_released = not self._in_flight
+        try:
             if self._in_flight:
                 with store.database.transaction() as tx:
                     store.claims.release(tx, self._claim_id)
-            holder.leave()
+                is_released = True
+        finally:
+            holder.leave(is_released=is_released)
 
     def _results(self, pool: ThreadPoolExecutor) -> Iterator[RefreshResult]:
         fetched: list[_Fetched] = []

@@ -143,11 +143,15 @@ class RunLock:
         os.close(self._descriptor)
         return False
 
-    def leave(self) -> None:
+    def leave(self, *, is_released: bool = True) -> None:
+        """Unlock the file and remove it; where the claims could not be released, it stays, and the
+        next look for dead runs releases them.
+        """
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+            if is_released:
+                with suppress(OSError):
+                    self._path.unlink(missing_ok=True)
             os.close(descriptor)
 
 

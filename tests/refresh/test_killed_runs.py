@@ -10,10 +10,12 @@ import pytest
 
 from quota_web import store
 from quota_web.core import clock
+from quota_web.core.errors import DatabaseFull
 from quota_web.core.quota import Status
 from quota_web.refresh.tick import Tick
 from tests.fakes import FakeResponse, usage_body
 from tests.installation import OtherProcess, wait_until
+from tests.open_files import open_files
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -80,6 +82,25 @@ def test_what_could_not_be_freed_is_found_again(installation):
         assert claims == [5]
     with store.locks.dead_runs() as claims:
         assert claims == []
+
+
+def test_claims_that_a_full_disk_kept_from_being_released_are_free_at_the_next_look(
+    installation, monkeypatch
+):
+    def refuse(*_):
+        raise DatabaseFull("no room")
+
+    installation.file("alice")
+    installation.follow()
+    with monkeypatch.context() as patch:
+        patch.setattr(store.recording, "record", refuse)
+        patch.setattr(store.claims, "release", refuse)
+        with pytest.raises(DatabaseFull):
+            installation.ask()
+
+    assert [name for name in open_files() if "/.asking." in name] == []
+    assert installation.ask()["alice"].status is Status.OK
+    assert list(installation.instance.glob(".asking.*")) == []
 
 
 def test_the_schedule_refreshes_the_accounts_that_a_killed_process_held(installation, codex):
