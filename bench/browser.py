@@ -99,12 +99,12 @@ def missing() -> str:
         import playwright  # noqa: F401
     except ImportError:
         return "Playwright is not installed (requirements-dev.txt has it)"
-    if not _chromium():
+    if not chromium():
         return "Chromium is not installed: apt-get install chromium"
     return "" if LIBRARY.is_file() else "the chart library is not there: python scripts/assets.py"
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
     return next(
         (
             path
@@ -154,7 +154,7 @@ def _launched() -> Iterator["Browser"]:
         *(["--no-sandbox"] if os.geteuid() == 0 else []),
     ]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         yield browser
         browser.close()
 

@@ -47,7 +47,7 @@ def pages(report: Report, here: Place, readings: float) -> None:
     """
     times = report.size.pick(3, 40, 100)
     with served(here) as base, requests.Session() as browser:
-        _sign_in(browser, base)
+        sign_in(browser, base)
         all_names = [
             r["account"] for r in browser.get(f"{base}/api/results", timeout=60).json()["results"]
         ]
@@ -83,7 +83,7 @@ def pages(report: Report, here: Place, readings: float) -> None:
             )
 
 
-def _sign_in(browser: requests.Session, base: str) -> None:
+def sign_in(browser: requests.Session, base: str) -> None:
     page = browser.get(f"{base}/login", timeout=60).text
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
     assert found, page[:500]
