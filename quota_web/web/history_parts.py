@@ -22,8 +22,8 @@ from quota_web.web import cycle_bars, hours_table, state_strip, versioned_cache,
 from quota_web.web.compare_svg import MOST
 
 HOUR = 3_600
-#: So many accounts' cycles are shown at once; the others are folded.
-CYCLES_OPEN = 12
+#: So many accounts' states and cycles are shown at once; the others are folded.
+OPEN = 12
 
 
 def strips(seen: Overview, axis: Axis, etag: str, now: int) -> dict[str, Any]:
@@ -35,9 +35,12 @@ def strips(seen: Overview, axis: Axis, etag: str, now: int) -> dict[str, Any]:
         found = state_timeline.load_all(present.scope, axis, carry_s, now)
         return {name: state_strip.row(one, axis) for name, one in found.items()}
 
-    rows = versioned_cache.parts().get(("strips",), (etag, axis), make)
+    made = versioned_cache.parts().get(("strips",), (etag, axis), make)
+    names = [view.account.name for view in seen.accounts]
+    rows = [(name, made[name]) for name in names if made.get(name)]
     return {
-        "rows": [(view.account.name, rows.get(view.account.name)) for view in seen.accounts],
+        "rows": rows[:OPEN],
+        "more": rows[OPEN:],
         "words": {str(state): state_strip.word(state) for state in ShownState},
     }
 
@@ -94,7 +97,7 @@ def cycles(seen: Overview, etag: str, now: int) -> dict[str, Any]:
         for view in seen.accounts
         if view.account.name in found and found[view.account.name].cycles
     ]
-    return {"cycles": rows[:CYCLES_OPEN], "more_cycles": rows[CYCLES_OPEN:]}
+    return {"cycles": rows[:OPEN], "more_cycles": rows[OPEN:]}
 
 
 def _cycles_of(name: str, one: WindowCycles) -> dict[str, Any]:

@@ -223,6 +223,11 @@ def test_a_print_of_drawn_trends_has_the_servers_pictures_in_light_colours(chrom
         expect(page.locator(".lane canvas")).to_have_count(0)
         page.emulate_media(media="print")
         expect(page.locator(".lane-plot img").first).to_be_visible()
+        # Which moment a sheet is of is to be told on any later day.
+        expect(page.locator("#updated")).to_contain_text(
+            re.compile(r"^updated \w{3} \d+ \w{3} \d{4}, \d\d:\d\d")
+        )
+        expect(page.locator("#updated")).to_be_visible()
         page.emulate_media(media="screen")
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         expect(page.locator("html")).not_to_have_attribute("data-theme", "light")

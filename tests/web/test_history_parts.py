@@ -60,12 +60,16 @@ def test_an_account_without_any_state_has_no_strip():
     assert state_strip.row(None, AXIS) is None
 
 
-def test_each_account_has_its_strip_in_the_order_of_the_lanes(demo, browser):
+def test_strips_are_in_the_order_of_the_lanes_and_all_but_the_first_twelve_folded(demo, browser):
     page = browser.get("/history").text
-    strips = page[page.index('<ol class="strips"') :].partition("</ol>")[0]
+    strips, folded = (
+        page[page.index(start) :].partition("</ol>")[0]
+        for start in ('<ol class="strips"', '<details class="more-strips">')
+    )
 
-    lanes = re.findall(r'<li class="lane" data-account="([^"]+)"', page)
-    assert re.findall(r'<li data-account="([^"]+)"', strips) == lanes
+    named = [re.findall(r'<li data-account="([^"]+)"', part) for part in (strips, folded)]
+    assert named[0] + named[1] == re.findall(r'<li class="lane" data-account="([^"]+)"', page)
+    assert [len(names) for names in named] == [12, 2]
 
 
 # Compare

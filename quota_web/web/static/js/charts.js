@@ -8,6 +8,8 @@ const { _ } = window.quota;
 
 /** Window lengths in seconds, for telling a reset from noise; others carry theirs in the key. */
 const LENGTHS = { five_hour: 18000, daily: 86400, weekly: 604800, monthly: 2592000 };
+/** As wide as a chart can be on A4 and Letter. */
+const PAPER = 650;
 const RESET_RISE = 3, COLOURS = 8, DASHES = [[], [9, 3], [4, 3], [12, 3, 3, 3]];
 
 /** Which dash pattern goes with a line's slot, so that colour never tells alone. */
@@ -29,6 +31,8 @@ export class Charts {
     Object.assign(this, { plots, on, band, charts: [], index: null });
     this.observer = new ResizeObserver(() => this.charts.forEach((chart) => chart.setSize(size(chart.root.parentElement))));
     plots.forEach((plot) => this.observer.observe(plot));
+    // Afterwards they are drawn anew in the screen's colours, and so in its size.
+    addEventListener("beforeprint", () => this.charts.forEach((chart) => chart.setSize({ ...size(chart.root.parentElement), width: PAPER })));
     document.documentElement.addEventListener("colours", () => this.history && this.draw(this.history, this.lines));
   }
 

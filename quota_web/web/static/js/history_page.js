@@ -32,7 +32,7 @@ document.addEventListener("lane-cursor", ({ detail }) => {
   if (!line) frame.append((line = Object.assign(document.createElement("div"), { className: "lane-cursor" })));
   line.hidden = !detail || !box;
   if (detail && box) line.style.left = `${box.left - frame.getBoundingClientRect().left + box.width * detail.share}px`;
-  for (const item of strips.children) {
+  for (const item of frame.querySelectorAll(".strips li")) {
     const cell = item.querySelector(".lane-values");
     cell.dataset.now ??= cell.textContent;
     const run = detail && item.dataset.runs.split(" ").map((one) => one.split(":")).find(([end]) => detail.index < Number(end));

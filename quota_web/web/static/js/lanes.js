@@ -100,7 +100,9 @@ function fill() {
     const one = known.get(item.dataset.account);
     if (!one?.key || chart?.lane === one) continue;
     chart?.destroy();
-    const host = item.querySelector(".lane-plot");
+    const host = item.querySelector(".lane-plot"), picture = host.querySelector("img");
+    // Paper is white and does not wait for pictures: the light one is to be there by then.
+    if (picture.currentSrc.endsWith("theme=dark")) new Image().src = picture.src;
     live.set(item, new lane.LaneChart(host, shared, one, { cursor: moved, zoom }, colours));
     host.setAttribute("role", "img");
     host.setAttribute("aria-label", `${one.account}. ${one.gist}`);
@@ -223,8 +225,8 @@ function update(part) {
     if (plot && other) plot.replaceWith(document.adoptNode(other));
     known.delete(item.dataset.account);
   });
-  const [strips, next] = [section(), part].map((one) => one.querySelector(".strips"));
-  if (strips && next && at === null) strips.replaceWith(document.adoptNode(next));
+  const next = part.querySelectorAll(".strips");
+  if (at === null) section().querySelectorAll(".strips").forEach((one, i) => next[i] && one.replaceWith(document.adoptNode(next[i])));
   themed();
   if (live.size && lane) ask();
 }

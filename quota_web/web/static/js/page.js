@@ -32,8 +32,13 @@
     onScreen = root.dataset.theme;
     apply("light");
     document.querySelectorAll(".still source[media*=dark]").forEach((source) => source.remove());
+    // It is kept for longer than a day.
+    document.querySelectorAll("#updated > time").forEach((one) => (one.textContent = dated(new Date(one.dateTime), new Date(0))));
   });
-  addEventListener("afterprint", () => apply(onScreen));
+  addEventListener("afterprint", () => {
+    apply(onScreen);
+    localise();
+  });
   addEventListener("storage", (event) => event.key === "theme" && apply(event.newValue));
 
   function wireSwitch() {
