@@ -12,11 +12,20 @@ from typing import ClassVar
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.chromium import PASSWORD, PATIENCE_MS, PHONE, flask_quota, overflows, visit
+from tests.chromium import (
+    PASSWORD,
+    PATIENCE_MS,
+    PHONE,
+    flask_quota,
+    library,
+    overflows,
+    visit,
+)
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
 KINDS = ("badge", "chart", "board")
+HURT = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +107,17 @@ def test_another_site_shows_embeds_and_no_other_page_and_gets_no_cookie(chromium
         expect(page.frame_locator("#other").locator("form")).to_have_count(0)
 
 
-def test_a_board_has_nothing_to_press_and_fits_a_phone_in_each_theme(chromium, links):
+def test_a_board_has_nothing_to_press_fits_a_phone_and_can_be_used_by_everybody(chromium, links):
+    axe = library().read_text(encoding="utf-8")
     for look in ({"viewport": PHONE}, {"color_scheme": "dark"}):
         with visit(chromium, links["board"].partition("/embed")[0], **look) as page:
             page.goto(f"{links['board']}?zone=Asia/Tokyo")
             expect(page.locator("tr[data-account]")).to_have_count(5)
             assert page.locator("a[href], button, input, form, summary").count() == 0
             assert overflows(page) <= 0
+            page.evaluate(axe)
+            found = page.evaluate("async () => (await axe.run()).violations")
+            assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in HURT] == []
             expect(page.locator(".board-age")).to_contain_text(
                 re.compile("updated .+ · invented accounts")
             )

@@ -229,6 +229,7 @@ def test_the_page_shows_the_address_once_with_what_to_paste(browser):
     later = browser.get("/settings").text
     assert "just now" in later
     assert "the badge link that shows zoe" in later
+    assert '<th scope="row">Badge</th>' in later
     assert found[2].split("/")[2] not in later
 
 
