@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, event
 
 from quota_web import store
 from quota_web.language import catalogue
+from tests import url_rules
 from tests.fakes import FakeCodex
 from tests.installation import Installation, open_installation
 from tests.open_files import Watch
@@ -40,6 +41,7 @@ WAYS_OUT = {
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watch())
+    url_rules.share()
 
 
 @pytest.fixture(scope="session", autouse=True)
