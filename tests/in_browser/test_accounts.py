@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.chromium import PASSWORD, asked, flask_quota, overflows, visit
 from tests.fakes import FakeCodex, FakeResponse, auth_document, make_jwt, usage_body
@@ -96,6 +96,18 @@ def test_a_pasted_file_becomes_an_account_that_is_refreshed_at_once(page, server
     page.goto("/")
     expect(row_of(page, "pasted").locator("[data-label=Five-hour]")).to_contain_text("88\u202f%")
     expect(row_of(page, "pasted")).to_have_attribute("data-group", "usable")
+
+
+def test_what_is_pasted_before_the_script_is_there_is_looked_at_too(page):
+    held: list[Route] = []
+    page.route("**/js/auth.js*", lambda route: held.append(route))
+    page.goto("/auth/new", wait_until="commit")
+    page.fill("#auth_json", auth_json("acct-early"))
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+
+    expect(page.locator("#found-now")).to_contain_text("acct-early@example.com")
 
 
 def test_a_file_names_its_account(page):

@@ -86,3 +86,6 @@ pasted.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(look, 400);
 });
+// What was chosen or pasted before this script was here, or is back from an earlier visit.
+if (input.files.length) tell();
+else look();
