@@ -5,17 +5,23 @@ goes on once there is room.
 import os
 import random
 import resource
+from datetime import UTC
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from quota_web import store
 from quota_web.core import clock
 from quota_web.core.errors import DatabaseFull
+from quota_web.foresight import forecast_pass
+from quota_web.foresight.due import UNMOVED_S
 from quota_web.services import services
 from tests.fakes import NOW
 from tests.faults.figures import runs
 from tests.operations import add_account, make_app, record, rows
+
+#: No reading is stale.
+NEVER_S = 2**40
 
 
 @pytest.fixture
@@ -83,9 +89,9 @@ def test_a_file_that_may_not_grow(app, figures, instance_dir):
     for number in range(total):
         before = rows(store.models.reading)
         size = (instance_dir / "quota.sqlite-wal").stat().st_size
-        acknowledged = in_a_child(
-            lambda n=number, s=size: fill(n, max(s, 4096) + chance.randrange(1, 60_000))
-        )
+        # Drawn here: what a child draws, the next one would draw again.
+        limit = max(size, 4096) + chance.randrange(1, 60_000)
+        acknowledged = in_a_child(lambda n=number, most=limit: fill(n, most))
         wrong += rows(store.models.reading) != before + 2 * acknowledged
     store.health.check()
     figures.record(
@@ -120,3 +126,49 @@ def in_a_child(work):
         said = answer.read()
     os.waitpid(child, 0)
     return int(said)
+
+
+def test_forecasts_where_a_file_may_not_grow(app, figures):
+    """What is said of the future is written whole or not at all, and the readings stay."""
+    for hour in range(30):
+        record(1, NOW - (30 - hour) * 3_600, float(hour))
+    assert forecast_pass.run(NOW, NEVER_S, UTC) > 0
+    chance, wrong, refused, total, at = random.Random(5), 0, 0, runs(25, 250), NOW
+    for number in range(total):
+        at += UNMOVED_S
+        record(1, at, 40.0 + number % 50)
+        readings, said = rows(store.models.reading), made_at()
+        with store.database.driver() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        limit = chance.randrange(1, 32_000)
+        is_kept = in_a_child(lambda a=at, most=limit: foretell(a, most))
+        refused += not is_kept
+        wrong += made_at() != ({at} if is_kept else said) or rows(store.models.reading) != readings
+        forecast_pass.run(at, NEVER_S, UTC)
+        wrong += made_at() != {at}
+    store.health.check()
+    assert 0 < refused < total
+    figures.record(
+        "forecasts written on a disk without room",
+        of=total,
+        bad=wrong,
+        bad_is="were kept half, lost a reading, or were not made once there was room",
+        refused=refused,
+    )
+
+
+def made_at():
+    """When the forecasts that pages show were made."""
+    one = store.models.forecast.c
+    with store.database.reading() as conn:
+        return set(conn.execute(select(one.made_at).where(one.day == 0)).scalars())
+
+
+def foretell(at, limit):
+    """Make forecasts where files may not grow beyond *limit*; 1 if they were stored."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        forecast_pass.run(at, NEVER_S, UTC)
+    except DatabaseFull:
+        return 0
+    return 1
