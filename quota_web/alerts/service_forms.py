@@ -166,7 +166,7 @@ _MODES = (
 )
 _MAIL = (
     ServiceField("to", mark("To"), kind="email"),
-    ServiceField("from", mark("From"), kind="email"),
+    ServiceField("from", mark("Sender"), kind="email"),
     ServiceField("smtp", mark("Mail server"), placeholder="smtp.example.org"),
     ServiceField("mode", mark("Encryption"), value="starttls", options=_MODES),
     ServiceField("user", mark("User name"), is_required=False),

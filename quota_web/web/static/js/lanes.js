@@ -120,7 +120,7 @@ function fault(words) {
   place.hidden = !words;
 }
 
-const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(value * 10) / 10}\u202f%`);
+const percent = (value) => (value === null || value === undefined ? "–" : window.quota.percent(value));
 
 /** Writes the values at one place of the axis beside the lanes in view, or what is left now. */
 function moved(index) {
