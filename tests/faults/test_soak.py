@@ -49,7 +49,6 @@ MORE = Sample(32, 16, 8, 32) if IS_LONG else Sample(200, 200, 100, 32)
 FOLLOWED, OWN, WORKERS = 18, 2, 2
 PATHS = ("/", "/api/results", "/api/history?range=24h", "/metrics")
 REFUSED = FakeResponse(401, body={"error": {"code": "token_expired", "message": "expired"}})
-
 Fault = Callable[[], AbstractContextManager[None]]
 
 
@@ -71,8 +70,8 @@ class Soak:
         dropped, *others = [partial(self.bad_answers, answer) for answer in bad]
         once: list[Fault] = [self.reload, self.failing_upstream]
         kinds: list[Fault] = [self.failing_receiver, self.killed_worker, self.locked_database]
-        kinds += [dropped, self.rewritten_file, *once, self.refused_token, *others]
-        kinds.append(self.refused_writes)
+        kinds += [dropped, self.rewritten_file, *once]
+        kinds += [self.refused_token, *others, self.refused_writes]
         for number, kind in enumerate(itertools.cycle(kinds)):
             if kind not in once or not IS_LONG or number < FAULTS / 5:
                 yield kind
@@ -184,8 +183,9 @@ def soak(tmp_path: Path, made_instance: Path, codex: FakeCodex) -> Iterator[Soak
         open_installation(tmp_path, template=made_instance, **LOOPBACK) as installation,
     ):
         installation.now = now
+        house = House(installation, issuer)
         for number in range(100, 100 + OWN):
-            House(installation, issuer).sign_in(f"own {number}", number)
+            house.sign_in(f"own {number}", number)
         add_channel(receiver.url)
         settings = {
             "QUOTA_AUTH": "off",
@@ -197,16 +197,14 @@ def soak(tmp_path: Path, made_instance: Path, codex: FakeCodex) -> Iterator[Soak
         }
         server = Server(tmp_path, codex, FOLLOWED, **settings)
         with server.gunicorn("--workers", str(WORKERS)):
-            server.wait_for(
-                lambda: server.rows("SELECT count(taken_at) FROM account") == [(FOLLOWED + OWN,)],
-                60,
-            )
+            read = "SELECT count(taken_at) FROM account"
+            server.wait_for(lambda: server.rows(read) == [(FOLLOWED + OWN,)], 60)
             yield Soak(server, codex, issuer, receiver)
 
 
 def test_a_service_stands_one_fault_after_the_other(soak: Soak, figures: Figures) -> None:
-    began, kinds = time.monotonic(), soak.faults()
-    codex, seen, at = soak.codex, soak.seen, int(time.time())
+    began, at, kinds = time.monotonic(), int(time.time()), soak.faults()
+    codex, seen = soak.codex, soak.seen
     for number in range(FAULTS):
         codex.default = FakeResponse(body=usage_body(10 + 80 * number // FAULTS, 40, at=at))
         add_event("site.channel_failing", None, channel=f"number {number}")
@@ -234,7 +232,7 @@ def test_a_service_stands_one_fault_after_the_other(soak: Soak, figures: Figures
         *(f"{grew} more is too much" for grew, most in zip(more, MORE, strict=True) if grew > most),
         *["the write-ahead log is too long"] * (peak.wal_mib > MORE.wal_mib),
     ]  # fmt: skip
-    print("\n".join(wrong))
+    print(*wrong, sep="\n")
     figures.record(
         "faults of a service at full speed, one after the other",
         of=FAULTS,
