@@ -237,7 +237,8 @@ def test_a_service_stands_one_fault_after_the_other(soak: Soak, figures: Figures
         "faults of a service at full speed, one after the other",
         of=FAULTS,
         bad=len(wrong),
-        bad_is="brought an error, a missed interval, a lost alert or growth",
+        bad_is="brought an error, a missed interval, a lost alert, or growth of more than "
+        f"{MORE.mib:g} MiB, {MORE.descriptors} descriptors or {MORE.threads} threads",
         minutes=round(minutes, 1),
         pages=seen.answers,
         requests=len(codex.seen),
