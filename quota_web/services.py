@@ -4,7 +4,7 @@ a database that is up to date.
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import Flask, current_app
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from quota_web.codex.client import UsageClient
     from quota_web.codex.oauth import OAuthClient
 
+
+T = TypeVar("T")
 
 #: How long after the signal to end a renewal under way may last.
 HURRY_S = 7.0
@@ -41,6 +43,7 @@ class Services:
         self.renewal_lock = threading.Lock()
         self._client = client
         self._oauth: OAuthClient | None = None
+        self._parts: dict[type, Any] = {}
         self._is_ready = False
         #: Shows a restore that this process uses the database.
         self._presence: DatabaseLock | None = None
@@ -76,6 +79,14 @@ class Services:
             if self._oauth is None:
                 self._oauth = _oauth_client(self.settings)
             return self._oauth
+
+    def the(self, part: type[T]) -> T:
+        """The one *part* of its kind that this app has, such as what it keeps of its accounts; made
+        at first use.
+        """
+        with self._lock:
+            found: T = self._parts.setdefault(part, part())
+            return found
 
     @property
     def presence(self) -> DatabaseLock | None:

@@ -14,8 +14,9 @@ from quota_web.alerts.telling import Judging, Telling
 from quota_web.alerts.timed import WatchedAccount
 from quota_web.core import clock
 from quota_web.core.quota import WEEKLY
-from quota_web.reports import overview, reading_validity
+from quota_web.reports import reading_validity
 from quota_web.reports.overview import AccountView, Overview
+from quota_web.reports.view_cache import ViewCache
 from quota_web.services import services
 from quota_web.store.accounts import DEMO, Scope
 from quota_web.store.alert_states import SITE
@@ -41,7 +42,7 @@ class TimedAlerts:
 
 def judge_now(now: int, interval_s: int) -> None:
     """Tell what is true at *now*; *interval_s* is the idle refresh interval."""
-    seen = overview.load_overview(Scope(), now, interval_s)
+    seen = services().the(ViewCache).overview(Scope(), now, interval_s)
     views = [view for view in seen.accounts if view.account.origin != DEMO]
     with store.database.reading() as conn:
         states, ends = telling.load(conn), store.credentials.token_ends(conn)

@@ -18,8 +18,8 @@ from quota_web.foresight.ordering import Terms, in_order
 from quota_web.foresight.pool_making import make_pool
 from quota_web.foresight.pool_members import members
 from quota_web.foresight.workload import DEFAULT_EXCHANGE, capacity, exchange, need
-from quota_web.reports import overview
-from quota_web.reports.overview import AccountView, ViewCache
+from quota_web.reports.overview import AccountView
+from quota_web.reports.view_cache import ViewCache
 from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.forecasts import StoredChoice, StoredForecast
@@ -29,8 +29,6 @@ from quota_web.store.windows import KnownWindow
 CHUNK = 16
 
 _one_at_a_time = threading.Lock()
-#: Of accounts that have not changed since the last pass; most have not.
-_views = ViewCache()
 
 Windows = Mapping[int, Sequence[KnownWindow]]
 
@@ -50,7 +48,7 @@ def run(
     if not _one_at_a_time.acquire(blocking=False):
         return 0
     try:
-        views = overview.load_overview(Scope(), now, interval_s, _views).accounts
+        views = services().the(ViewCache).overview(Scope(), now, interval_s).accounts
         with store.database.reading() as conn:
             windows = store.windows.windows(conn)
             present, before = store.forecasts.present(conn), store.forecasts.choice(conn)

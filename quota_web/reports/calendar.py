@@ -16,6 +16,8 @@ from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
 from quota_web.reports import outlook, overview, reading_validity, shared_view
 from quota_web.reports.overview import AccountView
+from quota_web.reports.view_cache import ViewCache
+from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.windows import KnownWindow
 
@@ -101,7 +103,7 @@ def entries(resets: Iterable[ResetAhead], zone: tzinfo | None) -> Iterator[Calen
 
 def ahead(scope: Scope, query: CalendarQuery, now: int, interval_s: int) -> list[ResetAhead]:
     """The resets ahead, by account and window. Raises AccountNotFound."""
-    seen = overview.load_overview(scope, now, interval_s)
+    seen = services().the(ViewCache).overview(scope, now, interval_s)
     views = {view.account.id: view for view in _chosen(seen.accounts, query.accounts)}
     shown = shared_view.shown_names(seen.accounts, query.with_names)
     with store.database.reading() as conn:

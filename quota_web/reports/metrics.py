@@ -10,8 +10,10 @@ from typing import Any
 from quota_web import store
 from quota_web.core import event_visibility
 from quota_web.core.quota import Status
-from quota_web.reports import outlook, overview
+from quota_web.reports import outlook
 from quota_web.reports.overview import AccountView, Overview
+from quota_web.reports.view_cache import ViewCache
+from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.attempts import AttemptTotal
 from quota_web.store.deliveries import WaitingDeliveries
@@ -33,7 +35,7 @@ def page(
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
     from prometheus_client.registry import Collector
 
-    seen = overview.load_overview(scope, now, interval_s)
+    seen = services().the(ViewCache).overview(scope, now, interval_s)
     with store.database.reading() as conn:
         sizes = store.health.sizes(conn)
         totals = store.attempts.totals(conn)

@@ -4,9 +4,9 @@ its own way.
 The number of queries does not depend on how many accounts there are.
 """
 
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -153,33 +153,18 @@ class TimedView:
         )
 
 
-class ViewCache:
-    """The views of accounts that have not changed since the last look, in one process.
-
-    They are those of one database: copies of a file have the same versions.
-    """
-
-    def __init__(self) -> None:
-        self._views: dict[int, TimedView] = {}
-        self._engine: weakref.ref[object] | None = None
+class ViewStore(Protocol):
+    """Views of accounts that have not changed since the last look."""
 
     def holding(
         self, versions: Mapping[int, tuple[str, int, int]], now: int
-    ) -> dict[int, TimedView]:
-        """The views that hold at *now*, by account id."""
-        engine = store.database.bound()
-        if self._engine is None or self._engine() is not engine:
-            self._views, self._engine = {}, weakref.ref(engine)
-        there = ((i, self._views.get(i), version) for i, version in versions.items())
-        return {i: found for i, found, version in there if found and found.holds(version, now)}
+    ) -> dict[int, TimedView]: ...
 
-    def store(self, views: Mapping[int, TimedView]) -> None:
-        """Keep these and no others."""
-        self._views = dict(views)
+    def store(self, views: Mapping[int, TimedView], *, is_all: bool) -> None: ...
 
 
 def load_overview(
-    scope: Scope, now: int, interval_s: int, cache: ViewCache | None = None
+    scope: Scope, now: int, interval_s: int, cache: ViewStore | None = None
 ) -> Overview:
     """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which
     decides what is stale. With a *cache* only accounts that have changed are read.
@@ -195,7 +180,7 @@ def load_overview(
             known |= _timed_views(conn, changed, ids, versions, now)
         choice = store.forecasts.choice(conn)
     if cache is not None:
-        cache.store(known)
+        cache.store(known, is_all=scope == Scope())
     return _overview(state, accounts, [known[a.id] for a in accounts], choice)
 
 

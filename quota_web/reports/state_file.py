@@ -2,17 +2,12 @@
 
 import logging
 
-import orjson
-
 from quota_web import store
 from quota_web.core import clock, names
-from quota_web.reports import overview, results_json
-from quota_web.reports.overview import ViewCache
+from quota_web.reports.view_cache import ViewCache
 from quota_web.services import Services
 
 logger = logging.getLogger(__name__)
-#: It is written after each round of the schedule, and most accounts are as they were.
-_views = ViewCache()
 
 
 def write(services: Services) -> str | None:
@@ -21,9 +16,9 @@ def write(services: Services) -> str | None:
     if file is None:
         return None
     interval = services.settings.refresh_interval
-    seen = overview.load_overview(services.scope, clock.now(), interval, _views)
+    seen = services.the(ViewCache).overview(services.scope, clock.now(), interval)
     try:
-        store.filesystem.write_private(file, orjson.dumps(results_json.document(seen)))
+        store.filesystem.write_private(file, services.the(ViewCache).results(seen))
     except OSError as error:
         shown = names.printable(str(file))
         return f"QUOTA_STATE_FILE: {shown} cannot be written: {error.strerror}"

@@ -12,19 +12,19 @@ import orjson
 from flask import Blueprint, Flask, Response, current_app, request
 
 from quota_web.core import clock
-from quota_web.core.language import ENGLISH, use_language
 from quota_web.core.times import iso
-from quota_web.reports import history, outlook_json, overview, results_json
+from quota_web.reports import history, outlook_json, overview
 from quota_web.reports.history import Chart
-from quota_web.reports.overview import Overview, ViewCache
+from quota_web.reports.overview import Overview
+from quota_web.reports.view_cache import ViewCache
 from quota_web.services import services
-from quota_web.web import security, versioned_cache
+from quota_web.web import security
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 blueprint = Blueprint("api", __name__)
-_CURRENT, _VIEWS = "quota_current_results", "quota_current_views"
+_CURRENT = "quota_current_results"
 #: One thread makes a new body, the others wait for it: side by side, each would take as long as all
 #: of them together.
 _making = threading.Lock()
@@ -47,7 +47,6 @@ class VersionedPaths:
 
 def init_app(app: Flask) -> None:
     app.extensions[_CURRENT] = None
-    app.extensions[_VIEWS] = ViewCache()
     app.register_blueprint(blueprint)
 
 
@@ -93,31 +92,12 @@ def current_results(version: tuple[str, int] | None = None) -> CurrentResults:
 
 
 def _make(version: tuple[str, int], now: int) -> CurrentResults:
-    present, views = services(), current_app.extensions[_VIEWS]
-    seen = overview.load_overview(present.scope, now, present.settings.refresh_interval, views)
-    # The API speaks English; the pages' readers may not.
-    with use_language(ENGLISH):
-        body = orjson.dumps(results_json.document(seen, _entries(seen)))
+    present = services()
+    seen = present.the(ViewCache).overview(present.scope, now, present.settings.refresh_interval)
+    body = present.the(ViewCache).results(seen)
     # The body belongs to it: other settings show other accounts of the same data.
     etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
     return CurrentResults(version, now, seen.flips_at, seen, body, etag)
-
-
-def _entries(seen: Overview) -> list[orjson.Fragment]:
-    """Each account's entry as JSON, made anew where it has changed."""
-    views = {("entry", view.account.id): view for view in seen.accounts}
-    versions = {
-        key: (seen.stamps[view.account.id], seen.ranks[view.account.id], view.same_login_as)
-        for key, view in views.items()
-    }
-    made = versioned_cache.per_account().get_many(
-        versions,
-        lambda missing: {
-            key: orjson.Fragment(orjson.dumps(results_json.entry(seen, views[key])))
-            for key in missing
-        },
-    )
-    return [made[key] for key in views]
 
 
 @blueprint.get("/api/results", endpoint="results")

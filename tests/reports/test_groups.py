@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quota_web.reports import overview, results_json
+from quota_web.reports.view_cache import ViewCache
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.installation import open_installation
 
@@ -158,10 +159,9 @@ def test_an_account_that_never_answered_is_unknown(installation, codex):
 def test_views_that_are_kept_are_those_of_one_database(
     installation, codex, made_instance, tmp_path
 ):
-    kept = overview.ViewCache()
-
     def shown(there):
-        [seen] = overview.load_overview(there.scope, NOW, HOUR, kept).accounts
+        with there.app.app_context():
+            [seen] = there.services.the(ViewCache).overview(there.scope, NOW, HOUR).accounts
         return [window.used_percent for window in seen.windows]
 
     codex.answers("acct-alice", FakeResponse(body=body(12)), FakeResponse(body=body(34)))
