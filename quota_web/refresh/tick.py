@@ -146,13 +146,13 @@ def look_at(folder: Path) -> Look:
     """What can be seen of a folder's auth files without opening one."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(e.name for e in entries if e.name.endswith(".auth.json"))
-        return tuple((name, *_stat(folder / name)) for name in names)
+            files = [(e.name, *_stat(e)) for e in entries if e.name.endswith(".auth.json")]
+        return tuple(sorted(files))
     except OSError as error:
         return ("unreadable", error.errno)
 
 
-def _stat(file: Path) -> Look:
+def _stat(file: "os.DirEntry[str]") -> Look:
     try:
         seen = file.stat()
     except OSError as error:

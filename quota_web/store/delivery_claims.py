@@ -7,9 +7,21 @@ where it has ended meanwhile, another process may have taken over, and nothing i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from quota_web.store.alert_tables import channel, delivery
 from quota_web.store.channels import APPRISE, ON
@@ -38,7 +50,7 @@ class ClaimedDelivery:
 
 def claim(conn: Connection, claim_id: int, now: int, until: int) -> list[ClaimedDelivery]:
     """Claim what is due, a fair share of each channel, until that moment."""
-    chosen = [row.id for row in conn.execute(_due(now))]
+    chosen = [row.id for row in conn.execute(_due(), {"now": now})]
     if not chosen:
         return []
     d = delivery.c
@@ -47,12 +59,20 @@ def claim(conn: Connection, claim_id: int, now: int, until: int) -> list[Claimed
     return _claimed(conn, claim_id)
 
 
-def _is_free(now: int) -> ColumnElement[bool]:
+def is_any_due(conn: Connection, now: int) -> bool:
+    """Whether a claim would take something: a look that writes nothing."""
+    return conn.execute(_due(), {"now": now}).first() is not None
+
+
+def _is_free(now: int | BindParameter[int]) -> ColumnElement[bool]:
     d = delivery.c
     return or_(d.claimed_until.is_(None), d.claimed_until <= now)
 
 
-def _due(now: int) -> Any:
+@cache
+def _due() -> Any:
+    """What is due at the parameter `now`; made once, since it is asked every few seconds."""
+    now = bindparam("now", type_=BigInteger)
     d, c = delivery.c, channel.c
     is_merged = c.kind == APPRISE
     # In the order of the events where they are told in one message.
