@@ -18,6 +18,7 @@ from quota_web.services import services
 def run(report: Report) -> None:
     _commands(report)
     _service(report)
+    _script(report)
 
 
 def _commands(report: Report) -> None:
@@ -109,6 +110,43 @@ def _service(report: Report) -> None:
             "<= 2",
         )
     )
+
+
+def _script(report: Report) -> None:
+    """`scripts/run` where everything is set up, beside the service that it ends in."""
+    if not (PROJECT / ".venv" / "requirements.txt.installed").exists():
+        return
+    python = str(PROJECT / ".venv" / "bin" / "python")
+    with place() as here:
+        with here.app().app_context():
+            services().ready()
+        by_hand = [python, str(PROJECT / "codex_quota_service.py")]
+        sides = {
+            "script": partial(_started, here, [str(PROJECT / "scripts" / "run")]),
+            "by hand": partial(_started, here, by_hand),
+        }
+        for side in sides.values():
+            side()
+        samples = alternate(sides, report.size.pick(1, 5, 5))
+    report.add(
+        Result(
+            "22",
+            "warm scripts/run to the first answer",
+            "times the cost",
+            samples["script"],
+            samples["by hand"],
+            "codex_quota_service.py by hand",
+            "s",
+            "<= 1.25",
+        )
+    )
+
+
+def _started(here: Place, command: Sequence[str]) -> float:
+    port = processes.free_port()
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    with processes.running([*command, *address], here.environment()) as process:
+        return processes.first_answer(process, f"http://127.0.0.1:{port}/healthz")
 
 
 def _weigh(into: list[Weighed], here: Place, command: Sequence[str], report: Report) -> float:
