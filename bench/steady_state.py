@@ -25,8 +25,9 @@ def run(report: Report) -> None:
         address = ["--host", "127.0.0.1", "--port", str(port), "--interval-seconds", "60"]
         with processes.running([sys.executable, service, *address], here.environment()) as process:
             processes.first_answer(process, f"http://127.0.0.1:{port}/healthz")
-            # What the upstream says is not what the history ended with: two rounds settle that.
-            time.sleep(report.size.pick(2, 130, 130))
+            # What the upstream says is not what the history ended with: two rounds tell that, and
+            # the forecasts follow within five minutes.
+            time.sleep(report.size.pick(2, 480, 480))
             codex.counted()
             before, start = processes.processor_seconds(process.pid), time.monotonic()
             began_at = int(time.time())
