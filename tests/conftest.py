@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, event
 from quota_web import store
 from quota_web.language import catalogue
 from tests import url_rules
+from tests.emptied_databases import TEMPLATE, EmptiedDatabases
 from tests.fakes import FakeCodex
 from tests.installation import Installation, open_installation
 from tests.open_files import Watch
@@ -95,8 +96,8 @@ def instance_dir(tmp_path: Path) -> Path:
 def postgres() -> Iterator[Server]:
     """A PostgreSQL with a database `quota_template` that has our tables already."""
     with Server() as server:
-        server.execute("CREATE DATABASE quota_template")
-        store.schema.bring_up(server.url("quota_template"))
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        store.schema.bring_up(server.url(TEMPLATE))
         yield server
 
 
@@ -105,13 +106,12 @@ def postgres_url(postgres: Server) -> Callable[[], AbstractContextManager[str]]:
     """Opens an empty database of our newest schema on the real server, for as long as it is
     needed.
     """
+    databases = EmptiedDatabases(postgres)
 
     @contextmanager
     def opened() -> Iterator[str]:
-        url = postgres.new_database("quota_template")
-        with disposing():
+        with databases.one() as url, disposing():
             yield url
-        postgres.drop(url)
 
     return opened
 

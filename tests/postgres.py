@@ -11,8 +11,12 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tests import parts
+
+if TYPE_CHECKING:
+    import psycopg
 
 #: Durability costs time and proves nothing here: the server is thrown away.
 FAST = (
@@ -83,6 +87,17 @@ class Server:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    def renamed(self, url: str) -> str:
+        """The URL of the same database, to which nobody may be connected, under a name that none
+        had.
+        """
+        name = f"quota_{next(self._numbers)}"
+        self.execute(f"ALTER DATABASE {self.name(url)} RENAME TO {name}")
+        return self.url(name)
+
+    def name(self, url: str) -> str:
+        return url.partition("@/")[2].partition("?")[0]
+
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://quota@/{name}?host={self._folder}"
 
@@ -92,17 +107,17 @@ class Server:
         return str(self._folder / ".s.PGSQL.5432")
 
     def drop(self, url: str) -> None:
-        self.execute(
-            f"DROP DATABASE IF EXISTS {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)"
-        )
+        self.execute(f"DROP DATABASE IF EXISTS {self.name(url)} WITH (FORCE)")
 
     def execute(self, statement: str) -> None:
+        with self.connected("postgres") as conn:
+            conn.execute(statement.encode())
+
+    def connected(self, database: str) -> "psycopg.Connection[Any]":
+        """A connection, as a context manager; each statement is a transaction."""
         import psycopg
 
-        with psycopg.connect(
-            f"host={self._folder} user=quota dbname=postgres", autocommit=True
-        ) as conn:
-            conn.execute(statement.encode())
+        return psycopg.connect(f"host={self._folder} user=quota dbname={database}", autocommit=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

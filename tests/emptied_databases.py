@@ -1,0 +1,99 @@
+"""Databases with our tables on the real server: one that a test has left is emptied for the next,
+which takes a fraction of what a copy does.
+
+Each user gets an address of its own, as with copies. One whose schema or settings were changed is
+dropped.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tests.postgres import Server
+
+if TYPE_CHECKING:
+    import psycopg
+
+TEMPLATE = "quota_template"
+#: All that tables, their columns, rules, indexes and code are, and what is set for the database.
+#: What the server itself notes of a table is left out: its size, its file, how far it is cleaned.
+_SCHEMA = """
+SELECT
+  (SELECT string_agg(concat_ws(' ', oid, relname, relkind, relnatts, relowner, relacl, reloptions),
+    '; ' ORDER BY oid) FROM pg_class WHERE oid >= 16384),
+  (SELECT string_agg(a::text, '; ' ORDER BY attrelid, attnum) FROM pg_attribute a
+    WHERE attrelid >= 16384),
+  (SELECT string_agg(d::text, '; ' ORDER BY oid) FROM pg_attrdef d),
+  (SELECT string_agg(c::text, '; ' ORDER BY oid) FROM pg_constraint c WHERE oid >= 16384),
+  (SELECT string_agg(i::text, '; ' ORDER BY indexrelid) FROM pg_index i WHERE indexrelid >= 16384),
+  (SELECT string_agg(t::text, '; ' ORDER BY oid) FROM pg_trigger t WHERE oid >= 16384),
+  (SELECT string_agg(r::text, '; ' ORDER BY oid) FROM pg_rewrite r WHERE oid >= 16384),
+  (SELECT string_agg(p::text, '; ' ORDER BY oid) FROM pg_proc p WHERE oid >= 16384),
+  (SELECT string_agg(n::text, '; ' ORDER BY oid) FROM pg_namespace n),
+  (SELECT string_agg(concat_ws(' ', setrole, setconfig), '; ') FROM pg_db_role_setting
+    WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
+  (SELECT concat_ws(' ', datdba, datacl, datconnlimit) FROM pg_database
+    WHERE datname = current_database())
+"""
+_OTHERS_GONE = """
+SELECT bool_and(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+#: Tables that have, or had, a row.
+_USED = """
+SELECT format('%I', relname) FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
+"""
+_NUMBERS_AT_START = """
+SELECT setval(format('%I', sequencename), start_value, false) FROM pg_sequences
+"""
+
+
+class EmptiedDatabases:
+    """Made from a template database, whose rows each begins with."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._free: list[str] = []
+        with server.connected(TEMPLATE) as conn:
+            self._schema = _values(conn, _SCHEMA)
+            self._rows = {table: _copied(conn, table) for (table,) in conn.execute(_USED)}
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """The address of one, for as long as it is needed."""
+        if self._free:
+            url = self.server.renamed(self._free.pop())
+        else:
+            url = self.server.new_database(TEMPLATE)
+        yield url
+        if self._empty(url):
+            self._free.append(url)
+        else:
+            self.server.drop(url)
+
+    def _empty(self, url: str) -> bool:
+        """Put it back to how it began; False where that takes more than other rows."""
+        with self.server.connected(self.server.name(url)) as conn:
+            conn.execute(_OTHERS_GONE)
+            if _values(conn, _SCHEMA) != self._schema:
+                return False
+            with conn.transaction():
+                used = sorted(table for (table,) in conn.execute(_USED))
+                conn.execute(f"TRUNCATE {', '.join(used)} CASCADE".encode())
+                for table, rows in self._rows.items():
+                    with conn.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                        copy.write(rows)
+                conn.execute(_NUMBERS_AT_START)
+            return True
+
+
+def _values(conn: "psycopg.Connection[Any]", query: str) -> Sequence[Any]:
+    found: Sequence[Any] | None = conn.execute(query.encode()).fetchone()
+    assert found is not None
+    return found
+
+
+def _copied(conn: "psycopg.Connection[Any]", table: str) -> bytes:
+    with conn.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
+        return b"".join(bytes(part) for part in copy)
