@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, event
 
 from quota_web import store
 from quota_web.language import catalogue
-from tests import url_rules
+from tests import shared_statements, url_rules
 from tests.emptied_databases import TEMPLATE, EmptiedDatabases
 from tests.fakes import FakeCodex
 from tests.installation import Installation, open_installation
@@ -43,6 +43,7 @@ WAYS_OUT = {
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watch())
     url_rules.share()
+    shared_statements.share()
 
 
 @pytest.fixture(scope="session", autouse=True)
