@@ -32,6 +32,8 @@ PHONE: "ViewportSize" = {"width": 390, "height": 844}
 FAR = "Asia/Tokyo"
 LIBRARY = PROJECT / "quota_web" / "web" / "static" / "vendor" / "uPlot.iife.min.js"
 RANGES = ("7d", "30d", "90d", "1y", "24h")
+#: First loads: the browser's zone, its window, and how many times slower the CPU is.
+LOADS = (("UTC", WIDE, 1), (FAR, WIDE, 1), (FAR, PHONE, 1), (FAR, WIDE, 4))
 #: Parts of the width that are dragged over, one after the other: from 24 hours on, each leaves
 #: stretches of about 500 points.
 DRAGS = ((0.05, 0.7), (0.75, 0.2), (0.1, 0.95))
@@ -120,7 +122,8 @@ def run(report: Report) -> None:
     with place(QUOTA_PASSWORD=PASSWORD) as here:
         with here.app().app_context():
             services().ready()
-            fill.fill(ACCOUNTS, report.size.pick(2, 30, 90), clock.now(), every_s=60, persona=PLAIN)
+            accounts, days = report.size.pick((1, 2), (ACCOUNTS, 30), (ACCOUNTS, 90))
+            fill.fill(accounts, days, clock.now(), every_s=60, persona=PLAIN)
         with served(here) as base, account_page(base) as page:
             points = [page.evaluate("bench.points()") for _ in _zoom_in_and_out(page)]
             what = f"zooming a line of {min(points)} to {max(points)} points in each chart"
@@ -178,12 +181,7 @@ def _layout(report: Report) -> None:
             with served(here) as base, _launched() as browser:
                 loads = [
                     _load(browser, base, zone, viewport, slower)
-                    for zone, viewport, slower in (
-                        ("UTC", WIDE, 1),
-                        (FAR, WIDE, 1),
-                        (FAR, PHONE, 1),
-                        (FAR, WIDE, 4),
-                    )
+                    for zone, viewport, slower in LOADS[: report.size.pick(1, 4, 4)]
                 ]
         moved = [moved for moved, _ in loads]
         what = f"layout shift of /, {accounts} accounts, the most of {len(loads)} first loads"

@@ -36,7 +36,7 @@ class Size:
         return {"smoke": smoke, "default": default, "full": full}[self.name]
 
 
-SIZES = {"smoke": Size("smoke", 2), "default": Size("default", 5), "full": Size("full", 5)}
+SIZES = {"smoke": Size("smoke", 1), "default": Size("default", 5), "full": Size("full", 5)}
 
 
 @dataclass

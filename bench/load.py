@@ -65,7 +65,7 @@ def run(report: Report) -> None:
 def _measure(report: Report, service: Service, codex: Upstream) -> None:
     cookies = [sign_in(service.address) for _ in range(SESSIONS)]
     # The first round of asking is over.
-    time.sleep(report.size.pick(1, 10, 15))
+    time.sleep(report.size.pick(0, 10, 15))
     _visits(report, service, codex, cookies)
     count = report.size.pick(5, 200, 200)
     _health(report, service, f"{count} half requests", [half_a_request] * count)
@@ -80,7 +80,7 @@ def _measure(report: Report, service: Service, codex: Upstream) -> None:
 
 
 def _visits(report: Report, service: Service, codex: Upstream, cookies: Iterable[str]) -> None:
-    rate, seconds = report.size.pick((20, 1), (RATE, 20), (RATE, 60))
+    rate, seconds = report.size.pick((20, 0.2), (RATE, 20), (RATE, 60))
     requests = [
         service.address.request("/", f"Cookie: {cookie}", "Accept-Encoding: gzip")
         for cookie in cookies
@@ -117,11 +117,11 @@ def _visits(report: Report, service: Service, codex: Upstream, cookies: Iterable
 
 def _health(report: Report, service: Service, beside: str, slow: list[Slow]) -> None:
     crowd = Crowd(service.address, slow)
-    seconds = report.size.pick(1, 10, 20)
+    seconds = report.size.pick(0.2, 10, 20)
 
     async def measured() -> Seen:
         async with crowd:
-            await asyncio.sleep(report.size.pick(1.5, 3, 3))
+            await asyncio.sleep(report.size.pick(0.1, 3, 3))
             seen = await Stream(
                 service.address, [service.address.request("/healthz")], keeps=False
             ).run(HEALTH_RATE, seconds)

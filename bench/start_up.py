@@ -156,7 +156,7 @@ def _weigh(into: list[Weighed], here: Place, command: Sequence[str], report: Rep
         [*command, "--bind", f"127.0.0.1:{port}"], here.environment()
     ) as process:
         started = processes.first_answer(process, f"http://127.0.0.1:{port}/healthz")
-        time.sleep(report.size.pick(1, 8, 15))
+        time.sleep(report.size.pick(0, 8, 15))
         into.append((started, processes.megabytes(process.pid)))
     return started
 

@@ -13,7 +13,7 @@ from bench.place import Place, place, upstream
 
 
 def run(report: Report) -> None:
-    accounts, in_use, seconds = report.size.pick((3, 2, 5), (50, 20, 300), (50, 20, 900))
+    accounts, in_use, seconds = report.size.pick((3, 2, 0.5), (50, 20, 300), (50, 20, 900))
     days, every_s = report.size.pick((1, 3_600), (30, 300), (70, 300))
     pace = {"QUOTA_REFRESH_INTERVAL": "60", "QUOTA_ACTIVE_INTERVAL": "60"}
     with upstream() as codex, place(QUOTA_USAGE_URL=codex.url, **pace) as here:
@@ -27,7 +27,7 @@ def run(report: Report) -> None:
             processes.first_answer(process, f"http://127.0.0.1:{port}/healthz")
             # What the upstream says is not what the history ended with: two rounds tell that, and
             # the forecasts follow within five minutes.
-            time.sleep(report.size.pick(2, 480, 480))
+            time.sleep(report.size.pick(0.5, 480, 480))
             codex.counted()
             before, start = processes.processor_seconds(process.pid), time.monotonic()
             began_at = int(time.time())

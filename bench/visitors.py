@@ -97,11 +97,11 @@ class Stream:
         self._idle: list[Link] = []
         self._seen = Seen()
 
-    async def run(self, rate: int, seconds: int) -> Seen:
+    async def run(self, rate: int, seconds: float) -> Seen:
         loop = asyncio.get_running_loop()
         start = loop.time() + 0.1
         async with asyncio.TaskGroup() as group:
-            for number in range(rate * seconds):
+            for number in range(round(rate * seconds)):
                 due = start + number / rate
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 group.create_task(self._ask(self._requests[number % len(self._requests)], due))
