@@ -8,15 +8,18 @@ import http.client
 import os
 import re
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
 from collections import deque
+from contextlib import closing
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 
+from quota_web import store
 from quota_web.core.checkout import PROJECT
 from tests import parts
 from tests.fakes import FakeCodex
@@ -49,38 +52,43 @@ class Links(HTMLParser):
             self.csrf = given.get("value") or ""
 
 
+class Connection(http.client.HTTPSConnection):
+    """To the proxy, whatever the name says; opened again whenever it was closed."""
+
+    def __init__(self, port):
+        super().__init__(HOST, port, timeout=30)
+        self.tls = ssl.create_default_context()
+        self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
+
+    def connect(self):
+        plain = socket.create_connection(("127.0.0.1", self.port), 30)
+        self.sock = self.tls.wrap_socket(plain, server_hostname=HOST)
+
+
 class Visitor:
     """Speaks https to the proxy under the real name, and keeps the cookie."""
 
     def __init__(self, port):
-        self.port, self.cookie, self.cookie_path = port, "", ""
-        self.tls = ssl.create_default_context()
-        self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
+        self.connection = Connection(port)
+        self.cookie = self.cookie_path = ""
 
     def ask(self, method, path, body=None, **headers):
-        connection = http.client.HTTPSConnection(HOST, self.port, timeout=30)
-        connection.sock = self.tls.wrap_socket(
-            socket.create_connection(("127.0.0.1", self.port), 30), server_hostname=HOST
+        self.connection.request(
+            method,
+            path,
+            body,
+            {
+                "Host": HOST,
+                "Cookie": self.cookie,
+                **{k.replace("_", "-"): v for k, v in headers.items()},
+            },
         )
-        try:
-            connection.request(
-                method,
-                path,
-                body,
-                {
-                    "Host": HOST,
-                    "Cookie": self.cookie,
-                    **{k.replace("_", "-"): v for k, v in headers.items()},
-                },
-            )
-            answer = connection.getresponse()
-            if cookie := answer.headers["Set-Cookie"]:
-                self.cookie = cookie.partition(";")[0]
-                self.cookie_path = cookie.partition("Path=")[2].partition(";")[0]
-                assert "Secure" in cookie
-            return answer.status, answer.headers, answer.read().decode("utf-8", "replace")
-        finally:
-            connection.close()
+        answer = self.connection.getresponse()
+        if cookie := answer.headers["Set-Cookie"]:
+            self.cookie = cookie.partition(";")[0]
+            self.cookie_path = cookie.partition("Path=")[2].partition(";")[0]
+            assert "Secure" in cookie
+        return answer.status, answer.headers, answer.read().decode("utf-8", "replace")
 
     def sign_in(self, login):
         _, _, page = self.ask("GET", login)
@@ -94,29 +102,43 @@ class Visitor:
         )
 
 
-@pytest.fixture
-def gunicorn(tmp_path, request):
+@pytest.fixture(scope="module")
+def gunicorn(tmp_path_factory, request):
     settings = {
         "QUOTA_TRUSTED_PROXIES": "127.0.0.1",
         "QUOTA_TRUSTED_HOSTS": HOST,
         "QUOTA_PASSWORD": PASSWORD,
         **request.param,
     }
-    with FakeCodex() as codex, Server(tmp_path, codex, accounts=2, **settings).gunicorn() as server:
+    folder = tmp_path_factory.mktemp("gunicorn")
+    with FakeCodex() as codex, Server(folder, codex, accounts=2, **settings).gunicorn() as server:
         yield server
 
 
-@pytest.fixture
-def proxy(tmp_path, gunicorn, request):
-    """A sample with this test's port, upstream and certificate in it, and nothing else changed."""
+@pytest.fixture(scope="module")
+def port(tmp_path_factory, gunicorn, request):
+    """Where a sample listens with that port, upstream and certificate in it, and nothing else
+    changed.
+    """
     kind, sample = request.param
-    port = free_port()
-    certificate(tmp_path)
-    command = {"nginx": nginx, "caddy": caddy}[kind](tmp_path, sample, port, gunicorn.url)
-    with subprocess.Popen(command, env={**os.environ, "HOME": str(tmp_path)}) as process:
+    folder, port = tmp_path_factory.mktemp(kind), free_port()
+    certificate(folder)
+    command = {"nginx": nginx, "caddy": caddy}[kind](folder, sample, port, gunicorn.url)
+    with subprocess.Popen(command, env={**os.environ, "HOME": str(folder)}) as process:
         wait_for(port)
-        yield Visitor(port)
+        yield port
         process.terminate()
+
+
+@pytest.fixture
+def proxy(gunicorn, port):
+    """A visitor of it who is new to the app."""
+    with closing(sqlite3.connect(gunicorn.instance / "quota.sqlite")) as conn, conn:
+        conn.execute("DELETE FROM login_failure")
+        conn.execute("DELETE FROM setting WHERE key = ?", (store.auth.KNOWN_ADDRESSES,))
+    visitor = Visitor(port)
+    yield visitor
+    visitor.connection.close()
 
 
 def nginx(folder, sample, port, upstream):
@@ -240,16 +262,19 @@ def crawl(visitor, start):
     return answers, forms
 
 
+#: One app is behind both samples of a place.
+PLACES = (("root", {"QUOTA_URL_PREFIX": ""}), ("prefix", {"QUOTA_URL_PREFIX": "/quota"}))
 ALL_SAMPLES = pytest.mark.parametrize(
-    ("gunicorn", "proxy", "prefix"),
+    ("gunicorn", "port", "prefix"),
     [
         pytest.param(
-            {"QUOTA_URL_PREFIX": prefix}, (kind, samples[number]), prefix, id=f"{kind}-{place}"
+            settings, (kind, samples[number]), settings["QUOTA_URL_PREFIX"], id=f"{kind}-{place}"
         )
+        for number, (place, settings) in enumerate(PLACES)
         for kind, samples in (("nginx", NGINX), ("caddy", CADDY))
-        for number, (place, prefix) in enumerate((("root", ""), ("prefix", "/quota")))
     ],
-    indirect=["gunicorn", "proxy"],
+    indirect=["gunicorn", "port"],
+    scope="module",
 )
 
 
@@ -303,7 +328,7 @@ def test_what_a_visitor_forwards_is_not_believed(proxy, gunicorn, prefix):
 
 
 @pytest.mark.parametrize(
-    ("gunicorn", "proxy"),
+    ("gunicorn", "port"),
     [({"QUOTA_AUTH": "proxy"}, ("caddy", CADDY[2]))],
     ids=["caddy"],
     indirect=True,
