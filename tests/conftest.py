@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, event
 
 from quota_web import store
 from quota_web.language import catalogue
-from tests import shared_statements, temporary, url_rules
+from tests import shared_statements, url_rules
 from tests.emptied_databases import TEMPLATE, EmptiedDatabases
 from tests.fakes import FakeCodex
 from tests.installation import Installation, open_installation
@@ -44,7 +44,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watch())
     url_rules.share()
     shared_statements.share()
-    temporary.use_memory()
 
 
 @pytest.fixture(scope="session", autouse=True)
