@@ -19,18 +19,20 @@ class _Tank:
     """One account's windows; a window that has not started has no reset."""
 
     __slots__ = (
-        "account",
+        "candidate",
+        "capacity",
         "five",
         "five_full",
         "five_resets_at",
         "last_used_at",
+        "name",
         "week",
         "week_full",
         "week_resets_at",
     )
 
-    def __init__(self, account: Candidate, exchange: float) -> None:
-        self.account = account
+    def __init__(self, account: Candidate, name: str, exchange: float) -> None:
+        self.name, self.capacity = name, account.capacity
         self.week_full = 100 * account.capacity
         self.five_full = self.week_full * exchange
         self.week = (100 - account.weekly_used) * account.capacity
@@ -39,16 +41,18 @@ class _Tank:
         self.week_resets_at = account.weekly_resets_at or inf
         self.five_resets_at = account.five_hour_resets_at or inf
         self.last_used_at = account.last_used_at
+        #: None while nothing is left. Made with each change: of many accounts few change between
+        #: two choices.
+        self.candidate = self._as_candidate()
 
     def refill(self, at: float) -> None:
+        if self.next_reset > at:
+            return
         if self.week_resets_at <= at:
             self.week, self.week_resets_at = self.week_full, inf
         if self.five_resets_at <= at:
             self.five, self.five_resets_at = self.five_full, inf
-
-    @property
-    def left(self) -> float:
-        return min(self.week, self.five)
+        self.candidate = self._as_candidate()
 
     @property
     def next_reset(self) -> float:
@@ -63,13 +67,16 @@ class _Tank:
             self.five -= taken
             self.five_resets_at = min(self.five_resets_at, at + FIVE_HOURS)
         self.last_used_at = at
+        self.candidate = self._as_candidate()
         return taken
 
-    def as_candidate(self, position: int) -> Candidate:
+    def _as_candidate(self) -> Candidate | None:
+        if min(self.week, self.five) <= LEAST_POINTS:
+            return None
         has_five = self.five < inf
         return Candidate(
-            str(position),
-            self.account.capacity,
+            self.name,
+            self.capacity,
             100 - 100 * self.five / self.five_full if has_five else None,
             None if self.five_resets_at == inf else int(self.five_resets_at),
             100 - 100 * self.week / self.week_full,
@@ -86,7 +93,9 @@ class Supply:
     """
 
     def __init__(self, accounts: Sequence[Candidate], need: float, exchange: float) -> None:
-        self._tanks = [_Tank(account, exchange) for account in accounts]
+        self._tanks = [
+            _Tank(account, str(position), exchange) for position, account in enumerate(accounts)
+        ]
         self._need, self._exchange = need, exchange
         self._in_use: _Tank | None = None
         self._next_reset = -inf
@@ -96,31 +105,28 @@ class Supply:
         if self._next_reset <= at:
             for tank in self._tanks:
                 tank.refill(at)
+            self._next_reset = min(tank.next_reset for tank in self._tanks)
         while points > LEAST_POINTS:
-            if self._in_use is None or self._in_use.left <= LEAST_POINTS:
+            if self._in_use is None or self._in_use.candidate is None:
                 self._in_use = self._chosen(at)
             if self._in_use is None:
                 break
             points -= self._in_use.take(points, at)
-        self._next_reset = min(tank.next_reset for tank in self._tanks)
+            self._next_reset = min(self._next_reset, self._in_use.next_reset)
         return max(0.0, points)
 
     def is_any_left(self, at: int) -> bool:
         """Whether an account can be used *at* that moment."""
         for tank in self._tanks:
             tank.refill(at)
-        return any(tank.left > LEAST_POINTS for tank in self._tanks)
+        return any(tank.candidate is not None for tank in self._tanks)
 
     def look_again(self, at: int) -> None:
         """Choose anew, though the account in use still gives."""
         self._in_use = self._chosen(at)
 
     def _chosen(self, at: int) -> _Tank | None:
-        usable = [
-            tank.as_candidate(position)
-            for position, tank in enumerate(self._tanks)
-            if tank.left > LEAST_POINTS
-        ]
-        current = None if self._in_use is None else str(self._tanks.index(self._in_use))
+        usable = [tank.candidate for tank in self._tanks if tank.candidate is not None]
+        current = None if self._in_use is None else self._in_use.name
         name = choose(usable, at, current, self._need, self._exchange).name
         return None if name is None else self._tanks[int(name)]
