@@ -4,6 +4,7 @@ Names are compared by their folded form (`names.key`), because SQLite's own lowe
 alone.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -111,8 +112,9 @@ class Scope:
             return False
         if found.origin in (MANAGED, DEMO):
             return self.managed
+        # As text: a Path of each account took most of the time of a look for those that are due.
         return self.folder is None or (
-            found.source_path is not None and Path(found.source_path).parent == self.folder
+            found.source_path is not None and os.path.dirname(found.source_path) == str(self.folder)
         )
 
 
@@ -143,7 +145,7 @@ _OF_LOGIN = (
 
 def list_all(conn: Connection, scope: Scope | None = None) -> list[Account]:
     """All accounts of *scope* that are not deleted, by name."""
-    found = [_account(*row) for row in conn.execute(_EVERY)]
+    found = [_account(*row) for row in conn.execute(_EVERY).all()]
     return found if scope is None or scope == _ALL else [a for a in found if scope.holds(a)]
 
 

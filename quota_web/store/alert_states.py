@@ -31,7 +31,7 @@ def load(
     """The values of `_VALUES` of these accounts (or None: all), by account id and key."""
     rows = conn.execute(_ALL) if account_ids is None else conn.execute(_SOME, {"ids": account_ids})
     found: dict[int, dict[Key, Values]] = defaultdict(dict)
-    for account_id, window_key, kind, *values in rows:
+    for account_id, window_key, kind, *values in rows.all():
         found[account_id][window_key, kind] = tuple(values)
     return found
 

@@ -78,13 +78,13 @@ def states(
         # In a statement of its own: one that waited for a lock goes on with the states that were
         # there when it began, and would take back what the other process had judged.
         conn.execute(lock_query, _ids(account_ids)).all()
-    return [WindowState(*row) for row in conn.execute(query, _ids(account_ids))]
+    return [WindowState(*row) for row in conn.execute(query, _ids(account_ids)).all()]
 
 
 def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, str]:
     """What is kept of the facts of these accounts (or None: all), by account id."""
     query = _FACTS if account_ids is None else _SOME_FACTS
-    return {row[0]: row[1] for row in conn.execute(query, _ids(account_ids))}
+    return {row[0]: row[1] for row in conn.execute(query, _ids(account_ids)).all()}
 
 
 def _ids(account_ids: Sequence[int] | None) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def present(
         rows = conn.execute(_PRESENT)
     else:
         rows = conn.execute(_PRESENT_OF, {"ids": account_ids})
-    return {row[0]: _stored(*row) for row in rows}
+    return {row[0]: _stored(*row) for row in rows.all()}
 
 
 def kept(conn: Connection, window_ids: Sequence[int]) -> list[StoredForecast]:
