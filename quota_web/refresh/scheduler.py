@@ -47,6 +47,7 @@ TICK_S = 5.0
 DUE_S = 10.0
 #: No tick for this many intervals: the schedule is dead.
 DEAD_AFTER = 3
+#: The shortest time between two looks whether it is.
 WATCH_S = 1.0
 #: With so many ticks that hang, one more thread would not help.
 MOST_HUNG = 3
@@ -213,10 +214,13 @@ class Schedule:
 
     def _watch(self) -> None:
         """Runs in a thread of its own: makes a new schedule when the present one is dead."""
-        while not self._services.stop.wait(WATCH_S):
+        longest_s = DEAD_AFTER * self._tick_s
+        silent_s = 0.0
+        # Before so long it cannot be dead: no look is needed.
+        while not self._services.stop.wait(max(WATCH_S, longest_s - silent_s)):
             silent_s = clock.monotonic() - self.ticked_at
             hung = sum(name == "tick" for _, name in list(self._health.running))
-            if silent_s <= DEAD_AFTER * self._tick_s or hung >= MOST_HUNG:
+            if silent_s <= longest_s or hung >= MOST_HUNG:
                 continue
             logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
             self.counts["restart"] += 1

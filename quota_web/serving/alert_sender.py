@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 EXTENSION = "quota_alert_sender"
 #: How often it looks for what is due, and does its chores.
-LOOK_S, CHORES_S = 3.0, 60.0
+LOOK_S, CHORES_S = 5.0, 60.0
 #: The pause after something went wrong.
 PAUSE_S = 15.0
 #: How long a stop waits for messages under way, and after that for what came of them to be written
