@@ -17,7 +17,7 @@ from quota_web.store.window_readings import Row
 from quota_web.store.windows import KnownWindow
 
 #: Each reading of so long is looked at, and one an hour before.
-EACH_S = 12 * 3_600
+EACH_S = 6 * 3_600
 #: Readings from before what is looked at tell what rose into it.
 LEAD_S = 2 * DAY
 #: Whether a reading is stale is not the forecast's to say: that depends on when the account is due.
