@@ -44,7 +44,7 @@ GIVEN = "quota_schedule_calls"
 #: Seconds between ticks: how soon a request that another process took is noticed.
 TICK_S = 5.0
 #: Seconds between runs for due accounts; those that become due in between share a run.
-DUE_S = 10.0
+DUE_S = 15.0
 #: No tick for this many intervals: the schedule is dead.
 DEAD_AFTER = 3
 #: The shortest time between two looks whether it is.
@@ -55,14 +55,14 @@ MOST_HUNG = 3
 #: the others.
 RUNS = {"due": AT_ONCE, "requested": 4, "chores": 1, "sign_ins": 1, "renewal": 1}
 #: The fewest accounts that a tick starts with; of many accounts, more.
-BATCH = 8
+BATCH = 12
 #: Accounts are due and no request is sent for so many times DUE_S: the schedule does not work.
 IDLE_AFTER = 3
 #: The pause after a run that could not store its results; it doubles up to the last.
 PAUSE_FIRST_S, PAUSE_LAST_S = 15.0, 300.0
 CHORES_S = 60.0
 #: Seconds between looks for a sign-in that is due to be renewed.
-RENEWALS_S = 15.0
+RENEWALS_S = 30.0
 #: How long a stop waits for runs to store what has been answered.
 STOP_S = 4.0
 
