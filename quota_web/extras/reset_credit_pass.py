@@ -41,18 +41,16 @@ class ResetCreditPass:
     def __init__(self, now: Callable[[], int] = clock.now) -> None:
         self._now = now
         #: The count of banked resets in each account's last answer, by account id.
-        self._counts: dict[int, int | None] = {}
+        self._counts: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def note(self, recorded: Sequence[Recorded]) -> None:
         """Remember whose quota was read: lists are asked for after a refresh alone."""
-        read = {
-            one.outcome.account.id: one.outcome.snapshot.facts.reset_credits
-            for one in recorded
-            if one.outcome.snapshot is not None
-        }
+        answered = [(r.outcome.account.id, r.outcome.snapshot) for r in recorded]
+        counts = {i: said.facts.reset_credits for i, said in answered if said is not None}
         with self._lock:
-            self._counts |= read
+            # Where no count is said there is no list to ask for.
+            self._counts |= {i: count for i, count in counts.items() if count is not None}
 
     def run(self) -> None:
         """Ask for the lists that are due. In no transaction, and never in a request."""
@@ -69,7 +67,7 @@ class ResetCreditPass:
                 return
 
 
-def _due(counts: Mapping[int, int | None], now: int) -> list[_Due]:
+def _due(counts: Mapping[int, int], now: int) -> list[_Due]:
     """The accounts whose list is due; where none is left to spend, what was listed has gone.
 
     *counts* are those of answers, by account id.
@@ -85,7 +83,7 @@ def _due(counts: Mapping[int, int | None], now: int) -> list[_Due]:
     for account_id in listed:
         _store(account_id, _NOTHING, ListState(0, now), now)
     return [
-        _Due(accounts[i], sealed[i], counts[i] or 0, states.get(i, ListState()))
+        _Due(accounts[i], sealed[i], counts[i], states.get(i, ListState()))
         for i in wanted
         if i in accounts and i in sealed and asking.may_be_asked(accounts[i])
     ]
