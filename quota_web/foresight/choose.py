@@ -98,15 +98,18 @@ def _among_able(
 
 def _carries(candidate: Candidate, exchange: float) -> float:
     """How much work fits before one of its windows is exhausted, in percent of a Plus window."""
-    weekly = (100 - candidate.weekly_used) / exchange
-    if candidate.five_hour_used is None:
-        return weekly * candidate.capacity
-    return min(100 - candidate.five_hour_used, weekly) * candidate.capacity
+    # A pool weighs ten thousand choices among all accounts: no call that can be done without.
+    rest = (100 - candidate.weekly_used) / exchange
+    five_hour_used = candidate.five_hour_used
+    if five_hour_used is not None and 100 - five_hour_used < rest:
+        rest = 100 - five_hour_used
+    return rest * candidate.capacity
 
 
 def _urgency(candidate: Candidate, now: int) -> float:
     """The weekly rest that an hour must take until the reset, or it expires unused."""
-    hours = max(0, (candidate.weekly_resets_at or now) - now) / HOUR
+    resets_at = candidate.weekly_resets_at
+    hours = (resets_at - now) / HOUR if resets_at is not None and resets_at > now else 0
     return (100 - candidate.weekly_used) / (hours + RESET_MARGIN_H)
 
 

@@ -26,6 +26,7 @@ class _Tank:
         "five_resets_at",
         "last_used_at",
         "name",
+        "next_reset",
         "week",
         "week_full",
         "week_resets_at",
@@ -41,9 +42,7 @@ class _Tank:
         self.week_resets_at = account.weekly_resets_at or inf
         self.five_resets_at = account.five_hour_resets_at or inf
         self.last_used_at = account.last_used_at
-        #: None while nothing is left. Made with each change: of many accounts few change between
-        #: two choices.
-        self.candidate = self._as_candidate()
+        self._changed()
 
     def refill(self, at: float) -> None:
         if self.next_reset > at:
@@ -52,11 +51,7 @@ class _Tank:
             self.week, self.week_resets_at = self.week_full, inf
         if self.five_resets_at <= at:
             self.five, self.five_resets_at = self.five_full, inf
-        self.candidate = self._as_candidate()
-
-    @property
-    def next_reset(self) -> float:
-        return min(self.week_resets_at, self.five_resets_at)
+        self._changed()
 
     def take(self, points: float, at: int) -> float:
         """As much of *points* as there is; the first use starts a window."""
@@ -67,8 +62,14 @@ class _Tank:
             self.five -= taken
             self.five_resets_at = min(self.five_resets_at, at + FIVE_HOURS)
         self.last_used_at = at
-        self.candidate = self._as_candidate()
+        self._changed()
         return taken
+
+    def _changed(self) -> None:
+        """Work out what is asked of all accounts each time; few change between two choices."""
+        self.next_reset = min(self.week_resets_at, self.five_resets_at)
+        #: None while nothing is left.
+        self.candidate = self._as_candidate()
 
     def _as_candidate(self) -> Candidate | None:
         if min(self.week, self.five) <= LEAST_POINTS:
