@@ -41,8 +41,9 @@ logger = logging.getLogger(__name__)
 EXTENSION = "quota_schedule"
 #: What other rooms do for the schedule.
 GIVEN = "quota_schedule_calls"
-#: Seconds between ticks: how soon a request that another process took is noticed.
-TICK_S = 5.0
+#: Seconds between ticks: how soon a request that another process took is noticed. And while a
+#: person signs in to ChatGPT.
+TICK_S, SIGN_IN_TICK_S = 7.5, 5.0
 #: Seconds between runs for due accounts; those that become due in between share a run.
 DUE_S = 15.0
 #: No tick for this many intervals: the schedule is dead.
@@ -261,9 +262,12 @@ class Schedule:
                 if generation == self._generation:
                     self._is_ticking = False
                     self.ticked_at = clock.monotonic()
-                    # Processes that started together drift apart.
-                    pause = 0.0 if self._is_woken else self._tick_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
-                    self._add("tick", self._tick, after_s=pause)
+                    self._add("tick", self._tick, after_s=0.0 if self._is_woken else self._pause())
+
+    def _pause(self) -> float:
+        """Seconds to the next tick; processes that started together drift apart."""
+        shortest = SIGN_IN_TICK_S if self.work.has_sign_ins else self._tick_s
+        return min(shortest, self._tick_s) * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
     def _round(self) -> None:
         self.work.follow()

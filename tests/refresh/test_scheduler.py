@@ -274,6 +274,16 @@ def test_when_every_tick_hangs_threads_do_not_pile_up(app, schedule, monkeypatch
     go_on.set()
 
 
+def test_it_ticks_sooner_while_a_person_signs_in(app, monkeypatch):
+    monkeypatch.setattr(scheduler, "SIGN_IN_TICK_S", TICK_S)
+    schedule = app.extensions[scheduler.EXTENSION] = scheduler.Schedule(app, 3_600)
+    monkeypatch.setattr(schedule.work, "look", object)
+    schedule.work.has_sign_ins = True
+    schedule.start()
+
+    assert ticks_on(schedule)
+
+
 def test_a_clock_put_back_stops_it_for_three_intervals_at_most(schedule):
     assert ticks_on(schedule)
     # What a clock that was put back leaves: the next tick stands far ahead.
