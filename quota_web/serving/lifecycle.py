@@ -29,6 +29,8 @@ STOP_WITHIN_S = 6.5
 #: The same while a sign-in is renewed: what comes back may be the only copy of a token.
 RENEWED_WITHIN_S = 7.7
 READY_TRIES = 10
+#: How many objects more than before let the collector look for rings.
+LOOKS_AFTER = 10_000
 
 
 def start(app: Flask) -> None:
@@ -45,6 +47,8 @@ def start(app: Flask) -> None:
     # What is loaded stays. Without this the collector goes through all of it whenever the thousands
     # of points of a long chart wake it: that doubled what such a chart takes.
     gc.freeze()
+    # And what is read comes in thousands of rows, none of which is part of a ring.
+    gc.set_threshold(LOOKS_AFTER)
 
 
 def _ready(app: Flask) -> None:
