@@ -332,8 +332,4 @@ def _ranges(report: Report, page: "Page") -> None:
 
 
 if __name__ == "__main__":
-    lacks = missing()
-    if lacks:
-        print(f"browser, left out: {lacks}")
-    else:
-        main("browser", run)
+    main("browser", run, missing)

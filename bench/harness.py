@@ -113,8 +113,13 @@ class Report:
         }
 
 
-def main(group: str, run: Callable[[Report], None]) -> None:
-    """Run one group as a program: `python -m bench.<group> [--full | --smoke] [--out FOLDER]`."""
+def main(
+    group: str, run: Callable[[Report], None], missing: Callable[[], str] = lambda: ""
+) -> None:
+    """Run one group as a program: `python -m bench.<group> [--full | --smoke] [--out FOLDER]`.
+
+    What is *missing* on this machine is said instead, and nothing is written.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m bench.{group}", description=(sys.modules["__main__"].__doc__ or "").strip()
     )
@@ -137,6 +142,9 @@ def main(group: str, run: Callable[[Report], None]) -> None:
         "--out", type=Path, default=RESULTS, help="folder for the JSON (default: bench/results)"
     )
     options = parser.parse_args()
+    if lacks := missing():
+        print(f"{group}, left out: {lacks}")
+        return
     report = Report(group, SIZES[options.size])
     print(f"{group}, {options.size} size, {describe(machine())}", flush=True)
     run(report)

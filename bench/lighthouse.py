@@ -101,8 +101,4 @@ def _lost(document: dict[str, Any], category: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    lacks = missing()
-    if lacks:
-        print(f"lighthouse, left out: {lacks}")
-    else:
-        main("lighthouse", run)
+    main("lighthouse", run, missing)

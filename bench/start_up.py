@@ -114,7 +114,8 @@ def _service(report: Report) -> None:
 
 def _script(report: Report) -> None:
     """`scripts/run` where everything is set up, beside the service that it ends in."""
-    if not (PROJECT / ".venv" / "requirements.txt.installed").exists():
+    if not _is_set_up():
+        print("scripts/run, left out: it would install first (run it once)")
         return
     python = str(PROJECT / ".venv" / "bin" / "python")
     with place() as here:
@@ -138,6 +139,15 @@ def _script(report: Report) -> None:
             "<= 1.25",
         )
     )
+
+
+def _is_set_up() -> bool:
+    """Whether `.venv` was made here and holds what requirements.txt says now, as scripts/setup.sh
+    asks; else the measured start would be an installation.
+    """
+    noted = PROJECT / ".venv" / "requirements.txt.installed"
+    wanted = f"{PROJECT}\n{(PROJECT / 'requirements.txt').read_text(encoding='utf-8')}"
+    return noted.is_file() and noted.read_text(encoding="utf-8") == wanted
 
 
 def _started(here: Place, command: Sequence[str]) -> float:

@@ -85,7 +85,9 @@ class Services:
         at first use.
         """
         with self._lock:
-            found: T = self._parts.setdefault(part, part())
+            if part not in self._parts:
+                self._parts[part] = part()
+            found: T = self._parts[part]
             return found
 
     @property

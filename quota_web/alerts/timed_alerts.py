@@ -15,8 +15,7 @@ from quota_web.alerts.timed import WatchedAccount
 from quota_web.core import clock
 from quota_web.core.quota import WEEKLY
 from quota_web.reports import reading_validity
-from quota_web.reports.overview import AccountView, Overview
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import AccountView, Overview, ViewCache
 from quota_web.services import services
 from quota_web.store.accounts import DEMO, Scope
 from quota_web.store.alert_states import SITE

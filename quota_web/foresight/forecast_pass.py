@@ -18,8 +18,7 @@ from quota_web.foresight.ordering import Terms, in_order
 from quota_web.foresight.pool_making import make_pool
 from quota_web.foresight.pool_members import members
 from quota_web.foresight.workload import DEFAULT_EXCHANGE, capacity, exchange, need
-from quota_web.reports.overview import AccountView
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import AccountView, ViewCache
 from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.forecasts import StoredChoice, StoredForecast

@@ -15,8 +15,7 @@ from quota_web.core.quota import NAMED_LENGTHS, WEEKLY, is_own
 from quota_web.core.times import iso_text
 from quota_web.foresight import Forecast, ForecastState, WindowHistory, chance_in_words, settled
 from quota_web.reports import outlook, overview, reading_validity, shared_view
-from quota_web.reports.overview import AccountView
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import AccountView, ViewCache
 from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.windows import KnownWindow

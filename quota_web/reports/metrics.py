@@ -11,8 +11,7 @@ from quota_web import store
 from quota_web.core import event_visibility
 from quota_web.core.quota import Status
 from quota_web.reports import outlook
-from quota_web.reports.overview import AccountView, Overview
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import AccountView, Overview, ViewCache
 from quota_web.services import services
 from quota_web.store.accounts import Scope
 from quota_web.store.attempts import AttemptTotal

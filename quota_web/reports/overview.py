@@ -6,7 +6,6 @@ The number of queries does not depend on how many accounts there are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -153,18 +152,32 @@ class TimedView:
         )
 
 
-class ViewStore(Protocol):
-    """Views of accounts that have not changed since the last look."""
+class ViewCache:
+    """What one app keeps of its accounts' views from one look to the next, so that each look costs
+    as much as what has changed; its pages, its schedule and its state file share it.
+    """
+
+    def __init__(self) -> None:
+        self._views: dict[int, TimedView] = {}
+
+    def overview(self, scope: Scope, now: int, interval_s: int) -> Overview:
+        """The latest results of *scope*; only accounts that have changed are read."""
+        return load_overview(scope, now, interval_s, self)
 
     def holding(
         self, versions: Mapping[int, tuple[str, int, int]], now: int
-    ) -> dict[int, TimedView]: ...
+    ) -> dict[int, TimedView]:
+        """The views that hold at *now*, by account id."""
+        there = ((i, self._views.get(i), version) for i, version in versions.items())
+        return {i: found for i, found, version in there if found and found.holds(version, now)}
 
-    def store(self, views: Mapping[int, TimedView], *, is_all: bool) -> None: ...
+    def store(self, views: Mapping[int, TimedView], *, is_all: bool) -> None:
+        """Keep these; and, where they are those of all accounts, no others."""
+        self._views = dict(views) if is_all else {**self._views, **views}
 
 
 def load_overview(
-    scope: Scope, now: int, interval_s: int, cache: ViewStore | None = None
+    scope: Scope, now: int, interval_s: int, cache: ViewCache | None = None
 ) -> Overview:
     """The latest results of *scope* at *now*; *interval_s* is the idle refresh interval, which
     decides what is stale. With a *cache* only accounts that have changed are read.

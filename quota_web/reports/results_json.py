@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from quota_web.core import labels, names
 from quota_web.core.language import ENGLISH, use_language
 from quota_web.core.quota import Credits, ModelUsage, Reading
@@ -35,6 +37,30 @@ def document(overview: Overview, entries: Sequence[Any] | None = None) -> dict[s
 def entry(overview: Overview, view: AccountView) -> dict[str, Any]:
     """One account's entry, with its place in the order of all."""
     return result(view) | {"rank": overview.ranks[view.account.id]}
+
+
+class EntryCache:
+    """Finished entries of one app's accounts: a document costs as much as what has changed."""
+
+    def __init__(self) -> None:
+        #: By account id: what an entry was made of, and the entry.
+        self._entries: dict[int, tuple[tuple[object, ...], orjson.Fragment]] = {}
+
+    def document(self, overview: Overview) -> bytes:
+        """The whole document."""
+        there, entries = self._entries, {}
+        # For programs, whoever lets it be made.
+        with use_language(ENGLISH):
+            for view in overview.accounts:
+                one = view.account.id
+                version = (overview.stamps[one], overview.ranks[one], view.same_login_as)
+                found = there.get(one)
+                if found is None or found[0] != version:
+                    made = orjson.dumps(entry(overview, view))
+                    found = version, orjson.Fragment(made)
+                entries[one] = found
+        self._entries = entries
+        return orjson.dumps(document(overview, [made for _, made in entries.values()]))
 
 
 def text(overview: Overview) -> str:

@@ -4,7 +4,8 @@ import logging
 
 from quota_web import store
 from quota_web.core import clock, names
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import ViewCache
+from quota_web.reports.results_json import EntryCache
 from quota_web.services import Services
 
 logger = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ def write(services: Services) -> str | None:
     interval = services.settings.refresh_interval
     seen = services.the(ViewCache).overview(services.scope, clock.now(), interval)
     try:
-        store.filesystem.write_private(file, services.the(ViewCache).results(seen))
+        store.filesystem.write_private(file, services.the(EntryCache).document(seen))
     except OSError as error:
         shown = names.printable(str(file))
         return f"QUOTA_STATE_FILE: {shown} cannot be written: {error.strerror}"

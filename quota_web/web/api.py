@@ -15,8 +15,8 @@ from quota_web.core import clock
 from quota_web.core.times import iso
 from quota_web.reports import history, outlook_json, overview
 from quota_web.reports.history import Chart
-from quota_web.reports.overview import Overview
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import Overview, ViewCache
+from quota_web.reports.results_json import EntryCache
 from quota_web.services import services
 from quota_web.web import security
 
@@ -94,7 +94,7 @@ def current_results(version: tuple[str, int] | None = None) -> CurrentResults:
 def _make(version: tuple[str, int], now: int) -> CurrentResults:
     present = services()
     seen = present.the(ViewCache).overview(present.scope, now, present.settings.refresh_interval)
-    body = present.the(ViewCache).results(seen)
+    body = present.the(EntryCache).document(seen)
     # The body belongs to it: other settings show other accounts of the same data.
     etag = hashlib.sha256(f"{version}:{seen.flips_at}:".encode() + body).hexdigest()[:20]
     return CurrentResults(version, now, seen.flips_at, seen, body, etag)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quota_web.reports import overview, results_json
-from quota_web.reports.view_cache import ViewCache
+from quota_web.reports.overview import ViewCache
 from tests.fakes import NOW, FakeResponse, usage_body
 from tests.installation import open_installation
 

@@ -37,6 +37,6 @@ function values(place, answer, kit, index) {
     const one = answer.series.find((s) => s.account === cell.dataset.line && s.window === cell.dataset.value);
     const column = one && (index === null ? one.remaining : kit.column(one, answer.step_seconds));
     const value = column?.[index ?? column.length - 1];
-    cell.textContent = one ? (value === null || value === undefined ? "–" : window.quota.percent(value)) : "";
+    cell.textContent = one ? window.quota.percent(value) : "";
   }
 }

@@ -71,7 +71,7 @@ function values(index) {
   const words = (key) => {
     const one = answer.series.find((s) => s.window === key);
     const value = one && (index === null ? one.remaining : kit.column(one, answer.step_seconds))[at];
-    return value === null || value === undefined ? "–" : window.quota.percent(value);
+    return window.quota.percent(value);
   };
   section.querySelectorAll("[data-value]").forEach((cell) => { cell.textContent = words(cell.dataset.value); });
 }

@@ -120,8 +120,6 @@ function fault(words) {
   place.hidden = !words;
 }
 
-const percent = (value) => (value === null || value === undefined ? "–" : window.quota.percent(value));
-
 /** Writes the values at one place of the axis beside the lanes in view, or what is left now. */
 function moved(index) {
   if (index === at) return;
@@ -132,7 +130,7 @@ function moved(index) {
     for (const cell of item.querySelectorAll("[data-value]")) {
       cell.dataset.now ??= cell.textContent;
       const column = one?.[cell.dataset.value];
-      cell.textContent = index === null || !column?.length ? cell.dataset.now : percent(column[index]);
+      cell.textContent = index === null || !column?.length ? cell.dataset.now : window.quota.percent(column[index]);
     }
   }
   document.dispatchEvent(new CustomEvent("lane-cursor", { detail: index === null ? null : { index, share: (shared.t[index] + shared.step / 2 - shared.from) / (shared.to - shared.from) } }));

@@ -12,7 +12,7 @@ export function fill(place, history, column, names) {
   const body = made.createTBody(), stride = Math.max(1, Math.ceil(history.t.length / MOST_ROWS));
   for (let at = history.t.length - 1; at >= 0; at -= stride) {
     const values = series.map((one) => column(one, history.step_seconds)[at]);
-    row(body, [window.quota.clock(new Date(history.t[at] * 1000)), ...values.map((v) => (v === null ? "–" : `${Math.round(v * 10) / 10} %`))], "td", null);
+    row(body, [window.quota.clock(new Date(history.t[at] * 1000)), ...values.map(window.quota.percent)], "td", null);
   }
   place.replaceChildren(made);
 }

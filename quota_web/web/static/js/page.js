@@ -124,7 +124,8 @@
     const base = new URL(document.currentScript.src).pathname.replace(/\/static\/.*/, "/");
     document.cookie = `codex_quota_zone=${zone}; path=${base}; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
   }
-  const percent = (value) => `${Math.round(value * 10) / 10}${isEnglish ? "\u202f" : ""}%`;
+  // What was not measured is a dash, never 0.
+  const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(value * 10) / 10}${isEnglish ? "\u202f" : ""}%`);
   window.quota = { _, clock, date, days, isKnown, localise, months, percent, span, time, two };
 
   document.addEventListener("DOMContentLoaded", () => {
