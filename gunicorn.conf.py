@@ -12,6 +12,9 @@ import time
 from typing import Any
 
 bind = "127.0.0.1:8081"
+#: Several workers share the memory of what is loaded before they are forked; one by itself takes
+#: less without a second process that has loaded it. `--preload` does the same for `--workers`.
+preload_app = os.environ.get("WEB_CONCURRENCY", "") not in ("", "1")
 worker_class = "gthread"
 threads = 8
 #: Workers end by themselves within 8 seconds after SIGTERM (serving/lifecycle.py), in the longest
@@ -32,14 +35,20 @@ _FIRST = 1
 REFUSE_WITHIN_S = 5
 
 
-def on_starting(_server: Any) -> None:
-    """A bad setting is said once, before there are workers to say it side by side."""
+def on_starting(server: Any) -> None:
+    """A bad setting is said once, before there are workers to say it side by side; so is a bad
+    database where the app is here already.
+    """
     from quota_web import config
-    from quota_web.core.errors import BadSetting
+    from quota_web.core.errors import BadDatabase, BadSetting
 
     try:
         config.load()
-    except BadSetting as error:
+        if server.cfg.preload_app:
+            from quota_web.serving import lifecycle
+
+            lifecycle.prepare(server.app.wsgi())
+    except (BadSetting, BadDatabase) as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(4)
 

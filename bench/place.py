@@ -48,7 +48,10 @@ class Place:
         kept = {
             k: v
             for k, v in os.environ.items()
-            if not k.startswith(("QUOTA_", "FLASK_")) and not k.upper().endswith("_PROXY")
+            if not k.startswith(("QUOTA_", "FLASK_"))
+            and not k.upper().endswith("_PROXY")
+            # An installed program has its byte code.
+            and k != "PYTHONDONTWRITEBYTECODE"
         }
         return kept | {"PYTHONPATH": str(PROJECT)} | self.settings | more
 

@@ -18,6 +18,7 @@ from quota_web.services import services
 def run(report: Report) -> None:
     _commands(report)
     _service(report)
+    _workers(report)
     _script(report)
 
 
@@ -57,6 +58,7 @@ def _commands(report: Report) -> None:
 
 
 Weighed = tuple[float, float]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "8"]
 
 
 def _service(report: Report) -> None:
@@ -66,17 +68,7 @@ def _service(report: Report) -> None:
             fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
         ours: list[Weighed] = []
         bare: list[Weighed] = []
-        threads = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--worker-class",
-            "gthread",
-            "--workers",
-            "1",
-            "--threads",
-            "8",
-        ]
+        threads = [*GUNICORN, "--workers", "1"]
         sides: dict[str, Callable[[], float]] = {
             "bare": partial(
                 _weigh, bare, here, [*threads, "--config", "/dev/null", "bench.bare:app"], report
@@ -108,6 +100,27 @@ def _service(report: Report) -> None:
             "bare app, same server",
             "s",
             "<= 2",
+        )
+    )
+
+
+def _workers(report: Report) -> None:
+    """Three workers that share what was loaded before they were forked."""
+    weighed: list[Weighed] = []
+    with place(WEB_CONCURRENCY="3") as here:
+        with here.app().app_context():
+            services().ready()
+            fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
+        for _ in range(report.size.pick(1, 5, 5)):
+            _weigh(weighed, here, [*GUNICORN, "wsgi:app"], report)
+    report.add(
+        Result(
+            "21",
+            "memory of the idle service with three workers (PSS)",
+            "MiB",
+            [memory for _, memory in weighed],
+            unit="MiB",
+            wanted="<= 110",
         )
     )
 

@@ -102,12 +102,17 @@ class Services:
         with self._lock:
             client, self._client = self._client, None
             oauth, self._oauth = self._oauth, None
-            presence, self._presence = self._presence, None
-            self._is_ready = False
         if client is not None:
             client.close()
         if oauth is not None:
             oauth.close()
+        self.leave_database()
+
+    def leave_database(self) -> None:
+        """Let go of the database's lock, where there is one; `ready` takes it again."""
+        with self._lock:
+            presence, self._presence = self._presence, None
+            self._is_ready = False
         if presence is not None:
             presence.leave()
 

@@ -19,6 +19,7 @@ from quota_web.core import clock
 from quota_web.core.errors import BadDatabase, DatabaseBusy
 from quota_web.maintenance import rotate_key
 from quota_web.refresh import scheduler
+from quota_web.refresh.tick import Tick
 from quota_web.services import Services
 from quota_web.serving import alert_sender, logs
 
@@ -33,15 +34,30 @@ READY_TRIES = 10
 LOOKS_AFTER = 10_000
 
 
+#: Set where the database was looked through in the process that forked this one.
+_LOOKED_THROUGH = "quota_database_looked_through"
+
+
+def prepare(app: Flask) -> None:
+    """Do before a fork what each worker would do after it, so that they share what is loaded and
+    made; no handle, lock or thread of it stays. Raises BadDatabase.
+    """
+    import apscheduler.executors.pool  # noqa: F401
+    import flask_apscheduler  # noqa: F401
+
+    _bring_up(app)
+    with app.app_context():
+        # A look of the kind that each worker begins with.
+        Tick(_world(app), lambda: None).due_accounts()
+        _world(app).leave_database()
+        store.database.disconnect()
+    gc.collect()
+    gc.freeze()
+
+
 def start(app: Flask) -> None:
     """Make the app ready to serve in this process. Raises BadSetting or BadDatabase."""
-    settings: Settings = app.config["SETTINGS"]
-    logs.init(settings.log_format, settings.timezone)
-    with app.app_context():
-        _ready(app)
-        # Once a process: a damaged page is better met here than by a write years later.
-        store.health.check()
-        _bind_tokens(app)
+    _bring_up(app)
     scheduler.start(app)
     alert_sender.start(app)
     # What is loaded stays. Without this the collector goes through all of it whenever the thousands
@@ -49,6 +65,18 @@ def start(app: Flask) -> None:
     gc.freeze()
     # And what is read comes in thousands of rows, none of which is part of a ring.
     gc.set_threshold(LOOKS_AFTER)
+
+
+def _bring_up(app: Flask) -> None:
+    settings: Settings = app.config["SETTINGS"]
+    logs.init(settings.log_format, settings.timezone)
+    with app.app_context():
+        _ready(app)
+        if _LOOKED_THROUGH not in app.extensions:
+            # Once a start: a damaged page is better met here than by a write years later.
+            store.health.check()
+            _bind_tokens(app)
+            app.extensions[_LOOKED_THROUGH] = True
 
 
 def _ready(app: Flask) -> None:

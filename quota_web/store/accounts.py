@@ -223,9 +223,7 @@ def by_use(found: Account) -> tuple[bool, bool, int]:
 
 
 def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
-    """The accounts whose login stands under another of these names already, by id, with that
-    one.
-    """
+    """By id, the accounts whose login another of these names has already, with that one."""
     ordered = {a.id: a for a in sorted(accounts, key=by_use)}
     found = account_identity.repeated((key, a.login) for key, a in ordered.items())
     return {key: ordered[holder] for key, holder in found.items()}

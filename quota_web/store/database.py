@@ -113,6 +113,11 @@ def _forget_connections() -> None:
 os.register_at_fork(after_in_child=_forget_connections)
 
 
+def disconnect() -> None:
+    """Close the connections that wait for their next use."""
+    bound().dispose()
+
+
 def bound() -> Engine:
     """The present app's engine."""
     return engine_of(current_app)

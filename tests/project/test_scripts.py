@@ -192,7 +192,7 @@ def test_test_runs_the_checks_and_hands_arguments_over(with_fakes):
         "ruff check",
         "ruff format --check",
         "mypy",
-        "pytest -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder -k one or two",
+        "pytest -n 4 --dist loadfile --no-loadscope-reorder -k one or two",
     ]
 
 

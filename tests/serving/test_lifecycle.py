@@ -57,17 +57,16 @@ def test_the_classic_service_asks_and_answers(tmp_path, codex):
     assert "Traceback" not in server.log()
 
 
-@pytest.mark.parametrize("options", [("--workers", "2"), ("--workers", "4", "--preload")])
-def test_gunicorn_asks_each_account_once_with_any_number_of_workers(tmp_path, codex, options):
+@pytest.mark.parametrize("given", [{}, {"WEB_CONCURRENCY": "4"}], ids=["", "app before the fork"])
+def test_gunicorn_asks_each_account_once_with_any_number_of_workers(tmp_path, codex, given):
+    workers = int(given.get("WEB_CONCURRENCY", 2))
     codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.05)
-    with Server(tmp_path, codex, 12).gunicorn(*options) as server:
+    with Server(tmp_path, codex, 12, **given).gunicorn("--workers", str(workers)) as server:
         server.wait_for(lambda: len(stored(server)) == 12)
-        server.wait_for(
-            lambda: server.log().count("the schedule runs in process") == int(options[1])
-        )
+        server.wait_for(lambda: server.log().count("the schedule runs in process") == workers)
         time.sleep(1)
         assert {server.get("/readyz")[0] for _ in range(8)} == {200}
-        if "--preload" in options:
+        if given:
             open_files = {
                 os.readlink(entry.path) for entry in os.scandir(f"/proc/{server.process.pid}/fd")
             }
@@ -164,13 +163,14 @@ def test_the_service_may_open_as_many_files_as_its_connections_need(tmp_path, co
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_database_that_cannot_be_used_stops_gunicorn_with_one_line(tmp_path, codex):
+@pytest.mark.parametrize("given", [{}, {"WEB_CONCURRENCY": "2"}], ids=["", "app before the fork"])
+def test_a_database_that_cannot_be_used_stops_gunicorn_with_one_line(tmp_path, codex, given):
     instance = tmp_path / "instance"
     instance.mkdir()
     (instance / "quota.sqlite").write_bytes(
         b"this is no database, but long enough to be looked at as one" * 20
     )
-    server = Server(tmp_path, codex).gunicorn("--workers", "2")
+    server = Server(tmp_path, codex, **given).gunicorn("--workers", "2")
     with pytest.raises(AssertionError), server:
         pass
     server.process.wait(20)
