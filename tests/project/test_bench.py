@@ -4,6 +4,7 @@ Nothing is asserted about time.
 """
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -50,6 +51,28 @@ def test_a_group_runs_and_writes_json(group, tmp_path):
         assert all(isinstance(sample, float | int) for sample in result["ours"] + result["other"])
         assert result["reached"] is None, "a tiny size is held against no goal"
     assert report.markdown([document]).count("\n| ") == len(document["results"]) + 1
+
+
+def test_other_tools_are_measured_by_their_commands(tmp_path):
+    other = f"a folder over HTTP={sys.executable} -m http.server --bind 127.0.0.1 {{port}}"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.peers", "--smoke", "--out", str(tmp_path)],
+        env={**os.environ, "BENCH_PEERS": other},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads((tmp_path / "peers.json").read_text())["results"]
+    assert [(r["goal"], r["other_is"]) for r in results] == [
+        ("17", ""),
+        ("15", "a folder over HTTP"),
+        ("14", "a folder over HTTP"),
+        ("17", ""),
+    ]
 
 
 def test_every_group_is_in_the_script_and_the_readme():
