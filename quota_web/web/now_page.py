@@ -3,6 +3,7 @@ changes.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from flask import get_template_attribute, url_for
@@ -43,7 +44,7 @@ def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
     comes_back = ribbon.ribbon(rows, now, zone.shown())
     return found | {
         "ribbon": comes_back,
-        "ribbon_drawing": ribbon_svg.drawing(comes_back, now, zone.shown()),
+        "draw_ribbon": partial(ribbon_svg.drawing, comes_back, now, zone.shown()),
         "pool": pool_words.pool_in_words(seen, now, zone.shown()),
         "lately": latest_events.of_all(seen, now),
         "lines": lines(found["rows"], now),

@@ -124,9 +124,9 @@ def test_an_account_that_was_replaced_is_not_taken_for_the_one_before(demo):
     assert (page, results) == shown_afresh(installation, NOW)
 
 
-def test_only_the_row_of_the_account_that_changed_is_made_anew(demo, monkeypatch):
-    _, browser = demo
-    shown(browser, NOW)
+@pytest.fixture
+def made(monkeypatch):
+    """The keys of all that is made from now on."""
     made: list[tuple[object, ...]] = []
     get_many = versioned_cache.VersionedCache.get_many
 
@@ -138,10 +138,47 @@ def test_only_the_row_of_the_account_that_changed_is_made_anew(demo, monkeypatch
         return get_many(self, versions, make_and_note)
 
     monkeypatch.setattr(versioned_cache.VersionedCache, "get_many", noting)
+    return made
+
+
+def test_only_the_row_of_the_account_that_changed_is_made_anew(demo, made):
+    _, browser = demo
+    shown(browser, NOW)
+    made.clear()
+
     write("limit_window", {"used_percent": 42}, account_id=2)
     shown(browser, NOW)
 
     assert [key[:2] for key in made if key[0] in ("use", "line")] == [("use", 2), ("line", 2)]
+
+
+def test_parts_that_show_nothing_of_a_change_are_not_made_anew(demo, made):
+    _, browser = demo
+    shown(browser, NOW)
+    by_value = {"advice", "ribbon", "lately", "list head", "lane", "lane key"}
+    assert by_value <= {key[0] for key in made}
+    made.clear()
+
+    write("account", {"email": "other@example.com"}, account_id=2)
+    shown(browser, NOW)
+
+    assert [key[0] for key in made if key[0] in by_value] == ["lane"]
+
+    made.clear()
+    shown(browser, NOW + 60)
+
+    assert by_value - {"lane", "list head", "lane key"} <= {key[0] for key in made}
+
+
+def test_a_lane_is_ticked_where_it_is_compared(demo):
+    _, browser = demo
+    name = browser.get("/api/results").get_json()["results"][0]["account"]
+    box = f'name="line" value="{name}"'
+
+    pages = [browser.get(f"/history{query}").text for query in ("", f"?line={name}", "")]
+
+    ticked = [" checked" in page.partition(box)[2].partition(">")[0] for page in pages]
+    assert ticked == [False, True, False]
 
 
 def test_a_reading_of_this_very_second_is_in_its_use(installation, codex):
