@@ -10,7 +10,7 @@ from quota_web.reports import event_log
 from quota_web.reports.account_detail import Details
 from quota_web.reports.overview import Overview
 from quota_web.services import services
-from quota_web.web import event_rows, event_words, zone
+from quota_web.web import event_rows, event_words, versioned_cache, zone
 from quota_web.web.event_rows import EventRow
 
 DAY = 86_400
@@ -30,15 +30,19 @@ class ToldRow:
 
 
 def of_all(seen: Overview, now: int) -> list[ToldRow]:
-    """What happened within a day, newest first; one query."""
+    """What happened within a day, newest first: one query, whose answer is in words once."""
     names = {view.account.id: view.account.name for view in seen.accounts}
     kinds = sorted(event_visibility.OPEN.difference(USUAL))
     found = event_log.since(services().scope, names, kinds, now - DAY, READ)
     holders = {v.account.name: v.same_login_as for v in seen.accounts if v.same_login_as}
     windows = {w.key: w.upstream_name for v in seen.accounts for w in v.windows if w.upstream_name}
-    events = event_texts.with_texts(found, names, zone.shown(), with_account=False)
-    rows = list(event_rows.collapsed(event_rows.rows(events, holders)))[:SHOWN]
-    return [ToldRow(row, event_words.facts(row, windows)) for row in rows]
+
+    def told() -> list[ToldRow]:
+        events = event_texts.with_texts(found, names, zone.shown(), with_account=False)
+        rows = list(event_rows.collapsed(event_rows.rows(events, holders)))[:SHOWN]
+        return [ToldRow(row, event_words.facts(row, windows)) for row in rows]
+
+    return versioned_cache.parts().get("latest events", (found, names, holders, windows), told)
 
 
 def of_account(found: Details) -> list[ToldRow]:

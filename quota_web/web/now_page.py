@@ -30,6 +30,7 @@ from quota_web.web import (
 )
 from quota_web.web.account_state import Row
 from quota_web.web.dashboard_table import TableQuery
+from quota_web.web.ribbon import RibbonRow
 
 #: For so long after the first account came, charts say why there is so little on them.
 YOUNG_S = 3_600
@@ -41,7 +42,7 @@ def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
     rows = entries(seen, now)
     began_at = min((r.account.created_at for r in seen.accounts), default=now)
     found = dashboard_table.table(rows, query)
-    comes_back = ribbon.ribbon(rows, now, zone.shown())
+    comes_back = ribbon.ribbon(_ribbon_rows(rows, now), now, zone.shown())
     return found | {
         "ribbon": comes_back,
         "draw_ribbon": partial(ribbon_svg.drawing, comes_back, now, zone.shown()),
@@ -96,6 +97,15 @@ def _uses(seen: Overview, now: int) -> dict[int, HourlyUse | None]:
 
     found = versioned_cache.per_account().get_many(versions, read)
     return {account_id: use for (_, account_id), use in found.items()}
+
+
+def _ribbon_rows(rows: Sequence[Row], now: int) -> list[RibbonRow]:
+    waiting = {("row of ribbon", row["id"]): row for row in rows if ribbon.waits(row)}
+    made = versioned_cache.per_account().get_many(
+        {key: (row["version"], now) for key, row in waiting.items()},
+        lambda missing: {key: ribbon.ribbon_row(waiting[key], now) for key in missing},
+    )
+    return [made[key] for key in waiting]
 
 
 def lines(rows: Sequence[Row], now: int) -> dict[int, Markup]:

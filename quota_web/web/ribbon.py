@@ -86,14 +86,14 @@ class Ribbon:
     later: int
 
 
-def ribbon(rows: Iterable[Row], now: int, zone: tzinfo | None) -> Ribbon:
-    """The next seven days of the accounts that come back by themselves, each login once."""
-    waiting = [
-        row
-        for row in rows
-        if row["group"] in (Group.USABLE, Group.BLOCKED) and row["same_login_as"] is None
-    ]
-    made = [made for row in waiting if (made := _row(row, now)).returns or made.droughts]
+def waits(row: Row) -> bool:
+    """Whether it is an account that comes back by itself; each login is one once."""
+    return row["group"] in (Group.USABLE, Group.BLOCKED) and row["same_login_as"] is None
+
+
+def ribbon(rows: Iterable[RibbonRow], now: int, zone: tzinfo | None) -> Ribbon:
+    """The next seven days of the accounts that wait."""
+    made = [one for one in rows if one.returns or one.droughts]
     # Where there is nothing but resets, those are drawn: the frame would be empty.
     shown = [one for one in made if _is_shown(one)] or made
     chosen = sorted(shown, key=_order)[:MOST_ROWS]
@@ -119,7 +119,8 @@ def place(at: float, now: int) -> float:
     return round(NEAR_SHARE + (100 - NEAR_SHARE) * far, 2)
 
 
-def _row(row: Row, now: int) -> RibbonRow:
+def ribbon_row(row: Row, now: int) -> RibbonRow:
+    """What comes back of one account."""
     windows = [w for w in row["windows"] if _counts(w)]
     until = epoch(row["blocked_until"]) if row["blocked"] and row["blocked_until"] else None
     returns = (_return(row["account"], w, until, now) for w in windows)

@@ -23,8 +23,8 @@ Reader = tuple[str, str | None]
 
 #: Each view of the dashboard has parts of its own; more of these at once are not worth the memory.
 MOST_PARTS = 30
-#: Each account has some small parts: its line of the list, its entry, and what it used.
-MOST_PER_ACCOUNT = 4_000
+#: Each account has some small parts: its line of the list, its entry, what it used, its lane.
+MOST_PER_ACCOUNT = 6_000
 _PARTS, _PER_ACCOUNT = "quota_cached_parts", "quota_cached_per_account"
 
 

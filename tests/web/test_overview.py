@@ -193,7 +193,8 @@ def test_of_many_that_need_a_hand_only_their_number_is_said_each_login_once():
 
 
 def comes_back(*rows):
-    return ribbon.ribbon(rows, NOW, UTC)
+    waiting = (ribbon.ribbon_row(row, NOW) for row in rows if ribbon.waits(row))
+    return ribbon.ribbon(waiting, NOW, UTC)
 
 
 def test_a_blocked_account_that_waits_stands_first_in_the_ribbon():
