@@ -10,6 +10,7 @@ from flask import get_template_attribute, url_for
 from markupsafe import Markup
 
 from quota_web.core import lookalikes
+from quota_web.core.quota import Status
 from quota_web.core.times import iso
 from quota_web.reports import hourly_use, outlook, pool_words, results_json
 from quota_web.reports.hourly_use import HourlyUse
@@ -51,6 +52,7 @@ def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
         "lines": lines(found["rows"], now),
         "lanes": lanes.context(seen, seen.accounts, now),
         "next_refresh_at": iso(seen.next_refresh_at),
+        "is_pending": any(row["status"] == Status.PENDING for row in found["rows"]),
         "is_young": now - began_at < YOUNG_S,
         "advice": advice.advice(outlook.next_of(seen), rows, now, zone.shown()),
         "hands": advice.hands(rows),

@@ -68,14 +68,12 @@ class VersionedCache:
         return found
 
     def _found(self, versions: Mapping[K, Version | None], reader: Reader) -> dict[K, Any]:
-        there = (
-            (key, version, self._parts.get((reader, key))) for key, version in versions.items()
-        )
-        return {
-            key: part[1]
-            for key, version, part in there
-            if part is not None and version is not None and part[0] == version
-        }
+        found: dict[K, Any] = {}
+        for key, version in versions.items():
+            part = self._parts.get((reader, key))
+            if part is not None and version is not None and part[0] == version:
+                found[key] = part[1]
+        return found
 
     def _store(
         self, versions: Mapping[K, Version | None], made: Mapping[K, Any], reader: Reader

@@ -188,3 +188,13 @@ def test_a_reading_of_this_very_second_is_in_its_use(installation, codex):
         page, _ = shown(browser, NOW)
 
     assert "24 hours: 0 points of the five-hour window used" in page
+
+
+def test_the_page_says_whether_an_answer_is_still_to_come(demo):
+    _, browser = demo
+    write("account", {"status": "ok"})
+    pages = [shown(browser, NOW)[0]]
+    write("account", {"status": "pending"}, account_id=2)
+    pages += [shown(browser, NOW)[0], shown(browser, NOW)[0]]
+
+    assert ["data-pending" in page for page in pages] == [False, True, True]
