@@ -76,6 +76,14 @@ class DeadlineWatcher:
             self._closed = True
             self._changed.notify()
 
+    def rest(self) -> None:
+        """Close, wait for the thread's end, and begin again at the next wait."""
+        thread = self._thread
+        self.close()
+        if thread is not None:
+            thread.join()
+        self.renew()
+
     def _run(self) -> None:
         with self._changed:
             while not self._closed:

@@ -114,8 +114,13 @@ os.register_at_fork(after_in_child=_forget_connections)
 
 
 def disconnect() -> None:
-    """Close the connections that wait for their next use."""
-    bound().dispose()
+    """Close the connections that wait for their next use, and end the thread that watches them."""
+    engine = bound()
+    engine.dispose()
+    if engine.dialect.name != "sqlite":
+        from quota_web.store import postgresql
+
+        postgresql.rest()
 
 
 def bound() -> Engine:

@@ -79,6 +79,11 @@ def _limit_server(connection: Any, _record: Any) -> None:
     connection.autocommit = False
 
 
+def rest() -> None:
+    """End the thread that watches the connections; the next wait starts it again."""
+    _watch.rest()
+
+
 class SilentDatabase(psycopg.OperationalError):
     """The server did not answer in time, so the connection was cut."""
 

@@ -148,6 +148,15 @@ def test_nothing_is_watched_when_nothing_is_under_way(app):
     ]
 
 
+def test_after_the_last_connection_no_thread_watches(app):
+    one()
+    store.database.disconnect()
+    assert "database-deadlines" not in {t.name for t in threading.enumerate()}
+
+    assert one() == 1
+    assert "database-deadlines" in {t.name for t in threading.enumerate()}
+
+
 def test_readyz_does_not_wait_for_a_database_that_says_nothing(app, relay, monkeypatch):
     monkeypatch.setattr(postgresql, "STATEMENT_S", 30.0)
     monkeypatch.setattr(postgresql, "PING_S", 30.0)
