@@ -7,6 +7,7 @@ environment, and reads the whole body of a redirect that it does not follow. TLS
 import http.client
 import os
 import ssl
+import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Transport:
         self._proxies = {"https": proxy} if proxy else None
         self._tls = _tls_context(ca_bundle) if tls else None
         self._pools, self._most = (hosts, pool_size), most
+        self._begins = threading.Lock()
         self._begin()
 
     def send(self, request: requests.PreparedRequest, seconds: float) -> Exchange:
@@ -122,10 +124,13 @@ class Transport:
         self._watcher.shorten(clock.monotonic() + seconds)
 
     def _begin_after_fork(self) -> None:
-        if self._pid != os.getpid():
-            # Two processes must not talk over the same sockets, and the watching thread stayed
-            # behind.
-            self._begin()
+        # Threads that send the first requests at once share one watcher: what another one had
+        # would be cut by nothing.
+        with self._begins:
+            if self._pid != os.getpid():
+                # Two processes must not talk over the same sockets, and the watching thread stayed
+                # behind.
+                self._begin()
 
     def _send(
         self,

@@ -6,6 +6,9 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import requests
 
 from quota_web.core.quota import Status
 from tests.codex.test_client import TOKEN, codex, make, now
@@ -68,3 +71,23 @@ def test_a_forked_process_uses_sockets_of_its_own(codex):
     assert client.fetch("acct-1", TOKEN, now=now).status is Status.OK
     assert codex.connections == 2
     client.close()
+
+
+def test_threads_that_begin_after_a_fork_at_once_share_what_cuts_them(codex, monkeypatch):
+    client = make(codex.url)
+    began, both = [], threading.Barrier(2)
+    begin = requests.adapters.HTTPAdapter.__init__
+
+    def noted(self, *args, **kwargs) -> None:
+        began.append(self)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        begin(self, *args, **kwargs)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "__init__", noted)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(client.fetch, name, TOKEN, now=now) for name in ("a", "b")]
+    client.close()
+
+    assert ([one.result().status for one in asked], len(began)) == ([Status.OK] * 2, 1)
