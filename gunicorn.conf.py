@@ -44,7 +44,9 @@ def on_starting(server: Any) -> None:
 
     try:
         config.load()
-        if server.cfg.preload_app:
+        # As another user than the workers it would make files that they may not write.
+        is_the_workers = (server.cfg.uid, server.cfg.gid) == (os.geteuid(), os.getegid())
+        if server.cfg.preload_app and is_the_workers:
             from quota_web.serving import lifecycle
 
             lifecycle.prepare(server.app.wsgi())

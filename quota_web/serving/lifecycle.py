@@ -29,7 +29,9 @@ logger = logging.getLogger(__name__)
 STOP_WITHIN_S = 6.5
 #: The same while a sign-in is renewed: what comes back may be the only copy of a token.
 RENEWED_WITHIN_S = 7.7
-READY_TRIES = 10
+#: How long a new database that another worker makes is waited for; gunicorn kills a worker that
+#: has not begun to work after 30 s, and forks the next one.
+READY_WITHIN_S = 5.0
 #: How many objects more than before let the collector look for rings.
 LOOKS_AFTER = 10_000
 
@@ -84,11 +86,12 @@ def _ready(app: Flask) -> None:
 
     Workers that make a new one at the same moment can be told at once that it is busy: then again.
     """
-    for tries_left in reversed(range(READY_TRIES)):
+    until = clock.monotonic() + READY_WITHIN_S
+    while True:
         try:
             return _world(app).ready()
         except DatabaseBusy:
-            if not tries_left:
+            if clock.monotonic() >= until:
                 raise
             time.sleep(0.2)
 

@@ -7,14 +7,18 @@ import contextlib
 import json
 import os
 import resource
+import runpy
 import signal
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from quota_web import config, store
 from quota_web.core import clock
-from quota_web.core.errors import BadSetting
+from quota_web.core.checkout import PROJECT
+from quota_web.core.errors import BadSetting, DatabaseBusy
 from quota_web.factory import create_app
 from quota_web.serving import classic_service, lifecycle
 from tests.fakes import FakeResponse, usage_body
@@ -205,9 +209,35 @@ def test_log_lines_are_json_where_that_is_wanted(tmp_path, codex):
 
 
 def test_starting_fails_with_one_line_where_the_instance_folder_cannot_be_made(tmp_path):
-    from quota_web import config
-
     (tmp_path / "file").write_text("")
     app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(tmp_path / "file/instance")}))
     with pytest.raises(BadSetting, match="instance"):
         lifecycle.start(app)
+
+
+def test_a_database_that_stays_busy_is_said_before_gunicorn_takes_the_worker_for_dead(
+    tmp_path, monkeypatch
+):
+    waited = [0.0]
+
+    def busy(_cipher: object) -> None:
+        waited[0] += 5.0  # SQLite's own patience
+        raise DatabaseBusy
+
+    monkeypatch.setattr(store.schema, "ensure", busy)
+    monkeypatch.setattr(clock, "monotonic", lambda: waited[0])
+    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(tmp_path / "instance")}))
+    with pytest.raises(DatabaseBusy):
+        lifecycle.start(app)
+
+    assert waited[0] < 15
+
+
+def test_gunicorn_touches_no_database_as_another_user_than_its_workers(tmp_path, monkeypatch):
+    monkeypatch.setenv("QUOTA_INSTANCE_DIR", str(tmp_path / "instance"))
+    app = create_app()
+    on_starting = runpy.run_path(str(PROJECT / "gunicorn.conf.py"))["on_starting"]
+    cfg = SimpleNamespace(preload_app=True, uid=os.geteuid() + 1, gid=os.getegid())
+    on_starting(SimpleNamespace(cfg=cfg, app=SimpleNamespace(wsgi=lambda: app)))
+
+    assert not (tmp_path / "instance").exists()
