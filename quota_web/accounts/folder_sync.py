@@ -21,7 +21,7 @@ from quota_web.accounts import account_service, file_outbox, folder_files, store
 from quota_web.accounts.folder_files import AuthFile, SkippedFile
 from quota_web.codex.auth_file import Credentials
 from quota_web.core import names
-from quota_web.core.errors import AccountNotFound, BadSetting
+from quota_web.core.errors import AccountExists, AccountNotFound, BadSetting
 from quota_web.core.faults import Fault
 from quota_web.core.language import mark
 from quota_web.core.quota import Status
@@ -219,8 +219,14 @@ def _new(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> Skipp
     try:
         holder = store.accounts.get_by_name(tx, file.name)
     except AccountNotFound:
-        _add(tx, cipher, file, now)
-        return None
+        try:
+            _add(tx, cipher, file, now)
+            return None
+        except AccountExists:
+            # PostgreSQL: another process, which started with this one, was faster.
+            holder = store.accounts.get_by_name(tx, file.name)
+            if holder.source_path == str(file.path):
+                return None
     if _has_moved(holder, file):
         store.accounts.rename(tx, holder.id, file.name)
         store.accounts.update_account(tx, holder.id, source_path=str(file.path))

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from quota_web import store
 from quota_web.accounts import account_service, folder_sync
 from quota_web.accounts.folder_sync import SyncResult
 from quota_web.codex import auth_file
+from quota_web.core.errors import AccountNotFound
 from quota_web.core.quota import Status
 from tests.fakes import NOW, FakeResponse, auth_document, make_jwt, usage_body
 
@@ -414,3 +416,24 @@ def test_one_folder_leaves_the_accounts_of_another_alone(installation, tmp_path)
     installation.follow(empty)
 
     assert installation.account("alice").status is Status.PENDING
+
+
+def test_a_file_that_another_process_followed_a_moment_before_is_no_error(
+    installation, monkeypatch
+):
+    path = installation.file("alice", "acct-1")
+    installation.follow()
+    path.write_text(path.read_text() + "\n")
+    look_up, looks = store.accounts.get_by_name, []
+
+    def as_of_a_moment_before(tx, name):
+        looks.append(name)
+        if len(looks) == 1:
+            raise AccountNotFound(name)
+        return look_up(tx, name)
+
+    monkeypatch.setattr(store.accounts, "by_paths", lambda *_: {})
+    monkeypatch.setattr(store.accounts, "get_by_name", as_of_a_moment_before)
+
+    assert problems(installation.follow()) == {}
+    assert installation.names() == ["alice"]
