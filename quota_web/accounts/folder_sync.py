@@ -223,10 +223,11 @@ def _new(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> Skipp
             _add(tx, cipher, file, now)
             return None
         except AccountExists:
-            # PostgreSQL: another process, which started with this one, was faster.
             holder = store.accounts.get_by_name(tx, file.name)
-            if holder.source_path == str(file.path):
-                return None
+    if holder.origin == FOLLOWED and holder.source_path == str(file.path):
+        # PostgreSQL: another process, which started with this one, was faster. Its rows are not
+        # written again: they may be locked by a refresh that waits for what is locked here.
+        return None
     if _has_moved(holder, file):
         store.accounts.rename(tx, holder.id, file.name)
         store.accounts.update_account(tx, holder.id, source_path=str(file.path))

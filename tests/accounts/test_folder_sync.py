@@ -418,8 +418,9 @@ def test_one_folder_leaves_the_accounts_of_another_alone(installation, tmp_path)
     assert installation.account("alice").status is Status.PENDING
 
 
-def test_a_file_that_another_process_followed_a_moment_before_is_no_error(
-    installation, monkeypatch
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_file_that_another_process_followed_a_moment_before_is_left_to_it(
+    installation, monkeypatch, is_seen
 ):
     path = installation.file("alice", "acct-1")
     installation.follow()
@@ -428,12 +429,14 @@ def test_a_file_that_another_process_followed_a_moment_before_is_no_error(
 
     def as_of_a_moment_before(tx, name):
         looks.append(name)
-        if len(looks) == 1:
+        if len(looks) == 1 and not is_seen:
             raise AccountNotFound(name)
         return look_up(tx, name)
 
+    before = installation.rows("SELECT version, source_hash FROM account")
     monkeypatch.setattr(store.accounts, "by_paths", lambda *_: {})
     monkeypatch.setattr(store.accounts, "get_by_name", as_of_a_moment_before)
 
     assert problems(installation.follow()) == {}
     assert installation.names() == ["alice"]
+    assert installation.rows("SELECT version, source_hash FROM account") == before
