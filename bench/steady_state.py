@@ -13,7 +13,8 @@ from bench.place import Place, place, upstream
 
 
 def run(report: Report) -> None:
-    accounts, in_use, seconds = report.size.pick((3, 2, 0.5), (50, 20, 300), (50, 20, 900))
+    # The rarest of its work comes each quarter of an hour.
+    accounts, in_use, seconds = report.size.pick((3, 2, 0.5), (50, 20, 900), (50, 20, 900))
     days, every_s = report.size.pick((1, 3_600), (30, 300), (70, 300))
     pace = {"QUOTA_REFRESH_INTERVAL": "60", "QUOTA_ACTIVE_INTERVAL": "60"}
     with upstream() as codex, place(QUOTA_USAGE_URL=codex.url, **pace) as here:
