@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 bind = "127.0.0.1:8081"
-#: Several workers share the memory of what is loaded before they are forked; one by itself takes
-#: less without a second process that has loaded it. `--preload` does the same for `--workers`.
+#: Several workers share what is loaded before the fork; a single one would only add the master's
+#: copy to its own. With `--workers` say `--preload` beside it.
 preload_app = os.environ.get("WEB_CONCURRENCY", "") not in ("", "1")
 worker_class = "gthread"
 threads = 8
@@ -52,7 +52,7 @@ def on_starting(server: Any) -> None:
             lifecycle.prepare(server.app.wsgi())
     except (BadSetting, BadDatabase) as error:
         print(error, file=sys.stderr, flush=True)
-        sys.exit(4)
+        sys.exit(_status(error))
 
 
 def post_worker_init(worker: Any) -> None:
@@ -69,7 +69,7 @@ def post_worker_init(worker: Any) -> None:
             lifecycle.welcome(app, _base(worker))
     except (BadSetting, BadDatabase) as error:
         print(error, file=sys.stderr, flush=True)
-        _refuse(worker)
+        _refuse(worker, _status(error))
     stop_gracefully = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: Any) -> None:
@@ -81,8 +81,15 @@ def post_worker_init(worker: Any) -> None:
     signal.siginterrupt(signal.SIGTERM, False)
 
 
-def _refuse(worker: Any) -> None:
-    """End with the one status that stops gunicorn, instead of making it try again for ever.
+def _status(error: Exception) -> int:
+    """4 for what starting again does not mend, 3 for what it may; either stops gunicorn."""
+    from quota_web.core.errors import DatabaseBusy
+
+    return 3 if isinstance(error, DatabaseBusy) else 4
+
+
+def _refuse(worker: Any, status: int) -> None:
+    """End with a status that stops gunicorn, instead of making it try again for ever.
 
     The first worker says it for all: heard twice at the same moment, it makes gunicorn end with
     status 1 and a traceback.
@@ -90,7 +97,7 @@ def _refuse(worker: Any) -> None:
     until = time.monotonic() + REFUSE_WITHIN_S
     while worker.age != _FIRST and worker.alive and time.monotonic() < until:
         time.sleep(0.05)
-    sys.exit(4 if worker.alive else 0)
+    sys.exit(status if worker.alive else 0)
 
 
 def worker_int(worker: Any) -> None:

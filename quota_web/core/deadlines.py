@@ -77,7 +77,10 @@ class DeadlineWatcher:
             self._changed.notify()
 
     def rest(self) -> None:
-        """Close, wait for the thread's end, and begin again at the next wait."""
+        """Close, wait for the thread's end, and begin again at the next wait.
+
+        What waits meanwhile is cut, so this is for a process without other threads.
+        """
         thread = self._thread
         self.close()
         if thread is not None:

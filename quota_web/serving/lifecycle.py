@@ -16,7 +16,7 @@ from quota_web.auth import login
 from quota_web.auth.login import LoginContext
 from quota_web.config import Settings
 from quota_web.core import clock
-from quota_web.core.errors import BadDatabase, DatabaseBusy
+from quota_web.core.errors import BadDatabase, DatabaseBusy, QuotaError
 from quota_web.maintenance import rotate_key
 from quota_web.refresh import scheduler
 from quota_web.refresh.tick import Tick
@@ -34,23 +34,25 @@ RENEWED_WITHIN_S = 7.7
 READY_WITHIN_S = 5.0
 #: How many objects more than before let the collector look for rings.
 LOOKS_AFTER = 10_000
-
-
-#: Set where the database was looked through in the process that forked this one.
+#: Set once the database was looked through, here or before the fork.
 _LOOKED_THROUGH = "quota_database_looked_through"
 
 
 def prepare(app: Flask) -> None:
     """Do before a fork what each worker would do after it, so that they share what is loaded and
-    made; no handle, lock or thread of it stays. Raises BadDatabase.
+    made; no handle, lock or thread of it stays. Raises BadSetting or BadDatabase as `start`.
     """
     import apscheduler.executors.pool  # noqa: F401
     import flask_apscheduler  # noqa: F401
 
     _bring_up(app)
     with app.app_context():
-        # A look of the kind that each worker begins with.
-        Tick(_world(app), lambda: None).due_accounts()
+        try:
+            # A look of the kind that each worker begins with.
+            Tick(_world(app), lambda: None).due_accounts()
+        except QuotaError as error:
+            # What stops a schedule stops no service: its pages show what is there, and say so.
+            logger.warning("the first look for due accounts failed: %s", error)
         _world(app).leave_database()
         store.database.disconnect()
     gc.collect()

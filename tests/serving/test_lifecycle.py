@@ -4,6 +4,7 @@ stop loses nothing.
 
 import collections
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -18,8 +19,9 @@ import pytest
 from quota_web import config, store
 from quota_web.core import clock
 from quota_web.core.checkout import PROJECT
-from quota_web.core.errors import BadSetting, DatabaseBusy
+from quota_web.core.errors import BadSetting, DatabaseBusy, DatabaseDamaged, DatabaseFull
 from quota_web.factory import create_app
+from quota_web.refresh import worker
 from quota_web.serving import classic_service, lifecycle
 from tests.fakes import FakeResponse, usage_body
 from tests.servers import Server
@@ -231,6 +233,38 @@ def test_a_database_that_stays_busy_is_said_before_gunicorn_takes_the_worker_for
         lifecycle.start(app)
 
     assert waited[0] < 15
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(DatabaseBusy("busy"), 3), (DatabaseDamaged("damaged"), 4)]
+)
+def test_gunicorn_ends_with_a_status_that_says_whether_starting_again_may_help(
+    monkeypatch, capsys, error, status
+):
+    def fail(_app: object) -> None:
+        raise error
+
+    monkeypatch.setattr(lifecycle, "prepare", fail)
+    on_starting = runpy.run_path(str(PROJECT / "gunicorn.conf.py"))["on_starting"]
+    cfg = SimpleNamespace(preload_app=True, uid=os.geteuid(), gid=os.getegid())
+    with pytest.raises(SystemExit) as ended:
+        on_starting(SimpleNamespace(cfg=cfg, app=SimpleNamespace(wsgi=lambda: None)))
+
+    assert (ended.value.code, capsys.readouterr().err) == (status, f"{error}\n")
+
+
+def test_a_first_look_that_fails_leaves_the_start_to_the_workers(tmp_path, monkeypatch):
+    def full() -> bool:
+        raise DatabaseFull("the disk is full")
+
+    monkeypatch.setattr(worker, "free_dead_claims", full)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    said: list[str] = []
+    monkeypatch.setattr(lifecycle.logger, "warning", lambda text, *args: said.append(text % args))
+    app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(tmp_path / "instance")}))
+    lifecycle.prepare(app)
+
+    assert said == ["the first look for due accounts failed: the disk is full"]
 
 
 def test_gunicorn_touches_no_database_as_another_user_than_its_workers(tmp_path, monkeypatch):
