@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from quota_web.core import labels, names
 from quota_web.core.language import ENGLISH, use_language
 from quota_web.core.quota import Credits, ModelUsage, Reading
@@ -16,6 +14,8 @@ from quota_web.reports import beside_quota, outlook_json, renewal_state
 from quota_web.reports.overview import AccountView, Overview
 
 if TYPE_CHECKING:
+    import orjson
+
     from quota_web.reports.account_detail import Listed
 
 
@@ -48,6 +48,9 @@ class EntryCache:
 
     def document(self, overview: Overview) -> bytes:
         """The whole document."""
+        # Where it is used: it takes as long to load as all else that a command needs of this file.
+        import orjson
+
         there, entries = self._entries, {}
         # For programs, whoever lets it be made.
         with use_language(ENGLISH):

@@ -97,10 +97,10 @@ TIME_ARGS = ("range", "from", "to")
 
 def _rows(seen: Overview, shown: Sequence[AccountView], axis: Axis) -> list[dict[str, Any]]:
     """The rows of these accounts, each made once for as long as nothing of it changes."""
-    views = {("row of lanes", view.account.id, request.script_root): view for view in shown}
-    versions = {
-        key: (seen.site.nonce, seen.stamps[view.account.id], axis) for key, view in views.items()
-    }
+    # Another page shows another stretch of time.
+    page = request.endpoint, request.script_root
+    views = {("row of lanes", view.account.id, *page): view for view in shown}
+    versions = {key: (seen.stamps[view.account.id], axis) for key, view in views.items()}
     made = versioned_cache.per_account().get_many(
         versions, lambda missing: {key: _row(seen, views[key], axis) for key in missing}
     )

@@ -42,7 +42,7 @@ def of_all(seen: Overview, now: int) -> list[ToldRow]:
         rows = list(event_rows.collapsed(event_rows.rows(events, holders)))[:SHOWN]
         return [ToldRow(row, event_words.facts(row, windows)) for row in rows]
 
-    return versioned_cache.parts().get("latest events", (found, names, holders, windows), told)
+    return versioned_cache.parts().get(("latest events",), (found, names, holders, windows), told)
 
 
 def of_account(found: Details) -> list[ToldRow]:

@@ -2,7 +2,9 @@
 
 A key says which part it is, beside the language and the zone that it is written in. A version says
 in which state of the data it was made, and the next one takes its place: a tuple of what the
-database and the clock say, such as the data's version and the minute.
+database and the clock say, such as the data's version and the minute, or, where that changes less
+often, of all values that the part shows. Rights and script root, where it uses them, are in its
+key.
 """
 
 import threading
@@ -22,9 +24,10 @@ Version = tuple[object, ...]
 Reader = tuple[str, str | None]
 
 #: Each view of the dashboard has parts of its own; more of these at once are not worth the memory.
-MOST_PARTS = 30
-#: Each account has some small parts: its line of the list, its entry, what it used, its lane.
-MOST_PER_ACCOUNT = 6_000
+MOST_PARTS = 48
+#: Each account has up to eight small parts: its line of the list, its entry, what it used, its row
+#: of the ribbon, and on two pages its lane with its row.
+MOST_PER_ACCOUNT = 8_000
 _PARTS, _PER_ACCOUNT = "quota_cached_parts", "quota_cached_per_account"
 
 
