@@ -216,14 +216,9 @@ def _new(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> Skipp
     if not os.path.lexists(file.path):
         # Removed or renamed since the folder was listed, by an act whose account is another's now.
         return None
-    try:
-        holder = store.accounts.get_by_name(tx, file.name)
-    except AccountNotFound:
-        try:
-            _add(tx, cipher, file, now)
-            return None
-        except AccountExists:
-            holder = store.accounts.get_by_name(tx, file.name)
+    holder = _added_or_holder(tx, cipher, file, now)
+    if holder is None:
+        return None
     if holder.origin == FOLLOWED and holder.source_path == str(file.path):
         # PostgreSQL: another process, which started with this one, was faster. Its rows are not
         # written again: they may be locked by a refresh that waits for what is locked here.
@@ -234,6 +229,19 @@ def _new(tx: Connection, cipher: TokenCipher, file: AuthFile, now: int) -> Skipp
         _update(tx, cipher, file, holder, now)
         return None
     return _left_alone(file, holder, holder.id in store.credentials.own(tx))
+
+
+def _added_or_holder(
+    tx: Connection, cipher: TokenCipher, file: AuthFile, now: int
+) -> Account | None:
+    """Add the account of *file*; or the account that has its name already."""
+    with suppress(AccountNotFound):
+        return store.accounts.get_by_name(tx, file.name)
+    try:
+        _add(tx, cipher, file, now)
+    except AccountExists:
+        return store.accounts.get_by_name(tx, file.name)
+    return None
 
 
 def _left_alone(file: AuthFile, holder: Account, is_own: bool) -> SkippedFile:

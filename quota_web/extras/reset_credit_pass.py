@@ -46,11 +46,16 @@ class ResetCreditPass:
 
     def note(self, recorded: Sequence[Recorded]) -> None:
         """Remember whose quota was read: lists are asked for after a refresh alone."""
-        answered = [(r.outcome.account.id, r.outcome.snapshot) for r in recorded]
-        counts = {i: said.facts.reset_credits for i, said in answered if said is not None}
         with self._lock:
-            # Where no count is said there is no list to ask for.
-            self._counts |= {i: count for i, count in counts.items() if count is not None}
+            for one in recorded:
+                if one.outcome.snapshot is None:
+                    continue
+                account_id, count = one.outcome.account.id, one.outcome.snapshot.facts.reset_credits
+                if count is None:
+                    # Where no count is said there is no list to ask for.
+                    self._counts.pop(account_id, None)
+                else:
+                    self._counts[account_id] = count
 
     def run(self) -> None:
         """Ask for the lists that are due. In no transaction, and never in a request."""
