@@ -3,14 +3,15 @@
     BENCH_PEERS='NAME VERSION=COMMAND; …' python -m bench.peers
 
 None of them is a part of this project: whoever wants the comparison installs one elsewhere and
-names its command, in which {port} and {folder} are filled in. It gets an empty home, and its way
-out of this machine is a dead end. Ours holds 20 made-up accounts with a day of history; it is the
+names its command, in which {port} and {folder} are filled in. It gets an empty home and proxy
+settings that lead nowhere. Ours holds 20 made-up accounts with a day of history; it is the
 service that `scripts/run` ends in.
 """
 
 import os
 import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +34,8 @@ def missing() -> str:
 
 
 def run(report: Report) -> None:
-    commands = {"ours": OURS, **_peers()}
+    peers = _peers()
+    commands = {"ours": OURS, **peers}
     weighed: dict[str, list[Weighed]] = {name: [] for name in commands}
     with place() as here:
         with here.app().app_context():
@@ -46,7 +48,7 @@ def run(report: Report) -> None:
         alternate(sides, report.size.pick(1, 3, 5))
     our_start, our_memory, our_work = [list(x) for x in zip(*weighed["ours"], strict=True)]
     report.add(_work("ours", our_work))
-    for name in _peers():
+    for name in peers:
         start, memory, work = [list(x) for x in zip(*weighed[name], strict=True)]
         for goal, what, ours, other, unit in (
             ("15", "start to first answer", our_start, start, "s"),
@@ -69,11 +71,15 @@ def _peers() -> dict[str, str]:
 
 
 def _weigh(into: list[Weighed], here: Place, command: str, report: Report) -> float:
-    port, folder = processes.free_port(), here.root / "home"
-    folder.mkdir(exist_ok=True)
-    filled = [part.format(port=port, folder=folder) for part in shlex.split(command)]
+    port = processes.free_port()
     away = {"HTTP_PROXY": DEAD_END, "HTTPS_PROXY": DEAD_END, "NO_PROXY": "127.0.0.1,localhost"}
-    with processes.running(filled, here.environment(HOME=str(folder), **away)) as process:
+    with (
+        tempfile.TemporaryDirectory(dir=here.root) as folder,
+        processes.running(
+            [part.format(port=port, folder=folder) for part in shlex.split(command)],
+            here.environment(HOME=folder, **away),
+        ) as process,
+    ):
         started = processes.first_answer(process, f"http://127.0.0.1:{port}/")
         time.sleep(report.size.pick(0, 15, 30))
         before, since = processes.processor_seconds(process.pid), time.monotonic()

@@ -32,13 +32,14 @@ from quota_web.core.quota import WEEKLY, Facts, Reading, Status  # noqa: E402
 from quota_web.demo.generate import Era, Invented, invent  # noqa: E402
 from quota_web.foresight import AccountHistory, WindowHistory, WindowReadings, forecast  # noqa: E402
 from quota_web.foresight import judge as judge_resets  # noqa: E402
+from quota_web.foresight.making import EACH_S  # noqa: E402
 from quota_web.store.channels import ChannelChoice  # noqa: E402
 from quota_web.store.event_log import LoggedEvent  # noqa: E402
 from quota_web.store.forecasts import StoredForecast  # noqa: E402
 
 END = 1_795_262_400
 DAY, HOUR = 86_400, 3_600
-LOOK_S, FORECAST_S, RAW_S, LONGEST_WAIT_S = 600, 1_800, 12 * HOUR, HOUR + 600
+LOOK_S, FORECAST_S, LONGEST_WAIT_S = 600, 1_800, HOUR + 600
 #: A channel that was made without a choice, and one that takes every type.
 DEFAULT = ChannelChoice(1, None, None, None)
 EVERYTHING = ChannelChoice(2, frozenset(map(str, Alert)), None, None)
@@ -46,7 +47,7 @@ EVERYTHING = ChannelChoice(2, frozenset(map(str, Alert)), None, None)
 
 @dataclass(slots=True)
 class Column:
-    """A window's readings so far, those older than half a day thinned to one an hour."""
+    """A window's readings so far, those older than EACH_S thinned to one an hour."""
 
     length_s: int | None
     at: list[int] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Column:
         self.at.append(at)
         self.used.append(reading.used_percent)
         self.resets.append(reading.resets_at)
-        while self.raw + 1 < len(self.at) and self.at[self.raw] < at - RAW_S:
+        while self.raw + 1 < len(self.at) and self.at[self.raw] < at - EACH_S:
             if self.at[self.raw] // HOUR == self.at[self.raw + 1] // HOUR:
                 for column in (self.at, self.used, self.resets):
                     del column[self.raw]

@@ -98,7 +98,7 @@ def _among_able(
 
 def _carries(candidate: Candidate, exchange: float) -> float:
     """How much work fits before one of its windows is exhausted, in percent of a Plus window."""
-    # A pool weighs ten thousand choices among all accounts: no call that can be done without.
+    # Spelled out: a pool weighs all accounts ten thousand times.
     rest = (100 - candidate.weekly_used) / exchange
     five_hour_used = candidate.five_hour_used
     if five_hour_used is not None and 100 - five_hour_used < rest:

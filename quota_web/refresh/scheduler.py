@@ -41,14 +41,14 @@ logger = logging.getLogger(__name__)
 EXTENSION = "quota_schedule"
 #: What other rooms do for the schedule.
 GIVEN = "quota_schedule_calls"
-#: Seconds between ticks: how soon a request that another process took is noticed. And while a
-#: person signs in to ChatGPT.
+#: Seconds between ticks, and while a person signs in to ChatGPT: how soon a request that another
+#: process took is noticed.
 TICK_S, SIGN_IN_TICK_S = 7.5, 5.0
 #: Seconds between runs for due accounts; those that become due in between share a run.
 DUE_S = 15.0
 #: No tick for this many intervals: the schedule is dead.
 DEAD_AFTER = 3
-#: The shortest time between two looks whether it is.
+#: The watchdog looks no oftener than this.
 WATCH_S = 1.0
 #: With so many ticks that hang, one more thread would not help.
 MOST_HUNG = 3
@@ -266,8 +266,9 @@ class Schedule:
 
     def _pause(self) -> float:
         """Seconds to the next tick; processes that started together drift apart."""
-        shortest = SIGN_IN_TICK_S if self.work.has_sign_ins else self._tick_s
-        return min(shortest, self._tick_s) * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+        signs_in = self.work.has_sign_ins
+        seconds = min(SIGN_IN_TICK_S, self._tick_s) if signs_in else self._tick_s
+        return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
     def _round(self) -> None:
         self.work.follow()

@@ -223,7 +223,7 @@ def by_use(found: Account) -> tuple[bool, bool, int]:
 
 
 def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
-    """By id, the accounts whose login another of these names has already, with that one."""
+    """The accounts that repeat another one's login, by id, with the one that they repeat."""
     ordered = {a.id: a for a in sorted(accounts, key=by_use)}
     found = account_identity.repeated((key, a.login) for key, a in ordered.items())
     return {key: ordered[holder] for key, holder in found.items()}
