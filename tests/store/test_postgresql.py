@@ -112,6 +112,9 @@ def test_a_hurried_person_on_each_of_two_machines_asks_nobody_twice(tmp_path, ur
         "QUOTA_USAGE_URL": codex.url,
         "QUOTA_CONCURRENCY": "4",
     }
+    # Times are whole seconds: an answer of the second in which the other command was given could
+    # be from before it, and counts for nothing.
+    codex.default = FakeResponse(body=usage_body(), delay=2)
 
     started = [start(machine / "instance", "quota", "refresh", **settings) for machine in machines]
     ended = [finish(process) for process in started]
