@@ -175,9 +175,7 @@ def _layout(report: Report) -> None:
     """
     for accounts in report.size.pick((2,), (8, 25, 60, 200), (8, 25, 60, 200)):
         with place(QUOTA_PASSWORD=PASSWORD, TZ="UTC") as here:
-            with here.app().app_context():
-                services().ready()
-                fill.fill(accounts, report.size.pick(1, 3, 30), clock.now())
+            here.invent(accounts, report.size.pick(1, 3, 30))
             with served(here) as base, _launched() as browser:
                 loads = [
                     _load(browser, base, zone, viewport, slower)

@@ -20,9 +20,6 @@ from bench.harness import Report, Result, main
 from bench.place import place
 from bench.served import served, sign_in
 from bench.web import PASSWORD
-from quota_web.core import clock
-from quota_web.demo import fill
-from quota_web.services import services
 
 PAGES = ("/", "/history", "/accounts/alice")
 #: What Lighthouse looks with → the options that make it so.
@@ -41,9 +38,7 @@ def missing() -> str:
 def run(report: Report) -> None:
     for accounts in report.size.pick((2,), (8, 60), (8, 60)):
         with place(QUOTA_PASSWORD=PASSWORD) as here:
-            with here.app().app_context():
-                services().ready()
-                fill.fill(accounts, report.size.pick(1, 30, 30), clock.now())
+            here.invent(accounts, report.size.pick(1, 30, 30))
             with served(here) as base:
                 cookie = _cookie(base)
                 for page in PAGES[: report.size.pick(1, 3, 3)]:

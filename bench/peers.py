@@ -19,9 +19,6 @@ from functools import partial
 from bench import processes
 from bench.harness import PROJECT, Report, Result, alternate, main
 from bench.place import Place, place
-from quota_web.core import clock
-from quota_web.demo import fill
-from quota_web.services import services
 
 #: Start in seconds, MiB, and CPU seconds an hour.
 Weighed = tuple[float, float, float]
@@ -38,9 +35,7 @@ def run(report: Report) -> None:
     commands = {"ours": OURS, **peers}
     weighed: dict[str, list[Weighed]] = {name: [] for name in commands}
     with place() as here:
-        with here.app().app_context():
-            services().ready()
-            fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
+        here.invent(report.size.pick(1, 20, 20), 1)
         sides: dict[str, Callable[[], float]] = {
             name: partial(_weigh, weighed[name], here, command, report)
             for name, command in commands.items()

@@ -77,6 +77,12 @@ class Place:
                 json.dumps({"tokens": tokens}), encoding="utf-8"
             )
 
+    def invent(self, accounts: int, days: int) -> None:
+        """Fill the database with the demo's accounts, which no request is sent for."""
+        with self.app().app_context():
+            services().ready()
+            fill.fill(accounts, days, clock.now())
+
     def fill(self, accounts: int, days: int, every_s: int) -> int:
         """Invent a history, and give it to accounts that can be asked; returns how many snapshots
         it has.

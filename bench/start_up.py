@@ -2,6 +2,7 @@
 script and a bare app.
 """
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +11,6 @@ from functools import partial
 from bench import processes
 from bench.harness import PROJECT, Report, Result, alternate, main
 from bench.place import Place, place
-from quota_web.core import clock
-from quota_web.demo import fill
 from quota_web.services import services
 
 
@@ -24,9 +23,7 @@ def run(report: Report) -> None:
 
 def _commands(report: Report) -> None:
     with place() as here:
-        with here.app().app_context():
-            services().ready()
-            fill.fill(1, 1, clock.now())
+        here.invent(1, 1)
         sides = {
             "classic": partial(
                 here.timed,
@@ -63,9 +60,7 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--th
 
 def _service(report: Report) -> None:
     with place() as here:
-        with here.app().app_context():
-            services().ready()
-            fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
+        here.invent(report.size.pick(1, 20, 20), 1)
         ours: list[Weighed] = []
         bare: list[Weighed] = []
         threads = [*GUNICORN, "--workers", "1"]
@@ -108,9 +103,7 @@ def _workers(report: Report) -> None:
     """Three workers that share what was loaded before they were forked."""
     weighed: list[Weighed] = []
     with place(WEB_CONCURRENCY="3") as here:
-        with here.app().app_context():
-            services().ready()
-            fill.fill(report.size.pick(1, 20, 20), 1, clock.now())
+        here.invent(report.size.pick(1, 20, 20), 1)
         for _ in range(report.size.pick(1, 5, 5)):
             _weigh(weighed, here, [*GUNICORN, "wsgi:app"], report)
     report.add(
@@ -155,12 +148,10 @@ def _script(report: Report) -> None:
 
 
 def _is_set_up() -> bool:
-    """Whether `.venv` was made here and holds what requirements.txt says now, as scripts/setup.sh
-    asks; else the measured start would be an installation.
-    """
-    noted = PROJECT / ".venv" / "requirements.txt.installed"
-    wanted = f"{PROJECT}\n{(PROJECT / 'requirements.txt').read_text(encoding='utf-8')}"
-    return noted.is_file() and noted.read_text(encoding="utf-8") == wanted
+    """Whether there is nothing to install, which would be measured as a part of the start."""
+    asked = 'root=$1; . "$root/scripts/setup.sh"; is_set_up requirements.txt'
+    done = subprocess.run(["/bin/sh", "-c", asked, "set-up", str(PROJECT)], check=False)
+    return done.returncode == 0
 
 
 def _started(here: Place, command: Sequence[str]) -> float:

@@ -69,7 +69,7 @@ install() {
     (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$1")
 }
 
-# What .venv has to hold, as text (bench/start_up.py asks for the same): where it is (a moved one has stale paths inside) and the files' own words.
+# What .venv has to hold, as text: where it is (a moved one has stale paths inside) and the files' own words.
 wanted() {
     printf '%s\n' "$root"
     if [ "$1" = requirements.txt ]; then
