@@ -56,7 +56,9 @@ set_up() {
         is_venv_usable || step "- making .venv" "$python" -m venv --clear "$venv" \
             || fail "$python could not make a virtual environment in $venv"
         rm -f "$venv"/*.installed
-        step "- downloading and installing what $1 names" install "$1" \
+        # A library's new version reaches the tests by a commit of its own: else it could turn an unchanged main red.
+        [ "$1" != requirements-dev.txt ] || set -- "$1" -c constraints.txt
+        step "- downloading and installing what $1 names" install "$@" \
             || fail "$1 could not be installed (see above); with a network, the same command goes on from here"
         # The development requirements include the others.
         wanted requirements.txt >"$venv/requirements.txt.installed"
@@ -65,8 +67,9 @@ set_up() {
     unlock
 }
 
+# install FILE [pip options]
 install() {
-    (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$1")
+    (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$@")
 }
 
 # What .venv has to hold, as text: where it is (a moved one has stale paths inside) and the files' own words.
@@ -75,7 +78,7 @@ wanted() {
     if [ "$1" = requirements.txt ]; then
         cat "$root/$1"
     else
-        cat "$root"/requirements*.txt
+        cat "$root"/requirements*.txt "$root/constraints.txt"
     fi
 }
 

@@ -59,5 +59,5 @@ def _window(window: Reading, used_before: float | None) -> str:
         "%(window)s %(left)s %% left (%(change)s)",
         window=title,
         left=words.percent(left),
-        change=f"{change:+d}",
+        change=format(change, "+d"),
     )

@@ -91,7 +91,7 @@ def record(judged: Sequence[ForecastOutcome]) -> str:
     return _(
         "Said of the last cycles: %(said)s. Brier score %(score)s over %(count)s forecasts.",
         said=said,
-        score=f"{score:.2f}",
+        score=format(score, ".2f"),
         count=len(judged),
     )
 

@@ -100,7 +100,7 @@ def _cell(found: HoursOfWeek, number: int, hour: int) -> dict[str, str]:
     return {
         "step": f"h{step(points, found.most)}",
         "words": amount(points),
-        "title": _("%(when)s: %(points)s points", when=when, points=f"{points:.1f}"),
+        "title": _("%(when)s: %(points)s points", when=when, points=format(points, ".1f")),
     }
 
 

@@ -106,9 +106,10 @@ def _bar_height(points: float, key: str) -> float:
 
 def hourly_gist(use: HourlyUse) -> str:
     """What the bars show, in words: `24 hours: 38 points of the five-hour window used`."""
+    used = sum(p for p in use.points if p is not None)
     return _(
         "24 hours: %(points)s points of the %(window)s window used",
-        points=f"{sum(p for p in use.points if p is not None):g}",
+        points=format(used, "g"),
         window=labels.window_title(use.key).lower(),
     )
 

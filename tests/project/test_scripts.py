@@ -46,6 +46,7 @@ def new_checkout(folder: Path) -> Path:
     shutil.copytree(SCRIPTS, root / "scripts", ignore=shutil.ignore_patterns("*.py"))
     (root / "requirements.txt").write_text("# nothing\n")
     (root / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    (root / "constraints.txt").write_text("# nothing\n")
     return root
 
 
@@ -110,6 +111,19 @@ def test_the_development_requirements_include_the_others(made):
         "Setting up .venv with requirements-dev.txt" in set_up(made, "requirements-dev.txt").stderr
     )
     assert set_up(made, "requirements.txt").stderr == ""
+
+
+def test_the_tests_and_nothing_else_keep_to_the_versions_of_the_constraints(made):
+    with (made / "constraints.txt").open("a") as file:
+        file.write("no version at all\n")
+
+    assert set_up(made).stderr == ""
+    result = set_up(made, "requirements-dev.txt")
+    (made / "constraints.txt").write_text("# nothing\n")
+
+    assert result.returncode == 1
+    assert "requirements-dev.txt could not be installed" in result.stderr
+    assert set_up(made, "requirements-dev.txt").returncode == 0
 
 
 def test_failed_requirements_are_tried_again(made):
