@@ -17,6 +17,7 @@ from quota_web.language import catalogue
 from tests import shared_statements, url_rules
 from tests.emptied_databases import TEMPLATE, EmptiedDatabases
 from tests.fakes import FakeCodex
+from tests.fillings import Filling, Fillings, asked_for
 from tests.installation import Installation, open_installation
 from tests.open_files import Watch
 from tests.postgres import Server
@@ -103,14 +104,17 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres: Server) -> Callable[[], AbstractContextManager[str]]:
-    """Opens an empty database of our newest schema on the real server, for as long as it is
-    needed.
+def postgres_url(
+    postgres: Server, fillings: Fillings
+) -> Callable[..., AbstractContextManager[str]]:
+    """Opens a database of our newest schema on the real server, for as long as it is needed: an
+    empty one, or one that begins with a filling.
     """
-    databases = EmptiedDatabases(postgres)
+    empty = EmptiedDatabases(postgres)
 
     @contextmanager
-    def opened() -> Iterator[str]:
+    def opened(filling: Filling | None = None) -> Iterator[str]:
+        databases = fillings.databases(postgres, filling) if filling else empty
         with databases.one() as url, disposing():
             yield url
 
@@ -154,7 +158,7 @@ def _database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     if request.param == "sqlite":
         yield {}
         return
-    with request.getfixturevalue("postgres_url")() as url:
+    with request.getfixturevalue("postgres_url")(asked_for(request)) as url:
         yield {"QUOTA_DATABASE_URL": url}
 
 
@@ -165,6 +169,11 @@ def made_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_installation(folder):
         pass
     return folder / "instance"
+
+
+@pytest.fixture(scope="session")
+def fillings(tmp_path_factory: pytest.TempPathFactory, made_instance: Path) -> Fillings:
+    return Fillings(made_instance, lambda: tmp_path_factory.mktemp("filled"))
 
 
 @pytest.fixture
@@ -191,15 +200,22 @@ def codex() -> Iterator[FakeCodex]:
 
 @pytest.fixture
 def installation(
-    request: pytest.FixtureRequest, tmp_path: Path, codex: FakeCodex, made_instance: Path
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    codex: FakeCodex,
+    made_instance: Path,
+    fillings: Fillings,
 ) -> Iterator[Installation]:
-    """An installation with an empty database, whose upstream is `codex`.
+    """An installation whose upstream is `codex`, with an empty database or with what the mark
+    `filled` says.
 
     A module that says `pytestmark = pytest.mark.usefixtures("database")` runs with each kind of
     database.
     """
     settings = request.getfixturevalue("database") if "database" in request.fixturenames else {}
-    with open_installation(tmp_path, codex, template=made_instance, **settings) as installation:
+    filling = asked_for(request)
+    template = fillings.instance(filling) if filling and not settings else made_instance
+    with open_installation(tmp_path, codex, template=template, **settings) as installation:
         yield installation
 
 

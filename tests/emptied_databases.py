@@ -44,19 +44,22 @@ _USED = """
 SELECT format('%I', relname) FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
 """
-_NUMBERS_AT_START = """
-SELECT setval(format('%I', sequencename), start_value, false) FROM pg_sequences
+#: Where each sequence stands, as calls that bring it there.
+_NUMBERS = """
+SELECT string_agg(format('setval(%L, %s, %L)', format('%I', sequencename),
+  coalesce(last_value, start_value), last_value IS NOT NULL), ', ') FROM pg_sequences
 """
 
 
 class EmptiedDatabases:
     """Made from a template database, whose rows each begins with."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, template: str = TEMPLATE) -> None:
+        self.server, self._template = server, template
         self._free: list[str] = []
-        with server.connected(TEMPLATE) as conn:
+        with server.connected(template) as conn:
             self._schema = _values(conn, _SCHEMA)
+            [self._numbers] = _values(conn, _NUMBERS)
             self._rows = {table: _copied(conn, table) for (table,) in conn.execute(_USED)}
 
     @contextmanager
@@ -65,7 +68,7 @@ class EmptiedDatabases:
         if self._free:
             url = self.server.renamed(self._free.pop())
         else:
-            url = self.server.new_database(TEMPLATE)
+            url = self.server.new_database(self._template)
         yield url
         if self._empty(url):
             self._free.append(url)
@@ -81,10 +84,12 @@ class EmptiedDatabases:
             with conn.transaction():
                 used = sorted(table for (table,) in conn.execute(_USED))
                 conn.execute(f"TRUNCATE {', '.join(used)} CASCADE".encode())
+                # Else a row could not come before the one that it refers to.
+                conn.execute("SET LOCAL session_replication_role = replica")
                 for table, rows in self._rows.items():
                     with conn.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
                         copy.write(rows)
-                conn.execute(_NUMBERS_AT_START)
+                conn.execute(f"SELECT {self._numbers}".encode())
             return True
 
 

@@ -6,10 +6,9 @@ from itertools import pairwise
 import pytest
 
 from quota_web.core.limits import FIRST_BELIEVABLE
-from quota_web.demo import fill
-from quota_web.foresight import forecast_pass
 from quota_web.reports import overview
 from tests.fakes import NOW, FakeResponse, usage_body
+from tests.fillings import MONTH
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 pytestmark = pytest.mark.usefixtures("database")
@@ -25,14 +24,6 @@ def refresh(installation, codex, **used):
 
 def lines(ran):
     return ran.stdout.splitlines(), ran.stderr.splitlines(), ran.exit_code
-
-
-@pytest.fixture
-def demo(installation):
-    """Invented accounts with a month of history, and what is said of their future."""
-    fill.fill(9, 30, NOW)
-    forecast_pass.run(NOW, HOUR, None)
-    return installation
 
 
 # forecast
@@ -53,8 +44,9 @@ def test_few_data_say_the_pace_alone(installation, codex):
     )
 
 
-def test_the_forecast_as_json_is_the_document_of_the_api(demo):
-    document = json.loads(demo.run("forecast", "--json").stdout)
+@MONTH
+def test_the_forecast_as_json_is_the_document_of_the_api(installation):
+    document = json.loads(installation.run("forecast", "--json").stdout)
 
     assert (document["method"], document["at"]) == ("analog/1", "2026-11-21T12:00:00Z")
     said = {(f["account"], f["window"]): f for f in document["forecasts"]}
@@ -285,8 +277,9 @@ def test_without_a_name_guard_looks_at_the_one_that_next_names(installation, cod
 # status
 
 
-def test_the_table_says_whether_windows_last_once_that_is_known(demo):
-    header, first, *_ = demo.run("status").stdout.splitlines()
+@MONTH
+def test_the_table_says_whether_windows_last_once_that_is_known(installation):
+    header, first, *_ = installation.run("status").stdout.splitlines()
 
     assert header.split()[-1] == "lasts"
     assert "runs out)" in first
@@ -307,12 +300,13 @@ def test_the_table_says_the_pace_alone_of_a_new_account(installation, codex):
     }
 
 
-def test_tables_say_what_the_document_says(demo):
+@MONTH
+def test_tables_say_what_the_document_says(installation):
     said = {
         (one["account"], one["window"]): one
-        for one in json.loads(demo.run("forecast", "--json").stdout)["forecasts"]
+        for one in json.loads(installation.run("forecast", "--json").stdout)["forecasts"]
     }
-    table = demo.run("forecast").stdout.splitlines()[:-1]
+    table = installation.run("forecast").stdout.splitlines()[:-1]
     at = [table[0].index(title) for title in ("lasts", "runs out", "at reset")]
     cells = [[line[a:b].strip() for a, b in pairwise([*at, None])] for line in table[1:]]
 
@@ -330,7 +324,7 @@ def test_tables_say_what_the_document_says(demo):
         assert bool(runs_out) is (one["if_runs_out"] is not None)
         low, high = one["remaining_at_reset_between"]
         assert at_reset == f"about {left} left ({low}–{high})"
-    status = demo.run("status").stdout.splitlines()
+    status = installation.run("status").stdout.splitlines()
     in_status = {line.split()[0]: line[status[0].index("lasts") :] for line in status[1:]}
     for name, words in in_status.items():
         lasts = [
@@ -342,11 +336,12 @@ def test_tables_say_what_the_document_says(demo):
     assert len([words for words in in_status.values() if words]) > 4
 
 
-def test_commands_name_the_same_account(demo):
-    seen = overview.load_overview(demo.scope, NOW, HOUR)
-    named = demo.run("next").stdout.split("\t")[0]
+@MONTH
+def test_commands_name_the_same_account(installation):
+    seen = overview.load_overview(installation.scope, NOW, HOUR)
+    named = installation.run("next").stdout.split("\t")[0]
 
     assert named == seen.accounts[0].account.name
-    assert demo.run("status").stdout.splitlines()[1].split()[0] == named
-    assert demo.run("status", "--format", "starship").stdout.split()[0] == named
-    assert json.loads(demo.run("guard", "--json").stdout)["account"] == named
+    assert installation.run("status").stdout.splitlines()[1].split()[0] == named
+    assert installation.run("status", "--format", "starship").stdout.split()[0] == named
+    assert json.loads(installation.run("guard", "--json").stdout)["account"] == named

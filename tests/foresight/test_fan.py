@@ -5,10 +5,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quota_web import store
-from quota_web.demo import fill
-from quota_web.foresight import forecast, forecast_pass
+from quota_web.foresight import forecast
 from quota_web.foresight.fan import MOMENTS, SHARES
-from tests.fakes import NOW
+from tests.fillings import TWO_ACCOUNTS
 from tests.foresight.histories import DAY, HOUR, MONDAY, Recorder, office_weeks, said
 
 
@@ -62,11 +61,9 @@ def test_without_a_chance_there_is_none():
     assert said(exhausted).fan == ()
 
 
-@pytest.mark.usefixtures("database")
-def test_the_present_one_is_stored_and_those_of_days_have_none(installation):
-    fill.fill(2, 20, NOW)
-    forecast_pass.run(NOW, HOUR, None)
-
+@TWO_ACCOUNTS
+@pytest.mark.usefixtures("database", "installation")
+def test_the_present_one_is_stored_and_those_of_days_have_none():
     with store.database.reading() as conn:
         present = [one for one in store.forecasts.present(conn).values() if one.state == "forecast"]
         kept = store.forecasts.kept(conn, [one.window_id for one in present])

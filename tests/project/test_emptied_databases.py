@@ -4,8 +4,12 @@ import pytest
 from sqlalchemy import text
 
 from quota_web import store
+from quota_web.demo import fill
+from quota_web.reports import overview
+from quota_web.store.accounts import Scope
 from tests.emptied_databases import EmptiedDatabases
 from tests.fakes import NOW
+from tests.fillings import Filling
 from tests.operations import add_account, opened, record
 
 
@@ -53,6 +57,20 @@ def test_one_that_was_filled_is_used_again_as_it_began(databases, instance_dir):
     with databases.one() as again:
         assert (number_of(databases, again), contents(databases, again)) == (first, began)
         assert again != url
+
+
+def test_one_that_began_with_a_filling_is_used_again_as_it_began(postgres, fillings, instance_dir):
+    filled = fillings.databases(postgres, Filling(2, 1, forecasts=True))
+    with filled.one() as url:
+        first, began = number_of(filled, url), contents(filled, url)
+        with opened(instance_dir, QUOTA_DATABASE_URL=url):
+            assert len(overview.load_overview(Scope(), NOW, 3_600).accounts) == 2
+            fill.remove(NOW)
+            record(add_account("carol"), NOW)
+        assert contents(filled, url) != began
+
+    with filled.one() as again:
+        assert (number_of(filled, again), contents(filled, again)) == (first, began)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import pytest
 from quota_web import store
 from quota_web.accounts import account_service
 from quota_web.core.language import use_language
-from quota_web.demo import fill
 from quota_web.foresight import forecast_pass
 from quota_web.foresight.chance import shortfall_chance
 from quota_web.reports import metrics, outlook, outlook_json, overview
 from quota_web.reports.pool_words import pool_in_words
 from quota_web.store.forecasts import StoredChoice, StoredPool
 from tests.fakes import NOW, FakeResponse, usage_body
+from tests.fillings import MONTH
 
 MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
 pytestmark = pytest.mark.usefixtures("database")
@@ -45,14 +45,6 @@ def read(installation, codex, now=NOW, **answers):
 
 def entry(installation, now=NOW):
     return outlook_json.pool_entry(seen(installation, now))
-
-
-@pytest.fixture
-def demo(installation):
-    """Invented accounts with a month of history, and what is said of their future."""
-    fill.fill(9, 30, NOW)
-    run(installation)
-    return installation
 
 
 # which accounts
@@ -150,19 +142,23 @@ def test_a_window_whose_reset_has_just_passed_counts_as_full(installation, codex
 # every door
 
 
-def test_page_api_metrics_and_command_say_the_same(demo, browser):
-    said = json.loads(demo.run("forecast", "--json").stdout)["pool"]
-    figures = metrics.page(demo.scope, NOW, HOUR)[0].decode()
+@MONTH
+def test_page_api_metrics_and_command_say_the_same(installation, browser):
+    said = json.loads(installation.run("forecast", "--json").stdout)["pool"]
+    figures = metrics.page(installation.scope, NOW, HOUR)[0].decode()
 
-    assert said == entry(demo)
+    assert said == entry(installation)
     assert 0 < said["shortfall_probability"] < 1
     assert f"codex_quota_pool_left_units {said['left_units']}" in figures
     assert "codex_quota_pool_shortfall_probability 0." in figures
-    zone = demo.services.settings.timezone
-    last, words = demo.run("forecast").stdout.splitlines()[-1], pool_in_words(seen(demo), NOW, zone)
+    zone = installation.services.settings.timezone
+    last, words = (
+        installation.run("forecast").stdout.splitlines()[-1],
+        pool_in_words(seen(installation), NOW, zone),
+    )
     assert words is not None
     assert last == f"pool: {words.line}"
-    assert not demo.run("forecast", "alice").stdout.splitlines()[-1].startswith("pool")
+    assert not installation.run("forecast", "alice").stdout.splitlines()[-1].startswith("pool")
     assert told(browser) == (last, words.note)
 
 

@@ -10,27 +10,20 @@ from hypothesis import strategies as st
 
 from quota_web import store
 from quota_web.core import clock
-from quota_web.demo import fill
 from quota_web.web import versioned_cache
 from tests.fakes import NOW
+from tests.fillings import Filling
 from tests.installation import open_installation
 from tests.pages import visiting
 
 DAY = 86_400
 
 
-@pytest.fixture(scope="module")
-def filled_instance(tmp_path_factory, made_instance):
-    folder = tmp_path_factory.mktemp("rows")
-    with open_installation(folder, template=made_instance):
-        fill.fill(12, 2, NOW)
-    return folder / "instance"
-
-
 @pytest.fixture
-def demo(tmp_path, filled_instance):
+def demo(tmp_path, fillings):
+    template = fillings.instance(Filling(12, 2))
     with (
-        open_installation(tmp_path, template=filled_instance) as installation,
+        open_installation(tmp_path, template=template) as installation,
         visiting(installation, QUOTA_AUTH="off") as browser,
     ):
         yield installation, browser

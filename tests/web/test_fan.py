@@ -10,12 +10,12 @@ import pytest
 from quota_web.core import clock
 from quota_web.core.quota import Reading
 from quota_web.core.series import Axis
-from quota_web.demo import fill
 from quota_web.foresight import forecast_pass
 from quota_web.reports.present_cycle import PresentCycle
 from quota_web.store.forecasts import StoredForecast
 from quota_web.web import fan_svg
 from tests.fakes import NOW, FakeResponse, usage_body
+from tests.fillings import MONTH, TWO_ACCOUNTS
 from tests.pages import counted
 
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
@@ -141,9 +141,8 @@ def test_it_says_its_gist():
     assert fan_svg.gist(cycle()) == "Weekly: 60\u202f% left."
 
 
-def test_the_page_draws_the_fan_of_each_window_that_is_in_use(installation, browser):
-    fill.fill(3, 40, NOW)
-    forecast_pass.run(NOW, HOUR, None)
+@MONTH
+def test_the_page_draws_the_fan_of_each_window_that_is_in_use(browser):
     with counted(browser) as statements:
         page = browser.get("/accounts/carol").text
 
@@ -197,9 +196,8 @@ def test_the_page_takes_as_many_queries_for_any_number_of_windows(installation, 
     assert found[0] == found[1]
 
 
-def test_a_stale_reading_has_no_fan_and_no_sessions(installation, browser, codex):
-    fill.fill(2, 40, NOW)
-    forecast_pass.run(NOW, HOUR, None)
+@TWO_ACCOUNTS
+def test_a_stale_reading_has_no_fan_and_no_sessions(browser):
     with clock.frozen(NOW + 5 * HOUR):
         page = browser.get("/accounts/alice").text
 

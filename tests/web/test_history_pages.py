@@ -9,24 +9,18 @@ import pytest
 from quota_web.accounts import account_service
 from quota_web.codex import auth_file
 from quota_web.core import clock
-from quota_web.demo import fill
 from quota_web.web import lanes
 from tests.fakes import NOW, FakeResponse, auth_document, usage_body
 from tests.pages import HOSTILE, Script, counted, read, visiting
 
 DAY = 86_400
+FILLED = pytest.mark.filled(12, 20)
 
 
 @pytest.fixture
 def alice(installation):
     installation.file("alice")
     installation.refresh()
-    return installation
-
-
-@pytest.fixture
-def demo(installation):
-    fill.fill(12, 20, NOW)
     return installation
 
 
@@ -37,7 +31,8 @@ def pictures(page: str) -> list[str]:
 # The page
 
 
-def test_every_account_has_its_lane_in_the_order_of_all(demo, browser):
+@FILLED
+def test_every_account_has_its_lane_in_the_order_of_all(browser):
     page = browser.get("/history").text
     results = [r["account"] for r in browser.get("/api/results").json["results"]]
 
@@ -65,7 +60,8 @@ def test_what_an_account_does_not_have_is_not_drawn(installation, browser, codex
     assert "Needs sign-in" in page, "why it was never read"
 
 
-def test_ranges_are_cut_to_what_there_is(demo, browser):
+@FILLED
+def test_ranges_are_cut_to_what_there_is(browser):
     page = browser.get("/history?range=1y").text
 
     offered = re.findall(r'data-range="([^"]+)"(?: aria-current="true")?', page)
@@ -76,11 +72,13 @@ def test_ranges_are_cut_to_what_there_is(demo, browser):
 
 
 @pytest.mark.parametrize("query", ["range=bogus", "from=x", "from=9&to=3", "to=%00"])
-def test_nonsense_in_the_address_is_the_usual_range(demo, browser, query):
+@FILLED
+def test_nonsense_in_the_address_is_the_usual_range(browser, query):
     assert 'data-range="7d" aria-current="true"' in browser.get(f"/history?{query}").text
 
 
-def test_a_zoom_stands_in_the_address_and_leads_back(demo, browser):
+@FILLED
+def test_a_zoom_stands_in_the_address_and_leads_back(browser):
     page = browser.get(f"/history?from={NOW - 3 * DAY}&to={NOW - 2 * DAY}").text
 
     [start], [end] = (re.findall(rf'data-{word}="([0-9]+)"', page) for word in ("from", "to"))
@@ -103,7 +101,8 @@ def test_the_number_of_queries_is_the_same_for_any_number_of_accounts(installati
     assert len(set(counts)) == 1
 
 
-def test_the_page_is_for_those_who_may_read(demo, browser):
+@FILLED
+def test_the_page_is_for_those_who_may_read(browser):
     assert browser.client.application.test_client().get("/history").status_code == 303
     assert Script(browser).get("/history").status_code == 200
     assert browser.client.delete("/history").status_code == 405
@@ -183,7 +182,8 @@ def test_any_name_has_its_lane(installation, browser, codex, name):
 # lanes.json
 
 
-def test_the_numbers_of_a_lane_are_those_of_its_picture(demo, browser):
+@FILLED
+def test_the_numbers_of_a_lane_are_those_of_its_picture(browser):
     page = browser.get("/history").text
     [start], [end], [step] = (
         re.findall(rf'data-{word}="([0-9]+)"', page) for word in ("from", "to", "step")

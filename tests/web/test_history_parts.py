@@ -11,16 +11,12 @@ from quota_web.demo import fill
 from quota_web.reports.state_timeline import ShownState, StateRun, StateTimeline
 from quota_web.web import compare_svg, cycle_bars, state_strip
 from tests.fakes import NOW
+from tests.fillings import TWO_ACCOUNTS
 from tests.pages import Script, counted
 
 AXIS = Axis(0, 100, 1)
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture
-def demo(installation):
-    fill.fill(14, 30, NOW)
-    return installation
+FILLED = pytest.mark.filled(14, 30)
 
 
 def section(page: str, name: str) -> str:
@@ -60,7 +56,8 @@ def test_an_account_without_any_state_has_no_strip():
     assert state_strip.row(None, AXIS) is None
 
 
-def test_strips_are_in_the_order_of_the_lanes_and_all_but_the_first_twelve_folded(demo, browser):
+@FILLED
+def test_strips_are_in_the_order_of_the_lanes_and_all_but_the_first_twelve_folded(browser):
     page = browser.get("/history").text
     strips, folded = (
         page[page.index(start) :].partition("</ol>")[0]
@@ -75,7 +72,8 @@ def test_strips_are_in_the_order_of_the_lanes_and_all_but_the_first_twelve_folde
 # Compare
 
 
-def test_ticked_accounts_are_compared_at_most_four(demo, browser):
+@FILLED
+def test_ticked_accounts_are_compared_at_most_four(browser):
     query = "&".join(f"line={name}" for name in ("alice", "bob", "carol", "dave", "frank"))
     page = browser.get(f"/history?{query}&range=24h").text
 
@@ -89,20 +87,22 @@ def test_ticked_accounts_are_compared_at_most_four(demo, browser):
     assert 'name="range" value="24h"' in page, "the range stays"
 
 
-def test_without_a_tick_nothing_is_compared(demo, browser):
+@FILLED
+def test_without_a_tick_nothing_is_compared(browser):
     assert 'id="compare"' not in browser.get("/history").text
     assert 'id="compare"' not in browser.get("/history?line=nobody").text
 
 
-def test_one_account_has_nothing_to_be_compared_with(installation, browser):
-    fill.fill(1, 10, NOW)
+@pytest.mark.filled(1, 10)
+def test_one_account_has_nothing_to_be_compared_with(browser):
     page = browser.get("/history").text
 
     assert "checkbox" not in page
     assert "<select" not in page
 
 
-def test_the_comparison_is_drawn_without_a_script(demo, browser):
+@FILLED
+def test_the_comparison_is_drawn_without_a_script(browser):
     answer = browser.get("/history/compare.svg?line=alice&line=grace&range=7d")
     picture = ElementTree.fromstring(answer.text)
 
@@ -119,11 +119,13 @@ def test_the_comparison_is_drawn_without_a_script(demo, browser):
 
 
 @pytest.mark.parametrize("query", ["", "line=a&line=b&line=c&line=d&line=e", "line=alice&range=2d"])
-def test_a_comparison_of_none_or_too_many_is_400(demo, browser, query):
+@FILLED
+def test_a_comparison_of_none_or_too_many_is_400(browser, query):
     assert browser.get(f"/history/compare.svg?{query}").status_code == 400
 
 
-def test_a_comparison_with_an_unknown_account_is_404(demo, browser):
+@FILLED
+def test_a_comparison_with_an_unknown_account_is_404(browser):
     assert browser.get("/history/compare.svg?line=nobody").status_code == 404
 
 
@@ -137,7 +139,8 @@ def test_a_comparison_of_nothing_says_so():
 # Hours and cycles
 
 
-def test_hours_are_of_all_accounts_or_of_the_one_that_is_named(demo, browser):
+@FILLED
+def test_hours_are_of_all_accounts_or_of_the_one_that_is_named(browser):
     together = section(browser.get("/history").text, "hours")
     alone = section(browser.get("/history?account=alice").text, "hours")
 
@@ -149,7 +152,8 @@ def test_hours_are_of_all_accounts_or_of_the_one_that_is_named(demo, browser):
     assert section(browser.get("/history?account=nobody").text, "hours").count("selected") == 0
 
 
-def test_each_account_has_a_line_of_its_last_cycles(demo, browser):
+@FILLED
+def test_each_account_has_a_line_of_its_last_cycles(browser):
     cycles = section(browser.get("/history").text, "cycles")
 
     assert cycles.count('<svg class="cycles"') == len(re.findall(r"#cycles", cycles))
@@ -182,7 +186,8 @@ def test_the_page_takes_the_same_queries_for_any_number_of_accounts(installation
     assert counts[0] == counts[1]
 
 
-def test_a_second_look_reads_nothing_twice(demo, browser):
+@FILLED
+def test_a_second_look_reads_nothing_twice(browser):
     browser.get("/history")
     with counted(browser) as statements:
         browser.get("/history")
@@ -191,14 +196,15 @@ def test_a_second_look_reads_nothing_twice(demo, browser):
     assert [s for s in read if "min(hour.slot)" not in s] == [], "but when history begins"
 
 
+@TWO_ACCOUNTS
 @pytest.mark.usefixtures("database")
-def test_the_page_works_on_both_databases(installation, browser):
-    fill.fill(3, 10, NOW)
+def test_the_page_works_on_both_databases(browser):
     for path in ("/history?line=alice&line=bob", "/accounts/alice", "/accounts/alice/lane.svg"):
         assert browser.get(path).status_code == 200
 
 
-def test_a_token_may_look(demo, browser):
+@FILLED
+def test_a_token_may_look(browser):
     script = Script(browser)
     for path in ("/history", "/history/compare.svg?line=alice", "/history/hours.csv"):
         assert script.get(path).status_code == 200

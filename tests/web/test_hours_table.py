@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from quota_web.demo import fill
 from quota_web.reports.hours_of_week import HoursOfWeek
 from quota_web.web import hours_table
 from tests.fakes import NOW
+from tests.fillings import TWO_ACCOUNTS
 
 
 def hours(points):
@@ -52,8 +52,8 @@ def test_an_unwatched_hour_is_told_apart_from_an_idle_one():
     assert most["title"] == "Mon 02:00–03:00: 4.0 points"
 
 
-def test_the_page_has_a_real_table_of_all_hours(installation, browser):
-    fill.fill(1, 30, NOW)
+@TWO_ACCOUNTS
+def test_the_page_has_a_real_table_of_all_hours(browser):
     page = browser.get("/accounts/alice").text
     [table] = re.findall(r'<table class="hours".*?</table>', page, re.S)
 
@@ -84,8 +84,8 @@ def test_an_hour_is_one_where_the_viewer_is():
     assert hours_table.latest_hour(5, 8, summer, berlin) % 86_400 == 6 * 3_600
 
 
-def test_an_hour_that_was_used_leads_to_its_charts_and_keeps_what_is_chosen(installation, browser):
-    fill.fill(2, 30, NOW)
+@TWO_ACCOUNTS
+def test_an_hour_that_was_used_leads_to_its_charts_and_keeps_what_is_chosen(browser):
     for path, kept in (("/accounts/alice", ""), ("/history?account=alice", "account=alice&amp;")):
         table = browser.get(path).text.partition('class="hours"')[2].partition("</table>")[0]
         query = re.findall(r'href="\?([^"]+)#history" tabindex="-1">\d', table)[0]
@@ -96,8 +96,8 @@ def test_an_hour_that_was_used_leads_to_its_charts_and_keeps_what_is_chosen(inst
         assert "Reset zoom" in zoomed.text
 
 
-def test_the_same_hours_are_a_file(installation, browser):
-    fill.fill(2, 30, NOW)
+@TWO_ACCOUNTS
+def test_the_same_hours_are_a_file(browser):
     answer = browser.get("/history/hours.csv?account=alice")
     lines = answer.text.splitlines()
 

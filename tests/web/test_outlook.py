@@ -4,6 +4,7 @@ shown as fresh.
 
 import json
 import re
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,32 +14,26 @@ from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.demo import fill
 from quota_web.foresight import forecast_pass
 from tests.fakes import NOW, FakeResponse, usage_body
-from tests.pages import counted
+from tests.fillings import MONTH
+from tests.pages import counted, visiting
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def demo(installation):
-    """Invented accounts with a month of history, and what is said of their future."""
-    fill.fill(9, 30, NOW)
-    forecast_pass.run(NOW, HOUR, None)
-    return installation
 
 
 def named_on(page):
     return re.search(r"Use <a [^>]*>([^<]+)</a> now", page)
 
 
-def test_page_api_and_command_name_the_same_account(demo, browser):
+@MONTH
+def test_page_api_and_command_name_the_same_account(installation, browser):
     document = browser.get("/api/next").get_json()
     named = document["next"]["account"]
 
     on_page = named_on(browser.get("/").text)
     assert on_page is not None
     assert on_page[1] == named
-    assert demo.run("next").stdout.split("\t")[0] == named
+    assert installation.run("next").stdout.split("\t")[0] == named
     results = browser.get("/api/results").get_json()["results"]
     assert [r["account"] for r in results if r["group"] == "usable"] == [
         named,
@@ -105,7 +100,8 @@ def test_all_doors_name_one_account_with_a_tie_credits_a_stale_one_and_a_login_t
     assert named_everywhere(installation, browser) == {"tom"}
 
 
-def test_each_present_window_has_its_forecast_in_the_results(demo, browser):
+@MONTH
+def test_each_present_window_has_its_forecast_in_the_results(browser):
     forecasts = browser.get("/api/forecast").get_json()["forecasts"]
     said = {(f.pop("account"), f.pop("window")): f for f in forecasts}
 
@@ -157,7 +153,8 @@ def test_no_door_takes_a_reading_from_the_future_as_fresh(installation, codex, b
         assert installation.run("guard").exit_code == 12
 
 
-def test_the_dashboard_says_why_and_whether_windows_last(demo, browser):
+@MONTH
+def test_the_dashboard_says_why_and_whether_windows_last(browser):
     page = browser.get("/").text
 
     assert re.search(r"Why: [a-z0-9][^<]+\.</span>", page)
@@ -180,16 +177,16 @@ def test_without_a_forecast_nothing_is_said(installation, codex, browser):
     assert "Outlook" not in browser.get("/accounts/alice").text
 
 
-def test_the_page_of_an_account_has_an_outlook_in_words(demo, browser):
+@MONTH
+def test_the_page_of_an_account_has_an_outlook_in_words(browser):
     page = browser.get("/accounts/alice").text
 
     assert re.search(r"<dt>Weekly</dt><dd>(Will probably|Could go)", page)
     assert "Unless OpenAI resets early" not in page
 
 
-def test_an_early_reset_of_late_is_reckoned_with(installation, codex, browser):
-    fill.fill(2, 30, NOW)
-    forecast_pass.run(NOW, HOUR, None)
+@MONTH
+def test_an_early_reset_of_late_is_reckoned_with(installation, browser):
     installation.execute(
         "INSERT INTO event (at, kind, actor) VALUES (:at, 'reset_provider', 'readings')",
         at=NOW - DAY,
@@ -201,24 +198,30 @@ def test_an_early_reset_of_late_is_reckoned_with(installation, codex, browser):
     assert "Unless OpenAI resets early" in browser.get("/accounts/alice").text
 
 
-@pytest.mark.parametrize("path", ["/", "/api/forecast", "/api/next", "/api/results"])
-def test_a_page_makes_no_forecast_and_runs_as_many_queries_for_any_number(
-    installation, browser, path
-):
+def test_a_page_makes_no_forecast_and_runs_as_many_queries_for_any_number(installation):
     found = []
-    for accounts in (9, 14):
-        fill.fill(accounts, 3, NOW)
-        forecast_pass.run(NOW, HOUR, None)
-        with counted(browser) as statements:
-            assert browser.get(path).status_code == 200
-        found.append(len(statements))
-        assert not [s for s in statements if s.lstrip().upper().startswith(("INSERT", "UPDATE"))]
-        fill.remove(NOW)
+    with ExitStack() as apps:
+        paths = ("/", "/api/forecast", "/api/next", "/api/results")
+        browsers = {path: apps.enter_context(visiting(installation)) for path in paths}
+        for accounts in (9, 14):
+            fill.fill(accounts, 3, NOW)
+            forecast_pass.run(NOW, HOUR, None)
+            found.append({path: count(browser, path) for path, browser in browsers.items()})
+            fill.remove(NOW)
 
     assert found[0] == found[1]
 
 
-def test_what_is_forecast_costs_no_query_more_than_unchanged_results(demo, browser):
+def count(browser, path):
+    """How many queries a page takes, which writes nothing."""
+    with counted(browser) as statements:
+        assert browser.get(path).status_code == 200
+    assert not [s for s in statements if s.lstrip().upper().startswith(("INSERT", "UPDATE"))]
+    return len(statements)
+
+
+@MONTH
+def test_what_is_forecast_costs_no_query_more_than_unchanged_results(browser):
     browser.get("/api/results")
     found = {}
     for path in ("/api/results", "/api/forecast", "/api/next"):
@@ -229,7 +232,8 @@ def test_what_is_forecast_costs_no_query_more_than_unchanged_results(demo, brows
     assert len(set(found.values())) == 1, found
 
 
-def test_metrics_have_the_chance_and_the_expected_rest(demo, browser):
+@MONTH
+def test_metrics_have_the_chance_and_the_expected_rest(browser):
     body = browser.get("/metrics").text
 
     for name in ("run_out_probability", "expected_remaining_percent"):
@@ -237,7 +241,8 @@ def test_metrics_have_the_chance_and_the_expected_rest(demo, browser):
 
 
 @pytest.mark.parametrize("path", ["/api/forecast", "/api/next"])
-def test_strangers_get_a_401(demo, browser, path):
+@MONTH
+def test_strangers_get_a_401(browser, path):
     stranger = browser.client.application.test_client().get(path)
 
     assert (stranger.status_code, stranger.get_json()["error"]["code"]) == (401, "unauthorized")
