@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
 
 from quota_web.store.models import cycle, event, limit_window
 
@@ -41,9 +42,8 @@ class EventQuery:
 
 def events(conn: Connection, wanted: EventQuery, after: int, limit: int) -> list[LoggedEvent]:
     """At most *limit* events with a greater id than *after*, ascending."""
-    e = event.c
-    query = _wanted(wanted).where(e.id > min(after, LAST_ID)).order_by(e.id).limit(limit)
-    return [logged(*row) for row in conn.execute(query)]
+    values = _values(wanted) | {"after": min(after, LAST_ID), "limit": limit}
+    return [logged(*row) for row in conn.execute(_ascending(_shape(wanted)), values).all()]
 
 
 def latest(
@@ -52,28 +52,79 @@ def latest(
     """At most *limit* events, newest first by their moments; *before*: those that come after the
     one with this id in that order.
     """
-    e, last = event.c, event.alias("last")
-    query = _wanted(wanted).order_by(e.at.desc(), e.id.desc()).limit(limit)
+    values = _values(wanted) | {"limit": limit}
     if before is not None:
-        moment = select(last.c.at).where(last.c.id == min(before, LAST_ID)).scalar_subquery()
-        query = query.where((e.at < moment) | ((e.at == moment) & (e.id < before)))
-    return [logged(*row) for row in conn.execute(query)]
+        values["before"] = min(before, LAST_ID)
+    query = _newest_first(_shape(wanted), before is not None)
+    return [logged(*row) for row in conn.execute(query, values).all()]
 
 
-def _wanted(wanted: EventQuery) -> Select[Any]:
+class _Shape(NamedTuple):
+    """Which conditions a query has, whatever their values are."""
+
+    of_some: bool
+    of_many: bool
+    with_all: bool
+    is_since: bool
+    is_until: bool
+
+
+def _shape(wanted: EventQuery) -> _Shape:
+    ids = wanted.account_ids
+    return _Shape(
+        ids is not None,
+        ids is not None and len(ids) > 1,
+        wanted.with_all,
+        wanted.since is not None,
+        wanted.until is not None,
+    )
+
+
+def _values(wanted: EventQuery) -> dict[str, Any]:
+    found = {
+        "kinds": wanted.kinds,
+        "ids": wanted.account_ids,
+        "since": wanted.since,
+        "until": wanted.until,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# Each made once: putting a statement together costs as much as running it.
+@cache
+def _ascending(shape: _Shape) -> Select[Any]:
+    e = event.c
+    query = _wanted(shape).where(e.id > bindparam("after"))
+    return query.order_by(e.id).limit(bindparam("limit"))
+
+
+@cache
+def _newest_first(shape: _Shape, has_before: bool) -> Select[Any]:
+    e, last, before = event.c, event.alias("last"), bindparam("before")
+    query = _wanted(shape).order_by(e.at.desc(), e.id.desc()).limit(bindparam("limit"))
+    if not has_before:
+        return query
+    moment = select(last.c.at).where(last.c.id == before).scalar_subquery()
+    return query.where((e.at < moment) | ((e.at == moment) & (e.id < before)))
+
+
+def _wanted(shape: _Shape) -> Select[Any]:
     e, w = event.c, limit_window.c
     query = (
         select(e.id, e.at, e.kind, e.account_id, w.key, e.data, e.withdrawn_at)
         .select_from(event.outerjoin(limit_window, w.id == e.window_id))
-        .where(e.kind.in_(wanted.kinds))
+        .where(e.kind.in_(bindparam("kinds", expanding=True)))
     )
-    if wanted.account_ids is not None:
-        mine = e.account_id.in_(wanted.account_ids)
-        query = query.where(mine | e.account_id.is_(None) if wanted.with_all else mine)
-    if wanted.since is not None:
-        query = query.where(e.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(e.at <= wanted.until)
+    if shape.of_some:
+        # Of many accounts they come by their moments: `+ 0` keeps SQLite from the index of
+        # accounts, by which it would read nearly all events there are, and sort them.
+        mine = e.account_id + 0 if shape.of_many and shape.with_all else e.account_id
+        is_mine = mine.in_(bindparam("ids", expanding=True))
+        query = query.where(is_mine | e.account_id.is_(None) if shape.with_all else is_mine)
+    if shape.is_since:
+        query = query.where(e.at >= bindparam("since"))
+    if shape.is_until:
+        query = query.where(e.at <= bindparam("until"))
     return query
 
 

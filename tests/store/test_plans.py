@@ -120,3 +120,17 @@ def test_a_login_is_found_by_its_index(busy_house):
     [(_, plan)] = plans(busy_house, act)
     assert any("ix_account_chatgpt_account_id" in step for step in plan)
     assert not any(step.startswith("SCAN") for step in plan)
+
+
+def test_the_newest_events_of_many_accounts_come_by_their_moments(busy_house):
+    """Not all events of each account, to be sorted then."""
+    ids = all_ids(busy_house)
+    query = store.event_log.EventQuery(["used_up", "back"], ids, since=busy_house.now - 3_600)
+
+    def act():
+        with store.database.reading() as conn:
+            store.event_log.latest(conn, query, 60)
+
+    [(_, plan)] = plans(busy_house, act)
+    assert any("SEARCH event USING INDEX ix_event_at" in step for step in plan)
+    assert not any("TEMP B-TREE" in step for step in plan)
