@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from quota_web import store
 from quota_web.core.display_order import window_order
 from quota_web.core.quota import is_own
+from quota_web.store.history import Series
 
 HOUR, HOURS = 3_600, 24
 
@@ -31,13 +32,12 @@ def load(account_ids: Sequence[int], now: int) -> dict[int, HourlyUse]:
     """The use of these accounts, by id; one that was not read in that time is absent."""
     start = first_hour(now)
     with store.database.reading() as conn:
-        own = [s for s in store.history.series(conn, account_ids, None) if is_own(s.key)]
-        rows = store.history.rises_by_hour(conn, [s.window_id for s in own], start, now + 1)
-    hours: dict[int, list[float | None]] = defaultdict(lambda: [None] * HOURS)
-    for window_id, slot, rise in rows:
-        hours[window_id][(slot - start) // HOUR] = rise
+        rows = store.history.rises_by_hour(conn, account_ids, start, now + 1)
+    hours: dict[Series, list[float | None]] = defaultdict(lambda: [None] * HOURS)
+    for window, slot, rise in rows:
+        if is_own(window.key):
+            hours[window][(slot - start) // HOUR] = rise
     found: dict[int, HourlyUse] = {}
-    for one in sorted(own, key=lambda s: window_order(s.key)):
-        if one.window_id in hours and one.account_id not in found:
-            found[one.account_id] = HourlyUse(one.key, tuple(hours[one.window_id]))
+    for window in sorted(hours, key=lambda w: (window_order(w.key), w.window_id)):
+        found.setdefault(window.account_id, HourlyUse(window.key, tuple(hours[window])))
     return found

@@ -85,8 +85,8 @@ def axis_over(start: int, end: int) -> Axis:
 def first_at(account_ids: Sequence[int]) -> int | None:
     """When the own windows of these accounts were first read."""
     with store.database.reading() as conn:
-        found = store.history.series(conn, account_ids, None)
-        return store.history.first_at(conn, [one.window_id for one in found if is_own(one.key)])
+        slots = store.history.first_slots(conn, account_ids)
+    return min((slot for key, slot in slots if is_own(key)), default=None)
 
 
 def load_named(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, and_, bindparam, func, select
 
 from quota_web.core.series import Point
 from quota_web.store.models import attempt, limit_window, reading, rollup
@@ -64,15 +64,10 @@ def series(
     """The windows of these accounts with one of *keys*, or all of them for None; also windows that
     are gone by now.
     """
-    w = limit_window.c
-    query = (
-        select(w.id, w.account_id, w.key)
-        .where(w.account_id.in_(account_ids))
-        .order_by(w.account_id, w.id)
-    )
-    if keys is not None:
-        query = query.where(w.key.in_(list(keys)))
-    return [Series(*row) for row in conn.execute(query)]
+    if keys is None:
+        return [Series(*row) for row in conn.execute(_SERIES, {"ids": account_ids}).all()]
+    values = {"ids": account_ids, "keys": list(keys)}
+    return [Series(*row) for row in conn.execute(_SERIES_OF_KEYS, values).all()]
 
 
 def span_for(conn: Connection, window_ids: Sequence[int], start: int, end: int) -> int:
@@ -151,19 +146,22 @@ def hourly_rises(
 
 
 def rises_by_hour(
-    conn: Connection, window_ids: Sequence[int], start: int, end: int
-) -> list[tuple[int, int, float]]:
-    """Each hour of [start, end) in which one of these windows was read: the window, the hour's
-    start, and the points used in it.
+    conn: Connection, account_ids: Sequence[int], start: int, end: int
+) -> list[tuple[Series, int, float]]:
+    """Each hour of [start, end) in which one of these accounts' windows was read: the window, the
+    hour's start, and the points used in it.
     """
-    values = {"ids": window_ids, "start": start, "end": end, "span": SPANS[0]}
-    return [(w, slot, rise) for w, slot, rise in conn.execute(_RISES_BY_HOUR, values)]
+    values = {"ids": account_ids, "start": start, "end": end, "span": SPANS[0]}
+    rows = conn.execute(_RISES_BY_HOUR, values).all()
+    return [(Series(*one), slot, rise) for *one, slot, rise in rows if slot is not None]
 
 
-def first_at(conn: Connection, window_ids: Sequence[int]) -> int | None:
-    """The hour of the first reading of these windows, as the rollups still have it."""
-    rows = conn.execute(_FIRST_SLOT, {"ids": window_ids}).scalars()
-    return min((slot for slot in rows if slot is not None), default=None)
+def first_slots(conn: Connection, account_ids: Sequence[int]) -> list[tuple[str, int]]:
+    """The key of each window of these accounts that was ever read, and the hour of its first
+    reading, as the rollups still have it.
+    """
+    rows = conn.execute(_FIRST_SLOTS, {"ids": account_ids}).all()
+    return [(key, slot) for key, slot in rows if slot is not None]
 
 
 def size(conn: Connection, account_id: int) -> Size:
@@ -309,32 +307,44 @@ def _extent() -> Select[Any]:
     ).where(w.id.in_(_IDS))
 
 
+def _series() -> Select[Any]:
+    w = limit_window.c
+    query = select(w.id, w.account_id, w.key).where(w.account_id.in_(_IDS))
+    return query.order_by(w.account_id, w.id)
+
+
 def _hours() -> tuple[ColumnElement[bool], ...]:
     r = rollup.c
     return (
         r.span == bindparam("span"),
-        r.window_id.in_(_IDS),
         r.slot >= bindparam("start"),
         r.slot < bindparam("end"),
     )
 
 
 def _rises_by_hour() -> Select[Any]:
-    r = rollup.c
-    return select(r.window_id, r.slot, r.rise).where(*_hours(), r.count > 0)
+    w, r = limit_window.c, rollup.c
+    query = select(w.id, w.account_id, w.key, r.slot, r.rise)
+    wanted = and_(r.window_id == w.id, *_hours(), r.count > 0)
+    # An outer join begins with the windows; left to itself SQLite walks through all rollups.
+    joined = query.join_from(limit_window, rollup, wanted, isouter=True)
+    return joined.where(w.account_id.in_(_IDS))
 
 
 def _hourly_rises() -> Select[Any]:
     r = rollup.c
     sums = (func.sum(r.rise), func.sum(r.count))
-    return select(r.slot, *sums).where(*_hours()).group_by(r.slot).order_by(r.slot)
+    hours = select(r.slot, *sums).where(r.window_id.in_(_IDS), *_hours())
+    return hours.group_by(r.slot).order_by(r.slot)
 
 
-def _first_slot() -> Select[Any]:
+def _first_slots() -> Select[Any]:
     w, hour = limit_window.c, rollup.alias("hour")
     first = select(func.min(hour.c.slot)).where(hour.c.span == SPANS[0], hour.c.window_id == w.id)
-    return select(first.scalar_subquery()).where(w.id.in_(_IDS))
+    return select(w.key, first.scalar_subquery()).where(w.account_id.in_(_IDS))
 
 
+_SERIES = _series()
+_SERIES_OF_KEYS = _SERIES.where(limit_window.c.key.in_(bindparam("keys", expanding=True)))
 _ROLLED_UP, _RAW, _LAST_BEFORE, _EXTENT = _rolled_up(), _raw(), _last_before(), _extent()
-_FIRST_SLOT, _HOURLY_RISES, _RISES_BY_HOUR = _first_slot(), _hourly_rises(), _rises_by_hour()
+_FIRST_SLOTS, _HOURLY_RISES, _RISES_BY_HOUR = _first_slots(), _hourly_rises(), _rises_by_hour()

@@ -111,7 +111,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "which rows to read": lambda c: store.history.span_for(c, IDS, NOW - 7 * DAY, NOW),
     "size": lambda c: store.history.size(c, 1),
     "hours": lambda c: store.history.hourly_rises(c, [1], NOW - 56 * DAY, NOW),
-    "first reading": lambda c: store.history.first_at(c, IDS),
+    "first reading": lambda c: store.history.first_slots(c, IDS),
     "runs of attempts": lambda c: store.attempts.runs(c, IDS, NOW - 7 * DAY, NOW),
     "attempts": lambda c: store.history.attempts(c, 1),
     "facts": lambda c: store.windows.facts(c, IDS),
@@ -221,7 +221,7 @@ def test_remaking_rollups_seeks_its_days(app):
         store.history._ROLLED_UP,
         store.history._LAST_BEFORE,
         store.history._EXTENT,
-        store.history._FIRST_SLOT,
+        store.history._FIRST_SLOTS,
     ],
 )
 def test_queries_are_postgresql_too(statement):
