@@ -73,6 +73,8 @@ def fill(
                 "(QUOTA_INSTANCE_DIR names another folder)",
             )
         _mark(tx, now)
+        # All that is shown is of another origin from here on, as after a restore.
+        store.site_state.new_nonce(tx)
         store.site_state.bump_version(tx, now)
     era, readings = Era(now - days * DAY, now, utc_offset_s, every_s), 0
     for number in range(accounts):
@@ -112,6 +114,7 @@ def remove(now: int, told: Callable[[], None] = lambda: None) -> None:
             more = _remove_one(tx)
             if not more:
                 unmark(tx)
+                store.site_state.new_nonce(tx)
             store.site_state.bump_version(tx, now)
         told()
     store.database.compact()

@@ -21,7 +21,8 @@ def _is_here() -> bool:
     if not security.signed_in():
         return False
     try:
-        # Both filling and removing change the data's version.
-        return versioned_cache.parts().get("demo", security.data_version(), fill.is_here)
+        # Filling and removing alone change it: both give the data a new nonce.
+        nonce, _ = security.data_version()
+        return versioned_cache.parts().get("demo", (nonce,), fill.is_here)
     except QuotaError:
         return False
