@@ -21,7 +21,8 @@ from quota_web.web import time_axis, versioned_cache, zone
 #: A weekly window over a day is a flat line.
 DEFAULT_RANGE = "7d"
 #: Nothing shorter is worth an axis.
-LEAST_S = 6 * 3_600
+HOUR = 3_600
+LEAST_S = 6 * HOUR
 #: The accounts whose lanes stand below the list of all.
 FIRST = 8
 
@@ -66,7 +67,7 @@ def context(
 ) -> dict[str, Any]:
     """What `history/_lanes.html` is told as `lanes`: the first *most* of *views*."""
     shown = views[:most]
-    over = stretch(request.args, lanes.first_at([v.account.id for v in shown]), now)
+    over = stretch(request.args, _first_at(seen, shown, now), now)
     axis = over.axis
     return {
         "rows": _rows(seen, shown, axis),
@@ -83,6 +84,19 @@ def context(
         "data": url_for("history.lanes_json"),
         "band_span": max(axis.step, lanes.BAND_S),
     }
+
+
+def _first_at(seen: Overview, shown: Sequence[AccountView], now: int) -> int | None:
+    """When these accounts were first read. That never becomes earlier, so an hour old is enough;
+    but the first reading of all shows at once.
+    """
+    ids = tuple(sorted(view.account.id for view in shown))
+    is_read = any(is_own(window.key) for view in shown for window in view.windows)
+    return versioned_cache.parts().get(
+        ("first reading",),
+        (seen.site.nonce, ids, is_read, now // HOUR),
+        lambda: lanes.first_at(ids),
+    )
 
 
 def _address(range_name: str) -> str:

@@ -183,6 +183,16 @@ def test_a_reading_of_this_very_second_is_in_its_use(installation, codex):
     assert "24 hours: 0 points of the five-hour window used" in page
 
 
+def test_the_first_reading_begins_the_lanes(installation, codex):
+    installation.file("alice")
+    installation.follow()
+    with visiting(installation, QUOTA_AUTH="off") as browser:
+        before = shown(browser, NOW)
+        installation.refresh()
+
+        assert shown(browser, NOW) == shown_afresh(installation, NOW) != before
+
+
 def test_the_page_says_whether_an_answer_is_still_to_come(demo):
     _, browser = demo
     write("account", {"status": "ok"})
