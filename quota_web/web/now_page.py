@@ -43,7 +43,10 @@ def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
     rows = entries(seen, now)
     began_at = min((r.account.created_at for r in seen.accounts), default=now)
     found = dashboard_table.table(rows, query)
-    comes_back = ribbon.ribbon(_ribbon_rows(rows, now), now, zone.shown())
+    ticks = versioned_cache.parts().get(
+        ("ticks of ribbon",), (now,), lambda: tuple(ribbon.ticks(now, zone.shown()))
+    )
+    comes_back = ribbon.ribbon(_ribbon_rows(rows, now), now, ticks)
     return found | {
         "ribbon": comes_back,
         "draw_ribbon": partial(ribbon_svg.drawing, comes_back, now, zone.shown()),

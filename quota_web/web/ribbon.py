@@ -7,7 +7,7 @@ where five-hour windows come back.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 from quota_web.core.display_order import Group
 from quota_web.core.language import gettext as _
@@ -91,8 +91,8 @@ def waits(row: Row) -> bool:
     return row["group"] in (Group.USABLE, Group.BLOCKED) and row["same_login_as"] is None
 
 
-def ribbon(rows: Iterable[RibbonRow], now: int, zone: tzinfo | None) -> Ribbon:
-    """The next seven days of the accounts that wait."""
+def ribbon(rows: Iterable[RibbonRow], now: int, marks: Sequence[DayMark]) -> Ribbon:
+    """The next seven days of the accounts that wait, below the *marks* of the axis."""
     made = [one for one in rows if one.returns or one.droughts]
     # Where there is nothing but resets, those are drawn: the frame would be empty.
     shown = [one for one in made if _is_shown(one)] or made
@@ -102,7 +102,7 @@ def ribbon(rows: Iterable[RibbonRow], now: int, zone: tzinfo | None) -> Ribbon:
     entries = sorted((entry for one in made for entry in _entries(one, now)), key=_moment)
     return Ribbon(
         tuple(chosen),
-        tuple(ticks(now, zone)),
+        tuple(marks),
         tuple(entries[:MOST_ENTRIES]),
         len(others),
         min((r.at for one in others for r in one.returns), default=None),
@@ -190,24 +190,13 @@ def _moment(one: Return | Drought) -> int:
 def ticks(now: int, zone: tzinfo | None) -> Iterator[DayMark]:
     """Every third hour of the near part, and each day after it, in a zone."""
     yield DayMark(0.0, _("now"), is_day=True)
-    start = formats.in_zone(now, zone)
-    for moment in _every(start.replace(minute=0, second=0, microsecond=0), timedelta(hours=1)):
-        at = int(moment.timestamp())
-        if at > now + LENGTH_S:
-            return
-        away = at - now
+    hour = formats.in_zone(now, zone).replace(minute=0, second=0, microsecond=0)
+    for at in range(int(hour.timestamp()) + HOUR, now + LENGTH_S + 1, HOUR):
+        moment, away = datetime.fromtimestamp(at, hour.tzinfo), at - now
         if moment.hour == 0 and away > 0:
             yield DayMark(place(at, now), _day(moment), is_day=True)
         elif HOUR < away < NEAR_S - HOUR and moment.hour % 3 == 0:
             yield DayMark(place(at, now), f"{moment:%H:%M}", is_day=False)
-
-
-def _every(start: datetime, step: timedelta) -> Iterator[datetime]:
-    """Moments that far apart on the clock that runs on, whatever the zone's clock does."""
-    zone, moment = start.tzinfo, start.timestamp()
-    while True:
-        moment += step.total_seconds()
-        yield datetime.fromtimestamp(moment, zone)
 
 
 def _day(moment: datetime) -> str:

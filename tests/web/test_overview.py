@@ -194,7 +194,7 @@ def test_of_many_that_need_a_hand_only_their_number_is_said_each_login_once():
 
 def comes_back(*rows):
     waiting = (ribbon.ribbon_row(row, NOW) for row in rows if ribbon.waits(row))
-    return ribbon.ribbon(waiting, NOW, UTC)
+    return ribbon.ribbon(waiting, NOW, list(ribbon.ticks(NOW, UTC)))
 
 
 def test_a_blocked_account_that_waits_stands_first_in_the_ribbon():
