@@ -276,7 +276,7 @@ def _present(view: AccountView, account: Account, holder: Account | None) -> Acc
     """*view* with the account's row as it is now (claims give it no new version), and with the
     account that stands for its login.
     """
-    if account != view.account:
+    if account is not view.account and account != view.account:
         view = replace(view, account=account)
     return view if holder is None else replace(view, same_login_as=holder.name)
 

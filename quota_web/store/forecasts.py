@@ -172,9 +172,12 @@ def save(conn: Connection, made: Iterable[StoredForecast]) -> None:
 def choice(conn: Connection) -> StoredChoice | None:
     """The order of use; None before it was first worked out."""
     row = conn.execute(_CHOICE).first()
-    if row is None:
-        return None
-    at, ranked, pool = row
+    return None if row is None else _choice(*row)
+
+
+# It is as it was at most looks.
+@lru_cache(maxsize=4)
+def _choice(at: int, ranked: str, pool: str | None) -> StoredChoice:
     order = tuple(Ranked(i, tuple(codes)) for i, codes in json.loads(ranked))
     return StoredChoice(at, order, None if pool is None else _pool(pool))
 
