@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, select, tuple_
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select, tuple_
 
 from quota_web.store.models import cycle, event, limit_window
 
@@ -100,7 +100,8 @@ def _ascending(shape: _Shape) -> Select[Any]:
 
 @cache
 def _newest_first(shape: _Shape, has_before: bool) -> Select[Any]:
-    e, last, before = event.c, event.alias("last"), bindparam("before")
+    e, last = event.c, event.alias("last")
+    before: BindParameter[int] = bindparam("before")
     query = _wanted(shape).order_by(e.at.desc(), e.id.desc()).limit(bindparam("limit"))
     if not has_before:
         return query

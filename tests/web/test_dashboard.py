@@ -190,7 +190,7 @@ def test_the_number_of_queries_does_not_grow_with_the_accounts(installation, bro
         for number in range(count):
             installation.file(f"a{number}")
         installation.refresh()
-        found = {}
+        found: dict[str, int] = {}
         for path in [*paths, "/accounts/a0/chart.svg", "/accounts/a0/lane.svg"]:
             # So that nothing is kept from the page before.
             nonce = f"{count}, page {len(found)}"
