@@ -37,7 +37,7 @@ def server(tmp_path_factory, issuer):
         folder = tmp_path_factory.mktemp("service")
         settings = {"QUOTA_PASSWORD": PASSWORD, "QUOTA_AUTH_URL": issuer.url}
         server = Server(folder, codex, **settings)
-        with server.gunicorn("--workers", "2"):
+        with server.gunicorn("--workers", "2", "--preload"):
             yield server
             assert CANARY not in server.log()
 
@@ -50,29 +50,33 @@ def begin(page, name, button="Get a code"):
     page.wait_for_url(re.compile(r"/auth/sign-in/\d+"))
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=lambda size: str(size["width"]))
-def test_an_approved_code_ends_on_its_own_page(chromium, server, state, issuer, size):
-    number = 1 if size == WIDE else 2
-    with visit(chromium, server.url, storage_state=state, viewport=size) as page:
-        begin(page, f"alice {number}")
-        assert overflows(page) <= 0
-        code = page.locator("#user-code").input_value()
-        expect(page.locator("#sign-in")).to_contain_text("Waiting for you to sign in.")
-        issuer.decide(code, "approved", account_id=f"acct-{number}", user_id=f"user-{number}")
+def test_a_code_ends_as_it_was_decided_on_its_own_page_with_a_script_and_without(
+    chromium, server, state, issuer
+):
+    with (
+        visit(chromium, server.url, storage_state=state, viewport=WIDE) as wide,
+        visit(chromium, server.url, storage_state=state, viewport=PHONE) as phone,
+        visit(chromium, server.url, storage_state=state) as denied,
+        visit(chromium, server.url, storage_state=state, java_script_enabled=False) as still,
+    ):
+        for number, page in enumerate((wide, phone), 1):
+            begin(page, f"alice {number}")
+            assert overflows(page) <= 0
+            expect(page.locator("#sign-in")).to_contain_text("Waiting for you to sign in.")
+            approve(page, issuer, number)
+        for name, page in (("bob", denied), ("dave", still)):
+            begin(page, name)
+            issuer.decide(page.locator("#user-code").input_value(), "denied")
 
-        expect(page.locator(".note-good")).to_contain_text("Signed in.", timeout=PATIENCE_MS)
-        page.goto("/")
-        row = page.locator(f'[data-account="alice {number}"]').first
-        expect(row).to_contain_text("77 %", timeout=PATIENCE_MS)
-
-
-def test_a_denied_code_says_so_and_leads_on(chromium, server, state, issuer):
-    with visit(chromium, server.url, storage_state=state) as page:
-        begin(page, "bob")
-        issuer.decide(page.locator("#user-code").input_value(), "denied")
-        expect(page.locator("main .note-bad")).to_contain_text("declined", timeout=PATIENCE_MS)
-        page.get_by_role("link", name="Start again").click()
-        expect(page.get_by_role("button", name="Get a code")).to_be_visible()
+        for number, page in enumerate((wide, phone), 1):
+            expect(page.locator(".note-good")).to_contain_text("Signed in.", timeout=PATIENCE_MS)
+            page.goto("/")
+            row = page.locator(f'[data-account="alice {number}"]').first
+            expect(row).to_contain_text("77 %", timeout=PATIENCE_MS)
+        for page in (denied, still):
+            expect(page.locator("main .note-bad")).to_contain_text("declined", timeout=PATIENCE_MS)
+        denied.get_by_role("link", name="Start again").click()
+        expect(denied.get_by_role("button", name="Get a code")).to_be_visible()
 
 
 def test_what_is_pasted_goes_on_in_a_second_tab_too(chromium, server, state, issuer):
@@ -93,14 +97,6 @@ def test_what_is_pasted_goes_on_in_a_second_tab_too(chromium, server, state, iss
         second.get_by_role("button", name="Sign in", exact=True).click()
         expect(second.locator(".note-good")).to_be_visible()
         expect(page.locator(".note-good")).to_be_visible(timeout=PATIENCE_MS)
-
-
-def test_without_a_script_the_page_looks_again_by_itself(chromium, server, state, issuer):
-    options = {"storage_state": state, "java_script_enabled": False}
-    with visit(chromium, server.url, **options) as page:
-        begin(page, "dave")
-        issuer.decide(page.locator("#user-code").input_value(), "denied")
-        expect(page.locator("main .note-bad")).to_contain_text("declined", timeout=PATIENCE_MS)
 
 
 def test_another_browser_sees_nothing_of_it(chromium, server, state, issuer):
