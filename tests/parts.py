@@ -37,6 +37,8 @@ PARTS = {
         ("chromium",),
         ("/Applications/Google Chrome.app/Contents/MacOS",),
     ),
+    # With the headers that it needs.
+    "gcc": Part(("gcc",), ("gcc", "libc6-dev")),
     "nginx": Part(("nginx",), ("nginx",)),
     "npm": Part(("npm",), ("npm",)),
     "postgres": Part(

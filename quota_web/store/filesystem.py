@@ -153,6 +153,7 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
+        sync_name(folder)
     own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         # Another one that took its place meanwhile is not empty, or not root's.
@@ -229,6 +230,13 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_name(folder: Path) -> None:
+    """Make a new folder's name survive a power cut, with all that will be in it."""
+    # Names may be made in a folder that may not be read; then the system decides when it writes it.
+    with suppress(PermissionError):
+        sync(folder.parent)
 
 
 def free_name(path: Path) -> Path:
