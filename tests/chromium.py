@@ -4,6 +4,9 @@ ask another host, open a dialog.
 def test_it_shows_the_account(chromium, server):
     with visit(chromium, server.url) as page:
         page.goto("/")
+
+A browser's context of its own costs a test more CPU than most pages: a module whose `server` keeps
+its data uses those of `tabs`, one test after the other.
 """
 
 import os
@@ -11,8 +14,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -38,8 +42,6 @@ PATIENCE_MS = 30_000
 #: As it was before conftest.py takes ways out away: npm may need them.
 OUTSIDE = dict(os.environ)
 
-_asked: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
-
 
 @contextmanager
 def launched() -> Iterator[Browser]:
@@ -51,6 +53,7 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+@cache
 def library() -> Path:
     """See to it that the chart library is in its place, and give axe-core's file."""
     done = subprocess.run(
@@ -68,14 +71,25 @@ def library() -> Path:
 class Watch:
     """What the pages of a context did that they should not, and what they asked the server for."""
 
-    def __init__(self, context: BrowserContext, base: str, expected: tuple[str, ...] = ()) -> None:
-        self.heard: list[str] = []
-        self.asked: list[str] = []
-        self._base, self._expected = base, expected
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self._base = base
+        self.begin(())
         context.on("console", lambda message: self._note(message.type, message.text))
         context.on("weberror", lambda error: self._note("error", str(error.error)))
         context.on("dialog", self._on_dialog)
         context.on("request", lambda request: self._on_request(request.url))
+
+    def begin(self, expected: tuple[str, ...]) -> None:
+        """Forget what was before; the *expected* is no complaint from now on."""
+        self.heard: list[str] = []
+        self.asked: list[str] = []
+        self._expected = expected
+
+    def judge(self) -> None:
+        """Fail where anything was heard."""
+        if self.heard:
+            heard = "\n".join(self.heard)
+            pytest.fail(f"the page did what no page may do:\n{heard}", pytrace=False)
 
     def _note(self, kind: str, text: str) -> None:
         if kind in ("error", "warning") and not any(words in text for words in self._expected):
@@ -91,6 +105,21 @@ class Watch:
             self.heard.append(f"asked another host: {url}")
 
 
+_watches: WeakKeyDictionary[Page, Watch] = WeakKeyDictionary()
+
+
+def opened(browser: Browser, base: str, **look: Any) -> tuple[Page, Watch]:
+    """A page in a context of its own, and what is heard of it."""
+    context = browser.new_context(
+        base_url=base, **{"viewport": WIDE, "timezone_id": ZONE, "locale": "en-GB"} | look
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    watch = Watch(context, base)
+    page = context.new_page()
+    _watches[page] = watch
+    return page, watch
+
+
 @contextmanager
 def visit(
     browser: Browser, base: str, *, expected: tuple[str, ...] = (), **look: Any
@@ -99,34 +128,81 @@ def visit(
 
     Leaving it fails where anything was heard but the *expected*.
     """
-    context = browser.new_context(
-        base_url=base, **{"viewport": WIDE, "timezone_id": ZONE, "locale": "en-GB"} | look
-    )
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context, base, expected)
-    page = context.new_page()
-    _asked[page] = watch.asked
+    page, watch = opened(browser, base, **look)
+    watch.begin(expected)
     try:
         yield page
     finally:
-        context.close()
-    if watch.heard:
-        pytest.fail("the page did what no page may do:\n" + "\n".join(watch.heard), pytrace=False)
+        page.context.close()
+    watch.judge()
 
 
 def asked(page: Page) -> list[str]:
     """What a page and its context asked for so far: paths, or whole addresses of other hosts."""
-    return _asked[page]
+    return _watches[page].asked
 
 
-def signed_in(browser: Browser, server: Server) -> Any:
-    """The cookies of somebody who has signed in, for `visit(…, storage_state=…)`."""
-    with visit(browser, server.url) as page:
-        page.goto("/login")
-        page.fill("#password", PASSWORD)
-        page.click("main button.main")
-        page.wait_for_selector("nav[aria-label=Main]")
-        return page.context.storage_state()
+class Tabs:
+    """Pages of somebody who has signed in to *server*, each kept for the next test that wants its
+    kind.
+
+    What cannot be taken back belongs into `visit`: listeners, a clock, scripts at the start,
+    permissions.
+    """
+
+    def __init__(self, browser: Browser, server: Server) -> None:
+        self._browser, self._base = browser, server.url
+        self._kept: dict[str, tuple[Page, Watch]] = {}
+        #: The cookies of somebody who has signed in, for `visit(…, storage_state=…)`.
+        self.state: Any = None
+        with self.visit() as page:
+            page.goto("/login")
+            page.fill("#password", PASSWORD)
+            page.click("main button.main")
+            page.wait_for_selector("nav[aria-label=Main]")
+            self.state = page.context.storage_state()
+
+    @contextmanager
+    def visit(
+        self,
+        *,
+        expected: tuple[str, ...] = (),
+        viewport: Any = WIDE,
+        color_scheme: Literal["light", "dark"] = "light",
+        **look: Any,
+    ) -> Iterator[Page]:
+        """An empty page of that *look*, signed in; as with the function `visit`, leaving it fails
+        where anything was heard but the *expected*.
+        """
+        kind = repr(sorted(look.items()))
+        page, watch = self._kept.pop(kind, None) or self._opened(look)
+        watch.begin(expected)
+        page.set_viewport_size(viewport)
+        page.emulate_media(media="null", color_scheme=color_scheme)
+        try:
+            yield page
+            self._clear(page)
+            watch.judge()
+        except BaseException:
+            page.context.close()
+            raise
+        self._kept[kind] = page, watch
+
+    def _opened(self, look: dict[str, Any]) -> tuple[Page, Watch]:
+        return opened(self._browser, self._base, storage_state=self.state, **look)
+
+    def _clear(self, page: Page) -> None:
+        """Leave nothing to the next test."""
+        page.unroute_all()
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        page.mouse.move(0, 0)
+        page.goto("about:blank")
+        page.context.clear_cookies()
+        page.context.add_cookies(self.state["cookies"])
+
+    def close(self) -> None:
+        for page, _ in self._kept.values():
+            page.context.close()
 
 
 def show_charts(page: Page) -> None:
@@ -161,3 +237,15 @@ def flask_quota(server: Server, *arguments: str, check: bool = True) -> str:
         timeout=60,
     )
     return ran.stdout
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds on a page that is serious or critical, in lines: which rule, where, why."""
+    page.evaluate(f"() => {{ {library().read_text(encoding='utf-8')} }}")
+    # Named results are worked out for violations alone: what passes is most of a page.
+    found = page.evaluate(
+        "async () => (await axe.run({ resultTypes: ['violations'] })).violations.flatMap("
+        "({ impact, id, nodes }) => nodes.map((node) => ["
+        "impact, `${id}: ${node.html.slice(0, 160)} ${node.failureSummary.slice(0, 200)}`]))"
+    )
+    return [line for impact, line in found if impact in ("serious", "critical")]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.browser import Browser as Visitor
+    from tests.chromium import Tabs
     from tests.servers import Server as Service
 
 #: Switches of the test run itself; all other QUOTA_* variables are settings of the app.
@@ -79,11 +80,21 @@ def chromium() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="module")
-def state(chromium: "Browser", server: "Service") -> Any:
-    """The cookies of somebody who has signed in to the module's own `server`."""
-    from tests.chromium import signed_in
+def tabs(chromium: "Browser", server: "Service") -> Iterator["Tabs"]:
+    """Pages of somebody who has signed in to the module's own `server`, for one test after the
+    other.
+    """
+    from tests.chromium import Tabs
 
-    return signed_in(chromium, server)
+    tabs = Tabs(chromium, server)
+    yield tabs
+    tabs.close()
+
+
+@pytest.fixture(scope="module")
+def state(tabs: "Tabs") -> Any:
+    """The cookies of somebody who has signed in to the module's own `server`."""
+    return tabs.state
 
 
 @pytest.fixture

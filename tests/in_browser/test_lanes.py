@@ -8,7 +8,16 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import PASSWORD, PHONE, asked, flask_quota, library, overflows, visit
+from tests.chromium import (
+    PASSWORD,
+    PHONE,
+    asked,
+    barriers,
+    flask_quota,
+    library,
+    overflows,
+    visit,
+)
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
@@ -36,8 +45,8 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def page(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, expected=("getImageData",)) as page:
+def page(tabs):
+    with tabs.visit(expected=("getImageData",)) as page:
         yield page
 
 
@@ -166,8 +175,8 @@ def test_lanes_follow_the_colours_that_were_chosen(page):
     assert any("lane.svg" in path and "theme=dark" in path for path in asked(page))
 
 
-def test_without_javascript_the_pictures_stay(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_without_javascript_the_pictures_stay(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         page.goto("/history?range=24h")
         page.wait_for_load_state("networkidle")
         assert pictured(page) > 5
@@ -178,17 +187,15 @@ def test_without_javascript_the_pictures_stay(chromium, server, state):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_gets_lower_lanes_that_fit(chromium, server, state, scheme):
-    with visit(
-        chromium, server.url, storage_state=state, viewport=PHONE, color_scheme=scheme
-    ) as page:
+def test_a_phone_gets_lower_lanes_that_fit(tabs, scheme):
+    with tabs.visit(viewport=PHONE, color_scheme=scheme) as page:
         opened(page)
         assert overflows(page) <= 0
         assert page.locator(".lane-plot").first.evaluate("(plot) => plot.clientHeight") == 40
 
 
-def test_a_tap_shows_the_values_of_its_place(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, viewport=PHONE, has_touch=True) as page:
+def test_a_tap_shows_the_values_of_its_place(tabs):
+    with tabs.visit(viewport=PHONE, has_touch=True) as page:
         opened(page)
         page.locator(".lane:has(canvas) .u-over").first.tap(position={"x": 60, "y": 20})
 
@@ -208,8 +215,8 @@ def test_new_readings_are_drawn_without_a_reload(page, server):
     flask_quota(server, "accounts", "resume", "alice")
 
 
-def test_paper_gets_the_pictures_in_light(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+def test_paper_gets_the_pictures_in_light(tabs):
+    with tabs.visit(color_scheme="dark") as page:
         opened(page)
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         page.emulate_media(media="print")
@@ -221,8 +228,8 @@ def test_paper_gets_the_pictures_in_light(chromium, server, state):
         )
 
 
-def test_without_the_library_one_line_says_so_and_the_pictures_stay(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, expected=("ERR_FAILED",)) as page:
+def test_without_the_library_one_line_says_so_and_the_pictures_stay(tabs):
+    with tabs.visit(expected=("ERR_FAILED",)) as page:
         page.route("**/vendor/**", lambda route: route.abort())
         page.goto("/history")
 
@@ -298,8 +305,8 @@ def test_ticked_accounts_are_drawn_in_one_chart_and_stand_in_the_address(page):
     expect(page.locator(".compare-lines li b")).to_have_count(3)
 
 
-def test_without_javascript_accounts_are_compared_by_a_button(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_without_javascript_accounts_are_compared_by_a_button(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         page.goto("/history?range=24h")
         for number in range(2):
             page.locator(".lane [name=line]").nth(number).check()
@@ -312,7 +319,7 @@ def test_without_javascript_accounts_are_compared_by_a_button(chromium, server, 
         assert "range=24h" in page.url
 
 
-def test_the_first_load_is_small(page, record_testsuite_property):
+def test_the_first_load_is_small(chromium, server, state, record_testsuite_property):
     sizes: dict[str, int] = {}
 
     def weigh(response):
@@ -322,8 +329,9 @@ def test_the_first_load_is_small(page, record_testsuite_property):
             int(response.headers.get("content-length", 0)) if packed else len(gzip.compress(body))
         )
 
-    page.on("requestfinished", lambda request: weigh(request.response()))
-    page.goto("/history", wait_until="networkidle")
+    with visit(chromium, server.url, storage_state=state) as page:
+        page.on("requestfinished", lambda request: weigh(request.response()))
+        page.goto("/history", wait_until="networkidle")
 
     kinds = {url: size for url, size in sizes.items() if "lane.svg" not in url}
     record_testsuite_property("history, first load", f"{sum(sizes.values())} bytes")
@@ -332,12 +340,9 @@ def test_the_first_load_is_small(page, record_testsuite_property):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_the_page(chromium, server, state, scheme):
-    with visit(chromium, server.url, storage_state=state, color_scheme=scheme) as page:
+def test_everybody_can_use_the_page(tabs, scheme):
+    with tabs.visit(color_scheme=scheme) as page:
         for path in ("/history?line=alice&line=bob", "/accounts/alice"):
             page.goto(path)
             page.wait_for_load_state("networkidle")
-            page.evaluate(library().read_text(encoding="utf-8"))
-            found = page.evaluate("axe.run()")["violations"]
-            hurt = [v for v in found if v["impact"] in ("serious", "critical")]
-            assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in hurt] == []
+            assert barriers(page) == []
