@@ -194,6 +194,7 @@ class Tabs:
     def _clear(self, page: Page) -> None:
         """Leave nothing to the next test."""
         page.unroute_all()
+        page.set_extra_http_headers({})
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.mouse.move(0, 0)
         page.goto("about:blank")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.chromium import PASSWORD, PHONE, WIDE, library, overflows, settled, visit
+from tests.chromium import PASSWORD, PHONE, WIDE, barriers, library, overflows, show_charts
 from tests.fakes import FakeCodex, FakeResponse, auth_document, make_jwt, usage_body
 from tests.pages import HOSTILE
 from tests.servers import Server
@@ -31,16 +31,11 @@ GROUPS = (
     "rows => rows.map((row) => [row.querySelector('.who a').innerText, "
     "row.closest('tbody').querySelector('.group label').innerText])"
 )
-HURT = ("serious", "critical")
-
-
-@pytest.fixture(scope="module")
-def axe():
-    return library().read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
+    library()
     now = int(time.time())
     with FakeCodex() as codex:
         server = Server(
@@ -103,49 +98,27 @@ def other_limit(now: int, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")
-def page(request, chromium, server, state):
+def page(request, tabs):
     scheme, size = request.param
-    with visit(
-        chromium,
-        server.url,
-        storage_state=state,
-        color_scheme=scheme,
-        viewport=size,
-        expected=("status of 404",),
-    ) as page:
+    with tabs.visit(color_scheme=scheme, viewport=size, expected=("status of 404",)) as page:
         yield page
 
 
-def open_wholly(page: Page, path: str) -> None:
-    """A page with its charts drawn and everything unfolded."""
-    page.goto(path)
+def unfold(page: Page) -> None:
+    """Have a page draw its charts and show everything."""
     if page.locator(".plot").count():
-        page.evaluate("document.getElementById('history').scrollIntoView()")
-        settled(page)
+        show_charts(page)
         page.evaluate("document.getElementById('numbers').open = true")
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
 
 
-def findings(page: Page, axe: str) -> list[str]:
-    """What axe finds, in lines: how bad, which rule, where."""
-    page.evaluate(f"() => {{ {axe} }}")
-    found = page.evaluate(
-        "async () => (await axe.run()).violations.map((v) => ({ impact: v.impact, id: v.id, html: "
-        "v.nodes[0].html, why: v.nodes[0].failureSummary }))"
-    )
-    return [
-        f"{v['impact']} {v['id']}: {v['html'][:160]} {v['why'][:200]}"
-        for v in found
-        if v["impact"] in HURT
-    ]
-
-
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_fits_is_silent_and_can_be_used_by_everybody(page, axe, path):
-    open_wholly(page, path)
+def test_a_page_fits_is_silent_and_can_be_used_by_everybody(page, path):
+    page.goto(path)
+    unfold(page)
 
     assert overflows(page) <= 0
-    assert findings(page, axe) == []
+    assert barriers(page) == []
     assert page.locator("h1").count() == 1
     assert (
         page.locator("main").count()
@@ -157,25 +130,20 @@ def test_a_page_fits_is_silent_and_can_be_used_by_everybody(page, axe, path):
 
 
 @pytest.mark.parametrize("path", ["/login", "/refresh"])
-def test_a_page_at_the_door_too(chromium, server, state, axe, path):
+def test_a_page_at_the_door_too(tabs, path):
     for scheme, size in LOOKS:
-        is_refresh = path == "/refresh"
-        with visit(
-            chromium,
-            server.url,
-            storage_state=state if is_refresh else None,
-            color_scheme=scheme,
-            viewport=size,
-        ) as page:
-            if is_refresh:
+        with tabs.visit(color_scheme=scheme, viewport=size) as page:
+            if path == "/login":
+                page.context.clear_cookies()
+            else:
                 page.set_extra_http_headers({"Sec-Purpose": "prefetch"})
             page.goto(path)
             assert overflows(page) <= 0
-            assert findings(page, axe) == []
+            assert barriers(page) == []
 
 
-def test_every_state_is_said_in_words(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state) as page:
+def test_every_state_is_said_in_words(tabs):
+    with tabs.visit() as page:
         page.goto("/")
         # All rows in one look: the page may be replaced between two.
         said = dict(page.locator("tr[data-account]").evaluate_all(STATES))
@@ -192,17 +160,19 @@ def test_every_state_is_said_in_words(chromium, server, state):
     assert "Used up" in groups["blocked"]
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if "/" not in name])
-def test_a_hostile_name_is_nothing_but_a_name(chromium, server, state, name):
-    with visit(chromium, server.url, storage_state=state) as page:
-        page.goto("/")
-        page.get_by_role("link", name=name, exact=True).first.click()
-        page.wait_for_selector("#account-h")
+def test_a_hostile_name_is_nothing_but_a_name(tabs):
+    names = [name for name in HOSTILE if "/" not in name]
+    with tabs.visit() as page:
+        for name in names:
+            page.goto("/")
+            page.get_by_role("link", name=name, exact=True).first.click()
+            page.wait_for_selector("#account-h")
 
-        assert page.locator("#account-h").inner_text() == name
-        open_wholly(page, page.url.removeprefix(server.url))
+            assert page.locator("#account-h").inner_text() == name
+            unfold(page)
         page.goto("/auth")
-        assert page.get_by_role("link", name=name, exact=True).first.is_visible()
+        for name in names:
+            assert page.get_by_role("link", name=name, exact=True).first.is_visible(), name
         assert (
             page.locator("main img, main svg:not(.bar):not(.spark), main script[src]").count() == 0
         )
