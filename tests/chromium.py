@@ -175,7 +175,7 @@ class Tabs:
         where anything was heard but the *expected*.
         """
         kind = repr(sorted(look.items()))
-        page, watch = self._kept.pop(kind, None) or self._opened(look)
+        page, watch = self._kept.pop(kind) if kind in self._kept else self._opened(look)
         watch.begin(expected)
         page.set_viewport_size(viewport)
         page.emulate_media(media="null", color_scheme=color_scheme)
