@@ -8,10 +8,9 @@ browser.post("/auth/pause", name="alice")
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Flask
-from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import TestResponse
 
 from quota_web import config, store
@@ -29,19 +28,6 @@ PASSWORD = "correct horse battery"
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
 
 
-class Compiled(BytecodeCache):
-    """Templates compiled once a run instead of once an app."""
-
-    kept: ClassVar[dict[str, bytes]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key + bucket.checksum in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key + bucket.checksum])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
-
-
 def first_start(instance_dir: Path, **settings: str) -> Flask:
     """An app on a fresh database, without a password unless the settings bring one."""
     folder = instance_dir / "account"
@@ -54,7 +40,6 @@ def first_start(instance_dir: Path, **settings: str) -> Flask:
         )
     )
     app.config["PASSWORD_COST"] = CHEAP
-    app.jinja_env.bytecode_cache = Compiled()
     with app.app_context():
         services().ready()
     return app

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, event
 
 from quota_web import store
 from quota_web.language import catalogue
-from tests import shared_statements, url_rules
+from tests import compiled_templates, shared_statements, url_rules
 from tests.emptied_databases import TEMPLATE, EmptiedDatabases
 from tests.fakes import FakeCodex
 from tests.fillings import Filling, Fillings, asked_for
@@ -44,6 +44,7 @@ WAYS_OUT = {
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Watch())
+    compiled_templates.share()
     url_rules.share()
     shared_statements.share()
 

@@ -23,7 +23,7 @@ from quota_web.core import clock
 from quota_web.services import services
 from quota_web.web import security
 from quota_web.web.sessions import COOKIE
-from tests.browser import CHEAP, PASSWORD, Browser, Compiled, gate_of, make_token
+from tests.browser import CHEAP, PASSWORD, Browser, gate_of, make_token
 from tests.fakes import NOW
 from tests.installation import Installation
 
@@ -46,7 +46,6 @@ def visiting(installation: Installation, **settings: str) -> Iterator[Browser]:
     """
     app = installation.another(**settings)
     app.config["PASSWORD_COST"] = CHEAP
-    app.jinja_env.bytecode_cache = Compiled()
     with clock.frozen(NOW):
         with app.app_context():
             services().ready()
