@@ -62,36 +62,44 @@ def _query_only(dbapi, _record):
     dbapi.execute("PRAGMA query_only=ON")
 
 
-@pytest.fixture
-def app(instance_dir, database):
-    app = make_app(instance_dir, **database)
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, module_database):
+    """One for all: what cannot be stored changes nothing for the next test."""
+    folder = tmp_path_factory.mktemp("read-only") / "instance"
+    folder.mkdir(mode=0o700)
+    app = make_app(folder, **module_database)
     with app.app_context(), clock.frozen(NOW):
         fill_history(1)
         yield app
-        store.database.forget_troubles()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def token(app):
     return {"Authorization": f"Bearer {tokens.create('script', False, NOW, 'test')[1].reveal()}"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(app):
     return Browser(app).signed_in()
 
 
-@pytest.fixture
-def switch(request, app, database, browser, token):
-    """The database is read-only from here on; accounts, a session and a token that was never used
-    are in it.
-    """
-    switch = Switch(request.getfixturevalue("postgres") if database else None)
-    switch.read_only(True)
-    store.database.forget_troubles()
+@pytest.fixture(scope="module")
+def wired(request, app, module_database, browser, token):
+    """The switch, when accounts, a session and a token that was never used are there."""
+    switch = Switch(request.getfixturevalue("postgres") if module_database else None)
     yield switch
     if switch.is_on:
         switch.read_only(False)
+
+
+@pytest.fixture
+def switch(wired):
+    """The database is read-only from here on, and nobody has met that yet."""
+    if not wired.is_on:
+        wired.read_only(True)
+    store.database.forget_troubles()
+    yield wired
+    store.database.forget_troubles()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -132,6 +140,7 @@ def test_pages_say_so_until_it_is_over(switch, app, browser):
     assert browser.post("/auth/pause", name="alice").status_code == 303
     assert overview.trouble() is None
     assert "nothing can be stored" not in browser.get("/").text
+    assert browser.post("/auth/resume", name="alice").status_code == 303
 
 
 def test_the_schedule_asks_nobody(switch, app):
