@@ -146,8 +146,7 @@ class Tabs:
     """Pages of somebody who has signed in to *server*, each kept for the next test that wants its
     kind.
 
-    What cannot be taken back belongs into `visit`: listeners, a clock, scripts at the start,
-    permissions.
+    What cannot be taken back belongs into `visit`: listeners, a clock, scripts at the start.
     """
 
     def __init__(self, browser: Browser, server: Server) -> None:
@@ -198,6 +197,7 @@ class Tabs:
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.mouse.move(0, 0)
         page.goto("about:blank")
+        page.context.clear_permissions()
         page.context.clear_cookies()
         page.context.add_cookies(self.state["cookies"])
 

@@ -5,7 +5,7 @@ phone, in both languages.
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.chromium import PASSWORD, PHONE, flask_quota, library, overflows, visit
+from tests.chromium import PASSWORD, PHONE, flask_quota, library, overflows
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
@@ -30,8 +30,8 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def page(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state) as page:
+def page(tabs):
+    with tabs.visit() as page:
         yield page
 
 
@@ -64,8 +64,8 @@ def test_the_fan_lies_inside_of_its_plot_from_now_to_the_reset(page):
     assert abs(line["x"] + line["width"] - wide["x"]) < box["width"] / 50
 
 
-def test_every_part_is_on_the_page_and_its_anchor_leads_there(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_every_part_is_on_the_page_and_its_anchor_leads_there(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         page.goto("/accounts/alice")
         anchors = page.locator("nav.anchors a").evaluate_all(
             "all => all.map((a) => a.getAttribute('href'))"
@@ -79,8 +79,8 @@ def test_every_part_is_on_the_page_and_its_anchor_leads_there(chromium, server, 
         assert page.locator(".hours tbody td").count() == 168
 
 
-def test_the_hours_of_a_phone_stand_in_columns_of_days(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, viewport=PHONE) as page:
+def test_the_hours_of_a_phone_stand_in_columns_of_days(tabs):
+    with tabs.visit(viewport=PHONE) as page:
         page.goto("/accounts/alice")
         first, second = first_hours(page)
         assert first["x"] == second["x"]
@@ -97,17 +97,17 @@ def test_the_hours_of_a_wide_screen_stand_in_rows_of_days(page):
 
 @pytest.mark.parametrize("width", [390, 820, 1280, 1440])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
-def test_no_word_breaks_and_nothing_scrolls_sideways(chromium, server, state, width, locale):
+def test_no_word_breaks_and_nothing_scrolls_sideways(tabs, width, locale):
     look = {"viewport": {"width": width, "height": 900}, "locale": locale}
-    with visit(chromium, server.url, storage_state=state, **look) as page:
+    with tabs.visit(**look) as page:
         for path in ("/accounts/carol", "/accounts/frank", "/history"):
             page.goto(path)
             assert page.evaluate(BROKEN) == [], path
             assert overflows(page) <= 0, path
 
 
-def test_the_page_speaks_chinese(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, locale="zh-CN") as page:
+def test_the_page_speaks_chinese(tabs):
+    with tabs.visit(locale="zh-CN") as page:
         page.goto("/accounts/alice")
         for words in ("本周期", "周期", "一周中的时段", "最近的请求"):
             expect(page.locator("main")).to_contain_text(words)

@@ -33,8 +33,8 @@ def server(tmp_path_factory, codex):
 
 
 @pytest.fixture
-def page(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, expected=("status of 422",)) as page:
+def page(tabs):
+    with tabs.visit(expected=("status of 422",)) as page:
         yield page
 
 
@@ -267,22 +267,23 @@ def test_an_account_shows_its_first_answer_without_a_reload(page, codex):
     expect(row_of(page, "vera")).to_contain_text("67\u202f%")
 
 
-def test_a_change_elsewhere_shows_within_a_poll(page, server, codex):
+def test_a_change_elsewhere_shows_within_a_poll(chromium, server, state, page, codex):
     paste(page, "lea")
     answered(server, "lea")
-    page.clock.install()
-    page.goto("/")
-    expect(row_of(page, "lea")).to_contain_text("88\u202f%")
-    page.evaluate("window.sameDocument = true")
-    page.focus("#q")
+    with visit(chromium, server.url, storage_state=state) as page:
+        page.clock.install()
+        page.goto("/")
+        expect(row_of(page, "lea")).to_contain_text("88\u202f%")
+        page.evaluate("window.sameDocument = true")
+        page.focus("#q")
 
-    codex.answers("acct-lea", answer(55))
-    flask_quota(server, "refresh", "lea", "--force")
-    page.clock.fast_forward(16_000)
+        codex.answers("acct-lea", answer(55))
+        flask_quota(server, "refresh", "lea", "--force")
+        page.clock.fast_forward(16_000)
 
-    expect(row_of(page, "lea")).to_contain_text("45\u202f%")
-    assert page.evaluate("window.sameDocument"), "the page was not loaded anew"
-    expect(page.locator("#q")).to_be_focused()
+        expect(row_of(page, "lea")).to_contain_text("45\u202f%")
+        assert page.evaluate("window.sameDocument"), "the page was not loaded anew"
+        expect(page.locator("#q")).to_be_focused()
 
 
 def test_no_token_is_on_any_page(page):

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.chromium import PASSWORD, PHONE, flask_quota, overflows, visit
+from tests.chromium import PASSWORD, PHONE, flask_quota, overflows
 from tests.fakes import FakeCodex
 from tests.servers import Server
 
@@ -30,8 +30,8 @@ def server(tmp_path_factory):
             yield server
 
 
-def test_every_page_has_the_same_frame_and_says_where_one_is(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state) as page:
+def test_every_page_has_the_same_frame_and_says_where_one_is(tabs):
+    with tabs.visit() as page:
         for path, current in PAGES.items():
             page.goto(path)
             entries = page.locator(".pages a:visible").all_inner_texts()
@@ -44,8 +44,8 @@ def test_every_page_has_the_same_frame_and_says_where_one_is(chromium, server, s
             expect(page.locator(".more")).to_be_hidden()
 
 
-def test_on_a_phone_pages_stand_at_the_bottom_and_the_rest_behind_more(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, viewport=PHONE) as page:
+def test_on_a_phone_pages_stand_at_the_bottom_and_the_rest_behind_more(tabs):
+    with tabs.visit(viewport=PHONE) as page:
         page.goto("/")
         bar = page.locator(".pages").bounding_box()
         assert bar is not None
@@ -64,10 +64,8 @@ def test_on_a_phone_pages_stand_at_the_bottom_and_the_rest_behind_more(chromium,
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_more_opens_by_keyboard_and_without_javascript(chromium, server, state, script):
-    with visit(
-        chromium, server.url, storage_state=state, viewport=PHONE, java_script_enabled=script
-    ) as page:
+def test_more_opens_by_keyboard_and_without_javascript(tabs, script):
+    with tabs.visit(viewport=PHONE, java_script_enabled=script) as page:
         page.goto("/events")
         page.focus(".more")
         page.keyboard.press("Enter")
@@ -76,8 +74,8 @@ def test_more_opens_by_keyboard_and_without_javascript(chromium, server, state, 
         expect(page.get_by_role("link", name="Accounts")).to_be_hidden()
 
 
-def test_a_home_screen_gets_a_name_and_icons_and_no_worker(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state) as page:
+def test_a_home_screen_gets_a_name_and_icons_and_no_worker(tabs):
+    with tabs.visit() as page:
         page.goto("/")
         link = page.locator("link[rel=manifest]").get_attribute("href") or ""
         answer = page.request.get(link)

@@ -37,16 +37,16 @@ def server(tmp_path_factory):
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=lambda size: str(size["width"]))
-def test_chinese_pages_fit_and_are_silent(chromium, server, state, size):
-    with visit(chromium, server.url, storage_state=state, viewport=size, locale="zh-CN") as page:
+def test_chinese_pages_fit_and_are_silent(tabs, size):
+    with tabs.visit(viewport=size, locale="zh-CN") as page:
         for path in PAGES:
             page.goto(path)
             assert page.locator("html").get_attribute("lang") == "zh-Hans"
             assert (path, max(0, overflows(page))) == (path, 0)
 
 
-def test_the_switch_changes_the_language_of_every_page(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, locale="zh-CN") as page:
+def test_the_switch_changes_the_language_of_every_page(tabs):
+    with tabs.visit(locale="zh-CN") as page:
         page.goto("/settings")
         page.get_by_label("English").check()
         page.get_by_role("button", name="切换语言").click()

@@ -18,7 +18,6 @@ from tests.chromium import (
     library,
     overflows,
     show_charts,
-    visit,
 )
 from tests.fakes import FakeCodex, auth_document, make_jwt
 from tests.servers import Server
@@ -53,8 +52,8 @@ def scroll_through(page: Page) -> None:
         page.wait_for_timeout(30)
 
 
-def test_without_javascript_every_number_is_readable(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_without_javascript_every_number_is_readable(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         # A browser without scripts names no zone.
         page.context.clear_cookies(name="codex_quota_zone")
         results = page.request.get("/api/results").json()["results"]
@@ -84,8 +83,8 @@ def test_without_javascript_every_number_is_readable(chromium, server, state):
         expect(page.locator("#theme")).to_be_hidden()
 
 
-def test_without_javascript_an_account_is_shown_before_it_is_saved(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_without_javascript_an_account_is_shown_before_it_is_saved(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         page.goto("/auth/new")
         page.fill(
             "#auth_json",
@@ -104,8 +103,8 @@ def test_without_javascript_an_account_is_shown_before_it_is_saved(chromium, ser
         expect(page.locator(".note-good")).to_have_text("Deleted without a script.")
 
 
-def test_without_javascript_the_server_draws_the_charts(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_without_javascript_the_server_draws_the_charts(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         page.goto("/")
         scroll_through(page)
         assert len(loaded(page)) > 4
@@ -117,11 +116,8 @@ def test_without_javascript_the_server_draws_the_charts(chromium, server, state)
         assert any("chart.svg?range=7d" in path for path in asked(page))
 
 
-def test_without_javascript_a_phone_gets_charts_that_can_be_read(chromium, server, state):
-    with visit(
-        chromium,
-        server.url,
-        storage_state=state,
+def test_without_javascript_a_phone_gets_charts_that_can_be_read(tabs):
+    with tabs.visit(
         java_script_enabled=False,
         viewport=PHONE,
         color_scheme="dark",
@@ -133,8 +129,8 @@ def test_without_javascript_a_phone_gets_charts_that_can_be_read(chromium, serve
         assert overflows(page) <= 0
 
 
-def test_without_javascript_sorting_filtering_and_refreshing_work(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, java_script_enabled=False) as page:
+def test_without_javascript_sorting_filtering_and_refreshing_work(tabs):
+    with tabs.visit(java_script_enabled=False) as page:
         page.goto("/")
         # Each answer is waited for as a whole: its address is there before its rows are.
         page.click("thead a:has-text('Account')")
@@ -157,8 +153,8 @@ def test_without_javascript_sorting_filtering_and_refreshing_work(chromium, serv
         expect(page.locator("h1")).to_contain_text(" now")
 
 
-def test_without_the_library_one_line_says_so_and_the_server_draws(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, expected=("ERR_FAILED",)) as page:
+def test_without_the_library_one_line_says_so_and_the_server_draws(tabs):
+    with tabs.visit(expected=("ERR_FAILED",)) as page:
         page.route("**/vendor/**", lambda route: route.abort())
         page.goto("/")
         page.evaluate("document.getElementById('history').scrollIntoView()")
@@ -185,8 +181,8 @@ def test_a_service_without_the_library_says_how_to_get_it(instance_dir, tmp_path
     assert "/accounts/alice/chart.svg?range=24h" in account
 
 
-def test_with_javascript_an_account_loads_nothing_that_is_not_shown(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state) as page:
+def test_with_javascript_an_account_loads_nothing_that_is_not_shown(tabs):
+    with tabs.visit() as page:
         page.goto("/accounts/alice")
         show_charts(page)
 
@@ -194,8 +190,8 @@ def test_with_javascript_an_account_loads_nothing_that_is_not_shown(chromium, se
         assert not [path for path in asked(page) if "chart.svg" in path]
 
 
-def test_a_print_of_trends_that_were_not_seen_has_the_servers(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+def test_a_print_of_trends_that_were_not_seen_has_the_servers(tabs):
+    with tabs.visit(color_scheme="dark") as page:
         page.goto("/")
         with page.expect_request(re.compile(r"lane\.svg")):
             page.pdf()
@@ -213,8 +209,8 @@ def test_a_print_of_trends_that_were_not_seen_has_the_servers(chromium, server, 
         )
 
 
-def test_a_print_of_drawn_trends_has_the_servers_pictures_in_light_colours(chromium, server, state):
-    with visit(chromium, server.url, storage_state=state, color_scheme="dark") as page:
+def test_a_print_of_drawn_trends_has_the_servers_pictures_in_light_colours(tabs):
+    with tabs.visit(color_scheme="dark") as page:
         page.goto("/")
         show_charts(page)
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
