@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from quota_web import store
 from quota_web.core import clock
 from quota_web.core.errors import QuotaError
 from quota_web.services import Services
@@ -40,6 +41,13 @@ def stop(app: Flask) -> None:
     sender: AlertSender | None = app.extensions.pop(EXTENSION, None)
     if sender is not None:
         sender.stop()
+
+
+def look(now: int) -> None:
+    """Read what a round begins with, and do nothing about it. Raises BadDatabase."""
+    with store.database.reading() as conn:
+        store.delivery_claims.is_any_due(conn, now)
+        store.channels.list_all(conn)
 
 
 class AlertSender:

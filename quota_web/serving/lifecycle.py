@@ -42,17 +42,17 @@ def prepare(app: Flask) -> None:
     """Do before a fork what each worker would do after it, so that they share what is loaded and
     made; no handle, lock or thread of it stays. Raises BadSetting or BadDatabase as `start`.
     """
-    import apscheduler.executors.pool  # noqa: F401
-    import flask_apscheduler  # noqa: F401
+    from quota_web.serving import shared_modules  # noqa: F401
 
     _bring_up(app)
     with app.app_context():
         try:
-            # A look of the kind that each worker begins with.
+            # Looks of the kind that each worker begins with.
             Tick(_world(app), lambda: None).due_accounts()
+            alert_sender.look(clock.now())
         except QuotaError as error:
             # What stops a schedule stops no service: its pages show what is there, and say so.
-            logger.warning("the first look for due accounts failed: %s", error)
+            logger.warning("the first look for what is due failed: %s", error)
         _world(app).leave_database()
         store.database.disconnect()
     gc.collect()

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import resource
 import runpy
 import signal
@@ -67,16 +68,20 @@ def test_the_classic_service_asks_and_answers(tmp_path, codex):
 def test_gunicorn_asks_each_account_once_with_any_number_of_workers(tmp_path, codex, given):
     workers = int(given.get("WEB_CONCURRENCY", 2))
     codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=0.05)
+    # Each import is a line of the log.
+    given = {**given, "PYTHONPROFILEIMPORTTIME": "1"}
     with Server(tmp_path, codex, 12, **given).gunicorn("--workers", str(workers)) as server:
         server.wait_for(lambda: len(stored(server)) == 12)
         server.wait_for(lambda: server.log().count("the schedule runs in process") == workers)
         time.sleep(1)
         assert {server.get("/readyz")[0] for _ in range(8)} == {200}
-        if given:
+        if "WEB_CONCURRENCY" in given:
             open_files = {
                 os.readlink(entry.path) for entry in os.scandir(f"/proc/{server.process.pid}/fd")
             }
             assert [name for name in open_files if "quota.sqlite" in name] == []
+            after_the_fork = server.log().partition("Booting worker")[2]
+            assert re.findall(r"import time:.*\bquota_web\.(\S+)", after_the_fork) == []
         took = server.stop()
 
     assert took < STOP_WITHIN_S
@@ -264,7 +269,7 @@ def test_a_first_look_that_fails_leaves_the_start_to_the_workers(tmp_path, monke
     app = create_app(config.load({"QUOTA_INSTANCE_DIR": str(tmp_path / "instance")}))
     lifecycle.prepare(app)
 
-    assert said == ["the first look for due accounts failed: the disk is full"]
+    assert said == ["the first look for what is due failed: the disk is full"]
 
 
 def test_gunicorn_touches_no_database_as_another_user_than_its_workers(tmp_path, monkeypatch):
