@@ -37,6 +37,7 @@ PARTS = {
         ("chromium",),
         ("/Applications/Google Chrome.app/Contents/MacOS",),
     ),
+    "faketime": Part(("faketime",), ("faketime",)),
     # With the headers that it needs.
     "gcc": Part(("gcc",), ("gcc", "libc6-dev")),
     "nginx": Part(("nginx",), ("nginx",)),

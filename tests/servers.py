@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from quota_web.core.checkout import PROJECT
+from tests import parts
 from tests.fakes import FakeCodex, auth_document
 
 START_WITHIN_S = 30.0
@@ -68,6 +69,13 @@ class Server:
     def limited_to(self, files: int) -> "Server":
         """Let the process open so many files at most. To be said first."""
         self._before = ["/bin/sh", "-c", f'ulimit -n {files} && exec "$0" "$@"']
+        return self
+
+    def at_another_time(self, ahead_s: int) -> "Server":
+        """Give the process a wall clock that is so far ahead of ours. To be said first."""
+        self._before = [parts.require("faketime"), "-f", f"{ahead_s:+}s"]
+        # Waits go by a stopwatch, and files keep their times.
+        self.env |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
         return self
 
     def gunicorn(self, *options: str) -> "Server":

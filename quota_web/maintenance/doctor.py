@@ -16,7 +16,7 @@ from quota_web.config import USAGE_URL, Settings
 from quota_web.core import times
 from quota_web.core.checkout import COMMAND, PACKAGE, PROJECT
 from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
-from quota_web.core.limits import FIRST_BELIEVABLE
+from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
 from quota_web.core.names import FILE_SUFFIX
 from quota_web.core.quota import Status
 from quota_web.foresight import outcomes
@@ -304,14 +304,22 @@ def _clock(now: int) -> Finding:
     try:
         place = store.health.place()
         newest = store.health.content().newest_reading if place is None or place.is_there else None
+        server_time = store.health.server_time() if place is None else None
     except BadDatabase:
-        newest = None
+        newest = server_time = None
     if newest is not None and newest > now + CLOCK_WRONG:
         return Finding(
             "clock",
             Level.WARN,
             f"says {said}, but there is a reading from {times.iso_text(newest)}",
             "check the clock: it has gone back",
+        )
+    if server_time is not None and abs(off := now - server_time) > CLOCK_SKEW_S:
+        return Finding(
+            "clock",
+            Level.WARN,
+            f"says {said}, which is {off:+d} s beside the database server's",
+            f"set both: machines that share a database must agree within {CLOCK_SKEW_S} s",
         )
     return Finding("clock", Level.OK, f"says {said}")
 

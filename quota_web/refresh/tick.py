@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from quota_web import store
@@ -16,6 +17,7 @@ from quota_web.core import clock, labels, times
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import context, hooks, queue, refresh_service, worker
+from quota_web.refresh.other_clocks import OtherClocks
 from quota_web.refresh.queue import DueAccounts
 from quota_web.refresh.refresh_service import RefreshContext, RefreshResult
 from quota_web.services import Services
@@ -44,6 +46,7 @@ class Tick:
         self._looks: dict[Path, Look] = {}
         self._read_all_at = float("-inf")
         self._complaints: set[str] = set()
+        self._clocks = OtherClocks()
         self._seen_version: object = None
         self._seen_at = self._next_due_at = 0
         self._state_lock = threading.Lock()
@@ -90,11 +93,11 @@ class Tick:
         is_quiet = version == self._seen_version and self._seen_at <= now < self._next_due_at
         if is_quiet or now < FIRST_BELIEVABLE:
             return DueAccounts((), (), 0, 0, now)
-        found = queue.due_accounts(
-            self._services.scope, self._context().pace, worker.CLAIM_LASTS, now
-        )
+        pace = self._context().pace
+        found = queue.due_accounts(self._services.scope, pace, worker.CLAIM_LASTS, now)
+        due = self._clocks.believed(found.due, pace, now, clock.monotonic())
         self._seen_version, self._seen_at, self._next_due_at = version, now, found.next_due_at
-        return found
+        return replace(found, due=due)
 
     def invalidate(self) -> None:
         """Let the next call of due_accounts() read the database: a person waits."""
@@ -114,6 +117,7 @@ class Tick:
             context.make_context(self._services, by_button=True) if by_person else self._context()
         )
         written_at, is_written = clock.monotonic(), True
+        self._clocks.note(chosen, clock.now(), written_at)
         for result in refresh_service.refresh_scheduled(refresh_context, chosen):
             progress()
             log(result, self._services)

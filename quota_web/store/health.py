@@ -135,6 +135,14 @@ def content() -> StoredContent:
     )
 
 
+def server_time() -> int | None:
+    """The clock of the database server, in epoch seconds; None for SQLite, which has none."""
+    with database.reading() as conn:
+        if database.is_sqlite(conn):
+            return None
+        return int(conn.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+
 def server() -> str | None:
     """The name and version of the database server; None for SQLite."""
     with database.reading() as conn:

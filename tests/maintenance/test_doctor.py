@@ -214,6 +214,21 @@ def test_the_clock_is_held_beside_the_upstream_s(app, codex, off, verdict):
     assert worst("clock").verdict is verdict
 
 
+def test_the_clock_is_held_beside_that_of_a_database_server(instance_dir, codex, postgres_url):
+    with postgres_url() as url:
+        app = make_app(instance_dir, QUOTA_USAGE_URL=codex.url, QUOTA_DATABASE_URL=url)
+        with app.app_context():
+            services().ready()
+            assert worst("clock").verdict is Level.OK
+            with clock.frozen(clock.now() + 45):
+                off = found("clock")[0]
+            services().client.close()
+            store.database.forget_troubles()
+
+    assert off.verdict is Level.WARN
+    assert "+45 s beside the database server's" in off.text
+
+
 def test_a_blocked_address_is_told_from_a_refused_token(app, codex):
     codex.default = FakeResponse(
         status=403,
