@@ -79,7 +79,9 @@ def answers(history: AccountHistory) -> Iterable[tuple[int, Snapshot]]:
 def live(
     lives: dict[str, AccountHistory], settle_every: int = 0, same_login: Iterable[str] = ()
 ) -> dict[str, int]:
-    """Store these lives in the order of time; returns the ids."""
+    """Store these lives in the order of time, the next answers of all accounts together; returns
+    the ids.
+    """
     ids = dict(zip(lives, add(*lives), strict=True))
     with store.database.transaction() as tx:
         for name in same_login:
@@ -90,11 +92,17 @@ def live(
         key=lambda t: t[:2],
     )
     settled = START
+    together: dict[int, tuple[int, Snapshot]] = {}
     for at, name, snapshot in taken:
-        if settle_every and at >= settled + settle_every:
+        is_over = bool(settle_every) and at >= settled + settle_every
+        if is_over or ids[name] in together:
+            take(together)
+            together = {}
+        if is_over:
             detection_backfill.settle(at)
             settled = at
-        take({ids[name]: (at, snapshot)})
+        together[ids[name]] = (at, snapshot)
+    take(together)
     return ids
 
 
