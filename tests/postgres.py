@@ -41,6 +41,8 @@ class Server:
         # A socket's path has at most 107 characters, which pytest's own folders use up.
         self._folder = Path(tempfile.mkdtemp(prefix="quota-pg-"))
         self._numbers = itertools.count(1)
+        #: Kept open: to connect takes longer than most statements.
+        self._own: psycopg.Connection[Any] | None = None
 
     def __enter__(self) -> "Server":
         if self._user is not None:
@@ -76,6 +78,8 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._own is not None:
+            self._own.close()
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -110,8 +114,9 @@ class Server:
         self.execute(f"DROP DATABASE IF EXISTS {self.name(url)} WITH (FORCE)")
 
     def execute(self, statement: str) -> None:
-        with self.connected("postgres") as conn:
-            conn.execute(statement.encode())
+        if self._own is None:
+            self._own = self.connected("postgres")
+        self._own.execute(statement.encode())
 
     def connected(self, database: str) -> "psycopg.Connection[Any]":
         """A connection, as a context manager; each statement is a transaction."""
