@@ -27,7 +27,18 @@ from tests import parts
 from tests.servers import Server
 
 PASSWORD = "correct horse battery"
+#: Of two such lists the last one counts, so Playwright's own features stand in it, too.
+WITHOUT = (
+    # Each window draws these two of the address bar and keeps a process for the next page: more CPU
+    # than most pages of ours.
+    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess",
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades",
+    "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding",
+    "PreconnectToSearch", "ThirdPartyStoragePartitioning",
+)  # fmt: skip
 ARGUMENTS = (
+    f"--disable-features={','.join(WITHOUT)}",
     "--host-resolver-rules=MAP quota.test 127.0.0.1",
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
