@@ -65,8 +65,9 @@ _TOLD = _STANDING.where(
     _e.at >= bindparam("since"),
     _e.told_at == bindparam("told_at"),
     _e.kind.in_(bindparam("kinds", expanding=True)),
-    _e.account_id.in_(bindparam("ids", expanding=True)) | _e.account_id.is_(None),
-).order_by(_e.id)
+    # `+ 0`: by their moments, as in event_log.py, and not by the index of accounts.
+    (_e.account_id + 0).in_(bindparam("ids", expanding=True)) | _e.account_id.is_(None),
+)
 _NEWEST = (
     _STANDING.where(_e.account_id == bindparam("account_id"), _e.kind == bindparam("kind"))
     .order_by(_e.id.desc())
@@ -81,7 +82,8 @@ def told(
     those that came to all.
     """
     asked = {"since": at - _TOLD_WITHIN_S, "told_at": at, "kinds": kinds, "ids": account_ids}
-    return [logged(*row) for row in conn.execute(_TOLD, asked)]
+    # Sorted here: for the order of ids SQLite would walk through all events.
+    return sorted((logged(*row) for row in conn.execute(_TOLD, asked).all()), key=lambda e: e.id)
 
 
 def newest(conn: Connection, account_id: int, kind: str) -> LoggedEvent | None:

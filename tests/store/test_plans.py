@@ -134,3 +134,15 @@ def test_the_newest_events_of_many_accounts_come_by_their_moments(busy_house):
     [(_, plan)] = plans(busy_house, act)
     assert any("SEARCH event USING INDEX ix_event_at" in step for step in plan)
     assert not any("TEMP B-TREE" in step for step in plan)
+
+
+def test_the_resets_that_answers_showed_come_by_their_moments(busy_house):
+    """Each batch of answers asks for them, however long the history is."""
+    ids = all_ids(busy_house)
+
+    def act():
+        with store.database.reading() as conn:
+            store.alert_events.told(conn, ["reset_early"], ids, busy_house.now)
+
+    [(_, plan)] = plans(busy_house, act)
+    assert any("SEARCH event USING INDEX ix_event_at" in step for step in plan)
