@@ -1,6 +1,6 @@
 """Makes the forecasts of some accounts' windows from stored readings, in their stored form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -40,7 +40,7 @@ def make(
 ) -> list[StoredForecast]:
     """The forecasts that are wanted; the number of queries is the same for any number of them."""
     windows = [window for one in due for window in one.windows if window.reading.key != SPEND]
-    histories = histories_of(conn, windows, now)
+    histories = histories_of(conn, windows, now, frozenset[int]().union(*(d.wanted for d in due)))
     plans = store.windows.plan_since(conn, [one.account_id for one in due])
     made: list[StoredForecast] = []
     for one in due:
@@ -55,12 +55,17 @@ def make(
 
 
 def histories_of(
-    conn: Connection, windows: Sequence[KnownWindow], now: int
+    conn: Connection, windows: Sequence[KnownWindow], now: int, wanted: Container[int]
 ) -> dict[int, WindowHistory]:
-    """What is known of each window, by its id; of one without any reading nothing."""
+    """What is known of each window, by its id; of one without any reading nothing.
+
+    A long one that is not *wanted* itself is there for a short one beside it, and reaches back as
+    far as that one's forecast looks.
+    """
     since = now - EACH_S
+    long = [w.id for w in windows if w.id in wanted and not _is_short(w)]
     rows: dict[int, list[Row]] = {}
-    for tuning, ids in ((SHORT, _short(windows)), (LONG, _long(windows))):
+    for tuning, ids in ((SHORT, [w.id for w in windows if w.id not in long]), (LONG, long)):
         start = now - tuning.days_back * DAY - LEAD_S
         rows |= store.window_readings.of_hours(conn, ids, start, since)
     last = store.window_readings.each(conn, [w.id for w in windows], since, now)
@@ -71,12 +76,8 @@ def histories_of(
     }
 
 
-def _short(windows: Sequence[KnownWindow]) -> list[int]:
-    return [w.id for w in windows if w.reading.length_s and w.reading.length_s <= DAY]
-
-
-def _long(windows: Sequence[KnownWindow]) -> list[int]:
-    return [w.id for w in windows if not (w.reading.length_s and w.reading.length_s <= DAY)]
+def _is_short(window: KnownWindow) -> bool:
+    return bool(window.reading.length_s and window.reading.length_s <= DAY)
 
 
 def _history(window: KnownWindow, rows: Sequence[Row]) -> WindowHistory:

@@ -31,7 +31,7 @@ def make_pool(
         return None
     now = terms.now
     weeks = {i: w for i in found.ids for w in windows.get(i, ()) if w.reading.key == WEEKLY}
-    histories = histories_of(conn, list(weeks.values()), now)
+    histories = histories_of(conn, list(weeks.values()), now, {w.id for w in weeks.values()})
     inside = [
         Member(
             as_it_stands(view, last_used, now),

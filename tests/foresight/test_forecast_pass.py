@@ -10,7 +10,7 @@ from quota_web import store
 from quota_web.accounts import account_service
 from quota_web.core import clock
 from quota_web.demo import fill
-from quota_web.foresight import WindowHistory, forecast, forecast_pass
+from quota_web.foresight import WindowHistory, forecast, forecast_pass, making
 from quota_web.foresight.forecast_pass import CHUNK
 from quota_web.maintenance import prune
 from quota_web.refresh import hooks
@@ -124,6 +124,23 @@ def test_what_is_made_of_stored_readings_is_what_all_readings_make(installation)
     whole = forecast(WindowHistory("weekly", WEEK, *zip(*rows, strict=True)), (), NOW, None)
     assert said.run_out_probability == pytest.approx(whole.run_out_probability, abs=0.05)
     assert said.rest[1] == pytest.approx(whole.remaining_at_reset(0.5), abs=5)
+
+
+def test_a_short_window_is_forecast_alike_whether_or_not_the_week_is_wanted(installation):
+    """Of a week that is not wanted, less is read."""
+    fill.fill(1, 80, NOW, every_s=1_800)
+    with store.database.reading() as conn:
+        [here] = store.windows.windows(conn).values()
+        short, week = (
+            w.id for key in ("five_hour", "weekly") for w in here if w.reading.key == key
+        )
+        alone, both = (
+            making.make(conn, [making.Due(here[0].account_id, here, wanted)], NOW, None)
+            for wanted in (frozenset({short}), frozenset({short, week}))
+        )
+
+    assert alone == [one for one in both if one.window_id == short]
+    assert alone[0].exchange is not None
 
 
 def test_the_first_forecast_of_each_day_is_kept(installation):
