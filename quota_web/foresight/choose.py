@@ -7,6 +7,7 @@ caller filters the candidates (usable, not paused, known) and passes what the ne
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 HOUR = 3600
 #: Hours added to the way to a reset, so that the last hours of a window do not outweigh all others.
@@ -89,9 +90,10 @@ def _among_able(
     if unstarted:
         largest = max(unstarted, key=lambda c: (c.capacity, -c.weekly_used))
         return largest, Reason.STARTS_WEEK
-    best = max(able, key=lambda c: _urgency(c, now))
-    in_use = _in_use(able, current)
-    if in_use and in_use is not best and _urgency(best, now) < STAY_FACTOR * _urgency(in_use, now):
+    urgencies = [_urgency(c, now) for c in able]
+    most = max(urgencies)
+    best, in_use = able[urgencies.index(most)], _in_use(able, current)
+    if in_use and in_use is not best and most < STAY_FACTOR * _urgency(in_use, now):
         return in_use, Reason.KEPT
     return best, Reason.EXPIRES_SOONEST_WITH_REST
 
@@ -118,5 +120,5 @@ def _in_use(able: Sequence[Candidate], current: str | None) -> Candidate | None:
     for candidate in able:
         if candidate.name == current:
             return candidate
-    latest = max(able, key=lambda c: c.last_used_at)
+    latest = max(able, key=attrgetter("last_used_at"))
     return latest if latest.last_used_at > 0 else None
