@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from quota_web.store.accounts import new_id
 from quota_web.store.alert_tables import channel, delivery
@@ -80,12 +81,17 @@ class ChannelChoice:
 
 def choices(conn: Connection) -> list[ChannelChoice]:
     """What each channel that is on is to be told of."""
-    c = channel.c
-    query = select(c.id, c.kinds, c.accounts, c.thresholds).where(c.state == ON).order_by(c.id)
     return [
         ChannelChoice(row.id, _set(row.kinds), _set(row.accounts), _numbers(row.thresholds))
-        for row in conn.execute(query)
+        for row in conn.execute(_choices()).all()
     ]
+
+
+@cache
+def _choices() -> Select[Any]:
+    """Made once, since it is read with each batch of answers."""
+    c = channel.c
+    return select(c.id, c.kinds, c.accounts, c.thresholds).where(c.state == ON).order_by(c.id)
 
 
 def list_all(conn: Connection) -> list[AlertChannel]:

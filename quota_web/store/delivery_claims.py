@@ -61,7 +61,7 @@ def claim(conn: Connection, claim_id: int, now: int, until: int) -> list[Claimed
 
 def is_any_due(conn: Connection, now: int) -> bool:
     """Whether a claim would take something: a look that writes nothing."""
-    return conn.execute(_due(), {"now": now}).first() is not None
+    return conn.execute(_any_due(), {"now": now}).first() is not None
 
 
 def _is_free(now: int | BindParameter[int]) -> ColumnElement[bool]:
@@ -70,8 +70,19 @@ def _is_free(now: int | BindParameter[int]) -> ColumnElement[bool]:
 
 
 @cache
+def _any_due() -> Any:
+    """One of which is due at the parameter `now`; made once, since it is asked every few
+    seconds.
+    """
+    now = bindparam("now", type_=BigInteger)
+    d, c = delivery.c, channel.c
+    rows = select(d.id).join_from(delivery, channel, c.id == d.channel_id)
+    return rows.where(d.state == WAITING, c.state == ON, _is_free(now), d.due_at <= now).limit(1)
+
+
+@cache
 def _due() -> Any:
-    """What is due at the parameter `now`; made once, since it is asked every few seconds."""
+    """What is due at the parameter `now`, a fair share of each channel."""
     now = bindparam("now", type_=BigInteger)
     d, c = delivery.c, channel.c
     is_merged = c.kind == APPRISE

@@ -39,6 +39,8 @@ class SignIn:
 
 
 _IS_OPEN = sign_in.c.outcome.is_(None)
+# Made once, since each tick asks.
+_ANY_OPEN = select(sign_in.c.id).where(_IS_OPEN).limit(1)
 
 
 def add(conn: Connection, **values: Any) -> int:
@@ -152,4 +154,4 @@ def forget(conn: Connection, before: int) -> int:
 
 def has_any(conn: Connection) -> bool:
     """Whether any is open, whatever its time."""
-    return conn.execute(select(sign_in.c.id).where(_IS_OPEN).limit(1)).first() is not None
+    return conn.execute(_ANY_OPEN).first() is not None
