@@ -15,7 +15,7 @@ import time
 from collections import deque
 from contextlib import closing
 from html.parser import HTMLParser
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
 
@@ -235,9 +235,14 @@ def certificate(folder):
     )
 
 
-def crawl(visitor, start):
-    """Follow every link of every page; what each address answered, and where forms go."""
+def crawl(visitor, start, is_whole):
+    """Follow every link of every page; what each address answered, and where forms go.
+
+    Where it is not whole, a page's choices are followed one by one and not in all combinations,
+    which are most links.
+    """
     answers, to_ask = {}, deque([start])
+    chosen: set[tuple[str, str, str]] = set()
     forms: set[str] = set()
     while to_ask:
         path = to_ask.popleft()
@@ -257,7 +262,10 @@ def crawl(visitor, start):
                 path,
                 link,
             )
-            if parts_of.netloc:
+            choices = {(parts_of.path, *choice) for choice in parse_qsl(parts_of.query)}
+            is_known = bool(choices) and choices <= chosen and not is_whole
+            chosen |= choices
+            if parts_of.netloc and not is_known:
                 to_ask.append(parts_of._replace(scheme="", netloc="", fragment="").geturl())
     return answers, forms
 
@@ -279,7 +287,7 @@ ALL_SAMPLES = pytest.mark.parametrize(
 
 
 @ALL_SAMPLES
-def test_every_link_leads_somewhere_behind_it(proxy, prefix):
+def test_every_link_leads_somewhere_behind_it(request, proxy, prefix):
     status, headers, _ = proxy.sign_in(f"{prefix}/login")
     assert (status, urlsplit(headers["Location"]).path, proxy.cookie_path) == (
         303,
@@ -287,7 +295,7 @@ def test_every_link_leads_somewhere_behind_it(proxy, prefix):
         prefix or "/",
     )
 
-    answers, forms = crawl(proxy, f"{prefix}/")
+    answers, forms = crawl(proxy, f"{prefix}/", is_whole=request.node.callspec.id == "nginx-prefix")
 
     assert {path: status for path, status in answers.items() if status not in (200, 302, 303)} == {}
     assert [path for path in (*answers, *forms) if not path.startswith(f"{prefix}/")] == []
@@ -313,17 +321,16 @@ def test_what_a_visitor_forwards_is_not_believed(proxy, gunicorn, prefix):
     assert status in (302, 303)
     assert urlsplit(headers["Location"]).path == f"{prefix}/login"
     assert "evil" not in headers["Location"]
-    for _ in range(3):
-        _, _, page = proxy.ask("GET", f"{prefix}/login", **forged)
-        body = urlencode({"password": "wrong", "csrf_token": Links(page).csrf})
-        proxy.ask(
-            "POST",
-            f"{prefix}/login",
-            body,
-            Content_Type="application/x-www-form-urlencoded",
-            Origin=f"https://{HOST}",
-            **forged,
-        )
+    _, _, page = proxy.ask("GET", f"{prefix}/login", **forged)
+    body = urlencode({"password": "wrong", "csrf_token": Links(page).csrf})
+    proxy.ask(
+        "POST",
+        f"{prefix}/login",
+        body,
+        Content_Type="application/x-www-form-urlencoded",
+        Origin=f"https://{HOST}",
+        **forged,
+    )
     assert gunicorn.rows("SELECT DISTINCT address FROM login_failure") == [("127.0.0.1",)]
 
 
