@@ -133,19 +133,25 @@ def told(story: Story, key: str = "weekly", **facts: Iterable[tuple[float, objec
     return Told(judged({"alice": history}))
 
 
-def wild(random_: random.Random, accounts: int, hours: float) -> dict[str, AccountHistory]:
-    """Accounts that live through everything at once: resets of all kinds, flaps, gaps."""
+def wild(
+    random_: random.Random, accounts: int, hours: float, most: int = 600
+) -> dict[str, AccountHistory]:
+    """Accounts that live through everything at once: resets of all kinds, flaps, gaps; *most*
+    readings of a window, about.
+    """
     wide = [random_.uniform(0, hours) for _ in range(random_.randint(0, 3))]
-    return {f"account {i}": _wild_account(random_, hours, wide) for i in range(accounts)}
+    return {f"account {i}": _wild_account(random_, hours, wide, most) for i in range(accounts)}
 
 
-def _wild_account(random_: random.Random, hours: float, wide: list[float]) -> AccountHistory:
+def _wild_account(
+    random_: random.Random, hours: float, wide: list[float], most: int
+) -> AccountHistory:
     banked = sorted(random_.uniform(0, hours) for _ in range(random_.randint(0, 2)))
     changed = sorted(random_.uniform(0, hours) for _ in range(random_.randint(0, 2)))
     resets = sorted([*(h + random_.uniform(0, 2) for h in wide), *banked])
     lag = random_.choice([0, 0, 1, 3])
     windows = {
-        key: _wild_window(random_, length_h, hours, resets, changed)
+        key: _wild_window(random_, length_h, hours, resets, changed, hours / most)
         for key, length_h in (("five_hour", FIVE_HOUR_H), ("weekly", WEEK_H))
         if random_.random() < 0.8
     }
@@ -161,9 +167,10 @@ def _wild_window(
     hours: float,
     resets: list[float],
     changed: list[float],
+    least_h: float,
 ) -> Story:
     story = Story(length_h, random_.choice([1 / 60, 1 / 12, 0.5, 1.0]))
-    story.every_h = max(story.every_h, hours / 600)
+    story.every_h = max(story.every_h, least_h)
     used, resets_h, busy = random_.uniform(0, 60), random_.uniform(0, length_h), True
     events = sorted([*resets, *changed])
     odd: list[tuple[float, float]] = []
