@@ -113,7 +113,7 @@ class Schedule:
     """The schedule of one process."""
 
     def __init__(self, app: Flask, tick_s: float = TICK_S) -> None:
-        self._app, self._tick_s = app, tick_s
+        self._app, self._tick_s, self._dead_after_s = app, tick_s, DEAD_AFTER * tick_s
         self._services: Services = app.extensions["quota_services"]
         write_state_file, chores = app.extensions[GIVEN]
         self.work = Tick(self._services, write_state_file)
@@ -179,7 +179,7 @@ class Schedule:
             return "the schedule belongs to another process"
         if self._services.stop.is_set():
             return "the service is stopping"
-        if silent_s > DEAD_AFTER * self._tick_s:
+        if silent_s > self._dead_after_s:
             return f"the schedule has not ticked for {silent_s:.0f} s"
         if clock.now() < FIRST_BELIEVABLE:
             return f"the clock of this machine says {times.iso(clock.now())}"
@@ -215,13 +215,12 @@ class Schedule:
 
     def _watch(self) -> None:
         """Runs in a thread of its own: makes a new schedule when the present one is dead."""
-        longest_s = DEAD_AFTER * self._tick_s
         silent_s = 0.0
         # Before so long it cannot be dead: no look is needed.
-        while not self._services.stop.wait(max(WATCH_S, longest_s - silent_s)):
+        while not self._services.stop.wait(max(WATCH_S, self._dead_after_s - silent_s)):
             silent_s = clock.monotonic() - self.ticked_at
             hung = sum(name == "tick" for _, name in list(self._health.running))
-            if silent_s <= longest_s or hung >= MOST_HUNG:
+            if silent_s <= self._dead_after_s or hung >= MOST_HUNG:
                 continue
             logger.error("the schedule has not ticked for %.0f s; it starts again", silent_s)
             self.counts["restart"] += 1
