@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Self
@@ -121,7 +122,9 @@ def serve(folder: Path, socket_path: str) -> None:
 def noted(synced: "Synced", listener: socket.socket) -> bool:
     """Whether the next process tells of a file of ours. It goes on when that is noted."""
     connection, _ = listener.accept()
-    with connection, connection.makefile("rb") as told:
+    is_ours = False
+    # One that was killed while it told of it, or waited, has nobody to go on.
+    with suppress(ConnectionError), connection, connection.makefile("rb") as told:
         is_ours = synced.note(Path(os.fsdecode(told.read())))
         connection.sendall(b".")
     return is_ours
