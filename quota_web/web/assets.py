@@ -3,6 +3,7 @@ good.
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from flask import Flask, request
@@ -28,9 +29,19 @@ class AssetAddresses:
         self._addresses: dict[tuple[str, int], str] = {}
 
     def __call__(self, name: str) -> str:
-        file = self._folder / name
-        key = (name, file.stat().st_mtime_ns if file.is_file() else 0)
+        key = (name, _changed_at(f"{self._folder}/{name}"))
         if key not in self._addresses:
-            version = hashlib.sha256(file.read_bytes()).hexdigest()[:10] if key[1] else "none"
+            version = "none"
+            if key[1]:
+                content = (self._folder / name).read_bytes()
+                version = hashlib.sha256(content).hexdigest()[:10]
             self._addresses[key] = f"{self._path}/{name}?v={version}"
         return request.script_root + self._addresses[key]
+
+
+def _changed_at(file: str) -> int:
+    """0 where there is no such file."""
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0
