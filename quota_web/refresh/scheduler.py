@@ -189,6 +189,7 @@ class Schedule:
     def _launch(self) -> None:
         """Make a scheduler with a first tick, in place of whatever was there."""
         from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+        from apscheduler.schedulers.background import BackgroundScheduler
         from flask_apscheduler import APScheduler
 
         kinds = {
@@ -196,7 +197,8 @@ class Schedule:
             EVENT_JOB_MISSED: "missed",
             EVENT_JOB_MAX_INSTANCES: "max_instances",
         }
-        scheduler = APScheduler()
+        # Without a zone it would first look for the machine's, load it, and fail on a bad one.
+        scheduler = APScheduler(BackgroundScheduler(timezone=UTC))
         # APScheduler takes its settings apart.
         self._app.config.update(deepcopy(SETTINGS))
         scheduler.init_app(self._app)

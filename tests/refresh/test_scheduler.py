@@ -7,10 +7,12 @@ import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers import base
 from apscheduler.triggers.date import DateTrigger
 
 from quota_web import config, store
@@ -159,6 +161,16 @@ def test_it_runs_with_the_debug_flag_set(app, monkeypatch, codex):
     scheduler.start(app)
 
     wait_for(lambda: len(codex.seen) == 2)
+
+
+def test_it_starts_where_the_machines_time_zone_is_none(unstarted, monkeypatch):
+    def not_found() -> ZoneInfo:
+        raise ZoneInfoNotFoundError("Foo/Bar")
+
+    monkeypatch.setattr(base, "get_localzone", not_found)
+    unstarted.start()
+
+    assert unstarted.health() == "ok"
 
 
 def test_it_starts_once(app, schedule):
