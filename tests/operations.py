@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from quota_web import config, store
 from quota_web.accounts import account_service
@@ -75,25 +75,30 @@ def add_account(name: str, number: int = 1) -> int:
 
 def record(account_id: int, at: int, used: float = 10.0, *, facts: Facts | None = None) -> None:
     """Store an answer of that moment."""
-    snapshot = Snapshot(
-        (
-            Reading("five_hour", used, at + 3_600, 18_000),
-            Reading("weekly", used / 2, at + 5 * DAY, 604_800),
-        ),
-        facts or Facts("plus"),
-    )
     with store.database.transaction() as tx:
+        _record(tx, {account_id: used}, at, facts or Facts("plus"))
+
+
+def _record(tx: Connection, used: Mapping[int, float], at: int, facts: Facts) -> None:
+    """Store an answer of each of these accounts."""
+    ids = list(used)
+    for account_id in ids:
         store.accounts.update_account(tx, account_id, claim_id=1, claimed_at=at)
-        found = store.accounts.get_by_id(tx, account_id)
-        assert found is not None
-        outcome = Outcome(found, at, snapshot, None, 120, 0, 3_600, at + 3_600)
-        store.recording.record(
-            tx,
-            [outcome],
-            1,
-            store.windows.windows(tx, [account_id]),
-            store.windows.facts(tx, [account_id]),
-        )
+    accounts = store.accounts.get_by_ids(tx, ids)
+    outcomes = [
+        Outcome(accounts[i], at, _snapshot(at, used[i], facts), None, 120, 0, 3_600, at + 3_600)
+        for i in ids
+    ]
+    known = store.windows.windows(tx, ids), store.windows.facts(tx, ids)
+    store.recording.record(tx, outcomes, 1, *known)
+
+
+def _snapshot(at: int, used: float, facts: Facts) -> Snapshot:
+    readings = (
+        Reading("five_hour", used, at + 3_600, 18_000),
+        Reading("weekly", used / 2, at + 5 * DAY, 604_800),
+    )
+    return Snapshot(readings, facts)
 
 
 def fill_history(
@@ -101,9 +106,11 @@ def fill_history(
 ) -> list[int]:
     """Accounts with a reading every hour of the last *days*; returns their ids."""
     ids = [add_account(name, number) for number, name in enumerate(names, 1)]
-    for account_id in ids:
+    # Not one for each hour: they would take more time than the tests.
+    with store.database.transaction() as tx:
         for hour in range(days * 24):
-            record(account_id, until - (days * 24 - hour) * 3_600, (hour * 7 + account_id) % 101)
+            at = until - (days * 24 - hour) * 3_600
+            _record(tx, {i: (hour * 7 + i) % 101 for i in ids}, at, Facts("plus"))
     return ids
 
 

@@ -107,12 +107,12 @@ def test_the_command_says_how_much(app, ids):
     assert run(app, "prune", "--before", "2026-11-21").stdout.startswith("Deleted 0 readings")
 
 
-@pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-11-23", "-5", ""])
-def test_dates_that_cannot_be_meant_are_refused(app, ids, date):
-    result = run(app, "prune", "--before", date)
+def test_dates_that_cannot_be_meant_are_refused(app, ids):
+    for date in ("yesterday", "2026-13-01", "2026-11-23", "-5", ""):
+        result = run(app, "prune", "--before", date)
 
-    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert rows(store.models.reading) == 4 * 24 * 4
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1), date
+        assert rows(store.models.reading) == 4 * 24 * 4
 
 
 def test_a_deleted_account_leaves_nothing_but_its_counts(ids, monkeypatch):
