@@ -8,7 +8,7 @@ measures nothing.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ LIBRARY = PROJECT / "quota_web" / "web" / "static" / "vendor" / "uPlot.iife.min.
 RANGES = ("7d", "30d", "90d", "1y", "24h")
 #: First loads: the browser's zone, its window, and how many times slower the CPU is.
 LOADS = (("UTC", WIDE, 1), (FAR, WIDE, 1), (FAR, PHONE, 1), (FAR, WIDE, 4))
+Drags = Sequence[tuple[float, float]]
 #: Parts of the width that are dragged over, one after the other: from 24 hours on, each leaves
 #: stretches of about 500 points.
 DRAGS = ((0.05, 0.7), (0.75, 0.2), (0.1, 0.95))
@@ -118,32 +119,38 @@ def chromium() -> str | None:
 
 
 def run(report: Report) -> None:
-    _layout(report)
+    with _launched() as browser:
+        _layout(report, browser)
+        _account(report, browser)
+
+
+def _account(report: Report, browser: "Browser") -> None:
     with place(QUOTA_PASSWORD=PASSWORD) as here:
         with here.app().app_context():
             services().ready()
             accounts, days = report.size.pick((1, 2), (ACCOUNTS, 30), (ACCOUNTS, 90))
             fill.fill(accounts, days, clock.now(), every_s=60, persona=PLAIN)
-        with served(here) as base, account_page(base) as page:
-            points = [page.evaluate("bench.points()") for _ in _zoom_in_and_out(page)]
+        with served(here) as base:
+            page = _account_page(browser, base)
+            drags = DRAGS[: report.size.pick(1, 3, 3)]
+            points = [page.evaluate("bench.points()") for _ in _zoom_in_and_out(page, drags)]
             what = f"zooming a line of {min(points)} to {max(points)} points in each chart"
-            _frames(report, page, what)
-            _tasks(report, page, what)
+            _frames(report, page, what, drags)
+            _tasks(report, page, what, drags)
             _ranges(report, page)
+            page.close()
 
 
-@contextmanager
-def account_page(base: str) -> Iterator["Page"]:
+def _account_page(browser: "Browser", base: str) -> "Page":
     """The page of one account, its charts drawn."""
-    with _launched() as browser:
-        page = browser.new_page(base_url=base, viewport=WIDE)
-        _sign_in(page)
-        page.goto("/accounts/alice")
-        page.wait_for_selector("#history", state="attached")
-        page.evaluate("document.getElementById('history').scrollIntoView()")
-        page.wait_for_function(DRAWN)
-        page.evaluate(NOTES)
-        yield page
+    page = browser.new_page(base_url=base, viewport=WIDE)
+    _sign_in(page)
+    page.goto("/accounts/alice")
+    page.wait_for_selector("#history", state="attached")
+    page.evaluate("document.getElementById('history').scrollIntoView()")
+    page.wait_for_function(DRAWN)
+    page.evaluate(NOTES)
+    return page
 
 
 @contextmanager
@@ -169,14 +176,14 @@ def _sign_in(page: "Page") -> None:
     page.wait_for_selector("nav[aria-label=Main]")
 
 
-def _layout(report: Report) -> None:
+def _layout(report: Report, browser: "Browser") -> None:
     """The dashboard as it loads for the first time, in the server's zone and far from it, once on a
     CPU that is four times slower.
     """
     for accounts in report.size.pick((2,), (8, 25, 60, 200), (8, 25, 60, 200)):
         with place(QUOTA_PASSWORD=PASSWORD, TZ="UTC") as here:
             here.invent(accounts, report.size.pick(1, 3, 30))
-            with served(here) as base, _launched() as browser:
+            with served(here) as base:
                 loads = [
                     _load(browser, base, zone, viewport, slower)
                     for zone, viewport, slower in LOADS[: report.size.pick(1, 4, 4)]
@@ -208,13 +215,13 @@ def _load(
     return found[0], found[1]
 
 
-def _zoom_in_and_out(page: "Page") -> Iterator[None]:
-    """Drag over a part of the first chart, three times deeper, look along the lines, and go back
+def _zoom_in_and_out(page: "Page", drags: Drags) -> Iterator[None]:
+    """Drag over a part of the first chart, each time deeper, look along the lines, and go back
     with a double click; stops at each depth.
     """
     box = page.locator(".u-over").first.bounding_box()
     assert box is not None
-    for start, end in DRAGS:
+    for start, end in drags:
         before = page.url
         page.mouse.move(box["x"] + box["width"] * start, box["y"] + 60)
         page.mouse.down()
@@ -229,17 +236,17 @@ def _zoom_in_and_out(page: "Page") -> Iterator[None]:
     page.wait_for_function(DRAWN)
 
 
-def _zoom(page: "Page", times: int) -> None:
+def _zoom(page: "Page", drags: Drags, times: int) -> None:
     for _ in range(times):
-        for _ in _zoom_in_and_out(page):
+        for _ in _zoom_in_and_out(page, drags):
             pass
 
 
-def _frames(report: Report, page: "Page", what: str) -> None:
+def _frames(report: Report, page: "Page", what: str, drags: Drags) -> None:
     rounds: list[list[float]] = []
     for _ in range(report.size.rounds):
         page.evaluate("bench.watch()")
-        _zoom(page, report.size.pick(1, 3, 5))
+        _zoom(page, drags, report.size.pick(1, 3, 5))
         began = page.evaluate("bench.watched()")
         rounds.append([b - a for a, b in pairwise(began)])
     frames = [took for one in rounds for took in one]
@@ -266,7 +273,7 @@ def _frames(report: Report, page: "Page", what: str) -> None:
     )
 
 
-def _tasks(report: Report, page: "Page", what: str) -> None:
+def _tasks(report: Report, page: "Page", what: str, drags: Drags) -> None:
     """A frame waits for whatever else the machine does; the CPU time of the page's own tasks is
     what the page can be blamed for.
     """
@@ -275,7 +282,7 @@ def _tasks(report: Report, page: "Page", what: str) -> None:
     longest = []
     for _ in range(report.size.pick(1, 3, 5)):
         browser.start_tracing(page=page, categories=["toplevel"])
-        _zoom(page, 1)
+        _zoom(page, drags, 1)
         longest.append(_longest_task(json.loads(browser.stop_tracing())["traceEvents"]))
     report.add(
         Result(

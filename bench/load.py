@@ -63,7 +63,7 @@ def run(report: Report) -> None:
 
 
 def _measure(report: Report, service: Service, codex: Upstream) -> None:
-    cookies = [sign_in(service.address) for _ in range(SESSIONS)]
+    cookies = [sign_in(service.address) for _ in range(report.size.pick(2, SESSIONS, SESSIONS))]
     # The first round of asking is over.
     time.sleep(report.size.pick(0, 10, 15))
     _visits(report, service, codex, cookies)

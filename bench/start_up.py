@@ -34,8 +34,9 @@ def _commands(report: Report) -> None:
                 here.timed, [sys.executable, str(PROJECT / "codex_quota.py"), "--help"]
             ),
         }
-        for side in sides.values():
-            side()  # byte code and page cache
+        if report.size.name != "smoke":
+            for side in sides.values():
+                side()  # byte code and page cache
         samples = alternate(sides, report.size.rounds * report.size.pick(1, 2, 3))
     for name, what, wanted in (
         ("status", "flask quota status", "<= 4"),
