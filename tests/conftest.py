@@ -241,7 +241,7 @@ def browser(installation: Installation) -> Iterator["Visitor"]:
 
 
 #: Where few tests take long: begun last, one of them would run on while the other worker is idle.
-_LONG_ROOMS = frozenset({"faults", "in_browser", "serving", "project"})
+_LONG_ROOMS = frozenset({"faults", "in_browser", "serving", "project", "refresh"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
