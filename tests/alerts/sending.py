@@ -2,7 +2,10 @@
 
 import json
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select, update
 
@@ -11,8 +14,10 @@ from quota_web.alerts import channel_service
 from quota_web.alerts.channel_service import ChannelDraft
 from quota_web.alerts.delivery_pass import DeliveryPass
 from quota_web.alerts.delivery_plan import Saying
+from quota_web.alerts.send_result import SendResult
 from quota_web.alerts.senders import Senders
 from quota_web.core import clock
+from quota_web.core.alert_targets import AlertTargets
 from quota_web.core.secret import Secret
 from quota_web.services import services
 from quota_web.store.accounts import new_id
@@ -38,10 +43,26 @@ def add_channel(url: str, name: str = "mine", **rules: Any) -> int:
     kind = WEBHOOK if url.startswith("http") else APPRISE
     draft = ChannelDraft(ChannelRules(name, **rules), kind, Secret(url))
     own = senders()
+    setattr(own.apprise, "check", partial(_checked, own.apprise.check))  # noqa: B010  a method
     try:
         return channel_service.create(services().cipher, own, draft, NOW, "test")[0]
     finally:
         own.close()
+
+
+#: What the program said of a service on a host, by what may be reached.
+_said: dict[tuple[AlertTargets, str, str | None], SendResult] = {}
+
+
+def _checked(check: Callable[[Secret], SendResult], url: Secret) -> SendResult:
+    """Let the program judge the addresses of a host once: it loads all services for each, and its
+    own tests judge every kind.
+    """
+    found = urlsplit(url.reveal())
+    key = services().settings.alert_targets, found.scheme, found.hostname
+    if key not in _said:
+        _said[key] = check(url)
+    return _said[key]
 
 
 def add_event(
