@@ -1,6 +1,6 @@
-# Sourced by scripts/run, scripts/quota and scripts/test, which set `root` to the checkout first. POSIX sh.
+# Sourced by the scripts beside it, which set `root` to the checkout first. POSIX sh.
 #
-# `set_up FILE` makes .venv and installs FILE (requirements.txt or requirements-dev.txt) into it:
+# `set_up FILE` makes .venv and installs FILE into it: requirements.txt, or requirements-dev.txt in the versions of constraints.txt.
 #   1. If .venv says that exactly these requirements were installed here, nothing is done.
 #   2. Else a Python is looked for, and one set-up at a time goes on: the others wait, and then find it done.
 #   3. What was installed is noted last, so an interrupted set-up is simply done again.

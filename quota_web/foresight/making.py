@@ -63,9 +63,9 @@ def histories_of(
     far as that one's forecast looks.
     """
     since = now - EACH_S
-    long = [w.id for w in windows if w.id in wanted and not _is_short(w)]
+    long = {w.id: w for w in windows if w.id in wanted and not _is_short(w)}
     rows: dict[int, list[Row]] = {}
-    for tuning, ids in ((SHORT, [w.id for w in windows if w.id not in long]), (LONG, long)):
+    for tuning, ids in ((SHORT, [w.id for w in windows if w.id not in long]), (LONG, list(long))):
         start = now - tuning.days_back * DAY - LEAD_S
         rows |= store.window_readings.of_hours(conn, ids, start, since)
     last = store.window_readings.each(conn, [w.id for w in windows], since, now)

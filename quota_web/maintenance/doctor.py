@@ -13,7 +13,7 @@ from pathlib import Path
 from quota_web import store
 from quota_web.codex.client import Probe, UsageClient
 from quota_web.config import USAGE_URL, Settings
-from quota_web.core import times
+from quota_web.core import clock, times
 from quota_web.core.checkout import COMMAND, PACKAGE, PROJECT
 from quota_web.core.errors import BadDatabase, BadSetting, QuotaError
 from quota_web.core.limits import CLOCK_SKEW_S, FIRST_BELIEVABLE
@@ -304,9 +304,11 @@ def _clock(now: int) -> Finding:
     try:
         place = store.health.place()
         newest = store.health.content().newest_reading if place is None or place.is_there else None
+        # Both at this moment: what was looked through before may have taken long.
         server_time = store.health.server_time() if place is None else None
+        ahead = 0 if server_time is None else clock.now() - server_time
     except BadDatabase:
-        newest = server_time = None
+        newest, ahead = None, 0
     if newest is not None and newest > now + CLOCK_WRONG:
         return Finding(
             "clock",
@@ -314,11 +316,12 @@ def _clock(now: int) -> Finding:
             f"says {said}, but there is a reading from {times.iso_text(newest)}",
             "check the clock: it has gone back",
         )
-    if server_time is not None and abs(off := now - server_time) > CLOCK_SKEW_S:
+    if abs(ahead) > CLOCK_SKEW_S:
         return Finding(
             "clock",
             Level.WARN,
-            f"says {said}, which is {off:+d} s beside the database server's",
+            f"says {said}, {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} the database "
+            "server's",
             f"set both: machines that share a database must agree within {CLOCK_SKEW_S} s",
         )
     return Finding("clock", Level.OK, f"says {said}")

@@ -109,8 +109,9 @@ def _backups(folder: Path) -> list[Path]:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        store.filesystem.sync_name(folder)
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            store.filesystem.sync_name(folder)
     except OSError as error:
         reason = store.filesystem.no_entry(folder, error)
         raise BadSetting(f"QUOTA_BACKUP_DIR: {reason}") from None

@@ -3,7 +3,7 @@
 Reads only; an account is claimed when its request is really sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from quota_web import store
@@ -32,8 +32,17 @@ class DueAccounts:
     next_due_at: int
 
 
-def due_accounts(scope: Scope, pace: Intervals, claim_lasts: int, now: int) -> DueAccounts:
-    """Which accounts of *scope* are due at *now*; a claim counts for *claim_lasts* seconds."""
+def due_accounts(
+    scope: Scope,
+    pace: Intervals,
+    claim_lasts: int,
+    now: int,
+    believed: Callable[[Sequence[Account]], Sequence[Account]] = tuple,
+) -> DueAccounts:
+    """Which accounts of *scope* are due at *now*; a claim counts for *claim_lasts* seconds.
+
+    *believed* leaves out those whose rows are not to be believed.
+    """
     with store.database.reading() as conn:
         address_blocked_until = store.site_state.read(conn).address_blocked_until
         accounts = store.accounts.list_all(conn)
@@ -51,7 +60,8 @@ def due_accounts(scope: Scope, pace: Intervals, claim_lasts: int, now: int) -> D
         [now + LOOK_AGAIN_S, *_moments(accounts, address_blocked_until, pace, claim_lasts, now)]
     )
     due_now.sort(key=lambda a: (a.next_due_at or 0, a.id))
-    sent_now = _while_host_is_down(due_now, accounts, len(in_flight), pace, now)
+    asked_now = list(believed(due_now))
+    sent_now = _while_host_is_down(asked_now, accounts, len(in_flight), pace, now)
     return DueAccounts(
         requested,
         tuple(sent_now),

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from quota_web import store
@@ -17,7 +17,7 @@ from quota_web.core import clock, labels, times
 from quota_web.core.limits import FIRST_BELIEVABLE
 from quota_web.core.quota import FIVE_HOUR, WEEKLY, Snapshot
 from quota_web.refresh import context, hooks, queue, refresh_service, worker
-from quota_web.refresh.other_clocks import OtherClocks
+from quota_web.refresh.other_clocks import Began, OtherClocks
 from quota_web.refresh.queue import DueAccounts
 from quota_web.refresh.refresh_service import RefreshContext, RefreshResult
 from quota_web.services import Services
@@ -94,10 +94,12 @@ class Tick:
         if is_quiet or now < FIRST_BELIEVABLE:
             return DueAccounts((), (), 0, 0, now)
         pace = self._context().pace
-        found = queue.due_accounts(self._services.scope, pace, worker.CLAIM_LASTS, now)
-        due = self._clocks.believed(found.due, pace, now, clock.monotonic())
+        # Nobody shares a file with another machine.
+        is_shared = store.database.file() is None
+        believed = partial(self._clocks.believed, pace=pace, now=now) if is_shared else tuple
+        found = queue.due_accounts(self._services.scope, pace, worker.CLAIM_LASTS, now, believed)
         self._seen_version, self._seen_at, self._next_due_at = version, now, found.next_due_at
-        return replace(found, due=due)
+        return found
 
     def invalidate(self) -> None:
         """Let the next call of due_accounts() read the database: a person waits."""
@@ -117,9 +119,11 @@ class Tick:
             context.make_context(self._services, by_button=True) if by_person else self._context()
         )
         written_at, is_written = clock.monotonic(), True
-        self._clocks.note(chosen, clock.now(), written_at)
+        began = Began(clock.now(), written_at)
         for result in refresh_service.refresh_scheduled(refresh_context, chosen):
             progress()
+            if result.answer is not None and result.fault != worker.RENEWING:
+                self._clocks.note(result.account_id, began)
             log(result, self._services)
             is_written = False
             if clock.monotonic() - written_at >= STATE_LAG_S:

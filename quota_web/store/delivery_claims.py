@@ -71,7 +71,7 @@ def _is_free(now: int | BindParameter[int]) -> ColumnElement[bool]:
 
 @cache
 def _any_due() -> Any:
-    """One of which is due at the parameter `now`; made once, since it is asked every few
+    """One delivery that is due at the parameter `now`; made once, since it is asked every few
     seconds.
     """
     now = bindparam("now", type_=BigInteger)

@@ -117,7 +117,7 @@ def _wanted(shape: _Shape) -> Select[Any]:
         .where(e.kind.in_(bindparam("kinds", expanding=True)))
     )
     if shape.of_some:
-        # Of many accounts they come by their moments: `+ 0` keeps SQLite from the index of
+        # Of many accounts they are read in their order: `+ 0` keeps SQLite from the index of
         # accounts, by which it would read nearly all events there are, and sort them.
         mine = e.account_id + 0 if shape.of_many and shape.with_all else e.account_id
         is_mine = mine.in_(bindparam("ids", expanding=True))

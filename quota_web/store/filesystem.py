@@ -234,9 +234,13 @@ def sync(path: Path) -> None:
 
 def sync_name(folder: Path) -> None:
     """Make a new folder's name survive a power cut, with all that will be in it."""
-    # Names may be made in a folder that may not be read; then the system decides when it writes it.
-    with suppress(PermissionError):
+    try:
         sync(folder.parent)
+    except OSError as error:
+        # Names may be made in a folder that may not be read, or of a kind that is never synced;
+        # then the system decides when it writes it.
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EINVAL):
+            raise
 
 
 def free_name(path: Path) -> Path:

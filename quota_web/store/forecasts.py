@@ -175,7 +175,7 @@ def choice(conn: Connection) -> StoredChoice | None:
     return None if row is None else _choice(*row)
 
 
-# It is as it was at most looks.
+# Most looks find it unchanged.
 @lru_cache(maxsize=4)
 def _choice(at: int, ranked: str, pool: str | None) -> StoredChoice:
     order = tuple(Ranked(i, tuple(codes)) for i, codes in json.loads(ranked))

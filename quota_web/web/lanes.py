@@ -20,8 +20,8 @@ from quota_web.web import time_axis, versioned_cache, zone
 
 #: A weekly window over a day is a flat line.
 DEFAULT_RANGE = "7d"
-#: Nothing shorter is worth an axis.
 HOUR = 3_600
+#: Nothing shorter is worth an axis.
 LEAST_S = 6 * HOUR
 #: The accounts whose lanes stand below the list of all.
 FIRST = 8
@@ -93,8 +93,8 @@ def _first_at(seen: Overview, shown: Sequence[AccountView], now: int) -> int | N
     ids = tuple(sorted(view.account.id for view in shown))
     is_read = any(is_own(window.key) for view in shown for window in view.windows)
     return versioned_cache.parts().get(
-        ("first reading",),
-        (seen.site.nonce, ids, is_read, now // HOUR),
+        ("first reading", ids),
+        (seen.site.nonce, is_read, now // HOUR),
         lambda: lanes.first_at(ids),
     )
 

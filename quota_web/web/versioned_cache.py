@@ -23,8 +23,9 @@ Version = tuple[object, ...]
 #: Language and zone.
 Reader = tuple[str, str | None]
 
-#: Each view of the dashboard has parts of its own; more of these at once are not worth the memory.
-MOST_PARTS = 48
+#: Some 25 for each language and zone: of the dashboard, of each of its views, of the frame around
+#: pages. More of these at once are not worth the memory.
+MOST_PARTS = 192
 #: Each account has up to eight small parts: its line of the list, its entry, what it used, its row
 #: of the ribbon, and on two pages its lane with its row.
 MOST_PER_ACCOUNT = 8_000

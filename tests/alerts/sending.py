@@ -60,9 +60,10 @@ def _checked(check: Callable[[Secret], SendResult], url: Secret) -> SendResult:
     """
     found = urlsplit(url.reveal())
     key = services().settings.alert_targets, found.scheme, found.hostname
-    if key not in _said:
-        _said[key] = check(url)
-    return _said[key]
+    said = _said.get(key) or check(url)
+    if said.text is None:
+        _said[key] = said
+    return said
 
 
 def add_event(

@@ -124,7 +124,10 @@ def asked_by_both(folder: Path, codex: FakeCodex, url: str, ahead: int) -> Count
         two = Server(folder / "two", codex, 0, **settings).at_another_time(ahead).classic()
         with Server(folder / "one", codex, 0, **settings).classic() as one, two:
             time.sleep(SIDE_BY_SIDE_S)
-            assert "another machine" in one.log() + two.log() or abs(ahead) <= CLOCK_SKEW_S
+            assert (
+                "the clock of another machine" in one.log() + two.log()
+                or abs(ahead) <= CLOCK_SKEW_S
+            )
         asked = Counter(s.account_id for s in itertools.islice(codex.seen, before, None))
         store.database.forget_troubles()
     return asked

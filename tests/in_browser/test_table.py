@@ -86,7 +86,7 @@ def accounts(now: int) -> dict[str, list[FakeResponse]]:
 
 @pytest.fixture(params=WIDTHS, scope="module")
 def page(request, tabs):
-    """The dashboard in one width, which each test only looks at."""
+    """The dashboard in one width. What a test opens on it, it closes again."""
     with tabs.visit(viewport={"width": request.param, "height": 900}) as page:
         page.goto("/")
         yield page
@@ -141,3 +141,4 @@ def test_either_the_ribbon_or_the_agenda_is_shown_and_rows_are_even(page):
     moments = page.locator(".agenda li > time").evaluate_all("all => all.map((t) => t.dateTime)")
     assert moments == sorted(moments)
     assert len(moments) > 4
+    page.locator("[data-fold=agenda]").locator("..").click()

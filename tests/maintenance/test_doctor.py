@@ -226,7 +226,7 @@ def test_the_clock_is_held_beside_that_of_a_database_server(instance_dir, codex,
             store.database.forget_troubles()
 
     assert off.verdict is Level.WARN
-    assert "+45 s beside the database server's" in off.text
+    assert "s ahead of the database server's" in off.text
 
 
 def test_a_blocked_address_is_told_from_a_refused_token(app, codex):

@@ -64,7 +64,9 @@ def _query_only(dbapi, _record):
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, module_database):
-    """One for all: what cannot be stored changes nothing for the next test."""
+    """One for all: what cannot be stored changes nothing for the next test, and the one that
+    stores something takes it back.
+    """
     folder = tmp_path_factory.mktemp("read-only") / "instance"
     folder.mkdir(mode=0o700)
     app = make_app(folder, **module_database)
@@ -137,10 +139,12 @@ def test_pages_say_so_until_it_is_over(switch, app, browser):
     assert "nothing can be stored (DatabaseReadOnly)" in told["message"]
     switch.read_only(False)
 
-    assert browser.post("/auth/pause", name="alice").status_code == 303
-    assert overview.trouble() is None
-    assert "nothing can be stored" not in browser.get("/").text
-    assert browser.post("/auth/resume", name="alice").status_code == 303
+    try:
+        assert browser.post("/auth/pause", name="alice").status_code == 303
+        assert overview.trouble() is None
+        assert "nothing can be stored" not in browser.get("/").text
+    finally:
+        assert browser.post("/auth/resume", name="alice").status_code == 303
 
 
 def test_the_schedule_asks_nobody(switch, app):
@@ -152,3 +156,5 @@ def test_the_schedule_asks_nobody(switch, app):
         # The upstream's address leads nowhere: asked, they would be unreachable.
         with pytest.raises(DatabaseReadOnly):
             rounds.refresh(waiting, by_person=False)
+        # Nobody was asked, so everybody waits on.
+        assert rounds.due_accounts().due == waiting
