@@ -6,6 +6,8 @@ import itertools
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from quota_web import store
@@ -51,13 +53,7 @@ def one_dies(folder, codex, url) -> tuple[float, int]:
     How long until all have answers, and how many were asked again without need.
     """
     settings = {"QUOTA_DATABASE_URL": url, "QUOTA_SECRET_KEY": KEY}
-    for name in ("one", "two"):
-        (folder / name).mkdir()
-    app = make_app(folder / "one" / "instance", **settings)
-    with app.app_context():
-        services().ready()
-        for number in range(ACCOUNTS):
-            add_account(f"account-{number:02}", number)
+    with two_hosts(folder, settings):
         # Long enough for the other host to start meanwhile.
         codex.default = FakeResponse(body=usage_body(at=clock.now()), delay=10)
         seen_before = len(codex.seen)
@@ -73,7 +69,6 @@ def one_dies(folder, codex, url) -> tuple[float, int]:
                     4 * CLAIM_LASTS,
                 )
                 took = time.monotonic() - killed_at
-        store.database.forget_troubles()
     by_two = [s.account_id for s in itertools.islice(codex.seen, asked_by_one, None)]
     return took, len(by_two) - len(set(by_two))
 
@@ -114,13 +109,7 @@ def asked_by_both(folder: Path, codex: FakeCodex, url: str, ahead: int) -> Count
     """How often each account was asked for while both hosts ran."""
     settings = {"QUOTA_DATABASE_URL": url, "QUOTA_SECRET_KEY": KEY}
     settings["QUOTA_REFRESH_INTERVAL"] = str(INTERVAL_S)
-    for name in ("one", "two"):
-        (folder / name).mkdir()
-    app = make_app(folder / "one" / "instance", **settings)
-    with app.app_context():
-        services().ready()
-        for number in range(ACCOUNTS):
-            add_account(f"account-{number:02}", number)
+    with two_hosts(folder, settings):
         codex.default = FakeResponse(body=usage_body(at=clock.now()))
         before = len(codex.seen)
         two = Server(folder / "two", codex, 0, **settings).at_another_time(ahead).classic()
@@ -130,9 +119,23 @@ def asked_by_both(folder: Path, codex: FakeCodex, url: str, ahead: int) -> Count
                 "the clock of another machine" in one.log() + two.log()
                 or abs(ahead) <= CLOCK_SKEW_S
             )
-        asked = Counter(s.account_id for s in itertools.islice(codex.seen, before, None))
+        return Counter(s.account_id for s in itertools.islice(codex.seen, before, None))
+
+
+@contextmanager
+def two_hosts(folder: Path, settings: dict[str, str]) -> Iterator[None]:
+    """Folders for the hosts `one` and `two`, and accounts in the database that they share, with
+    the app of the first one open.
+    """
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+    app = make_app(folder / "one" / "instance", **settings)
+    with app.app_context():
+        services().ready()
+        for number in range(ACCOUNTS):
+            add_account(f"account-{number:02}", number)
+        yield
         store.database.forget_troubles()
-    return asked
 
 
 def all_answered() -> bool:

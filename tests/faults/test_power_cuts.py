@@ -47,13 +47,14 @@ class Place:
             "QUOTA_USAGE_URL": codex.url,
             "QUOTA_RETRIES": "0",
             "QUOTA_CONCURRENCY": "4",
+            **disk.environment,
         }
 
     def begin(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             REFRESH,
             cwd=PROJECT,
-            env={**self.environment, **self.disk.environment},
+            env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -79,7 +80,7 @@ class Place:
         listed = subprocess.run(
             [*FLASK_QUOTA, "accounts", "list"],
             cwd=PROJECT,
-            env={**self.environment, **self.disk.environment},
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -119,7 +120,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 NOTHING_MORE = 1
 #: Writes two files, and syncs one of them, with its name.
 WRITES = """
-import os, pathlib
+import os
 for name in ("synced", "forgotten"):
     with open(name, "w") as out:
         out.write(name)

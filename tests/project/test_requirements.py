@@ -1,11 +1,14 @@
 """What the app imports and what `requirements.txt` names are the same."""
 
 import ast
-import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from tests.project.test_constraints import named
 
 PROJECT = Path(__file__).resolve().parents[2]
 #: Named without an import of ours: started as a program, or found by SQLAlchemy.
@@ -15,12 +18,8 @@ COME_ALONG = {"alembic", "click", "itsdangerous", "markupsafe"}
 
 
 def declared() -> set[str]:
-    names = set()
-    for file in ("requirements.txt", "requirements-postgresql.txt"):
-        for line in (PROJECT / file).read_text(encoding="utf-8").splitlines():
-            if found := re.match(r"[a-z0-9_-]+", line, re.IGNORECASE):
-                names.add(_plain(found[0]))
-    return names
+    asked = [*named("requirements.txt"), *named("requirements-postgresql.txt")]
+    return {canonicalize_name(one.name) for one in asked}
 
 
 def imported() -> set[str]:
@@ -37,12 +36,8 @@ def imported() -> set[str]:
                 continue
             for name in {name.partition(".")[0] for name in names}:
                 if name not in sys.stdlib_module_names and name != "quota_web":
-                    found.update(_plain(dist) for dist in known.get(name, [])[:1])
+                    found.update(canonicalize_name(dist) for dist in known.get(name, [])[:1])
     return found
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
 
 
 def test_every_imported_package_is_declared_and_every_declared_one_is_imported():
