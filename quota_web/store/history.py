@@ -264,25 +264,25 @@ def _raw() -> Select[Any]:
         r.taken_at >= bindparam("start"),
         r.taken_at < bindparam("end"),
     )
-    inner = (
+    slots = (
         select(r.window_id, low, high, last_at)
         .where(*wanted)
         .group_by(r.window_id, slot)
         .subquery()
     )
+    its_last = (last.c.window_id == slots.c.window_id, last.c.taken_at == slots.c.last_at)
+    # Not a join: a PostgreSQL that believes the table to be empty groups all readings anew for
+    # each reading.
     columns = (
-        inner.c.window_id,
-        inner.c.last_at,
-        inner.c.low,
-        inner.c.high,
-        last.c.used_percent,
-        inner.c.last_at,
-        last.c.resets_at,
+        slots.c.window_id,
+        slots.c.last_at,
+        slots.c.low,
+        slots.c.high,
+        select(last.c.used_percent).where(*its_last).scalar_subquery(),
+        slots.c.last_at,
+        select(last.c.resets_at).where(*its_last).scalar_subquery(),
     )
-    found = select(*columns).join(
-        last, (last.c.window_id == inner.c.window_id) & (last.c.taken_at == inner.c.last_at)
-    )
-    return found.order_by(inner.c.window_id, inner.c.last_at)
+    return select(*columns).order_by(slots.c.window_id, slots.c.last_at)
 
 
 def _last_before() -> Select[Any]:

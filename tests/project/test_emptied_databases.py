@@ -27,7 +27,9 @@ def number_of(databases, url):
 
 
 def contents(databases, url):
-    """All rows of all tables, and the next number of each sequence."""
+    """All rows of all tables, the next number of each sequence, and what the server believes of the
+    tables' sizes.
+    """
     with databases.server.connected(databases.server.name(url)) as conn:
         tables = sorted(store.models.metadata.tables)
         rows = {name: conn.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
@@ -36,7 +38,11 @@ def contents(databases, url):
             name: conn.execute(f"SELECT last_value, is_called FROM {name}").fetchone()
             for (name,) in sorted(sequences)
         }
-        return rows, numbers
+        sizes = conn.execute(
+            "SELECT relname, relpages, reltuples FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace ORDER BY oid"
+        ).fetchall()
+        return rows, numbers, sizes
 
 
 def test_one_that_was_filled_is_used_again_as_it_began(databases, instance_dir):
