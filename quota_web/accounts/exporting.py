@@ -108,7 +108,7 @@ def _hand_over(
 
     Raises BadInput where it may be in use elsewhere, or was used.
     """
-    # Written first: whoever would claim the token waits for this transaction from here on.
+    # Written first: a renewal that would claim the token waits for this transaction from here on.
     columns = {"renewal": Renewal.OFF, "renewal_code": "handed_over", "renew_at": None}
     store.credentials.set_columns(tx, found.id, columns)
     held = store.credentials.get_by_ids(tx, [found.id]).get(found.id)

@@ -20,7 +20,7 @@ SAID_FOR_S = 3_600.0
 
 
 class Began(NamedTuple):
-    """When a run began, by the clock and by a stopwatch that nobody sets."""
+    """When a run began, by the clock and by a stopwatch that is never set."""
 
     at: int
     stopwatch: float

@@ -94,7 +94,7 @@ class Tick:
         if is_quiet or now < FIRST_BELIEVABLE:
             return DueAccounts((), (), 0, 0, now)
         pace = self._context().pace
-        # Nobody shares a file with another machine.
+        # No two machines share a file.
         is_shared = store.database.file() is None
         believed = partial(self._clocks.believed, pace=pace, now=now) if is_shared else tuple
         found = queue.due_accounts(self._services.scope, pace, worker.CLAIM_LASTS, now, believed)

@@ -1,8 +1,8 @@
 """Waitress as the classic service runs it: slow clients do not block it, and no
 request is read in two ways.
 
-A connection that is not being answered waits: for a request, for the rest of one, or for somebody
-to read the answer. Where an address has too many, or all have, those that have waited longest are
+A connection that is not being answered waits: for a request, for the rest of one, or until its
+answer is read. Where an address has too many, or all have, those that have waited longest are
 closed to let a new one in. What has begun must also end: a request's header and its body
 have deadlines, which sending a byte now and then does not put off.
 """

@@ -1,8 +1,9 @@
 """Claims on deliveries: any number of processes share the sending, and each message is sent by one
 of them at a time.
 
-A claim is a number in the row and when it ends. Whoever holds it writes what came of the sending;
-where it has ended meanwhile, another process may have taken over, and nothing is written.
+A claim is a number in the row and when it ends. The process that holds it writes what came
+of the sending; where it has ended meanwhile, another process may have taken over, and nothing
+is written.
 """
 
 from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ sign_in = Table(
     Column("user_code", String(32)),
     Column("interval_s", Integer, nullable=False),
     Column("next_poll_at", BigInteger),
-    #: Whoever exchanges the code for tokens; it works once.
+    #: The process that exchanges the code for tokens; the code works once.
     Column("claim", BigInteger),
     Column("claimed_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),

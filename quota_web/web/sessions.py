@@ -77,8 +77,7 @@ class KeySessions(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if app.secret_key and bearer() is None and not is_shared():
             super().save_session(app, session, response)
-            # After the session's own: that is the one which whoever reads a single cookie must
-            # find.
+            # After the session's own: a program that reads a single cookie must find that one.
             known_browsers.save(
                 app, response, self.get_cookie_path(app), self.get_cookie_secure(app)
             )
