@@ -159,6 +159,7 @@ def _add_pages(app: Flask) -> None:
     from quota_web.web import (
         api,
         assets,
+        cached_page,
         compression,
         errors,
         filters,
@@ -180,6 +181,7 @@ def _add_pages(app: Flask) -> None:
     security.init_app(app)
     errors.init_app(app)
     versioned_cache.init_app(app)
+    cached_page.init_app(app)
     assets.init_app(app)
     filters.init_app(app)
     for page in _pages():

@@ -1,5 +1,6 @@
 """The dashboard and its refresh button."""
 
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
@@ -14,6 +15,7 @@ from quota_web.reports.refresh_counts import RefreshCounts
 from quota_web.services import services
 from quota_web.web import (
     api,
+    cached_page,
     dashboard_table,
     formats,
     language,
@@ -21,7 +23,6 @@ from quota_web.web import (
     origins,
     security,
     sessions,
-    versioned_cache,
 )
 
 blueprint = Blueprint("dashboard", __name__)
@@ -39,24 +40,24 @@ def init_app(app: Flask) -> None:
 
 
 @blueprint.get("/")
-def index() -> str:
-    # What is kept of the page is kept for a minute, so all of it is of the minute's beginning.
+def index() -> bytes:
+    # The page is cached for a minute, so all of it is of the minute's beginning.
     present, now = services(), clock.now() // MINUTE * MINUTE
     current = api.current_results(security.data_version())
-    asked = dashboard_table.parse_query(request.args)
+
+    def render(**given: Any) -> str:
+        asked = dashboard_table.parse_query(request.args)
+        return render_template(
+            "dashboard/index.html",
+            **now_page.shown(current.overview, asked, now),
+            now=now,
+            results_etag=current.etag,
+            account_folder=present.settings.account_dir,
+            **given,
+        )
+
     # Nothing of it changes but with the data and, for the countdowns, with the minute.
-    shown = versioned_cache.parts().get(
-        ("now", asked, request.script_root, security.may_see_credentials()),
-        (current.etag, now),
-        lambda: now_page.shown(current.overview, asked, now),
-    )
-    return render_template(
-        "dashboard/index.html",
-        **shown,
-        now=now,
-        results_etag=current.etag,
-        account_folder=present.settings.account_dir,
-    )
+    return cached_page.page("now", (current.etag, now), render)
 
 
 @blueprint.route("/refresh", methods=["GET", "POST"], endpoint="refresh")
