@@ -35,7 +35,7 @@ def _used_before(account_ids: Sequence[int], at: int) -> Mapping[tuple[int, str]
         windows = store.windows.windows(conn, account_ids)
         keys = {w.id: (i, w.reading.key) for i, rows in windows.items() for w in rows}
         rows = store.window_readings.each(conn, list(keys), at - BEFORE_S, at)
-    return {keys[window_id]: found[-1][1] for window_id, found in rows.items() if found}
+    return {keys[window_id]: found.used_percent[-1] for window_id, found in rows.items()}
 
 
 def _line(view: AccountView, before: Mapping[tuple[int, str], float]) -> str:

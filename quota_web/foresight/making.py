@@ -13,7 +13,7 @@ from quota_web.foresight.history import DAY, WindowHistory
 from quota_web.foresight.model_parameters import LONG, SHORT
 from quota_web.foresight.workload import EXCHANGE_S, exchange_points, work_of
 from quota_web.store.forecasts import Quantiles, StoredForecast
-from quota_web.store.window_readings import Row
+from quota_web.store.window_readings import Columns
 from quota_web.store.windows import KnownWindow
 
 #: Each reading of so long is looked at, and one an hour before.
@@ -64,15 +64,15 @@ def histories_of(
     """
     since = now - EACH_S
     long = {w.id: w for w in windows if w.id in wanted and not _is_short(w)}
-    rows: dict[int, list[Row]] = {}
+    hours: dict[int, Columns] = {}
     for tuning, ids in ((SHORT, [w.id for w in windows if w.id not in long]), (LONG, list(long))):
         start = now - tuning.days_back * DAY - LEAD_S
-        rows |= store.window_readings.of_hours(conn, ids, start, since)
+        hours |= store.window_readings.of_hours(conn, ids, start, since)
     last = store.window_readings.each(conn, [w.id for w in windows], since, now)
     return {
-        w.id: _history(w, [*rows.get(w.id, ()), *last.get(w.id, ())])
+        w.id: _history(w, hours.get(w.id, Columns()), last.get(w.id, Columns()))
         for w in windows
-        if w.id in rows or w.id in last
+        if w.id in hours or w.id in last
     }
 
 
@@ -80,9 +80,14 @@ def _is_short(window: KnownWindow) -> bool:
     return bool(window.reading.length_s and window.reading.length_s <= DAY)
 
 
-def _history(window: KnownWindow, rows: Sequence[Row]) -> WindowHistory:
-    at, used, resets = zip(*rows, strict=True)
-    return WindowHistory(window.reading.key, window.reading.length_s, at, used, resets)
+def _history(window: KnownWindow, hours: Columns, last: Columns) -> WindowHistory:
+    return WindowHistory(
+        window.reading.key,
+        window.reading.length_s,
+        [*hours.taken_at, *last.taken_at],
+        [*hours.used_percent, *last.used_percent],
+        [*hours.resets_at, *last.resets_at],
+    )
 
 
 def _made(

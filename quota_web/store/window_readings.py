@@ -4,8 +4,10 @@ last hours.
 A year of readings of many windows is never read: the hours of two months are some 1,500 rows.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -14,8 +16,15 @@ from quota_web.store.models import reading, rollup
 
 HOUR = 3_600
 
-#: A moment, the used percent, and the reset.
-Row = tuple[int, float, int | None]
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Readings of one window, oldest first; the three run side by side."""
+
+    taken_at: list[int] = field(default_factory=list)
+    used_percent: list[float] = field(default_factory=list)
+    resets_at: list[int | None] = field(default_factory=list)
+
 
 _IDS: Any = bindparam("ids", expanding=True)
 _HOURS = (
@@ -50,27 +59,52 @@ _EACH = (
 
 def of_hours(
     conn: Connection, window_ids: Sequence[int], since: int, until: int
-) -> dict[int, list[Row]]:
+) -> dict[int, Columns]:
     """The last reading of each hour in [since, until), oldest first, by window.
 
     Where the window reset within the hour, the most that was used before stands ahead of it.
     """
-    found: dict[int, list[Row]] = defaultdict(list)
     values = {"ids": list(window_ids), "since": since - since % HOUR, "until": until - until % HOUR}
-    for window_id, slot, most, last, last_at, resets_at in conn.execute(_HOURS, values).all():
-        rows = found[window_id]
-        if most > last + 1 and rows and rows[-1][2] and slot < rows[-1][2] <= last_at:
-            rows.append((max(slot, rows[-1][2] - 1), most, rows[-1][2]))
-        rows.append((last_at, last, resets_at))
-    return found
+    return {
+        window_id: _with_peaks(*columns)
+        for window_id, columns in _by_window(conn.execute(_HOURS, values).all())
+    }
 
 
-def each(
-    conn: Connection, window_ids: Sequence[int], since: int, until: int
-) -> dict[int, list[Row]]:
+def each(conn: Connection, window_ids: Sequence[int], since: int, until: int) -> dict[int, Columns]:
     """Each reading from the full hour before *since* up to *until*, oldest first, by window."""
-    found: dict[int, list[Row]] = defaultdict(list)
     values = {"ids": list(window_ids), "since": since - since % HOUR, "until": until}
-    for window_id, at, used, resets_at in conn.execute(_EACH, values).all():
-        found[window_id].append((at, used, resets_at))
-    return found
+    found = _by_window(conn.execute(_EACH, values).all())
+    return {window_id: Columns(*map(list, columns)) for window_id, columns in found}
+
+
+def _by_window(rows: Sequence[Any]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    """Rows that begin with a window's id and are ordered by it, cut into each one's columns.
+
+    Tens of thousands at a time: what is done for each of them alone is most of the time.
+    """
+    start = 0
+    while start < len(rows):
+        window_id = rows[start][0]
+        stop = bisect_right(rows, window_id, start, key=itemgetter(0))
+        yield window_id, list(zip(*rows[start:stop], strict=True))[1:]
+        start = stop
+
+
+def _with_peaks(
+    slots: Sequence[int],
+    most: Sequence[float],
+    used: Sequence[float],
+    at: Sequence[int],
+    resets: Sequence[int | None],
+) -> Columns:
+    """Each hour's last reading, with the most that was used ahead of a reset within the hour."""
+    columns = Columns(list(at), list(used), list(resets))
+    fell = [k for k, (high, last) in enumerate(zip(most, used, strict=True)) if high > last + 1]
+    for k in reversed(fell):
+        reset = resets[k - 1] if k else None
+        if reset and slots[k] < reset <= at[k]:
+            columns.taken_at.insert(k, max(slots[k], reset - 1))
+            columns.used_percent.insert(k, most[k])
+            columns.resets_at.insert(k, reset)
+    return columns
