@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import itemgetter
 from typing import Self
 
 
@@ -18,10 +19,10 @@ class Distribution:
     @classmethod
     def of(cls, weighted: Iterable[tuple[float, float]]) -> Self:
         """From pairs of value and weight, in any order."""
-        pairs = sorted(weighted)
-        running = list(accumulate(weight for _, weight in pairs))
+        pairs = sorted(weighted, key=itemgetter(0))
+        running = list(accumulate([weight for _, weight in pairs]))
         whole = running[-1] if running else 1.0
-        return cls(tuple(value for value, _ in pairs), tuple(r / whole for r in running))
+        return cls(tuple([value for value, _ in pairs]), tuple([r / whole for r in running]))
 
     def quantile(self, q: float) -> float | None:
         """The least value with a share of at least *q* (0 to 1) up to it; None without values."""

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import mul
 from typing import NamedTuple
 
 from quota_web.foresight.paths import Path
@@ -27,26 +28,31 @@ def moments(seconds: int) -> list[int]:
 
 
 def fan(
-    paths: Sequence[Path], factors: Sequence[float], seconds: int, left: float
+    paths: Sequence[Path], weights: Sequence[float], seconds: int, left: float
 ) -> tuple[FanMoment, ...]:
-    """The bands over *paths*, whose weights are multiplied by *factors*; *left* is what is left
-    now.
-    """
-    weights = [path.weight * factor for path, factor in zip(paths, factors, strict=True)]
+    """The bands over *paths*, which count with *weights*; *left* is what is left now."""
     shares = [share * sum(weights) for share in SHARES]
     courses = zip(*(path.course for path in paths), strict=True)
-    return tuple(
-        FanMoment(at, _left_at(used, weights, shares, left))
-        for at, used in zip(moments(seconds), courses, strict=True)
-    )
+    paces = [path.pace for path in paths]
+    # Sorted anew for each moment, which is less work from the order of the one before.
+    order = list(range(len(paths)))
+    bands = []
+    for at, course in zip(moments(seconds), courses, strict=True):
+        used = list(map(mul, course, paces))
+        order.sort(key=used.__getitem__, reverse=True)
+        bands.append(FanMoment(at, _left_at(used, weights, order, shares, left)))
+    return tuple(bands)
 
 
 def _left_at(
-    used: Sequence[float], weights: Sequence[float], shares: Sequence[float], left: float
+    used: Sequence[float],
+    weights: Sequence[float],
+    most_used_first: Sequence[int],
+    shares: Sequence[float],
+    left: float,
 ) -> tuple[float, ...]:
     """The least of what is left with a share of the weight up to it, for each of *shares*."""
     # As `Distribution.quantile`, without the pairs: this is a good part of a forecast's time.
-    most_used_first = sorted(range(len(used)), key=used.__getitem__, reverse=True)
     running = list(accumulate(map(weights.__getitem__, most_used_first)))
     last = len(running) - 1
     return tuple(

@@ -20,7 +20,7 @@ from quota_web.foresight.history import (
     was_exhausted,
 )
 from quota_web.foresight.model_parameters import tuning_for
-from quota_web.foresight.paths import Ahead, Path, past_paths
+from quota_web.foresight.paths import Ahead, past_paths
 from quota_web.foresight.slots import make_demand, make_grid
 from quota_web.foresight.straight import straight_paths
 
@@ -210,28 +210,28 @@ def _with_chance(
     demand = make_demand(past, others, grid, length, tuning)
     known, days = past_paths(demand, ahead, tuning)
     share = tuning.straight_days / (days + tuning.straight_days)
-    paths = [path._replace(weight=path.weight * (1 - share)) for path in known]
-    straight = straight_paths(ahead, length, tuning)
-    paths += [path._replace(weight=path.weight * share) for path in straight]
-    raw = sum(path.weight for path in paths if path.crosses_in is not None)
+    straight = list(straight_paths(ahead, length, tuning))
+    paths = [*known, *straight]
+    weights = [path.weight * (1 - share) for path in known]
+    weights += [path.weight * share for path in straight]
+    weighed = list(zip(paths, weights, strict=True))
+    crossings = [(p.crosses_in, weight) for p, weight in weighed if p.crosses_in is not None]
+    raw = sum(weight for _, weight in crossings)
     chance = run_out_chance(raw, last.used, 1 - ahead.seconds / length, tuning)
-    crossings = ((p.crosses_in, p.weight) for p in paths if p.crosses_in is not None)
-    factors = _factors(paths, raw, chance)
-    rest = (
-        (max(0.0, ahead.left - path.use), path.weight * factor)
-        for path, factor in zip(paths, factors, strict=True)
-    )
+    runs_out, lasts = _factors(raw, chance)
+    weights = [w * (lasts if p.crosses_in is None else runs_out) for p, w in weighed]
+    rest = [max(0.0, ahead.left - path.use) for path in paths]
     return replace(
         said,
         run_out_probability=chance,
         crossings=Distribution.of(crossings),
-        rest=Distribution.of(rest),
-        fan=fan(paths, factors, seconds, ahead.left),
+        rest=Distribution.of(zip(rest, weights, strict=True)),
+        fan=fan(paths, weights, seconds, ahead.left),
     )
 
 
-def _factors(paths: Sequence[Path], raw: float, chance: float) -> list[float]:
-    """What each path's weight is multiplied by, so that those that run out add up to *chance*."""
-    runs_out = chance / raw if raw else 0.0
-    lasts = (1 - chance) / (1 - raw) if raw < 1 else 0.0
-    return [lasts if path.crosses_in is None else runs_out for path in paths]
+def _factors(raw: float, chance: float) -> tuple[float, float]:
+    """What the weights of the paths that run out are multiplied by, so that they add up to
+    *chance*, and what those of the others.
+    """
+    return chance / raw if raw else 0.0, (1 - chance) / (1 - raw) if raw < 1 else 0.0

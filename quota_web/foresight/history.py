@@ -7,7 +7,8 @@ for nothing here; what did happen is judged with more care by the cycles.
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import compress, count, islice
+from operator import lt
 from typing import NamedTuple, cast
 
 HOUR, DAY = 3600, 86_400
@@ -94,8 +95,7 @@ class Past:
     def rises(self) -> list[tuple[int, int, float]]:
         """Start, end and points of each rise in used percent, oldest first."""
         at, used = self.readings.at, self.readings.used
-        pairs = zip(count(1), used, islice(used, 1, None), strict=False)
-        rising = [i for i, before, here in pairs if here > before]
+        rising = list(compress(count(1), map(lt, used, islice(used, 1, None))))
         rises: list[tuple[int, int, float]] = []
         # What was used before the first reading rose at an unknown time.
         top, last_at = used[0], at[0]
@@ -119,9 +119,6 @@ class Past:
     def exhausted(self) -> list[tuple[int, int]]:
         """From when to when it was exhausted, oldest first; the last may end in the future."""
         at, used, resets = self.readings.at, self.readings.used, self.readings.resets
-        if max(used) < 100:
-            return []
-        full = [i for i, points in enumerate(used) if points >= 100]
         spans: list[tuple[int, int]] = []
         is_full = False
         for run in self.runs:
@@ -129,9 +126,9 @@ class Past:
                 if is_full:
                     spans[-1] = spans[-1][0], min(spans[-1][1], at[run.start])
                 is_full = False
-            k = bisect_left(full, run.start)
-            if not is_full and k < len(full) and full[k] < run.stop:
-                spans.append((at[full[k]], resets[full[k]]))
+            if not is_full and max(used[run.start : run.stop]) >= 100:
+                first = next(i for i in range(run.start, run.stop) if used[i] >= 100)
+                spans.append((at[first], resets[first]))
                 is_full = True
         return spans
 
@@ -203,7 +200,7 @@ def _without_interludes(readings: _Readings, runs: Sequence[_Run]) -> tuple[list
         if _goes_on(before, here, readings.length):
             kept.append(run)
         elif here.at >= before.resets_at - DUE_MARGIN_S:
-            kept.append(run._replace(is_new_cycle=True))
+            kept.append(_Run(run.start, run.stop, True))
         elif back := _comes_back(readings, run.start, before):
             while runs[k].stop <= back:
                 k += 1
@@ -211,7 +208,7 @@ def _without_interludes(readings: _Readings, runs: Sequence[_Run]) -> tuple[list
         elif run.start == len(readings.at) - 1:
             return kept, True
         else:
-            kept.append(run._replace(is_new_cycle=True))
+            kept.append(_Run(run.start, run.stop, True))
         k += 1
     return kept, False
 

@@ -35,8 +35,10 @@ class Path(NamedTuple):
     crosses_in: float | None
     #: Points used until the reset.
     use: float
-    #: Points used until each moment of the fan.
-    course: tuple[float, ...]
+    #: Points used until each moment of the fan, but for the *pace*.
+    course: Sequence[float]
+    #: What the course is multiplied by: the same past also counts as run slower and faster.
+    pace: float = 1.0
 
 
 class Moment(NamedTuple):
@@ -135,21 +137,29 @@ def _followed(
     """How it went on from each moment: as it was, and somewhat slower and faster."""
     total, step = demand.total, demand.grid.step
     start, end = ahead.standstill / step, ahead.seconds / step
-    stops = [max(start, at / step) for at in ahead.moments]
+    stops = [_parted(max(start, at / step)) for at in ahead.moments]
     factors = (exp(-tuning.spread), 1.0, exp(tuning.spread))
     factor_of = scales(demand, start, end, tuning, moments)
-    for moment, scale in zip(moments, factor_of, strict=True):
-        base = _at(total, moment.slot + start)
-        use = (_at(total, moment.slot + end) - base) * scale
-        weight = moment.weight / whole / len(factors)
-        points = [(_at(total, moment.slot + stop) - base) * scale for stop in stops]
+    for (weight, slot, _), scale in zip(moments, factor_of, strict=True):
+        base = _at(total, slot + start)
+        use = (_at(total, slot + end) - base) * scale
+        points = [
+            (total[slot + k] * (1 - part) + total[slot + k + 1] * part - base) * scale
+            for k, part in stops
+        ]
         for factor in factors:
-            course = tuple([point * factor for point in points])
-            if use * factor < ahead.left:
-                yield Path(weight, None, use * factor, course)
-                continue
-            crossing = _crossing(total, base + ahead.left / (scale * factor)) - moment.slot
-            yield Path(weight, min(max(start, crossing), end) * step, use * factor, course)
+            crosses_in = None
+            if use * factor >= ahead.left:
+                crossing = _crossing(total, base + ahead.left / (scale * factor)) - slot
+                crosses_in = min(max(start, crossing), end) * step
+            share = weight / whole / len(factors)
+            yield Path(share, crosses_in, use * factor, points, factor)
+
+
+def _parted(position: float) -> tuple[int, float]:
+    """The slot of a position, and the part of it that lies before."""
+    slot = int(position)
+    return slot, position - slot
 
 
 def _at(total: Sequence[float], position: float) -> float:
