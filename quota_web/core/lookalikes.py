@@ -43,7 +43,7 @@ def marks(given: Iterable[str]) -> dict[str, str]:
     return {
         name: _mark(name, group)
         for group in groups.values()
-        if len({names.fold(n) for n in group}) > 1
+        if len(group) > 1 and len({names.fold(n) for n in group}) > 1
         for name in group
     }
 

@@ -143,6 +143,8 @@ class TimedView:
     #: When it becomes another one by itself; None if it does not.
     until: int | None
     order: Order
+    #: Equal: nothing of the view has changed.
+    stamp: tuple[object, ...]
 
     def holds(self, version: tuple[str, int, int], now: int) -> bool:
         return (
@@ -223,7 +225,7 @@ def _timed_views(
         )
         view, until = _with_banked(view, until, banked.get(one.id, ()), now)
         view = replace(view, extras=extras[one.id]) if one.id in extras else view
-        found[one.id] = TimedView(view, version, now, until, _order(view))
+        found[one.id] = TimedView(view, version, now, until, _order(view), (*version, now))
     return found
 
 
@@ -251,7 +253,7 @@ def _overview(
         next_refresh_at=min(due, default=None),
         flips_at=min((one.until for one in timed if one.until is not None), default=None),
         ranks={view.account.id: place for place, view in enumerate(views, 1)},
-        stamps={row.id: (*one.version, one.made_at) for row, one in placed},
+        stamps={row.id: one.stamp for row, one in placed},
         choice=choice,
     )
 

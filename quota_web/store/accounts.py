@@ -224,7 +224,13 @@ def by_use(found: Account) -> tuple[bool, bool, int]:
 
 def repeated(accounts: Iterable[Account]) -> dict[int, Account]:
     """The accounts that repeat another one's login, by id, with the one that they repeat."""
-    ordered = {a.id: a for a in sorted(accounts, key=by_use)}
+    by_login: dict[str, list[Account]] = {}
+    for one in accounts:
+        if one.chatgpt_account_id is not None:
+            by_login.setdefault(one.chatgpt_account_id, []).append(one)
+    # Mostly none: the rest is for those few alone.
+    several = (a for those in by_login.values() if len(those) > 1 for a in those)
+    ordered = {a.id: a for a in sorted(several, key=by_use)}
     found = account_identity.repeated((key, a.login) for key, a in ordered.items())
     return {key: ordered[holder] for key, holder in found.items()}
 

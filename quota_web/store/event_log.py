@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select, tuple_
@@ -56,7 +56,7 @@ def latest(
     if before is not None:
         values["before"] = min(before, LAST_ID)
     query = _newest_first(_shape(wanted), before is not None)
-    return [logged(*row) for row in conn.execute(query, values).all()]
+    return [_known(*row) for row in conn.execute(query, values).all()]
 
 
 class _Shape(NamedTuple):
@@ -154,6 +154,11 @@ def logged(
 ) -> LoggedEvent:
     """A row of the log as a value; the data are JSON."""
     return LoggedEvent(id, at, kind, account_id, key, json.loads(data or "{}"), gone)
+
+
+# Equal rows make equal values, and the newest are mostly those of the last look: kept by what
+# stands in them, they cannot go stale.
+_known = lru_cache(maxsize=256)(logged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def init_app(app: Flask) -> None:
         Path(app.static_folder or ""), app.static_url_path or ""
     )
     app.context_processor(
-        lambda: {"charts_ready": (Path(app.static_folder or "") / CHART_LIBRARY).is_file()}
+        lambda: {"charts_ready": os.path.isfile(f"{app.static_folder}/{CHART_LIBRARY}")}
     )
 
 

@@ -141,6 +141,8 @@ def _least_danger(row: Row) -> float:
 
 
 def _matches(row: Row, search: str) -> bool:
+    if not search:
+        return True
     found_in = f"{row['account']}\n{row.get('email') or ''}\n{plan_label(row['plan_type'])}"
     return search.casefold() in found_in.casefold()
 

@@ -68,11 +68,22 @@ def context(
     """What `history/_lanes.html` is told as `lanes`: the first *most* of *views*."""
     shown = views[:most]
     over = stretch(request.args, _first_at(seen, shown, now), now)
-    axis = over.axis
-    return {
-        "rows": _rows(seen, shown, axis),
+    same = versioned_cache.parts().get(
+        ("time of lanes", request.script_root, request.path, request.query_string),
+        (over,),
+        lambda: _time(over),
+    )
+    return same | {
+        "rows": _rows(seen, shown, over.axis),
         "more": len(views) - len(shown),
         "is_whole": most is None,
+    }
+
+
+def _time(over: Stretch) -> dict[str, Any]:
+    """The time that all lanes share, and the addresses of this page with other ones."""
+    axis = over.axis
+    return {
         "range": over.range,
         "ranges": [(name, _address(name)) for name in over.offered],
         "whole": _address(DEFAULT_RANGE),

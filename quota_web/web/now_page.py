@@ -46,13 +46,17 @@ def shown(seen: Overview, query: TableQuery, now: int) -> dict[str, Any]:
     ticks = versioned_cache.parts().get(
         ("ticks of ribbon",), (now,), lambda: tuple(ribbon.ticks(now, zone.shown()))
     )
-    comes_back = ribbon.ribbon(_ribbon_rows(rows, now), now, ticks)
+    waiting = _ribbon_rows(rows, now)
+    comes_back = versioned_cache.parts().get(
+        ("ribbon of all",), (now, ticks, waiting), lambda: ribbon.ribbon(waiting, now, ticks)
+    )
+    drawn = lines(found["rows"], now)
     return found | {
         "ribbon": comes_back,
         "draw_ribbon": partial(ribbon_svg.drawing, comes_back, now, zone.shown()),
         "pool": pool_words.pool_in_words(seen, now, zone.shown()),
         "lately": latest_events.of_all(seen, now),
-        "lines": lines(found["rows"], now),
+        "lines": [_together(section.rows, drawn) for section in found["sections"]],
         "lanes": lanes.context(seen, seen.accounts, now),
         "next_refresh_at": iso(seen.next_refresh_at),
         "is_pending": any(row["status"] == Status.PENDING for row in found["rows"]),
@@ -67,33 +71,46 @@ def entries(seen: Overview, now: int) -> list[Row]:
     all of it.
     """
     views = {("entry of list", view.account.id): view for view in seen.accounts}
-    stamps = {key: seen.stamps[view.account.id] for key, view in views.items()}
-    made = versioned_cache.per_account().get_many(
-        stamps, lambda missing: {key: _entry(views[key]) for key in missing}
-    )
-    uses = _uses(seen, now)
     marks = lookalikes.marks(view.account.name for view in seen.accounts)
     first_hour = hourly_use.first_hour(now)
-    found: list[Row] = []
-    for key, view in views.items():
-        one = view.account.id
-        looks = marks.get(view.account.name)
-        version = (stamps[key], first_hour, view.same_login_as, looks)
-        more = {"rank": seen.ranks[one], "use": uses[one], "looks_like": looks, "version": version}
-        found.append(made[key] | more | {"same_login_as": view.same_login_as})
-    return found
+    versions = {
+        key: (
+            seen.stamps[view.account.id],
+            first_hour,
+            view.same_login_as,
+            marks.get(view.account.name),
+        )
+        for key, view in views.items()
+    }
+
+    def make(missing: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], dict[str, Any]]:
+        uses = _uses(seen, [views[key] for key in missing], now)
+        return {
+            key: _entry(views[key])
+            | {
+                "use": uses[key[1]],
+                "looks_like": marks.get(views[key].account.name),
+                "version": versions[key],
+            }
+            for key in missing
+        }
+
+    made = versioned_cache.per_account().get_many(versions, make)
+    # A change of one account moves others in the order: their entries stay.
+    return [made[key] | {"rank": seen.ranks[key[1]]} for key in views]
 
 
 def _entry(view: AccountView) -> dict[str, Any]:
-    return results_json.result(view) | {"id": view.account.id, "origin": view.account.origin}
+    row = results_json.result(view) | {"id": view.account.id, "origin": view.account.origin}
+    return row | {"moves_by_the_minute": list_row.moves_by_the_minute(row)}
 
 
-def _uses(seen: Overview, now: int) -> dict[int, HourlyUse | None]:
-    """What each account used in the last 24 hours, by its id; only those that changed are read."""
+def _uses(seen: Overview, views: Sequence[AccountView], now: int) -> dict[int, HourlyUse | None]:
+    """What each of these used in the last 24 hours, by its id; only those that changed are read."""
     first_hour = hourly_use.first_hour(now)
     versions = {
         ("use", view.account.id): (seen.site.nonce, view.account.version, first_hour)
-        for view in seen.accounts
+        for view in views
     }
 
     def read(missing: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], HourlyUse | None]:
@@ -104,13 +121,13 @@ def _uses(seen: Overview, now: int) -> dict[int, HourlyUse | None]:
     return {account_id: use for (_, account_id), use in found.items()}
 
 
-def _ribbon_rows(rows: Sequence[Row], now: int) -> list[RibbonRow]:
+def _ribbon_rows(rows: Sequence[Row], now: int) -> tuple[RibbonRow, ...]:
     waiting = {("row of ribbon", row["id"]): row for row in rows if ribbon.waits(row)}
     made = versioned_cache.per_account().get_many(
         {key: (row["version"], now) for key, row in waiting.items()},
         lambda missing: {key: ribbon.ribbon_row(waiting[key], now) for key in missing},
     )
-    return [made[key] for key in waiting]
+    return tuple(made[key] for key in waiting)
 
 
 def lines(rows: Sequence[Row], now: int) -> dict[int, Markup]:
@@ -131,9 +148,14 @@ def lines(rows: Sequence[Row], now: int) -> dict[int, Markup]:
     }
 
 
+def _together(rows: Sequence[Row], drawn: Mapping[int, Markup]) -> Markup:
+    """The lines of one section; a template would copy each once more to escape it."""
+    return Markup("\n".join(drawn[row["id"]] for row in rows))  # noqa: S704 - lines are Markup
+
+
 def _tick(row: Row, now: int) -> int:
     """The moment that a line is made for: what it counts in minutes moves with them."""
-    return now - now % (MINUTE if list_row.moves_by_the_minute(row) else list_row.EVEN_EVERY_S)
+    return now - now % (MINUTE if row["moves_by_the_minute"] else list_row.EVEN_EVERY_S)
 
 
 def _line(draw: Any, row: Row, now: int, account_base: str, edit_base: str) -> Markup:

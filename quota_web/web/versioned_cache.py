@@ -23,7 +23,7 @@ Version = tuple[object, ...]
 #: Language and zone.
 Reader = tuple[str, str | None]
 
-#: Some 25 for each language and zone: of the dashboard, of each of its views, of the frame around
+#: Some 30 for each language and zone: of the dashboard, of each of its views, of the frame around
 #: pages. More of these at once are not worth the memory.
 MOST_PARTS = 192
 #: Each account has up to eight small parts: its line of the list, its entry, what it used, its row
@@ -63,8 +63,9 @@ class VersionedCache:
         found = self._found(versions, reader)
         if len(found) < len(versions):
             with self._making:
-                found = self._found(versions, reader)
-                missing = [key for key in versions if key not in found]
+                absent = {key: at for key, at in versions.items() if key not in found}
+                found |= self._found(absent, reader)
+                missing = [key for key in absent if key not in found]
                 if missing:
                     made = make(missing)
                     self._store(versions, made, reader)
@@ -72,10 +73,11 @@ class VersionedCache:
         return found
 
     def _found(self, versions: Mapping[K, Version | None], reader: Reader) -> dict[K, Any]:
-        found: dict[K, Any] = {}
+        parts, found = self._parts, dict[K, Any]()
         for key, version in versions.items():
-            part = self._parts.get((reader, key))
-            if part is not None and version is not None and part[0] == version:
+            part = parts.get((reader, key))
+            # None is the version of no part.
+            if part is not None and part[0] == version:
                 found[key] = part[1]
         return found
 
