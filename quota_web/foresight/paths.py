@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from math import exp, sqrt
 from typing import NamedTuple
 
@@ -83,18 +82,21 @@ def alike_moments(demand: Demand, seconds_ahead: int, tuning: Tuning) -> list[Mo
     near = [exp(-0.5 * (k / sigma) ** 2) for k in range(-reach, reach + 1)]
     alike = _likeness(demand, seconds_ahead, tuning)
     kinds = _weekday_weights(grid.weekdays[grid.past], seconds_ahead, tuning)
-    candidates: list[tuple[float, int, int]] = []
+    weights: list[float] = []
+    slots: list[int] = []
+    days: list[int] = []
     for day in range(1, grid.past // grid.per_day + 1):
         middle = grid.past - day * grid.per_day
         first, stop = max(grid.per_hour, middle - reach), min(middle + reach + 1, grid.past)
         recent = 0.5 ** (day / HALF_LIFE_DAYS)
         at_hours = near[first - middle + reach :]
         factors = zip(at_hours, grid.weekdays[first:stop], alike[first:stop], strict=False)
-        weights = [recent * hour * kinds[weekday] * pace for hour, weekday, pace in factors]
-        candidates += zip(weights, range(first, stop), repeat(day), strict=False)
-    weights = sorted(weight for weight, _, _ in candidates)
-    least = weights[-KEPT_MOMENTS] if len(weights) > KEPT_MOMENTS else 0.0
-    return [Moment(*c) for c in candidates if c[0] >= least]
+        weights += [recent * hour * kinds[weekday] * pace for hour, weekday, pace in factors]
+        slots += range(first, stop)
+        days += [day] * (len(slots) - len(days))
+    least = sorted(weights)[-KEPT_MOMENTS] if len(weights) > KEPT_MOMENTS else 0.0
+    candidates = zip(weights, slots, days, strict=True)
+    return [Moment(*candidate) for candidate in candidates if candidate[0] >= least]
 
 
 def _likeness(demand: Demand, seconds_ahead: int, tuning: Tuning) -> list[float]:

@@ -119,9 +119,12 @@ def use_per_slot(rises: Iterable[tuple[int, int, float]], grid: Grid) -> list[fl
                 slots[i] += points
             continue
         rate = points / (end - begin)
-        for k in range(max(0, i), j + 1):
-            slot_start = start + k * step
-            slots[k] += rate * (min(end, slot_start + step) - max(begin, slot_start))
+        if i >= 0:
+            slots[i] += rate * (start + (i + 1) * step - begin)
+        for k in range(max(0, i + 1), j):
+            slots[k] += rate * step
+        if j >= 0:
+            slots[j] += rate * (end - start - j * step)
     slots[-2] += slots.pop()
     return slots
 
