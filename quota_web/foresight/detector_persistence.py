@@ -39,6 +39,8 @@ class Stored:
     unjudged: set[str] = field(default_factory=set)
     #: Where the newest row that was fed from the database was an absence: its moment.
     last_absence: dict[int, int] = field(default_factory=dict)
+    #: The facts of accounts as they are stored: plans hardly change, readings do.
+    facts: dict[str, str] = field(default_factory=dict)
 
     def take(self, other: "Stored", names: Iterable[str]) -> None:
         """Take over the judges of these accounts from *other*."""
@@ -61,13 +63,12 @@ def load(
     *known* are the windows that were read before; None: those that have a reading.
     """
     rows = store.detector_states.states(conn, account_ids, lock=lock)
-    facts = store.detector_states.facts(conn, account_ids)
     stored = Stored(Judge(shared_logins(conn) if account_ids is None else None))
     for row in rows:
         name = str(row.account_id)
         stored.window_ids[name, row.key] = row.window_id
         try:
-            account = _account(stored, name, facts.get(row.account_id))
+            account = _account(stored, name, row.facts)
         except UNREADABLE:
             stored.unjudged.add(name)
             continue
@@ -100,6 +101,7 @@ def shared_logins(conn: Connection) -> dict[str, str]:
 def _account(stored: Stored, name: str, facts: str | None) -> AccountJudge:
     if name not in stored.judge.accounts and facts is not None:
         stored.judge.accounts[name] = AccountJudge.from_json(facts)
+        stored.facts[name] = facts
     return stored.judge.account(name)
 
 
@@ -109,7 +111,9 @@ def save(conn: Connection, stored: Stored, names: Iterable[str] | None = None) -
     states, facts = [], []
     for name in chosen:
         account = stored.judge.accounts[name]
-        facts.append((int(name), account.facts_to_json()))
+        text = account.facts_to_json()
+        if stored.facts.get(name) != text:
+            facts.append((int(name), text))
         for key, window in account.windows.items():
             window_id = stored.window_ids[name, key]
             at = stored.at.get(window_id, window.last_at())

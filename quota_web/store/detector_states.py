@@ -33,6 +33,8 @@ class WindowState:
     taken_at: int | None
     at: int | None
     state: str | None
+    #: What is kept of its account's facts.
+    facts: str | None
 
 
 # Made once: putting a statement together costs as much as running it.
@@ -47,11 +49,12 @@ _STATES = (
         limit_window.c.taken_at,
         window_state.c.at,
         window_state.c.state,
+        account_state.c.facts,
     )
     .select_from(
-        limit_window.join(account, account.c.id == limit_window.c.account_id).outerjoin(
-            window_state, window_state.c.window_id == limit_window.c.id
-        )
+        limit_window.join(account, account.c.id == limit_window.c.account_id)
+        .outerjoin(window_state, window_state.c.window_id == limit_window.c.id)
+        .outerjoin(account_state, account_state.c.account_id == account.c.id)
     )
     .where(account.c.deleted_at.is_(None))
     .order_by(limit_window.c.id)
@@ -60,8 +63,6 @@ _SOME_STATES = _STATES.where(account.c.id.in_(_IDS))
 # Ordered, so that two processes do not wait for each other.
 _LOCK = select(limit_window.c.id).order_by(limit_window.c.id).with_for_update()
 _LOCK_SOME = _LOCK.where(limit_window.c.account_id.in_(_IDS))
-_FACTS = select(account_state.c.account_id, account_state.c.facts)
-_SOME_FACTS = _FACTS.where(account_state.c.account_id.in_(_IDS))
 
 
 def states(
@@ -80,12 +81,6 @@ def states(
         # there when it began, and would take back what the other process had judged.
         conn.execute(lock_query, _ids(account_ids)).all()
     return [WindowState(*row) for row in conn.execute(query, _ids(account_ids)).all()]
-
-
-def facts(conn: Connection, account_ids: Sequence[int] | None = None) -> dict[int, str]:
-    """What is kept of the facts of these accounts (or None: all), by account id."""
-    query = _FACTS if account_ids is None else _SOME_FACTS
-    return {row[0]: row[1] for row in conn.execute(query, _ids(account_ids)).all()}
 
 
 def _ids(account_ids: Sequence[int] | None) -> dict[str, Any]:
