@@ -208,14 +208,15 @@ def _connection(write: bool) -> Iterator[Connection]:
     _thread.open = True
     try:
         with own.connect() as conn:
-            conn.execution_options(quota_write=write)
-            changes = _changes(conn)
+            if write:
+                conn.execution_options(quota_write=True)
+            changes = _changes(conn) if write else None
             with conn.begin():
                 yield conn
             # A transaction that changed nothing says nothing about the room there is.
             if write and known is not None and _changes(conn) != changes:
                 _troubles.pop(own, None)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         plain = db_errors.plain_error(error)
         _note(own, plain)
         raise plain from error
@@ -380,6 +381,8 @@ class _SetUp:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    conn.exec_driver_sql(
-        "BEGIN IMMEDIATE" if conn.get_execution_options().get("quota_write") else "BEGIN"
-    )
+    if conn.get_execution_options().get("quota_write"):
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+    elif (driver := conn.connection.driver_connection) is not None:
+        # It touches no file yet, and every request does it: without what SQLAlchemy adds.
+        driver.execute("BEGIN")

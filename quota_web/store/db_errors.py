@@ -21,9 +21,9 @@ _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IO
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
-def plain_error(error: SQLAlchemyError) -> Exception:
+def plain_error(error: SQLAlchemyError | sqlite3.Error) -> Exception:
     """One of our errors for one of the database's; a mistake in a statement stays what it is."""
-    original = error.orig if isinstance(error, DBAPIError) else None
+    original = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, sqlite3.Error):
         return _plain_sqlite(original) or error
     if isinstance(error, TimeoutError):

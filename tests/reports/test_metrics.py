@@ -181,7 +181,6 @@ def test_the_number_of_queries_does_not_depend_on_the_accounts(app):
     for number in range(2, 12):
         record(add_account(f"a{number}", number), NOW)
     assert queries() == few
-    # BEGIN and COMMIT of SQLite are among them.
     assert few <= 14
 
 
