@@ -2,14 +2,12 @@
 hourly rollups alone.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quota_web import store
 from quota_web.core.display_order import window_order
 from quota_web.core.quota import is_own
-from quota_web.store.history import Series
 
 HOUR, HOURS = 3_600, 24
 
@@ -32,12 +30,12 @@ def load(account_ids: Sequence[int], now: int) -> dict[int, HourlyUse]:
     """The use of these accounts, by id; one that was not read in that time is absent."""
     start = first_hour(now)
     with store.database.reading() as conn:
-        rows = store.history.rises_by_hour(conn, account_ids, start, now + 1)
-    hours: dict[Series, list[float | None]] = defaultdict(lambda: [None] * HOURS)
-    for window, slot, rise in rows:
-        if is_own(window.key):
-            hours[window][(slot - start) // HOUR] = rise
+        rises = store.history.rises_by_hour(conn, account_ids, start, now + 1)
+    own = (window for window in rises if is_own(window.key))
     found: dict[int, HourlyUse] = {}
-    for window in sorted(hours, key=lambda w: (window_order(w.key), w.window_id)):
-        found.setdefault(window.account_id, HourlyUse(window.key, tuple(hours[window])))
+    for window in sorted(own, key=lambda w: (window_order(w.key), w.window_id)):
+        if window.account_id not in found:
+            points = {(slot - start) // HOUR: rise for slot, rise in rises[window]}
+            hours = tuple(points.get(hour) for hour in range(HOURS))
+            found[window.account_id] = HourlyUse(window.key, hours)
     return found

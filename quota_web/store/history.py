@@ -157,13 +157,16 @@ def hourly_rises(
 
 def rises_by_hour(
     conn: Connection, account_ids: Sequence[int], start: int, end: int
-) -> list[tuple[Series, int, float]]:
-    """Each hour of [start, end) in which one of these accounts' windows was read: the window, the
-    hour's start, and the points used in it.
+) -> dict[Series, list[tuple[int, float]]]:
+    """Each hour of [start, end) in which one of these accounts' windows was read, by the window:
+    the hour's start, and the points used in it.
     """
     values = {"ids": account_ids, "start": start, "end": end, "span": SPANS[0]}
-    rows = conn.execute(_RISES_BY_HOUR, values).all()
-    return [(Series(*one), slot, rise) for *one, slot, rise in rows if slot is not None]
+    found: dict[tuple[int, int, str], list[tuple[int, float]]] = defaultdict(list)
+    for window_id, account_id, key, slot, rise in conn.execute(_RISES_BY_HOUR, values).all():
+        if slot is not None:
+            found[window_id, account_id, key].append((slot, rise))
+    return {Series(*window): rises for window, rises in found.items()}
 
 
 def first_slots(conn: Connection, account_ids: Sequence[int]) -> list[tuple[str, int]]:
