@@ -4,7 +4,7 @@ own.
 
 import os
 import unicodedata
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -240,15 +240,29 @@ def browser(installation: Installation) -> Iterator["Visitor"]:
         yield browser
 
 
-#: Where few tests take long: begun last, one of them would run on while the other worker is idle.
-_LONG_ROOMS = frozenset({"faults", "in_browser", "serving", "project", "refresh"})
+#: Where files take long: begun last, one of them would run on while the other worker is idle.
+_LONG_ROOMS = frozenset({"faults", "in_browser", "serving", "project", "refresh", "store", "web"})
+
+
+def _spread(items: Sequence[pytest.Item]) -> dict[Path, float]:
+    """How far within its room each file stands, from 0 to 1."""
+    rooms: dict[Path, list[Path]] = {}
+    for path in dict.fromkeys(item.path for item in items):
+        rooms.setdefault(path.parent, []).append(path)
+    return {
+        path: (number + 0.5) / len(files)
+        for files in rooms.values()
+        for number, path in enumerate(files)
+    }
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that take long, and leave the long fault suite out unless it is asked
     for.
     """
-    items.sort(key=lambda item: _LONG_ROOMS.isdisjoint(item.path.parts))
+    # The rooms are mixed: one whose tests wait runs beside one whose tests compute.
+    spread = _spread(items)
+    items.sort(key=lambda item: (_LONG_ROOMS.isdisjoint(item.path.parts), spread[item.path]))
     if os.environ.get("QUOTA_FAULTS") == "1" or "faults" in config.getoption("markexpr"):
         return
     left_out = [item for item in items if item.get_closest_marker("faults")]
