@@ -13,7 +13,7 @@ from quota_web.foresight.history import DAY, WindowHistory
 from quota_web.foresight.model_parameters import LONG, SHORT
 from quota_web.foresight.workload import EXCHANGE_S, exchange_points, work_of
 from quota_web.store.forecasts import Quantiles, StoredForecast
-from quota_web.store.window_readings import Columns
+from quota_web.store.window_readings import ReadingColumns
 from quota_web.store.windows import KnownWindow
 
 #: Each reading of so long is looked at, and one an hour before.
@@ -64,13 +64,13 @@ def histories_of(
     """
     since = now - EACH_S
     long = {w.id: w for w in windows if w.id in wanted and not _is_short(w)}
-    hours: dict[int, Columns] = {}
+    hours: dict[int, ReadingColumns] = {}
     for tuning, ids in ((SHORT, [w.id for w in windows if w.id not in long]), (LONG, list(long))):
         start = now - tuning.days_back * DAY - LEAD_S
         hours |= store.window_readings.of_hours(conn, ids, start, since)
     last = store.window_readings.each(conn, [w.id for w in windows], since, now)
     return {
-        w.id: _history(w, hours.get(w.id, Columns()), last.get(w.id, Columns()))
+        w.id: _history(w, hours.get(w.id, ReadingColumns()), last.get(w.id, ReadingColumns()))
         for w in windows
         if w.id in hours or w.id in last
     }
@@ -80,7 +80,7 @@ def _is_short(window: KnownWindow) -> bool:
     return bool(window.reading.length_s and window.reading.length_s <= DAY)
 
 
-def _history(window: KnownWindow, hours: Columns, last: Columns) -> WindowHistory:
+def _history(window: KnownWindow, hours: ReadingColumns, last: ReadingColumns) -> WindowHistory:
     return WindowHistory(
         window.reading.key,
         window.reading.length_s,

@@ -18,7 +18,7 @@ HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ReadingColumns:
     """Readings of one window, oldest first; the three run side by side."""
 
     taken_at: list[int] = field(default_factory=list)
@@ -59,7 +59,7 @@ _EACH = (
 
 def of_hours(
     conn: Connection, window_ids: Sequence[int], since: int, until: int
-) -> dict[int, Columns]:
+) -> dict[int, ReadingColumns]:
     """The last reading of each hour in [since, until), oldest first, by window.
 
     Where the window reset within the hour, the most that was used before stands ahead of it.
@@ -71,11 +71,13 @@ def of_hours(
     }
 
 
-def each(conn: Connection, window_ids: Sequence[int], since: int, until: int) -> dict[int, Columns]:
+def each(
+    conn: Connection, window_ids: Sequence[int], since: int, until: int
+) -> dict[int, ReadingColumns]:
     """Each reading from the full hour before *since* up to *until*, oldest first, by window."""
     values = {"ids": list(window_ids), "since": since - since % HOUR, "until": until}
     found = _by_window(conn.execute(_EACH, values).all())
-    return {window_id: Columns(*map(list, columns)) for window_id, columns in found}
+    return {window_id: ReadingColumns(*map(list, columns)) for window_id, columns in found}
 
 
 def _by_window(rows: Sequence[Any]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
@@ -97,9 +99,9 @@ def _with_peaks(
     used: Sequence[float],
     at: Sequence[int],
     resets: Sequence[int | None],
-) -> Columns:
+) -> ReadingColumns:
     """Each hour's last reading, with the most that was used ahead of a reset within the hour."""
-    columns = Columns(list(at), list(used), list(resets))
+    columns = ReadingColumns(list(at), list(used), list(resets))
     fell = [k for k, (high, last) in enumerate(zip(most, used, strict=True)) if high > last + 1]
     for k in reversed(fell):
         reset = resets[k - 1] if k else None
