@@ -340,28 +340,13 @@ def rename(conn: Connection, account_id: int, name: str) -> None:
 
 def set_fault(conn: Connection, account_id: int, fault: Fault | None) -> None:
     """Say why an account cannot be asked, or with None that it is to be asked again."""
+    columns: dict[str, Any] = {"http_status": None, "run_first_at": None}
     if fault is None:
-        update_account(
-            conn,
-            account_id,
-            status=Status.PENDING,
-            fault_code=None,
-            fault_data=None,
-            http_status=None,
-            run_first_at=None,
-            failures=0,
-        )
+        columns |= {"status": Status.PENDING, "fault_code": None, "fault_data": None, "failures": 0}
     else:
-        update_account(
-            conn,
-            account_id,
-            status=fault.status,
-            fault_code=fault.code,
-            fault_data=fault.data_json(),
-            http_status=None,
-            run_first_at=None,
-            next_due_at=None,
-        )
+        columns |= {"status": fault.status, "fault_code": fault.code, "next_due_at": None}
+        columns["fault_data"] = fault.data_json()
+    update_account(conn, account_id, **columns)
 
 
 def mark_deleted(conn: Connection, account_id: int, now: int) -> None:
