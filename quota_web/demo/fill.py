@@ -22,6 +22,7 @@ from quota_web.demo.tank import Track
 from quota_web.foresight import detection_backfill, incremental_detection
 from quota_web.store.accounts import DEMO
 from quota_web.store.detected_events import ACTOR
+from quota_web.store.many_rows import run_many
 from quota_web.store.models import (
     account,
     account_fact,
@@ -223,7 +224,7 @@ def _write_track(conn: Connection, account_id: int, track: Track) -> None:
     rows = zip(repeat(window_id), track.at, track.used, track.resets_at, repeat(0))
     _insert_readings(conn, rows)
     made = store.rollups.folded(window_id, track.at, track.used, track.resets_at)
-    store.database.run_many(conn, insert(rollup), made)
+    run_many(conn, store.rollups.INSERT, made)
 
 
 def _latest(track: Track) -> dict[str, Any]:

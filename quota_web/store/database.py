@@ -9,7 +9,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine, Executable, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -159,12 +159,6 @@ def insert_of(dialect: str) -> Any:
     from sqlalchemy.dialects.sqlite import insert as for_sqlite
 
     return for_sqlite
-
-
-def run_many(conn: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Run an INSERT or UPDATE once for each row; without rows nothing is run."""
-    if rows:
-        conn.execute(statement, rows)
 
 
 def is_sqlite(conn: Connection) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, func, select
 
-from quota_web.store.database import insert_of, is_sqlite, run_many
+from quota_web.store.database import insert_of, is_sqlite
+from quota_web.store.many_rows import run_many
 from quota_web.store.models import (
     account,
     account_fact,

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, select, update
 
-from quota_web.store.database import insert_of, run_many
+from quota_web.store.database import insert_of
+from quota_web.store.many_rows import run_many
 from quota_web.store.models import account, account_choice, cycle, forecast, limit_window
 
 #: The `day` of the present forecast.

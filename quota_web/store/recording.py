@@ -17,7 +17,8 @@ from quota_web.core.faults import Fault
 from quota_web.core.quota import Facts, Reading, Snapshot, Status
 from quota_web.store import rollups
 from quota_web.store.accounts import Account, new_id
-from quota_web.store.database import insert_of, run_many
+from quota_web.store.database import insert_of
+from quota_web.store.many_rows import run_many
 from quota_web.store.models import account, account_fact, attempt, limit_window
 from quota_web.store.rollups import SPANS, gone_row, rise_of, rollup_row
 from quota_web.store.windows import KnownWindow

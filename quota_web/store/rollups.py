@@ -15,7 +15,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Executable, Select, bindparam, exists, func, insert, select, text
 
-from quota_web.store.database import insert_of, run_many
+from quota_web.store.database import insert_of
+from quota_web.store.many_rows import run_many
 from quota_web.store.models import limit_window, reading, rollup
 
 #: Lengths of the rollups' slots in seconds.
@@ -101,6 +102,7 @@ def _late() -> Select[Any]:
 
 #: Made once: putting a statement together costs as much as running it.
 _LATE = _late()
+INSERT = insert(rollup)
 
 
 def remake(conn: Connection, window_id: int, at: int) -> None:
@@ -136,7 +138,7 @@ def remake_days(conn: Connection, window_id: int, start: int, end: int) -> int:
             rollup.c.slot < end,
         )
     )
-    run_many(conn, insert(rollup), made)
+    run_many(conn, INSERT, made)
     return len(rows)
 
 

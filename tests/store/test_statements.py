@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from quota_web import store
 from quota_web.store.accounts import MANAGED
+from quota_web.store.many_rows import run_many
 
 NOW = 1_795_262_400
 
@@ -30,7 +31,7 @@ def test_many_rows_are_written_with_the_statements_own_values(tx):
     )
     tx.execute(update(store.models.account).values(claim_id=7))
     rows = [{"b_id": ids[0], "interval_s": 60}, {"b_id": ids[1], "interval_s": 61}]
-    store.database.run_many(tx, release, rows)
+    run_many(tx, release, rows)
 
     a = store.models.account.c
     written = tx.execute(select(a.claim_id, a.failures, a.interval_s).order_by(a.id)).all()
@@ -38,16 +39,23 @@ def test_many_rows_are_written_with_the_statements_own_values(tx):
 
 
 def test_no_rows_are_no_statement(tx):
-    store.database.run_many(tx, insert(store.models.setting), [])
+    run_many(tx, insert(store.models.setting), [])
 
     assert tx.execute(select(store.models.setting)).all() == []
+
+
+def test_a_column_that_no_row_names_gets_its_default(tx):
+    account_id = store.accounts.add(tx, "alice", MANAGED, NOW)
+    run_many(tx, insert(store.models.account_fact), [{"account_id": account_id, "since": NOW}])
+
+    assert tx.execute(select(store.models.account_fact.c.spend_reached)).all() == [(False,)]
 
 
 def test_a_second_row_takes_the_place_of_the_first(tx):
     new = store.database.insert_of(tx.dialect.name)(store.models.setting)
     put = new.on_conflict_do_update(index_elements=["key"], set_={"value": new.excluded.value})
-    store.database.run_many(tx, put, [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
-    store.database.run_many(tx, put, [{"key": "a", "value": "3"}])
+    run_many(tx, put, [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
+    run_many(tx, put, [{"key": "a", "value": "3"}])
 
     assert dict(
         tx.execute(select(store.models.setting.c.key, store.models.setting.c.value)).all()
