@@ -97,6 +97,12 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(modules()[module].read_text(encoding="utf-8"))
 
 
+@cache
+def nodes_of(module: str) -> tuple[ast.AST, ...]:
+    """All of its tree, gone through once for two dozen tests."""
+    return tuple(ast.walk(tree_of(module)))
+
+
 def room_of(module: str) -> str:
     """The folder of a module, or its own name where it lies in the root."""
     return module.split(".")[0]
@@ -105,14 +111,11 @@ def room_of(module: str) -> str:
 @cache
 def imports_of(module: str) -> tuple[Import, ...]:
     """Everything that *module* imports, under its full name, wherever in the file."""
-    tree = tree_of(module)
+    nodes = nodes_of(module)
     inside = {
-        id(inner)
-        for outer in ast.walk(tree)
-        if isinstance(outer, FUNCTIONS)
-        for inner in ast.walk(outer)
+        id(inner) for outer in nodes if isinstance(outer, FUNCTIONS) for inner in ast.walk(outer)
     }
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    statements = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     return tuple(
         Import(target, node.lineno, id(node) in inside)
         for node in statements
@@ -162,7 +165,7 @@ def places_with(names: Iterable[str], allowed: Iterable[str]) -> list[str]:
             continue
         used = [
             (node.lineno, spelled(node))
-            for node in ast.walk(tree_of(module))
+            for node in nodes_of(module)
             if isinstance(node, ast.Attribute)
         ]
         imported = [(i.line, i.target) for i in imports_of(module)]
@@ -400,7 +403,7 @@ def test_a_value_that_rooms_share_is_written_once():
     written = [
         (value, module, node.lineno)
         for module in modules()
-        for node in ast.walk(tree_of(module))
+        for node in nodes_of(module)
         if isinstance(node, ast.Constant | ast.BinOp)
         for value in [value_of(node)]
         if type(value) is int and value in SHARED
@@ -415,7 +418,7 @@ def test_a_window_has_its_words_from_labels_alone():
     spelled_out = [
         f"{module}:{node.lineno} {node.value}"
         for module in modules()
-        for node in ast.walk(tree_of(module))
+        for node in nodes_of(module)
         if isinstance(node, ast.Constant) and node.value in words and module != "core.labels"
     ]
 
@@ -436,7 +439,7 @@ ONE_FUNCTION = {
 def test_a_question_that_had_several_answers_has_one_function():
     homes: dict[str, list[str]] = {name: [] for name in ONE_FUNCTION}
     for module in modules():
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             if isinstance(node, ast.FunctionDef) and node.name in homes:
                 homes[node.name].append(module)
 
@@ -446,7 +449,7 @@ def test_a_question_that_had_several_answers_has_one_function():
 def test_no_class_name_means_two_things():
     homes: dict[str, list[str]] = {}
     for module in modules():
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(module)
 
@@ -456,7 +459,7 @@ def test_no_class_name_means_two_things():
 def test_no_alias_hides_a_module():
     hidden = []
     for module in modules():
-        for node in ast.walk(tree_of(module)):
+        for node in nodes_of(module):
             if isinstance(node, ast.ImportFrom):
                 names = [(f"{node.module}.{alias.name}", alias.asname) for alias in node.names]
                 hidden += [f"{module}: {n}" for n, as_name in names if as_name and is_module(n)]
@@ -490,7 +493,7 @@ def test_functions_are_short_enough_to_hold_in_mind():
     lengths = {
         f"{module}.{node.name}": body_lines(node)
         for module in modules()
-        for node in ast.walk(tree_of(module))
+        for node in nodes_of(module)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
