@@ -26,8 +26,6 @@ MIN_INTERVAL, MAX_INTERVAL = 10, 30 * 86_400
 #: Slow clients are held in buffers, not in threads.
 WAITRESS = {
     "threads": 8,
-    # Above them select() would end the service.
-    "asyncore_use_poll": True,
     # What came in one read is answered whether or not it is read, and each script that waits is
     # an open file: so, not many at once.
     "recv_bytes": 1024,
@@ -105,7 +103,7 @@ def _serve(app: "Flask", host: str, port: int) -> int:
             **WAITRESS,
         )
         lifecycle.welcome(app, f"http://{shown_host(host)}:{sockets[0].getsockname()[1]}")
-        server.run()
+        connections.run(server)
     except SystemExit:
         # The signal came before the server ran.
         pass

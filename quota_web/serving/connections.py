@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Any
 
+from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
@@ -32,6 +33,9 @@ MOST = 900
 #: How often the log says that connections are closed to make room, and how long none is accepted
 #: where no file can be opened.
 SAY_EVERY_S, PAUSE_S = 60.0, 0.5
+#: How often deadlines are looked at, and how long the service waits for a connection where there is
+#: none: each look in vain costs.
+LOOK_S, QUIET_S = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     limits = Limits()
     _let_in_from = _said_at = 0.0
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether no connection is accepted at this moment."""
+        return time.monotonic() < self._let_in_from
+
     def readable(self) -> bool:
-        return bool(super().readable()) and time.monotonic() >= self._let_in_from
+        return bool(super().readable()) and not self.is_paused
 
     def handle_accept(self) -> None:
         try:
@@ -196,6 +205,30 @@ def create_server(
         return servers[0]
     addresses = [(server.effective_host, server.effective_port) for server in servers]
     return MultiSocketServer(channels, adj, addresses, dispatcher, servers[0].log_info)
+
+
+def run(server: "Server | MultiSocketServer") -> None:
+    """Serve until SystemExit, which a signal raises, and let running requests finish for some
+    seconds.
+    """
+    has_many = isinstance(server, MultiSocketServer)
+    channels: dict[int, Any] = server.map if has_many else server._map
+    try:
+        while channels:
+            # select() would end the service above its limit of files.
+            wasyncore.poll2(QUIET_S if _is_quiet(channels.values()) else LOOK_S, channels)
+    except SystemExit:
+        if has_many:
+            server.close()
+        else:
+            server.task_dispatcher.shutdown()
+
+
+def _is_quiet(waiting: Iterable[Any]) -> bool:
+    """Whether nothing is to be done before a new connection comes."""
+    return not any(
+        isinstance(w, Channel) or (isinstance(w, Server) and w.is_paused) for w in waiting
+    )
 
 
 def _listen(

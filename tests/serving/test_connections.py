@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+from waitress import wasyncore
 
 from quota_web.serving import connections
 from quota_web.serving.connections import Limits
@@ -58,7 +59,6 @@ def serving(
         [listener],
         limits,
         threads=2,
-        asyncore_use_poll=True,
         asyncore_loop_timeout=0.05,
         cleanup_interval=0,
     )
@@ -87,6 +87,25 @@ def run_until(server, end: threading.Event) -> None:
 def half_a_request(visitor: Visitor) -> Visitor:
     visitor.send(HALF)
     return visitor
+
+
+def test_it_looks_up_each_second_only_while_a_connection_is_there(monkeypatch):
+    waits, wait = [], wasyncore.poll2
+
+    def looks(seconds: float, channels: dict[int, object]) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise SystemExit
+        wait(PATIENCE_S, channels)
+
+    monkeypatch.setattr(wasyncore, "poll2", looks)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = connections.create_server(lambda *_: [], [listener], Limits(), threads=1)
+    with closing(Visitor(listener.getsockname()[1]).sock) as visitor:
+        visitor.sendall(HALF)
+        connections.run(server)
+    server.asyncore.close_all(server._map)
+    assert waits[:2] == [connections.QUIET_S, connections.LOOK_S]
 
 
 def test_an_address_with_too_many_loses_the_one_that_waited_longest():
