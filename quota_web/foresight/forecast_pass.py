@@ -47,10 +47,10 @@ def run(
     if not _one_at_a_time.acquire(blocking=False):
         return 0
     try:
-        views = services().the(ViewCache).overview(Scope(), now, interval_s).accounts
-        with store.database.reading() as conn:
-            windows = store.windows.windows(conn)
-            present, before = store.forecasts.present(conn), store.forecasts.choice(conn)
+        seen = services().the(ViewCache).overview(Scope(), now, interval_s)
+        views, before = seen.accounts, seen.choice
+        windows = {view.account.id: view.known for view in views}
+        present = {one.window_id: one for view in views for one in view.forecasts.values()}
         made: list[StoredForecast] = []
         for chunk in _chunks(_due(views, windows, present, now)):
             if not is_stopped():

@@ -52,6 +52,8 @@ class AccountView:
     banked: tuple[BankedReset, ...] = ()
     #: What was asked for beside quota, by kind.
     extras: Mapping[str, Extra] = field(default_factory=dict)
+    #: The rows of all windows that it ever had, in the order in which they were first seen.
+    known: tuple[KnownWindow, ...] = ()
 
     @property
     def is_failing(self) -> bool:
@@ -344,6 +346,7 @@ def _report(
         ),
         failing_since=failing_since if display_order.is_failing(account.status) else None,
         forecasts={w.reading.key: forecasts[w.id] for w in known if w.id in forecasts},
+        known=tuple(known),
     )
     moments = [w.resets_at for w in windows if w.resets_at is not None]
     if validity is not None:
