@@ -132,6 +132,7 @@ def _add_hooks(app: Flask) -> None:
         return TimedAlerts()
 
     filled: hooks.Hooks = app.extensions[hooks.EXTENSION]
+    filled.on_sent.append(_load_for_hooks)
     filled.on_recording += [judge, alert]
     filled.on_refused = refused
     filled.on_recorded.append(lambda recorded: lists().note(recorded))
@@ -139,6 +140,15 @@ def _add_hooks(app: Flask) -> None:
     filled.on_finished += [forecast, lambda: lists().run(), lambda: timed().run()]
     if app.config["SETTINGS"].extras:
         _ask_for_extras(filled)
+
+
+def _load_for_hooks() -> None:
+    """Load what the hooks above need; at the first answer or at the end it would be waited for."""
+    from quota_web.alerts import recording, timed_alerts
+    from quota_web.extras import reset_credit_pass
+    from quota_web.foresight import forecast_pass, incremental_detection
+
+    _ = recording, timed_alerts, reset_credit_pass, forecast_pass, incremental_detection
 
 
 def _ask_for_extras(filled: hooks.Hooks) -> None:

@@ -22,6 +22,7 @@ __all__ = ["AfterRefusal", "Hooks", "Recorded", "hooks", "init_app"]
 EXTENSION = "quota_hooks"
 
 
+SentHook = Callable[[], None]
 RecordingHook = Callable[[Connection, Sequence[Recorded]], None]
 RecordedHook = Callable[[Sequence[Recorded]], None]
 FinishedHook = Callable[[], None]
@@ -44,6 +45,9 @@ RefusedHook = Callable[[Account], AfterRefusal]
 class Hooks:
     """What is called, in the order in which it was added."""
 
+    #: Once a refresh, while its first requests are under way: the time to load what the others of
+    #: these need, in the thread that waits for results.
+    on_sent: list[SentHook] = field(default_factory=list)
     #: In the transaction that stores the outcomes, right after they were stored.
     on_recording: list[RecordingHook] = field(default_factory=list)
     #: After that transaction was committed, in the thread that waits for results.
@@ -53,6 +57,14 @@ class Hooks:
     #: Where the upstream refused a token. In a thread of the pool that has neither a transaction
     #: nor an app context; several threads call it at the same time.
     on_refused: RefusedHook | None = None
+
+    def sent(self) -> None:
+        """Call the hooks that have the time of the first requests."""
+        for hook in self.on_sent:
+            try:
+                hook()
+            except Exception:
+                logger.exception("a hook beside the first requests failed")
 
     def record(self, conn: Connection, recorded: Sequence[Recorded]) -> None:
         """Call the hooks of the transaction, each behind a savepoint.

@@ -164,6 +164,8 @@ class RefreshRun:
             yield from results
             if not self._in_flight:
                 return
+            if not fetched:
+                self._context.hooks.sent()
             fetched = self._gather()
             if not fetched:
                 return

@@ -1,4 +1,4 @@
-"""The three points at which other rooms take part in a refresh."""
+"""The points at which other rooms take part in a refresh."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from quota_web.core.secret import Secret
 from quota_web.refresh.hooks import AfterRefusal, hooks
 from quota_web.store.encryption import ACCESS
 from tests.fakes import FakeResponse, make_jwt, usage_body
+from tests.installation import wait_until
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -32,6 +33,27 @@ def test_a_recording_hook_sees_what_was_known_before_and_what_is_stored_now(inst
     assert seen[0] == (Status.OK, None, 0, 2)
     status, facts, windows, stored = seen[1]
     assert (status, facts.plan, windows, stored) == (Status.OK, "plus", 2, 4)
+
+
+def test_what_hooks_load_is_loaded_once_while_the_first_requests_are_under_way(
+    installation, codex, caplog
+):
+    for name in ("alice", "bob", "carol"):
+        installation.file(name)
+    seen = []
+
+    def load():
+        wait_until(lambda: codex.seen)
+        seen.append("loaded")
+        raise ValueError("broken")
+
+    hooks().on_sent.append(load)
+    hooks().on_recording.append(lambda conn, recorded: seen.append("stored"))
+    found = installation.refresh(slots=1)
+
+    assert seen == ["loaded", "stored", "stored", "stored"]
+    assert {result.status for result in found.values()} == {Status.OK}
+    assert "a hook beside the first requests failed" in caplog.text
 
 
 def test_a_hook_after_the_commit_may_write(installation, codex):
