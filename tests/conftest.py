@@ -2,6 +2,7 @@
 own.
 """
 
+import gc
 import os
 import unicodedata
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -47,6 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
     compiled_templates.share()
     url_rules.share()
     shared_statements.share()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage meanwhile, and later not through what was collected: it all stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
