@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
 
 from quota_web.core import renewal_policy
 from quota_web.core.quota import Status
@@ -139,15 +139,22 @@ def ends(conn: Connection) -> dict[int, int]:
 
 def failed_with_spare(conn: Connection, now: int) -> list[int]:
     """The ids of accounts whose tokens have failed, for which others are kept aside."""
+    return list(conn.execute(_FAILED_WITH_SPARE, {"now": now}).scalars())
+
+
+def _failed_with_spare() -> Select[Any]:
     c, ended_at = credential.c, credential.c.access_expires_at
-    has_failed = (account.c.status == Status.EXPIRED) | (ended_at <= now)
-    query = (
+    has_failed = (account.c.status == Status.EXPIRED) | (ended_at <= bindparam("now"))
+    return (
         select(c.account_id)
         .join_from(credential, account)
         .where(c.spare_sealed.is_not(None), has_failed, account.c.paused_at.is_(None))
         .where(~(c.renewal.in_((Renewal.ON, Renewal.UNSURE)) & c.renew_at.is_not(None)))
     )
-    return list(conn.execute(query).scalars())
+
+
+#: Made once, since the schedule asks twice a minute.
+_FAILED_WITH_SPARE = _failed_with_spare()
 
 
 def own(conn: Connection) -> set[int]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Text,
+    bindparam,
     case,
     cast,
     delete,
@@ -199,10 +200,8 @@ def give_back(conn: Connection, found: Claim, now: int) -> None:
 
 def lost(conn: Connection, now: int) -> list[Claim]:
     """Claims without an outcome whose process must have died."""
-    began = renewal.c.started_at
-    is_old = (began <= now - renewal_policy.LOST_AFTER_S) | (began > now + CLOCK_SKEW_S)
-    query = select(*_COLUMNS).where(renewal.c.outcome.is_(None), is_old)
-    return [Claim(*row) for row in conn.execute(query)]
+    moments = {"before": now - renewal_policy.LOST_AFTER_S, "after": now + CLOCK_SKEW_S}
+    return [Claim(*row) for row in conn.execute(_LOST, moments)]
 
 
 def under_way(conn: Connection) -> int:
@@ -235,24 +234,32 @@ def set_fingerprint(conn: Connection, account_id: int, old: str, new: str) -> No
 
 
 _OTHER = renewal.alias("other")
+# Made once, since the schedule asks twice a minute: putting a statement together costs more than
+# running it.
+_LOST = select(*_COLUMNS).where(
+    renewal.c.outcome.is_(None),
+    (renewal.c.started_at <= bindparam("before")) | (renewal.c.started_at > bindparam("after")),
+)
+_DUE = (
+    select(credential.c.account_id)
+    .join_from(credential, account)
+    .where(
+        account.c.deleted_at.is_(None),
+        account.c.paused_at.is_(None),
+        credential.c.kind != CredentialKind.FILE,
+        credential.c.renewal.in_((Renewal.ON, Renewal.UNSURE)),
+        credential.c.renew_at <= bindparam("now"),
+    )
+    .order_by(
+        func.coalesce(credential.c.access_expires_at, credential.c.renew_at),
+        credential.c.account_id,
+    )
+)
 
 
 def due(conn: Connection, now: int) -> list[int]:
     """The ids of the accounts whose renewal is due, those first whose access token ends first."""
-    c = credential.c
-    query = (
-        select(c.account_id)
-        .join_from(credential, account)
-        .where(
-            account.c.deleted_at.is_(None),
-            account.c.paused_at.is_(None),
-            c.kind != CredentialKind.FILE,
-            c.renewal.in_((Renewal.ON, Renewal.UNSURE)),
-            c.renew_at <= now,
-        )
-        .order_by(func.coalesce(c.access_expires_at, c.renew_at), c.account_id)
-    )
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(_DUE, {"now": now}).scalars())
 
 
 def set_state(
