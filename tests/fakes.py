@@ -8,6 +8,7 @@ with FakeCodex() as codex:
 
 import base64
 import json
+import re
 import socket
 import ssl
 import threading
@@ -325,6 +326,14 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
+
+
+def holds_jwt(text: str) -> bool:
+    """Whether a token like those of `make_jwt` stands in *text*, whole or cut off.
+
+    Its first letters alone say nothing: a form's own token and sealed values are random letters.
+    """
+    return re.search(r"eyJhbGciOi|eyJ[\w-]{8,}\.[\w-]{8,}", text) is not None
 
 
 def make_jwt(
